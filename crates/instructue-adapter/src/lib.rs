@@ -1,0 +1,1 @@
+//! Event vectors to backbone tokens, with source and user summary tokens.

@@ -1,0 +1,1 @@
+//! One encoder per source: BERT-type text encoders and a tabular encoder.

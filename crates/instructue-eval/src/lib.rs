@@ -1,0 +1,1 @@
+//! Proof of quality: probes, AUC and KS with intervals, retrieval, report.

@@ -1,0 +1,1 @@
+//! Generated users with known answers: six sources for any number of users.

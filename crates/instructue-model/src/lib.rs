@@ -1,0 +1,1 @@
+//! Encoders, adapters and backbone composed into one model: profile + instruction to vector.

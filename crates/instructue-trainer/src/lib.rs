@@ -1,0 +1,1 @@
+//! Joint training: checkpoints, exact resume, metrics sinks.

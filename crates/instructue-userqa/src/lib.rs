@@ -1,0 +1,1 @@
+//! Rule-based UserQA: verifiable instruction and answer triples from user histories.

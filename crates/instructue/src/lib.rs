@@ -1,0 +1,1 @@
+//! Instruction-aware user embeddings: the facade over the instructue crates.
