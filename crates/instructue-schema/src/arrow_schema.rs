@@ -1,0 +1,56 @@
+//! Arrow schemas of the declared files.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use crate::declare::{Column, ColumnRole, ColumnType, Lookup, Source};
+
+impl Source {
+    /// The Arrow schema of the source's own file (lookups have theirs), declared columns only.
+    ///
+    /// It is what this project's writers produce; reading accepts wider variants of each type.
+    pub fn arrow_schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(
+            self.columns.iter().map(arrow_field).collect::<Vec<_>>(),
+        ))
+    }
+
+    /// The Arrow schema of the lookup at `index`: its key, then its columns.
+    ///
+    /// # Panics
+    /// If there is no such lookup or the source lacks its key column (validation refuses that).
+    pub fn lookup_schema(&self, index: usize) -> SchemaRef {
+        let lookup = &self.lookups[index];
+        let key = Field::new(&lookup.key, data_type(self.key_column(lookup).ty), false);
+        let fields = std::iter::once(key).chain(lookup.columns.iter().map(arrow_field));
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    /// The source's own column that joins `lookup`.
+    ///
+    /// # Panics
+    /// If there is none: the schema was not validated, or the lookup is another source's.
+    pub fn key_column(&self, lookup: &Lookup) -> &Column {
+        let mut columns = self.columns.iter();
+        columns
+            .find(|column| column.name == lookup.key && column.role == ColumnRole::Key)
+            .expect("a lookup with its key column")
+    }
+}
+
+fn arrow_field(column: &Column) -> Field {
+    let required = column.required || matches!(column.role, ColumnRole::User | ColumnRole::Time);
+    Field::new(&column.name, data_type(column.ty), !required)
+}
+
+fn data_type(ty: ColumnType) -> DataType {
+    match ty {
+        ColumnType::Text => DataType::Utf8,
+        ColumnType::Int => DataType::Int64,
+        ColumnType::Float => DataType::Float64,
+        ColumnType::Bool => DataType::Boolean,
+        // Parquet has no unit of a second.
+        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+    }
+}

@@ -1,0 +1,139 @@
+//! Reading and writing schemas, and what can be asked of them.
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::declare::{Column, ColumnRole, Field, OnError, Schema, Source, SourceKind};
+use crate::error::Error;
+
+/// The paper's six sources as a file users can copy.
+const DEFAULT_SIX: &str = include_str!("../schemas/default.toml");
+
+impl Schema {
+    /// Parses and validates a schema.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] for what is not TOML, unknown or missing keys and
+    /// values of another type; [`Error::Invalid`] for broken rules.
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        let schema: Self = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            let before = &text.as_bytes()[..start];
+            Error::Syntax {
+                file: "schema".into(),
+                line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
+                column: start
+                    - before
+                        .iter()
+                        .rposition(|byte| *byte == b'\n')
+                        .map_or(0, |i| i + 1)
+                    + 1,
+                message: error.message().to_string(),
+            }
+        })?;
+        schema.validate()?;
+        Ok(schema)
+    }
+
+    /// Reads, parses and validates a schema file.
+    ///
+    /// # Errors
+    /// As [`Schema::from_toml`], naming the file; [`Error::Io`] when it cannot be read.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|error| Error::Io {
+            file: path.into(),
+            error,
+        })?;
+        Self::from_toml(&text).map_err(|error| error.in_file(path))
+    }
+
+    /// The schema as TOML with every default written out: equal schemas give equal text.
+    ///
+    /// # Panics
+    /// If `slots`, `max_tokens` or `top_groups` exceed `i64::MAX`; a validated schema has none such.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("numbers of a schema fit TOML's integers")
+    }
+
+    /// The sha256 of [`Schema::to_toml`], in hexadecimal.
+    pub fn digest(&self) -> String {
+        let digest = Sha256::digest(self.to_toml());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The source called `name`, and its position.
+    pub fn source(&self, name: &str) -> Option<(usize, &Source)> {
+        self.sources
+            .iter()
+            .enumerate()
+            .find(|(_, source)| source.name == name)
+    }
+
+    /// The paper's six sources: `bill`, `minipro`, `spm`, `app`, `search`, `tabular` (2510.11016).
+    pub fn default_six() -> Self {
+        Self::from_toml(DEFAULT_SIX).expect("the built-in schema is valid")
+    }
+}
+
+impl Source {
+    /// Whether a file is read for it: a tabular source without columns has only aggregates.
+    pub fn has_file(&self) -> bool {
+        self.kind == SourceKind::Events || !self.columns.is_empty()
+    }
+
+    /// The column with the user id.
+    ///
+    /// # Panics
+    /// If there is none: a tabular source of aggregates only (see [`Source::has_file`]), or a
+    /// schema that was not validated.
+    pub fn user_column(&self) -> &Column {
+        let mut columns = self.columns.iter();
+        columns
+            .find(|column| column.role == ColumnRole::User)
+            .expect("a source with a user column")
+    }
+
+    /// The column with the time, which may be a lookup's; a tabular source may have none.
+    pub fn time_column(&self) -> Option<&Column> {
+        self.all_columns()
+            .find(|column| column.role == ColumnRole::Time)
+    }
+
+    /// Own columns, then those of the lookups in order.
+    pub fn all_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns
+            .iter()
+            .chain(self.lookups.iter().flat_map(|lookup| &lookup.columns))
+    }
+
+    /// The columns with content (text, category, number): own ones, then the lookups'.
+    pub fn fields(&self) -> Vec<Field> {
+        self.all_columns().filter_map(field).collect()
+    }
+
+    /// The delimiter's name.
+    pub fn delimiter(&self) -> &str {
+        self.delimiter.as_deref().unwrap_or(&self.name)
+    }
+
+    /// What to do with a bad row of this source.
+    pub fn on_error(&self, schema: &Schema) -> OnError {
+        self.on_error.unwrap_or(schema.on_error)
+    }
+}
+
+fn field(column: &Column) -> Option<Field> {
+    let text = match column.role {
+        ColumnRole::Text | ColumnRole::Category => true,
+        ColumnRole::Number => false,
+        ColumnRole::User | ColumnRole::Time | ColumnRole::Key => return None,
+    };
+    Some(Field {
+        name: column.name.clone(),
+        label: column.label(),
+        role: column.role,
+        rendered: column.render.unwrap_or(text),
+        ty: column.ty,
+    })
+}
