@@ -1,0 +1,130 @@
+//! Switches of the contrastive loss and what it is computed from.
+
+use burn::config::Config;
+use burn::tensor::Tensor;
+
+use crate::Error;
+
+/// Switches of the [`Contrastive`] loss.
+///
+/// With `u_i` the vector of user row i, `v_i` that of its answer and `s` their
+/// cosine, the loss of anchor i is `−ln( e^{s(u_i,v_i)/τ} / Z_i )`, where `Z_i`
+/// is the positive plus, over `j ≠ i`, the terms that are switched on and not
+/// masked (the published losses, arXiv 2602.10622 and 2602.14492; the defaults
+/// are the latter's printed form).
+#[derive(Config, Debug, PartialEq)]
+pub struct ContrastiveConfig {
+    /// Temperature τ that cosines are divided by; positive.
+    #[config(default = 0.07)]
+    pub temperature: f64,
+    /// Margin c: a negative whose cosine exceeds `s(u_i,v_i) + c` counts as a
+    /// false one. Not negative; see [`mask_false_negatives`](Self::mask_false_negatives).
+    #[config(default = 0.1)]
+    pub margin: f64,
+    /// Negatives `s(u_i, v_j)`.
+    #[config(default = true)]
+    pub user_answer: bool,
+    /// Negatives `s(u_i, u_j)`; rows of the same user are always left out, since
+    /// two vectors of one user are near for a reason.
+    #[config(default = true)]
+    pub user_user: bool,
+    /// Negatives `s(v_i, v_j)`.
+    #[config(default = true)]
+    pub answer_answer: bool,
+    /// Negatives `s(v_i, u_j)`, which the published code has instead of
+    /// answer–answer.
+    #[config(default = false)]
+    pub answer_user: bool,
+    /// Mean of the loss anchored on users and the one anchored on answers. In
+    /// the latter, user–answer and answer–user change places; user–user and
+    /// answer–answer keep their meaning and their masks.
+    #[config(default = false)]
+    pub symmetric: bool,
+    /// Leave out likely false negatives: a term's j whose own cosine exceeds
+    /// `s(u_i,v_i) + margin`, and all terms of a j with the same answer as i.
+    #[config(default = true)]
+    pub mask_false_negatives: bool,
+    /// Keep rows of the same user under another instruction as user–answer (and
+    /// answer–user) negatives. They are the only negatives that force a vector to
+    /// follow the instruction.
+    #[config(default = true)]
+    pub same_user_negatives: bool,
+}
+
+impl ContrastiveConfig {
+    /// Checks the numbers and makes the loss.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a temperature that is not positive and finite or a
+    /// margin that is negative or not finite.
+    pub fn init(&self) -> Result<Contrastive, Error> {
+        let wrong = |field, expected, found| Error::Config {
+            config: "ContrastiveConfig",
+            field,
+            expected,
+            found,
+        };
+        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+            let expected = "a positive number";
+            return Err(wrong("temperature", expected, self.temperature));
+        }
+        if !(self.margin.is_finite() && self.margin >= 0.0) {
+            return Err(wrong("margin", "a number of at least 0", self.margin));
+        }
+        Ok(Contrastive {
+            config: self.clone(),
+        })
+    }
+}
+
+/// The contrastive loss; made by [`ContrastiveConfig::init`].
+#[derive(Debug, Clone)]
+pub struct Contrastive {
+    config: ContrastiveConfig,
+}
+
+impl Contrastive {
+    /// The switches it was made with.
+    pub fn config(&self) -> &ContrastiveConfig {
+        &self.config
+    }
+}
+
+/// One batch: row i of each part belongs together.
+#[derive(Debug, Clone)]
+pub struct ContrastiveInput {
+    /// User vectors of length 1 (see [`l2_normalize`](crate::l2_normalize)), `[n, width]`.
+    pub users: Tensor<2>,
+    /// Answer vectors of length 1, `[n, width]`.
+    pub answers: Tensor<2>,
+    /// Which user each row is about; equal keys mean the same user.
+    pub user_keys: Vec<u64>,
+    /// Which answer each row has; equal keys mean the same text.
+    pub answer_keys: Vec<u64>,
+}
+
+impl ContrastiveInput {
+    /// The number of rows, once all parts agree on it.
+    pub(super) fn check(&self) -> Result<usize, Error> {
+        let [rows, width] = self.users.dims();
+        let [answers, answer_width] = self.answers.dims();
+        if rows == 0 {
+            return Err(Error::Empty { what: "`users`" });
+        }
+        for (what, expected, found) in [
+            ("rows of `answers`", rows, answers),
+            ("width of `answers`", width, answer_width),
+            ("length of `user_keys`", rows, self.user_keys.len()),
+            ("length of `answer_keys`", rows, self.answer_keys.len()),
+        ] {
+            if expected != found {
+                return Err(Error::Length {
+                    what,
+                    expected,
+                    found,
+                });
+            }
+        }
+        Ok(rows)
+    }
+}

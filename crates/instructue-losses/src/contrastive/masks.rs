@@ -1,0 +1,162 @@
+//! Which pairs are no negatives.
+
+use std::collections::HashMap;
+
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+
+use super::ContrastiveConfig;
+use crate::Error;
+
+/// A family of negatives; the first part is the anchor's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Term {
+    UserAnswer,
+    UserUser,
+    AnswerAnswer,
+    AnswerUser,
+}
+
+/// The pairs of rows that agree on something, diagonal included, each `[n, n]`.
+pub(super) struct Keys {
+    same_row: Tensor<2, Bool>,
+    same_user: Tensor<2, Bool>,
+    same_answer: Tensor<2, Bool>,
+}
+
+impl Keys {
+    pub(super) fn new(users: &[u64], answers: &[u64], device: &Device) -> Self {
+        // A mask is a constant: keeping it off the tape saves work.
+        let device = &device.clone().without_autodiff();
+        let n = users.len();
+        Self {
+            same_row: pairs(Tensor::arange(0..n as i64, device)),
+            same_user: pairs(ranks(users, device)),
+            same_answer: pairs(ranks(answers, device)),
+        }
+    }
+}
+
+/// Numbers the distinct keys, so that they fit any device's integers.
+fn ranks(keys: &[u64], device: &Device) -> Tensor<1, Int> {
+    let mut seen = HashMap::new();
+    let ranks: Vec<i32> = keys
+        .iter()
+        .map(|key| {
+            let next = seen.len() as i32;
+            *seen.entry(*key).or_insert(next)
+        })
+        .collect();
+    let n = ranks.len();
+    Tensor::from_data(TensorData::new(ranks, [n]), device)
+}
+
+/// `[i, j]` is true where `keys[i] == keys[j]`.
+fn pairs(keys: Tensor<1, Int>) -> Tensor<2, Bool> {
+    let n = keys.dims()[0];
+    let rows = keys.clone().reshape([n, 1]).expand([n, n]);
+    let columns = keys.reshape([1, n]).expand([n, n]);
+    rows.equal(columns)
+}
+
+/// Pairs of one term that are left out, `[n, n]`, with the diagonal.
+#[derive(Debug, Clone)]
+pub(super) struct TermMask(Tensor<2, Bool>);
+
+impl TermMask {
+    /// # Shapes
+    /// - `cosines`: `[n, n]`, anchors in rows
+    /// - `positive`: `[n, 1]`
+    pub(super) fn new(
+        config: &ContrastiveConfig,
+        term: Term,
+        cosines: &Tensor<2>,
+        positive: &Tensor<2>,
+        keys: &Keys,
+    ) -> Self {
+        let mut excluded = keys.same_row.clone();
+        match term {
+            Term::UserUser => excluded = excluded.bool_or(keys.same_user.clone()),
+            Term::UserAnswer | Term::AnswerUser if !config.same_user_negatives => {
+                excluded = excluded.bool_or(keys.same_user.clone());
+            }
+            Term::UserAnswer | Term::AnswerUser | Term::AnswerAnswer => {}
+        }
+        if config.mask_false_negatives {
+            // Compared off the tape: no gradient flows through a mask.
+            let limit = positive
+                .clone()
+                .without_autodiff()
+                .add_scalar(config.margin);
+            let cosines = cosines.clone().without_autodiff();
+            let too_near = cosines.greater(limit.expand(excluded.dims()));
+            excluded = excluded.bool_or(keys.same_answer.clone()).bool_or(too_near);
+        }
+        Self(excluded)
+    }
+
+    pub(super) fn excluded(&self) -> Tensor<2, Bool> {
+        self.0.clone()
+    }
+}
+
+/// How many pairs a term has and how many of them were left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TermCount {
+    /// Ordered pairs `(i, j)`, `i ≠ j`.
+    pub pairs: u64,
+    /// Those that were masked, for whatever reason.
+    pub dropped: u64,
+}
+
+impl TermCount {
+    /// Share of masked pairs, 0 when there are no pairs.
+    pub fn share(&self) -> f64 {
+        if self.pairs == 0 {
+            return 0.0;
+        }
+        self.dropped as f64 / self.pairs as f64
+    }
+}
+
+/// Masked pairs of each term; `None` for a term that was not computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DroppedNegatives {
+    /// Of `s(u_i, v_j)`.
+    pub user_answer: Option<TermCount>,
+    /// Of `s(u_i, u_j)`.
+    pub user_user: Option<TermCount>,
+    /// Of `s(v_i, v_j)`.
+    pub answer_answer: Option<TermCount>,
+    /// Of `s(v_i, u_j)`.
+    pub answer_user: Option<TermCount>,
+}
+
+impl DroppedNegatives {
+    pub(super) fn count(masks: &[(Term, TermMask)], rows: usize) -> Result<Self, Error> {
+        let rows = rows as u64;
+        let mut counts = Self::default();
+        for (term, mask) in masks {
+            let excluded: i64 = mask
+                .excluded()
+                .int()
+                .sum()
+                .try_into_scalar()
+                .map_err(|error| Error::Read {
+                    what: "masked negatives",
+                    reason: error.to_string(),
+                })?;
+            let count = TermCount {
+                pairs: rows * rows.saturating_sub(1),
+                // The diagonal is in the mask but was never a pair.
+                dropped: (excluded as u64).saturating_sub(rows),
+            };
+            *match term {
+                Term::UserAnswer => &mut counts.user_answer,
+                Term::UserUser => &mut counts.user_user,
+                Term::AnswerAnswer => &mut counts.answer_answer,
+                Term::AnswerUser => &mut counts.answer_user,
+            } = Some(count);
+        }
+        Ok(counts)
+    }
+}

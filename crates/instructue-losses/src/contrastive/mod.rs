@@ -1,0 +1,162 @@
+//! The contrastive loss between users under an instruction and answers.
+
+mod config;
+mod masks;
+
+pub use config::{Contrastive, ContrastiveConfig, ContrastiveInput};
+pub use masks::{DroppedNegatives, TermCount};
+
+use burn::tensor::{FloatDType, Tensor};
+
+use crate::Error;
+use masks::{Keys, Term, TermMask};
+
+/// Loss of a batch, and on request what the masks took away.
+#[derive(Debug, Clone)]
+pub struct ContrastiveOutput {
+    /// Mean loss over the anchors, shape `[1]`.
+    pub loss: Tensor<1>,
+    masks: Vec<(Term, TermMask)>,
+    rows: usize,
+}
+
+impl ContrastiveOutput {
+    /// Counts the pairs that the masks dropped, term by term.
+    ///
+    /// This reads from the device and so waits for it; the loss alone does not.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when the device fails.
+    pub fn dropped(&self) -> Result<DroppedNegatives, Error> {
+        DroppedNegatives::count(&self.masks, self.rows)
+    }
+}
+
+/// Cosines of one term and where its pairs are left out.
+struct Negatives {
+    logits: Tensor<2>,
+}
+
+impl Contrastive {
+    /// The loss with the configured, fixed temperature.
+    ///
+    /// # Shapes
+    /// - `input.users`, `input.answers`: `[n, width]`, rows of length 1
+    /// - `loss`: `[1]`
+    ///
+    /// # Errors
+    /// When the parts of the input disagree in length, or there are no rows.
+    pub fn forward(&self, input: ContrastiveInput) -> Result<ContrastiveOutput, Error> {
+        let scale = 1.0 / self.config().temperature;
+        self.compute(input, |cosines| cosines.mul_scalar(scale))
+    }
+
+    /// The loss with a learned temperature, given as its logarithm.
+    ///
+    /// The logarithm keeps the temperature positive whatever the optimiser does;
+    /// start it at `config.temperature.ln()`.
+    ///
+    /// # Shapes
+    /// - `log_temperature`: `[1]`
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_with_temperature(
+        &self,
+        input: ContrastiveInput,
+        log_temperature: Tensor<1>,
+    ) -> Result<ContrastiveOutput, Error> {
+        let scale = log_temperature
+            .cast(FloatDType::F32)
+            .neg()
+            .exp()
+            .unsqueeze::<2>();
+        self.compute(input, |cosines| cosines * scale.clone())
+    }
+
+    fn compute(
+        &self,
+        input: ContrastiveInput,
+        scale: impl Fn(Tensor<2>) -> Tensor<2>,
+    ) -> Result<ContrastiveOutput, Error> {
+        let rows = input.check()?;
+        let config = self.config();
+        let keys = Keys::new(&input.user_keys, &input.answer_keys, &input.users.device());
+        // Half precision is enough for the vectors, not for a sum of exponentials.
+        let users = input.users.cast(FloatDType::F32);
+        let answers = input.answers.cast(FloatDType::F32);
+        let positive = (users.clone() * answers.clone()).sum_dim(1);
+
+        let mut masks = Vec::new();
+        let mut negatives = |term: Term, cosines: Tensor<2>| {
+            let mask = TermMask::new(config, term, &cosines, &positive, &keys);
+            let logits = scale(cosines).mask_fill(mask.excluded(), f32::NEG_INFINITY);
+            masks.push((term, mask));
+            Negatives { logits }
+        };
+
+        let needs_cross = config.user_answer || config.answer_user;
+        let cross = needs_cross.then(|| users.clone().matmul(answers.clone().transpose()));
+        let user_user = config
+            .user_user
+            .then(|| negatives(Term::UserUser, users.clone().matmul(users.transpose())));
+        let answer_answer = config.answer_answer.then(|| {
+            let cosines = answers.clone().matmul(answers.transpose());
+            negatives(Term::AnswerAnswer, cosines)
+        });
+        let user_answer = (config.user_answer || (config.symmetric && config.answer_user))
+            .then(|| cross.clone())
+            .flatten()
+            .map(|cosines| negatives(Term::UserAnswer, cosines));
+        let answer_user = (config.answer_user || (config.symmetric && config.user_answer))
+            .then_some(cross)
+            .flatten()
+            .map(|cosines| negatives(Term::AnswerUser, cosines.transpose()));
+
+        let positive = scale(positive);
+        let direction = |cross: [(bool, &Option<Negatives>); 2]| {
+            let terms = cross
+                .into_iter()
+                .filter_map(|(on, term)| term.as_ref().filter(|_| on))
+                .chain(&user_user)
+                .chain(&answer_answer);
+            anchored(positive.clone(), terms)
+        };
+        let mut loss = direction([
+            (config.user_answer, &user_answer),
+            (config.answer_user, &answer_user),
+        ]);
+        if config.symmetric {
+            let answers_first = direction([
+                (config.user_answer, &answer_user),
+                (config.answer_user, &user_answer),
+            ]);
+            loss = (loss + answers_first).mul_scalar(0.5);
+        }
+        Ok(ContrastiveOutput { loss, masks, rows })
+    }
+}
+
+/// `mean_i [ ln(e^{p_i} + Σ_terms Σ_j e^{n_ij}) − p_i ]`.
+///
+/// The largest logit of each row is subtracted (as a constant) before the
+/// exponential. It is finite because the positive is never masked, so a masked
+/// `-inf` turns into an exact zero, forward and backward.
+///
+/// # Shapes
+/// - `positive`: `[n, 1]`; each term's logits `[n, n]`, `-inf` where masked
+/// - result: `[1]`
+fn anchored<'a>(positive: Tensor<2>, terms: impl Iterator<Item = &'a Negatives>) -> Tensor<1> {
+    let terms: Vec<_> = terms.map(|term| term.logits.clone()).collect();
+    let largest = terms
+        .iter()
+        .fold(positive.clone().detach(), |largest, term| {
+            largest.max_pair(term.clone().detach().max_dim(1))
+        });
+    let positive = positive - largest.clone();
+    let mut total = positive.clone().exp();
+    for term in terms {
+        total = total + (term - largest.clone()).exp().sum_dim(1);
+    }
+    (total.log() - positive).mean()
+}
