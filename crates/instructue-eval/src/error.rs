@@ -1,0 +1,184 @@
+//! What can go wrong in an evaluation.
+
+use std::path::{Path, PathBuf};
+
+/// Any error of a model or of a caller's closure.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an evaluation failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A Parquet file could not be decoded.
+    #[error("{path}: not readable as Parquet: {reason}", path = path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        reason: String,
+    },
+    /// A label file does not hold what the task declares.
+    #[error("{path}: column `{column}`: expected {expected}, found {found}", path = path.display())]
+    Column {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// What the task needs.
+        expected: String,
+        /// What the file holds.
+        found: String,
+    },
+    /// A task declaration is wrong.
+    #[error("{file}: {key}: expected {expected}, found {found}")]
+    Task {
+        /// The declaration file, or `<text>`.
+        file: String,
+        /// The key in it, for example `task[2].label.field`.
+        key: String,
+        /// What is allowed.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// The events end before a task's label window does.
+    #[error("task `{task}`: labels need events up to {needed}, the data end at {end}")]
+    Horizon {
+        /// The task.
+        task: String,
+        /// The end of the label window.
+        needed: String,
+        /// The time of the last event.
+        end: String,
+    },
+    /// Arrays that belong together differ in size.
+    #[error("{what}: expected {expected}, found {found}")]
+    Shape {
+        /// Which array.
+        what: String,
+        /// The size needed.
+        expected: String,
+        /// The size found.
+        found: String,
+    },
+    /// A number that must be finite is not.
+    #[error("{what}: row {row}, column {column} is {value}, not a finite number")]
+    NotFinite {
+        /// Which matrix.
+        what: String,
+        /// Row of the first such value.
+        row: usize,
+        /// Column of the first such value.
+        column: usize,
+        /// The value.
+        value: f32,
+    },
+    /// Too few examples of a class to fit or to cross-validate a probe.
+    #[error(
+        "a probe needs at least {needed} examples of each class, found {positives} positive and {negatives} negative"
+    )]
+    TooFew {
+        /// Least number per class.
+        needed: usize,
+        /// Positive examples.
+        positives: usize,
+        /// Negative examples.
+        negatives: usize,
+    },
+    /// The probe's optimiser did not reach its tolerance.
+    #[error(
+        "the probe did not converge in {iterations} Newton steps (l2 {l2}, decrement {decrement:e})"
+    )]
+    NotConverged {
+        /// Steps taken.
+        iterations: usize,
+        /// The penalty.
+        l2: f64,
+        /// The Newton decrement at the end.
+        decrement: f64,
+    },
+    /// An option is out of range.
+    #[error("option `{option}`: expected {expected}, found {found}")]
+    Option {
+        /// Its name.
+        option: &'static str,
+        /// What is allowed.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+    /// A position that is not in the user store.
+    #[error("user {index} of shard {shard}: the {what} has only {len}")]
+    NoSuchUser {
+        /// The shard asked for.
+        shard: usize,
+        /// The index asked for.
+        index: usize,
+        /// Which of the two is too large: store (shards) or shard (users).
+        what: &'static str,
+        /// How many there are.
+        len: usize,
+    },
+    /// The user store could not be read.
+    #[error("user store: {source}")]
+    Store {
+        /// What the store said.
+        source: BoxError,
+    },
+    /// The model failed.
+    #[error("the {model} model: {source}")]
+    Model {
+        /// `trained` or `untrained`.
+        model: &'static str,
+        /// Its error.
+        source: BoxError,
+    },
+    /// A closure of the caller failed.
+    #[error("{what}: {source}")]
+    Caller {
+        /// Which closure.
+        what: &'static str,
+        /// Its error.
+        source: BoxError,
+    },
+    /// The results could not be written as JSON.
+    #[error("{path}: {source}", path = path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What the writer said.
+        source: serde_json::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn shape(
+        what: impl Into<String>,
+        expected: impl std::fmt::Display,
+        found: impl std::fmt::Display,
+    ) -> Self {
+        Self::Shape {
+            what: what.into(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+}

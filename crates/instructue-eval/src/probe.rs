@@ -1,0 +1,384 @@
+//! Logistic regression on frozen vectors: how much of a label a linear map can
+//! read out of an embedding.
+//!
+//! Minimises `Σ log(1 + exp(−yᵢ zᵢ)) + l2/2 · ‖w‖²` over standardised inputs,
+//! with `z = w·x + b` and the intercept `b` unpenalised: scikit-learn's
+//! `LogisticRegression(C = 1 / l2)` after a `StandardScaler`.
+//!
+//! The optimiser is Newton's method. Each step is solved by conjugate
+//! gradients, preconditioned with the curvature at the empty model, whose
+//! Cholesky factor is made once per penalty: of `XᵀX` when there are more
+//! examples than features, else of the smaller `XXᵀ`. So a step costs a few
+//! passes over the data and nothing is random.
+
+use serde::{Deserialize, Serialize};
+
+use crate::embedder::Matrix;
+use crate::error::{Error, Result};
+use crate::linalg::{Cholesky, Dense, axpy, dot};
+
+/// Newton steps after which a fit is given up.
+const MAX_STEPS: usize = 200;
+
+/// A fitted probe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogisticRegression {
+    /// Mean of each input over the training rows.
+    pub mean: Vec<f64>,
+    /// Standard deviation of each input; 1 for a constant one.
+    pub scale: Vec<f64>,
+    /// Weight of each standardised input.
+    pub weights: Vec<f64>,
+    /// The intercept.
+    pub intercept: f64,
+    /// The penalty it was fitted with.
+    pub l2: f64,
+}
+
+impl LogisticRegression {
+    /// Fits with a given penalty `l2 > 0`.
+    ///
+    /// # Shapes
+    /// `x` is `[examples, features]`, `y` `[examples]`.
+    ///
+    /// # Errors
+    /// Sizes that do not agree, non-finite inputs, a class that is absent, `l2` that is not above 0.
+    pub fn fit(x: &Matrix, y: &[bool], l2: f64) -> Result<Self> {
+        let mut path = Self::path(x, y, &[l2])?;
+        path.pop().ok_or_else(|| bad_l2(l2))
+    }
+
+    /// Fits with each penalty, given from strong to weak: one fit starts where the last ended.
+    ///
+    /// # Errors
+    /// As [`Self::fit`].
+    pub(crate) fn path(x: &Matrix, y: &[bool], penalties: &[f64]) -> Result<Vec<Self>> {
+        x.check("probe inputs")?;
+        if y.len() != x.rows {
+            return Err(Error::shape("probe labels", x.rows, y.len()));
+        }
+        let positives = y.iter().filter(|&&label| label).count();
+        let negatives = y.len() - positives;
+        if positives == 0 || negatives == 0 {
+            return Err(Error::TooFew {
+                needed: 1,
+                positives,
+                negatives,
+            });
+        }
+        if let Some(&l2) = penalties.iter().find(|l2| !(l2.is_finite() && **l2 > 0.0)) {
+            return Err(bad_l2(l2));
+        }
+        let (mean, scale) = standardisation(x);
+        let problem = Problem::new(standardise(x, &mean, &scale), y);
+        let mut start = (vec![0.0; x.columns], problem.null_intercept());
+        let mut fits = Vec::with_capacity(penalties.len());
+        for &l2 in penalties {
+            start = problem.minimise(l2, start)?;
+            let (weights, intercept) = start.clone();
+            let (mean, scale) = (mean.clone(), scale.clone());
+            fits.push(Self {
+                mean,
+                scale,
+                weights,
+                intercept,
+                l2,
+            });
+        }
+        Ok(fits)
+    }
+
+    /// Log-odds of each row.
+    ///
+    /// # Errors
+    /// When the width is not that of the training inputs, or a value is not finite.
+    pub fn scores(&self, x: &Matrix) -> Result<Vec<f64>> {
+        x.check("probe inputs")?;
+        if x.columns != self.weights.len() {
+            return Err(Error::shape(
+                "probe inputs: columns",
+                self.weights.len(),
+                x.columns,
+            ));
+        }
+        let z = standardise(x, &self.mean, &self.scale);
+        Ok(z.times(&self.weights)
+            .into_iter()
+            .map(|score| score + self.intercept)
+            .collect())
+    }
+
+    /// Probability of the positive class of each row.
+    ///
+    /// # Errors
+    /// As [`Self::scores`].
+    pub fn probabilities(&self, x: &Matrix) -> Result<Vec<f64>> {
+        Ok(self.scores(x)?.into_iter().map(sigmoid).collect())
+    }
+}
+
+/// Mean over examples of −log p(label), from log-odds; NaN without examples.
+pub fn log_loss(scores: &[f64], labels: &[bool]) -> f64 {
+    let sum: f64 = scores
+        .iter()
+        .zip(labels)
+        .map(|(&z, &y)| softplus(if y { -z } else { z }))
+        .sum();
+    sum / scores.len() as f64
+}
+
+fn bad_l2(l2: f64) -> Error {
+    Error::Option {
+        option: "l2",
+        expected: "a finite number above 0",
+        found: l2.to_string(),
+    }
+}
+
+fn sigmoid(z: f64) -> f64 {
+    if z >= 0.0 {
+        1.0 / (1.0 + (-z).exp())
+    } else {
+        1.0 - 1.0 / (1.0 + z.exp())
+    }
+}
+
+/// `log(1 + exp(z))` without overflow.
+fn softplus(z: f64) -> f64 {
+    z.max(0.0) + (-z.abs()).exp().ln_1p()
+}
+
+/// Mean and population standard deviation per column; 1 where the column is constant.
+fn standardisation(x: &Matrix) -> (Vec<f64>, Vec<f64>) {
+    let n = x.rows as f64;
+    let mut mean = vec![0.0; x.columns];
+    for row in 0..x.rows {
+        for (sum, &value) in mean.iter_mut().zip(x.row(row)) {
+            *sum += f64::from(value) / n;
+        }
+    }
+    let mut variance = vec![0.0; x.columns];
+    for row in 0..x.rows {
+        for ((sum, mean), &value) in variance.iter_mut().zip(&mean).zip(x.row(row)) {
+            *sum += (f64::from(value) - mean).powi(2) / n;
+        }
+    }
+    let scale = variance
+        .iter()
+        .zip(&mean)
+        .map(|(variance, mean): (&f64, &f64)| {
+            let deviation = variance.sqrt();
+            // What is left of a constant column is rounding.
+            if deviation > 1e-10 * mean.abs() {
+                deviation
+            } else {
+                1.0
+            }
+        });
+    (mean.clone(), scale.collect())
+}
+
+fn standardise(x: &Matrix, mean: &[f64], scale: &[f64]) -> Dense {
+    let mut values = Vec::with_capacity(x.values.len());
+    for row in 0..x.rows {
+        let inputs = x.row(row).iter().zip(mean).zip(scale);
+        values.extend(inputs.map(|((&value, mean), scale)| (f64::from(value) - mean) / scale));
+    }
+    Dense {
+        rows: x.rows,
+        columns: x.columns,
+        values,
+    }
+}
+
+/// Standardised inputs with labels, and the curvature that preconditions every fit on them.
+struct Problem<'a> {
+    x: Dense,
+    y: &'a [bool],
+    /// p(1 − p) at the share of positives p: the curvature per example of the empty model.
+    curvature: f64,
+    /// `XᵀX`, or `XXᵀ` when there are fewer examples than features.
+    product: Vec<f64>,
+}
+
+/// The inverse of `c·XᵀX + l2·1`, and of `c·n` for the intercept.
+struct Preconditioner<'a> {
+    problem: &'a Problem<'a>,
+    factor: Cholesky,
+    l2: f64,
+}
+
+impl<'a> Problem<'a> {
+    fn new(x: Dense, y: &'a [bool]) -> Self {
+        let share = y.iter().filter(|&&label| label).count() as f64 / y.len() as f64;
+        let product = if x.rows < x.columns {
+            x.kernel()
+        } else {
+            x.gram()
+        };
+        Self {
+            x,
+            y,
+            curvature: share * (1.0 - share),
+            product,
+        }
+    }
+
+    fn dual(&self) -> bool {
+        self.x.rows < self.x.columns
+    }
+
+    fn null_intercept(&self) -> f64 {
+        let positives = self.y.iter().filter(|&&label| label).count() as f64;
+        (positives / (self.y.len() as f64 - positives)).ln()
+    }
+
+    fn precondition(&self, l2: f64) -> Option<Preconditioner<'_>> {
+        let factor = if self.dual() {
+            Cholesky::new(&self.product, self.x.rows, 1.0, l2 / self.curvature)
+        } else {
+            Cholesky::new(&self.product, self.x.columns, self.curvature, l2)
+        }?;
+        Some(Preconditioner {
+            problem: self,
+            factor,
+            l2,
+        })
+    }
+
+    fn margins(&self, weights: &[f64], intercept: f64) -> Vec<f64> {
+        self.x
+            .times(weights)
+            .into_iter()
+            .map(|z| z + intercept)
+            .collect()
+    }
+
+    fn objective(&self, z: &[f64], weights: &[f64], l2: f64) -> f64 {
+        log_loss(z, self.y) * self.y.len() as f64 + l2 / 2.0 * dot(weights, weights)
+    }
+
+    /// Newton's method with step halving.
+    fn minimise(&self, l2: f64, start: (Vec<f64>, f64)) -> Result<(Vec<f64>, f64)> {
+        let (mut weights, mut intercept) = start;
+        let not_converged = |iterations, decrement| Error::NotConverged {
+            iterations,
+            l2,
+            decrement,
+        };
+        let preconditioner = self
+            .precondition(l2)
+            .ok_or_else(|| not_converged(0, f64::INFINITY))?;
+        let tolerance = 1e-12 * self.y.len() as f64;
+        let mut z = self.margins(&weights, intercept);
+        let mut value = self.objective(&z, &weights, l2);
+        let mut decrement = f64::INFINITY;
+        for _ in 0..MAX_STEPS {
+            let p: Vec<f64> = z.iter().map(|&z| sigmoid(z)).collect();
+            let residual: Vec<f64> = p
+                .iter()
+                .zip(self.y)
+                .map(|(p, &y)| p - f64::from(u8::from(y)))
+                .collect();
+            let mut gradient = self.x.transposed_times(&residual);
+            axpy(l2, &weights, &mut gradient);
+            gradient.push(residual.iter().sum());
+            let curvature: Vec<f64> = p.iter().map(|p| p * (1.0 - p)).collect();
+            let step = self.newton_step(&curvature, &gradient, l2, &preconditioner);
+            decrement = -dot(&step, &gradient);
+            let (weight_step, intercept_step) = step.split_at(weights.len());
+            let mut rate = 1.0;
+            loop {
+                let mut next = weights.clone();
+                axpy(rate, weight_step, &mut next);
+                let next_intercept = intercept + rate * intercept_step[0];
+                let next_z = self.margins(&next, next_intercept);
+                let next_value = self.objective(&next_z, &next, l2);
+                // Near the end the decrease drowns in rounding; there the full step is right.
+                if decrement < tolerance || next_value <= value - 1e-4 * rate * decrement {
+                    (weights, intercept, z, value) = (next, next_intercept, next_z, next_value);
+                    break;
+                }
+                rate /= 2.0;
+                if rate < 1e-12 {
+                    return Err(not_converged(MAX_STEPS, decrement));
+                }
+            }
+            if decrement < tolerance {
+                return Ok((weights, intercept));
+            }
+        }
+        Err(not_converged(MAX_STEPS, decrement))
+    }
+
+    /// `(Xᵀ R X + l2·1) v` with the intercept as the last entry, `R` the curvature per example.
+    fn hessian_times(&self, curvature: &[f64], l2: f64, v: &[f64]) -> Vec<f64> {
+        let (weights, intercept) = v.split_at(self.x.columns);
+        let mut z = self.margins(weights, intercept[0]);
+        for (z, r) in z.iter_mut().zip(curvature) {
+            *z *= r;
+        }
+        let mut out = self.x.transposed_times(&z);
+        axpy(l2, weights, &mut out);
+        out.push(z.iter().sum());
+        out
+    }
+
+    /// Approximately −H⁻¹·gradient, by preconditioned conjugate gradients.
+    fn newton_step(
+        &self,
+        curvature: &[f64],
+        gradient: &[f64],
+        l2: f64,
+        preconditioner: &Preconditioner<'_>,
+    ) -> Vec<f64> {
+        let mut step = vec![0.0; gradient.len()];
+        let mut residual: Vec<f64> = gradient.iter().map(|g| -g).collect();
+        let mut conditioned = preconditioner.apply(&residual);
+        let mut direction = conditioned.clone();
+        let mut norm = dot(&residual, &conditioned);
+        let first = norm;
+        for _ in 0..100 {
+            if !(norm > 1e-10 * first) {
+                break;
+            }
+            let product = self.hessian_times(curvature, l2, &direction);
+            let rate = norm / dot(&direction, &product);
+            axpy(rate, &direction, &mut step);
+            axpy(-rate, &product, &mut residual);
+            conditioned = preconditioner.apply(&residual);
+            let next = dot(&residual, &conditioned);
+            let keep = next / norm;
+            norm = next;
+            for (d, c) in direction.iter_mut().zip(&conditioned) {
+                *d = c + keep * *d;
+            }
+            // Far from the optimum a rough step is as good as an exact one.
+            if norm < 1e-2 * first * (first / self.y.len() as f64).min(1.0) {
+                break;
+            }
+        }
+        step
+    }
+}
+
+impl Preconditioner<'_> {
+    fn apply(&self, v: &[f64]) -> Vec<f64> {
+        let problem = self.problem;
+        let (weights, intercept) = v.split_at(problem.x.columns);
+        let mut out = if problem.dual() {
+            // (l2·1 + c·XᵀX)⁻¹ = (1 − Xᵀ (l2/c·1 + XXᵀ)⁻¹ X) / l2
+            let inner = self.factor.solve(&problem.x.times(weights));
+            let correction = problem.x.transposed_times(&inner);
+            weights
+                .iter()
+                .zip(correction)
+                .map(|(w, c)| (w - c) / self.l2)
+                .collect()
+        } else {
+            self.factor.solve(weights)
+        };
+        out.push(intercept[0] / (problem.curvature * problem.y.len() as f64));
+        out
+    }
+}
