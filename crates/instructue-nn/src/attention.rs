@@ -1,0 +1,188 @@
+//! Masked scaled dot-product attention with grouped key and value heads.
+
+use burn::tensor::activation::softmax;
+use burn::tensor::module::attention;
+use burn::tensor::ops::AttentionModuleOptions;
+use burn::tensor::{Bool, Device, Tensor, TensorData};
+
+use crate::{Error, Result};
+
+/// What is added to a score that must not count.
+///
+/// Far below any real score, so that its weight is exactly zero, and yet
+/// finite in half precision, so that a row with nothing to attend to becomes
+/// an average of values, not NaN.
+pub const MASKED: f32 = -3.0e4;
+
+/// An additive mask, shared by all heads: 0 where a query may attend to a key,
+/// [`MASKED`] where it may not.
+#[derive(Debug, Clone)]
+pub struct AttentionBias(Tensor<4>);
+
+impl AttentionBias {
+    /// Takes a bias as it is.
+    ///
+    /// # Shapes
+    ///
+    /// - `bias`: `[batch, 1, query, key]`; the query axis may be 1
+    pub fn new(bias: Tensor<4>) -> Self {
+        Self(bias.inner())
+    }
+
+    /// From a mask, true where a query may attend to a key.
+    ///
+    /// # Shapes
+    ///
+    /// - `allowed`: `[batch, query, key]`
+    pub fn from_allowed(allowed: Tensor<3, Bool>) -> Self {
+        let bias = allowed.inner().bool_not().float() * MASKED;
+        Self(bias.unsqueeze_dim(1))
+    }
+
+    /// From a mask in host memory, row-major, true where a query may attend.
+    pub fn from_host(allowed: Vec<bool>, shape: [usize; 3], device: &Device) -> Result<Self> {
+        let expected = shape.iter().product();
+        if allowed.len() != expected {
+            return Err(Error::Mask {
+                shape,
+                expected,
+                found: allowed.len(),
+            });
+        }
+        let bias: Vec<f32> = allowed
+            .into_iter()
+            .map(|yes| if yes { 0.0 } else { MASKED })
+            .collect();
+        let [batch, query, key] = shape;
+        let data = TensorData::new(bias, [batch, 1, query, key]);
+        Ok(Self(Tensor::from_data(data, &device.clone().inner())))
+    }
+
+    /// Causal, and blind to padding on either side.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, length]`, true where there is a token
+    pub fn causal(tokens: Tensor<2, Bool>) -> Self {
+        let tokens = tokens.inner();
+        let [batch, length] = tokens.dims();
+        let shape = [batch, length, length];
+        // The mask of Burn is true where it masks: above the diagonal.
+        let past = Tensor::<2, Bool>::tril_mask([length, length], 0, &tokens.device())
+            .bool_not()
+            .unsqueeze::<3>()
+            .expand(shape);
+        let keys = tokens.unsqueeze_dim::<3>(1).expand(shape);
+        Self::from_allowed(past.bool_and(keys))
+    }
+
+    /// Every token sees every token, in both directions.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, length]`, true where there is a token; the bias is
+    ///   `[batch, 1, 1, length]`
+    pub fn padding(tokens: Tensor<2, Bool>) -> Self {
+        Self::from_allowed(tokens.unsqueeze_dim(1))
+    }
+
+    /// The bias, `[batch, 1, query or 1, key]`, without autodiff.
+    pub fn tensor(&self) -> &Tensor<4> {
+        &self.0
+    }
+
+    /// Batch, query (or 1) and key length.
+    pub fn shape(&self) -> [usize; 3] {
+        let [batch, _, query, key] = self.0.dims();
+        [batch, query, key]
+    }
+
+    /// Repeats the query rows for each of `group` heads that share a key head,
+    /// as [`attend_grouped`] stacks them.
+    ///
+    /// [`attend_grouped`] does it itself when needed; a model of many layers
+    /// does it once.
+    pub fn grouped(&self, group: usize) -> Self {
+        if group == 1 || self.0.dims()[2] == 1 {
+            return self.clone();
+        }
+        Self(self.0.clone().repeat_dim(2, group))
+    }
+}
+
+/// Attention: `softmax(q·kᵀ/√width + bias)·v`.
+///
+/// Each key and value head serves `heads / kv` query heads; they are never
+/// repeated in memory.
+///
+/// # Shapes
+///
+/// - `q`: `[batch, heads, query, width]`
+/// - `k`, `v`: `[batch, kv, key, width]`, `kv` a divisor of `heads`
+/// - `bias`: `[batch, 1, query or 1, key]`
+/// - result: `[batch, heads, query, width]`
+///
+/// # Panics
+///
+/// If the shapes do not fit together.
+pub fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
+    let [batch, heads, query, width] = q.dims();
+    let kv = k.dims()[1];
+    assert!(
+        kv > 0 && heads.is_multiple_of(kv),
+        "{heads} query heads cannot share {kv} key heads"
+    );
+    let width_v = v.dims()[3];
+    let q = q.reshape([batch, kv, heads / kv * query, width]);
+    attend_grouped(q, k, v, bias).reshape([batch, heads, query, width_v])
+}
+
+/// [`attend`] on queries whose heads are stacked under their key head.
+///
+/// # Shapes
+///
+/// - `q`: `[batch, kv, group · query, width]`
+/// - `k`, `v`: `[batch, kv, key, width]`
+/// - `bias`: `[batch, 1, 1 or query or group · query, key]`
+/// - result: as `q`
+///
+/// # Panics
+///
+/// If the shapes do not fit together.
+pub fn attend_grouped(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
+    let [batch, kv, rows, width] = q.dims();
+    let [_, _, bias_rows, keys] = bias.dims();
+    let scale = 1.0 / (width as f64).sqrt();
+
+    if !(q.is_autodiff() || k.is_autodiff() || v.is_autodiff()) {
+        let bias = if bias_rows == 1 || bias_rows == rows {
+            bias.clone()
+        } else {
+            bias.clone().repeat_dim(2, rows / bias_rows)
+        };
+        let options = AttentionModuleOptions {
+            scale: Some(scale),
+            ..Default::default()
+        };
+        return attention(q, k, v, None, Some(bias.inner()), options);
+    }
+
+    // The group is an axis of its own while the bias is added, so that the
+    // bias is broadcast, not copied.
+    let scores = (q * scale).matmul(k.swap_dims(2, 3));
+    let scores = scores.reshape([batch, kv, rows / bias_rows, bias_rows, keys])
+        + bias.clone().unsqueeze_dim::<5>(2);
+    let scores = scores.reshape([batch, kv, rows, keys]);
+
+    // Weights by the fused softmax, outside the graph. Inside it, the same
+    // numbers are written as p·(1 + x − x̂): in value p, in gradient p·dP, the
+    // gradient of an exponential that has already been taken. (The graph's own
+    // exponential is computed a second time in the backward pass.) Dividing by
+    // the row sums afterwards supplies the rest of the softmax's gradient on
+    // tensors that are head width, not key length, wide.
+    let fixed = scores.clone().inner();
+    let p = softmax(fixed.clone(), 3);
+    let weights = (scores - fixed) * p.clone() + p;
+    let sums = weights.clone().sum_dim(3);
+    weights.matmul(v) / sums
+}

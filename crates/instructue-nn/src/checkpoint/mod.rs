@@ -1,0 +1,280 @@
+//! Hugging Face checkpoint directories: `config.json` beside
+//! `model.safetensors`, or beside several files and an index.
+//!
+//! Headers are read and checked when the directory is opened; a tensor's bytes
+//! are read when it is taken, one tensor at a time, so that memory holds one
+//! copy of the model, not two.
+
+mod decode;
+mod header;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use burn::module::Param;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Error, Result};
+pub use write::write_safetensors;
+
+/// Name of the configuration in a checkpoint directory.
+pub const CONFIG: &str = "config.json";
+/// Name of the weights in a directory that is not sharded.
+pub const WEIGHTS: &str = "model.safetensors";
+/// Name of the index of a sharded directory.
+pub const INDEX: &str = "model.safetensors.index.json";
+
+/// An open checkpoint, from which tensors are taken by name.
+#[derive(Debug)]
+pub struct Checkpoint {
+    path: PathBuf,
+    files: Vec<(PathBuf, File)>,
+    entries: BTreeMap<String, Entry>,
+    taken: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    file: usize,
+    info: header::Info,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// Opens a directory.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let index = dir.join(INDEX);
+        let single = dir.join(WEIGHTS);
+        // A single file wins: it is what a later save leaves behind.
+        if single.is_file() {
+            return Self::open_file(&single);
+        }
+        if !index.is_file() {
+            return Err(Error::NoWeights { path: dir.into() });
+        }
+        let map = read_json::<Index>(&index)?.weight_map;
+        let mut checkpoint = Self::empty(dir.into());
+        let names: BTreeSet<&String> = map.values().collect();
+        for name in names {
+            // An index may come from anywhere: it names files of its own
+            // directory and no others.
+            if name.is_empty() || name == ".." || name.contains(['/', '\\']) {
+                return Err(Error::Json {
+                    path: index,
+                    reason: format!("weight_map names `{name}`, which is not a plain file name"),
+                });
+            }
+            checkpoint.add(dir.join(name))?;
+        }
+        for (tensor, file) in &map {
+            let entry = checkpoint.entries.get(tensor);
+            let found = entry.map(|entry| &checkpoint.files[entry.file].0);
+            if found != Some(&dir.join(file)) {
+                return Err(Error::Missing {
+                    path: dir.join(file),
+                    name: tensor.clone(),
+                });
+            }
+        }
+        Ok(checkpoint)
+    }
+
+    /// Opens one safetensors file.
+    pub fn open_file(path: &Path) -> Result<Self> {
+        let mut checkpoint = Self::empty(path.into());
+        checkpoint.add(path.into())?;
+        Ok(checkpoint)
+    }
+
+    fn empty(path: PathBuf) -> Self {
+        Self {
+            path,
+            files: Vec::new(),
+            entries: BTreeMap::new(),
+            taken: BTreeSet::new(),
+        }
+    }
+
+    fn add(&mut self, path: PathBuf) -> Result<()> {
+        let (file, infos) = header::open(&path)?;
+        let number = self.files.len();
+        for (name, info) in infos {
+            if let Some(other) = self.entries.get(&name) {
+                let first = self.files[other.file].0.display();
+                let reason = format!("tensor `{name}` is already in {first}");
+                return Err(Error::Header { path, reason });
+            }
+            let file = number;
+            self.entries.insert(name, Entry { file, info });
+        }
+        self.files.push((path, file));
+        Ok(())
+    }
+
+    /// The file or directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a tensor is there.
+    pub fn contains(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// The keys, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// The shape of a tensor, if it is there.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.entries
+            .get(name)
+            .map(|entry| entry.info.shape.as_slice())
+    }
+
+    /// Takes a tensor as `f32`.
+    ///
+    /// Fails if it is missing, has another shape, is not of type F32, F16 or
+    /// BF16, or holds a value that is not finite.
+    pub fn take<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Result<Tensor<D>> {
+        let values = self.values(name, &shape)?;
+        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+    }
+
+    /// Takes a matrix stored `[rows, columns]` as `[columns, rows]`.
+    ///
+    /// Checkpoints hold the weight of a linear map as `[output, input]`; this
+    /// workspace multiplies from the left.
+    pub fn take_transposed(
+        &mut self,
+        name: &str,
+        [rows, columns]: [usize; 2],
+        device: &Device,
+    ) -> Result<Tensor<2>> {
+        let values = decode::transpose(&self.values(name, &[rows, columns])?, rows, columns);
+        let data = TensorData::new(values, [columns, rows]);
+        Ok(Tensor::from_data(data, device))
+    }
+
+    /// Takes `PREFIX.weight` and, if asked for, `PREFIX.bias` as a linear map.
+    pub fn take_linear(
+        &mut self,
+        prefix: &str,
+        input: usize,
+        output: usize,
+        bias: bool,
+        device: &Device,
+    ) -> Result<Linear> {
+        let weight = self.take_transposed(&format!("{prefix}.weight"), [output, input], device)?;
+        let bias = if bias {
+            let bias = self.take(&format!("{prefix}.bias"), [output], device)?;
+            Some(Param::from_tensor(bias))
+        } else {
+            None
+        };
+        Ok(Linear {
+            weight: Param::from_tensor(weight),
+            bias,
+        })
+    }
+
+    /// Marks a tensor as known, so that [`finish`](Self::finish) accepts it.
+    pub fn ignore(&mut self, name: &str) {
+        if self.contains(name) {
+            self.taken.insert(name.into());
+        }
+    }
+
+    /// The keys that were neither taken nor ignored, sorted.
+    pub fn unused(&self) -> Vec<String> {
+        self.entries
+            .keys()
+            .filter(|name| !self.taken.contains(*name))
+            .cloned()
+            .collect()
+    }
+
+    /// Fails if a tensor was left over: then the model is not the one that the
+    /// checkpoint was made for.
+    pub fn finish(self) -> Result<()> {
+        let names = self.unused();
+        if names.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Extra {
+            path: self.path,
+            names,
+        })
+    }
+
+    fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let Some(entry) = self.entries.get(name) else {
+            return Err(Error::Missing {
+                path: self.path.clone(),
+                name: name.into(),
+            });
+        };
+        let (path, file) = &mut self.files[entry.file];
+        if entry.info.shape != shape {
+            return Err(Error::Shape {
+                path: path.clone(),
+                name: name.into(),
+                expected: shape.to_vec(),
+                found: entry.info.shape.clone(),
+            });
+        }
+        let Some(kind) = decode::Kind::parse(&entry.info.dtype) else {
+            return Err(Error::Dtype {
+                path: path.clone(),
+                name: name.into(),
+                found: entry.info.dtype.clone(),
+            });
+        };
+        let io = |source| Error::Io {
+            path: path.clone(),
+            source,
+        };
+        let mut bytes = vec![0; entry.info.length];
+        file.seek(SeekFrom::Start(entry.info.start)).map_err(io)?;
+        file.read_exact(&mut bytes).map_err(io)?;
+        let values = kind.to_f32(&bytes);
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Error::NotFinite {
+                path: path.clone(),
+                name: name.into(),
+                index,
+                value: values[index],
+            });
+        }
+        self.taken.insert(name.into());
+        Ok(values)
+    }
+}
+
+/// Reads a JSON file into a value; errors name the file, the line and the key.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
+        path: path.into(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|error| Error::Json {
+        path: path.into(),
+        reason: error.to_string(),
+    })
+}

@@ -1,0 +1,137 @@
+//! What can go wrong: files, headers, tensors and settings.
+
+use std::path::PathBuf;
+
+/// The result of this crate's fallible functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a checkpoint could not be read or written, or a setting was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused a read or a write.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// A JSON file (configuration, shard index) is not what it should be.
+    #[error("{path}: {reason}", path = path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and where.
+        reason: String,
+    },
+    /// The directory holds no weights.
+    #[error(
+        "{path}: neither model.safetensors nor model.safetensors.index.json is there",
+        path = path.display()
+    )]
+    NoWeights {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The header of a safetensors file contradicts itself or the file.
+    #[error("{path}: not a valid safetensors file: {reason}", path = path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with expected and found sizes.
+        reason: String,
+    },
+    /// A tensor that the model needs is absent.
+    #[error("{path}: tensor `{name}` is missing", path = path.display())]
+    Missing {
+        /// The file or directory.
+        path: PathBuf,
+        /// The tensor's key.
+        name: String,
+    },
+    /// Tensors are there that the model does not have.
+    #[error(
+        "{path}: {count} tensors belong to no part of the model: {names}",
+        path = path.display(),
+        count = names.len(),
+        names = names.join(", ")
+    )]
+    Extra {
+        /// The file or directory.
+        path: PathBuf,
+        /// Their keys, sorted.
+        names: Vec<String>,
+    },
+    /// A tensor has another shape than the configuration says.
+    #[error(
+        "{path}: tensor `{name}` should have shape {expected:?}, found {found:?}",
+        path = path.display()
+    )]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's key.
+        name: String,
+        /// The shape that follows from the configuration.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// A tensor has an element type that cannot become `f32`.
+    #[error(
+        "{path}: tensor `{name}` should have dtype F32, F16 or BF16, found {found}",
+        path = path.display()
+    )]
+    Dtype {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's key.
+        name: String,
+        /// The dtype in the file.
+        found: String,
+    },
+    /// A weight is NaN or infinite.
+    #[error(
+        "{path}: tensor `{name}` holds {value} at element {index}; weights must be finite",
+        path = path.display()
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's key.
+        name: String,
+        /// Position of the first such element, row-major.
+        index: usize,
+        /// The value found.
+        value: f32,
+    },
+    /// A tensor to be written is not in a form that can be.
+    #[error("tensor `{name}` cannot be written: {reason}")]
+    Unwritable {
+        /// The tensor's key.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// A LoRA setting is out of range.
+    #[error("lora.{key}: expected {expected}, found {found}")]
+    Lora {
+        /// The setting.
+        key: &'static str,
+        /// What is accepted.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+    /// A mask has another number of entries than its shape says.
+    #[error("attention mask of shape {shape:?} needs {expected} entries, found {found}")]
+    Mask {
+        /// Batch, query, key.
+        shape: [usize; 3],
+        /// Their product.
+        expected: usize,
+        /// The entries given.
+        found: usize,
+    },
+}

@@ -1,0 +1,50 @@
+//! Linear maps as one matrix product.
+
+use burn::module::Param;
+use burn::nn::Linear;
+use burn::tensor::{Device, Distribution, Tensor};
+
+/// `x·W + b`, the leading axes of `x` taken together as rows.
+///
+/// One product of two matrices is split over the cores by blocks; a batched
+/// product would be split by batch entry, which is worse for few long rows.
+///
+/// # Shapes
+///
+/// - `x`: `[..., input]`
+/// - result: `[..., output]`
+///
+/// # Panics
+///
+/// If the last axis of `x` is not the map's input width.
+pub fn linear<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D> {
+    let mut dims = x.dims();
+    let rows = flatten(x);
+    let y = linear_rows(layer, rows);
+    dims[D - 1] = y.dims()[1];
+    y.reshape(dims)
+}
+
+/// `[..., width]` → `[rows, width]`.
+pub(crate) fn flatten<const D: usize>(x: Tensor<D>) -> Tensor<2> {
+    let dims = x.dims();
+    let rows = dims[..D - 1].iter().product::<usize>();
+    x.reshape([rows, dims[D - 1]])
+}
+
+pub(crate) fn linear_rows(layer: &Linear, rows: Tensor<2>) -> Tensor<2> {
+    let bias = layer.bias.as_ref().map(Param::val);
+    burn::tensor::module::linear(rows, layer.weight.val(), bias)
+}
+
+/// A fresh linear map: weights normal with standard deviation `std`, bias zero.
+///
+/// Unlike Burn's own initialiser it draws at once, so that the order of draws
+/// is the order of the calls and a seeded device gives the same model.
+pub fn normal_linear(input: usize, output: usize, bias: bool, std: f64, device: &Device) -> Linear {
+    let weight = Tensor::random([input, output], Distribution::Normal(0.0, std), device);
+    Linear {
+        weight: Param::from_tensor(weight),
+        bias: bias.then(|| Param::from_tensor(Tensor::zeros([output], device))),
+    }
+}

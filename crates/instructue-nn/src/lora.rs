@@ -1,0 +1,200 @@
+//! Low-rank adaptation on the activations: `x·W + s·dropout(x)·A·B`.
+//!
+//! The low-rank product is never added to the weight while training: that
+//! would cost a weight-sized tensor forward and a weight-sized gradient
+//! backward for every layer and step.
+
+use burn::config::Config;
+use burn::module::{Flag, Module, ModuleMapper, Param};
+use burn::nn::{Dropout, DropoutConfig, Linear};
+use burn::tensor::{Device, Distribution, Tensor};
+
+use crate::linear::{flatten, linear_rows};
+use crate::{Error, Result};
+
+/// Rank, scale and dropout of the adaptation.
+#[derive(Config, Debug, PartialEq)]
+pub struct LoraConfig {
+    /// Inner width r of `A: [input, r]` and `B: [r, output]`.
+    #[config(default = 64)]
+    pub rank: usize,
+    /// Numerator of the scale: `s = alpha / rank`.
+    #[config(default = 32.0)]
+    pub alpha: f64,
+    /// Share of the inputs of `A` set to zero while training, in `[0, 1)`.
+    #[config(default = 0.1)]
+    pub dropout: f64,
+}
+
+impl LoraConfig {
+    /// Refuses a rank of zero, a scale that is not finite and a dropout
+    /// outside `[0, 1)`.
+    pub fn validate(&self) -> Result<()> {
+        let refuse = |key, expected, found| {
+            Err(Error::Lora {
+                key,
+                expected,
+                found,
+            })
+        };
+        if self.rank == 0 {
+            return refuse("rank", "at least 1", self.rank.to_string());
+        }
+        if !self.alpha.is_finite() {
+            return refuse("alpha", "a finite number", self.alpha.to_string());
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return refuse("dropout", "a share in [0, 1)", self.dropout.to_string());
+        }
+        Ok(())
+    }
+
+    /// The factor `s = alpha / rank`.
+    pub fn scale(&self) -> f64 {
+        self.alpha / self.rank as f64
+    }
+}
+
+/// The two low-rank factors of one linear map.
+#[derive(Module, Debug)]
+pub struct Lora {
+    /// `[input, rank]`, uniform within ±1/√input at the start.
+    pub a: Param<Tensor<2>>,
+    /// `[rank, output]`, zero at the start.
+    pub b: Param<Tensor<2>>,
+    /// `alpha / rank`.
+    pub scale: f64,
+    /// Active only on an autodiff device and while its flag is on.
+    pub dropout: Dropout,
+}
+
+/// A linear map, with or without LoRA. With it, the map itself is frozen.
+#[derive(Module, Debug)]
+pub struct LoraLinear {
+    /// The base map, weight `[input, output]`.
+    pub linear: Linear,
+    /// The adaptation, if there is one.
+    pub lora: Option<Lora>,
+}
+
+/// Rows that several maps read: flattened once, dropped out once.
+///
+/// Query, key and value share one dropout mask this way, and so do gate and
+/// up; drawing a mask costs more than multiplying by it.
+#[derive(Debug, Clone)]
+pub struct LoraInput<const D: usize> {
+    dims: [usize; D],
+    rows: Tensor<2>,
+    dropped: Option<Tensor<2>>,
+}
+
+impl LoraLinear {
+    /// Wraps `linear`; with `lora`, freezes it and adds the factors.
+    ///
+    /// # Panics
+    ///
+    /// If `lora` does not pass [`LoraConfig::validate`].
+    pub fn new(linear: Linear, lora: Option<&LoraConfig>, device: &Device) -> Self {
+        let Some(config) = lora else {
+            return Self { linear, lora: None };
+        };
+        assert!(config.rank > 0, "the rank of LoRA is at least 1");
+        let [input, output] = linear.weight.dims();
+        let bound = 1.0 / (input as f64).sqrt();
+        let a = Tensor::random(
+            [input, config.rank],
+            Distribution::Uniform(-bound, bound),
+            device,
+        );
+        let b = Tensor::zeros([config.rank, output], device);
+        Self {
+            linear: linear.no_grad(),
+            lora: Some(Lora {
+                a: Param::from_tensor(a),
+                b: Param::from_tensor(b),
+                scale: config.scale(),
+                dropout: DropoutConfig::new(config.dropout).init(),
+            }),
+        }
+    }
+
+    /// Applies the map.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[..., input]`
+    /// - result: `[..., output]`
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.forward_shared(&self.input(x))
+    }
+
+    /// Prepares an input that this map and others of the same input width and
+    /// configuration will read.
+    pub fn input<const D: usize>(&self, x: Tensor<D>) -> LoraInput<D> {
+        let dims = x.dims();
+        let rows = flatten(x);
+        let dropped = self
+            .lora
+            .as_ref()
+            .map(|lora| lora.dropout.forward(rows.clone()));
+        LoraInput {
+            dims,
+            rows,
+            dropped,
+        }
+    }
+
+    /// Applies the map to a prepared input.
+    ///
+    /// # Panics
+    ///
+    /// If the input was prepared for another width.
+    pub fn forward_shared<const D: usize>(&self, input: &LoraInput<D>) -> Tensor<D> {
+        let mut y = linear_rows(&self.linear, input.rows.clone());
+        if let Some(lora) = &self.lora {
+            let x = input.dropped.clone().unwrap_or_else(|| input.rows.clone());
+            // The scale goes where the tensor is narrowest.
+            let low = x.matmul(lora.a.val()).mul_scalar(lora.scale);
+            y = y + low.matmul(lora.b.val());
+        }
+        let mut dims = input.dims;
+        dims[D - 1] = y.dims()[1];
+        y.reshape(dims)
+    }
+
+    /// Input and output width.
+    pub fn widths(&self) -> [usize; 2] {
+        self.linear.weight.dims()
+    }
+
+    /// The same map as a plain one: `W + s·A·B`, not trainable.
+    ///
+    /// For inference: one matrix product instead of three.
+    pub fn merge(self) -> Self {
+        let Some(lora) = self.lora else { return self };
+        let delta = (lora.a.val().matmul(lora.b.val()) * lora.scale).detach();
+        let weight = self.linear.weight.map(|w| w.detach() + delta);
+        let linear = Linear {
+            weight,
+            bias: self.linear.bias,
+        };
+        Self {
+            linear: linear.no_grad(),
+            lora: None,
+        }
+    }
+}
+
+/// Switches every dropout of a module on or off, and nothing else.
+///
+/// On a device without autodiff dropout never acts. On one with autodiff a
+/// gradient check, or a forward pass that must be repeatable, switches it off.
+pub fn set_dropout<M: Module>(module: M, active: bool) -> M {
+    struct Switch(bool);
+    impl ModuleMapper for Switch {
+        fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+            flag.with_value(self.0)
+        }
+    }
+    module.map(&mut Switch(active))
+}
