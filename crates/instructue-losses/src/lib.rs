@@ -1,4 +1,56 @@
 //! Contrastive and next-token losses with false-negative masks and GradCache: tensors in, scalars out.
+//!
+//! One pass of the model gives a user's vector *and* the logits of the answer's
+//! tokens, so one step has two losses: the answer's vector should be nearer to
+//! its user than to anybody else ([`Contrastive`]), and its text should be likely
+//! ([`next_token_loss`]). Both take tensors and know nothing of the model.
+//!
+//! # A joint loss
+//!
+//! ```
+//! use burn::tensor::{Device, Distribution, Int, Tensor};
+//! use instructue_losses::{ContrastiveConfig, ContrastiveInput, l2_normalize, next_token_loss};
+//!
+//! let device = Device::flex().autodiff();
+//! // Two users under two instructions each; what the model's head gave.
+//! let noise = || Tensor::<2>::random([4, 16], Distribution::Normal(0.0, 1.0), &device);
+//! let users = noise().require_grad();
+//! let answers = noise();
+//!
+//! let contrastive = ContrastiveConfig::new().with_temperature(0.07).init()?;
+//! let output = contrastive.forward(ContrastiveInput {
+//!     users: l2_normalize(users.clone()),
+//!     answers: l2_normalize(answers),
+//!     // Rows 0 and 1 are the same user: negatives beside answers, not beside users.
+//!     user_keys: vec![7, 7, 9, 9],
+//!     // Rows 1 and 3 have the same answer: no negatives of each other.
+//!     answer_keys: vec![100, 101, 102, 101],
+//! })?;
+//!
+//! // Rows of logits that predict a token of an answer, and these tokens.
+//! let logits = Tensor::<2>::random([5, 32], Distribution::Normal(0.0, 1.0), &device);
+//! let targets = Tensor::<1, Int>::from_ints([3, 1, 4, 1, 5], &device);
+//! let next_token = next_token_loss(logits.require_grad(), targets);
+//!
+//! // What the masks did is counted only when asked for, since it waits for the device.
+//! let dropped = output.dropped()?;
+//! assert!(dropped.user_user.is_some_and(|count| count.dropped >= 4));
+//!
+//! let lambda = 1.0;
+//! let loss = output.loss + next_token * lambda;
+//! let gradients = loss.backward();
+//! assert_eq!(users.grad(&gradients).map(|g| g.dims()), Some([4, 16]));
+//! # Ok::<(), instructue_losses::Error>(())
+//! ```
+//!
+//! # Batches that do not fit
+//!
+//! [`grad_cache::backward`] computes the same gradient one micro-batch at a time.
+//! The contrastive loss still sees all rows.
+//!
+//! # Precision
+//! Losses are computed in single precision whatever the inputs are, and in
+//! log-sum-exp form, so neither a low temperature nor large logits overflow.
 
 mod contrastive;
 mod error;
