@@ -150,6 +150,16 @@ impl<'a> Events<'a> {
         }
     }
 
+    /// The distinct values behind the codes of a text field; `None` when it is not one.
+    ///
+    /// All histories of a shard share it, so equal pointers mean equal codes.
+    pub fn dictionary(&self, field: usize) -> Option<&'a Arc<Vec<Arc<str>>>> {
+        match &self.table.columns[field] {
+            ColumnData::Text { dictionary, .. } => Some(dictionary),
+            ColumnData::Number(_) => None,
+        }
+    }
+
     /// The number in field `field` of event `i`; `None` when missing or not a number field.
     pub fn number(&self, i: usize, field: usize) -> Option<f64> {
         match &self.table.columns[field] {

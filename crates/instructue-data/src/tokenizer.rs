@@ -1,0 +1,229 @@
+//! Text to token ids, such that no text can become a special token.
+//!
+//! This is the only module that knows the `tokenizers` crate.
+
+mod plain;
+mod train;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use instructue_schema::DataText;
+
+use crate::error::Error;
+use plain::SpecialNames;
+
+/// The padding token of trained tokenizers, with id 0.
+pub const PAD: &str = "<|pad|>";
+/// The end mark of trained tokenizers, with id 1.
+pub const END: &str = "<|end|>";
+
+/// Where Hugging Face directories name the special tokens.
+const CONFIG: &str = "tokenizer_config.json";
+/// Longer texts per wanted token are cut before they are tokenised, see
+/// [`TextTokenizer::encode_limited`].
+const BYTES_PER_TOKEN: usize = 64;
+
+/// A tokenizer whose added tokens cannot be reached from text.
+///
+/// A Hugging Face `tokenizer.json` finds its added tokens (`[SEP]`,
+/// `<|im_end|>`, …) wherever they stand in a text. Here they are taken out
+/// before the tokenizer is built, from the vocabulary too, so a text that spells
+/// one is encoded like any other; their ids are known as
+/// [`TextTokenizer::reserved_ids`] and placed by position only. The file's
+/// post-processor, truncation and padding are ignored. Clones share everything.
+///
+/// ```
+/// use instructue_data::TextTokenizer;
+/// use instructue_schema::DataText;
+///
+/// let texts = ["groceries | cash", "groceries | card", "books | card"].map(String::from);
+/// let tokenizer = TextTokenizer::train(texts.into_iter(), 300)?;
+///
+/// let text = DataText::new("books | <|end|>");
+/// let ids = tokenizer.encode(&text);
+/// assert!(!ids.contains(&tokenizer.end_id()));
+/// assert_eq!(tokenizer.decode(&ids), text.as_str());
+/// # Ok::<(), instructue_data::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct TextTokenizer(Arc<Inner>);
+
+struct Inner {
+    plain: tokenizers::Tokenizer,
+    /// The original file, for saving.
+    json: String,
+    names: SpecialNames,
+    reserved: BTreeSet<u32>,
+    vocab_size: usize,
+    pad: u32,
+    end: u32,
+    cls: Option<u32>,
+    sep: Option<u32>,
+}
+
+impl TextTokenizer {
+    /// Reads a Hugging Face `tokenizer.json` with a BPE, WordPiece or WordLevel model.
+    ///
+    /// If a `tokenizer_config.json` lies beside it, it says which tokens pad and
+    /// end a text; otherwise the usual names are tried.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read; [`Error::Tokenizer`] when it
+    /// is no tokenizer, has another model, or no token that pads or ends a text.
+    pub fn from_file(path: &Path) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        let read = |path: &Path| std::fs::read_to_string(path).map_err(Error::io(path));
+        let json = read(path)?;
+        let config = path.with_file_name(CONFIG);
+        let names = match config.is_file() {
+            true => SpecialNames::from_config(&config.display().to_string(), &read(&config)?)?,
+            false => SpecialNames::default(),
+        };
+        Self::from_json(&name, json, names)
+    }
+
+    /// Trains a byte-level BPE of at most `vocab_size` entries on `texts`.
+    ///
+    /// The first ids are fixed: 0 is [`PAD`], 1 is [`END`], then come the 256
+    /// bytes, so every text can be encoded and decoded without loss. Merges that
+    /// occur only once are not made. The result depends on the texts and how
+    /// often each occurs, not on their order. Train on everything that will be
+    /// read: event texts, instructions and answers.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] when `vocab_size` is below 258.
+    pub fn train(
+        texts: impl Iterator<Item = String> + Send,
+        vocab_size: usize,
+    ) -> Result<Self, Error> {
+        let json = train::byte_level_bpe(texts, vocab_size)?;
+        Self::from_json("trained tokenizer", json, SpecialNames::default())
+    }
+
+    fn from_json(file: &str, json: String, names: SpecialNames) -> Result<Self, Error> {
+        let parts = plain::strip(file, &json, &names)?;
+        Ok(Self(Arc::new(Inner {
+            plain: parts.plain,
+            json,
+            names,
+            reserved: parts.reserved,
+            vocab_size: parts.vocab_size,
+            pad: parts.pad,
+            end: parts.end,
+            cls: parts.cls,
+            sep: parts.sep,
+        })))
+    }
+
+    /// Writes the original `tokenizer.json`, added tokens included; other programs can read it.
+    ///
+    /// The file appears under its name only when it is complete. If a
+    /// `tokenizer_config.json` named the special tokens, one is written beside it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        if let Some(config) = self.0.names.to_config() {
+            write(&path.with_file_name(CONFIG), &config)?;
+        }
+        write(path, &self.0.json)
+    }
+
+    /// The ids of a text; never one of [`TextTokenizer::reserved_ids`].
+    pub fn encode(&self, text: &DataText) -> Vec<u32> {
+        self.ids(text.as_str())
+    }
+
+    /// At most the first `max_tokens` ids of a text.
+    ///
+    /// The text is cut at 64 bytes per wanted token first, so a very long text
+    /// costs no more than a long one. Where tokens are shorter than that, as in
+    /// any ordinary text, these are exactly the first ids of
+    /// [`TextTokenizer::encode`].
+    pub fn encode_limited(&self, text: &DataText, max_tokens: usize) -> Vec<u32> {
+        let text = text.as_str();
+        let end = text.floor_char_boundary(max_tokens.saturating_mul(BYTES_PER_TOKEN));
+        let mut ids = self.ids(&text[..end]);
+        ids.truncate(max_tokens);
+        ids
+    }
+
+    /// The ids of a piece of a template: text of the program, not of data.
+    ///
+    /// It is encoded as any text is, because delimiters are slots rather than text.
+    pub fn encode_template(&self, text: &'static str) -> Vec<u32> {
+        self.ids(text)
+    }
+
+    fn ids(&self, text: &str) -> Vec<u32> {
+        // An error is only possible for an unknown token that the vocabulary
+        // lacks, which `strip` refuses.
+        let encoding = self.0.plain.encode_fast(text, false);
+        let ids = encoding.map(|encoding| encoding.get_ids().to_vec());
+        let mut ids = ids.unwrap_or_default();
+        // They are not in the vocabulary any more; this keeps the promise even
+        // if a tokenizer has a way to them that is not thought of.
+        ids.retain(|id| !self.0.reserved.contains(id));
+        ids
+    }
+
+    /// The text of ids; reserved and unknown ids are left out, invalid UTF-8 is replaced.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        self.0.plain.decode(ids, false).unwrap_or_default()
+    }
+
+    /// One more than the largest id: the rows of an embedding table.
+    pub fn vocab_size(&self) -> usize {
+        self.0.vocab_size
+    }
+
+    /// The ids that no text becomes: added tokens, and those that pad, end, open or separate texts.
+    pub fn reserved_ids(&self) -> &BTreeSet<u32> {
+        &self.0.reserved
+    }
+
+    /// The id that fills up short rows.
+    pub fn pad_id(&self) -> u32 {
+        self.0.pad
+    }
+
+    /// The id that ends an answer.
+    pub fn end_id(&self) -> u32 {
+        self.0.end
+    }
+
+    /// The id that opens a text for a BERT-type encoder, if there is one.
+    pub fn cls_id(&self) -> Option<u32> {
+        self.0.cls
+    }
+
+    /// The id that closes a text for a BERT-type encoder, if there is one.
+    pub fn sep_id(&self) -> Option<u32> {
+        self.0.sep
+    }
+}
+
+impl fmt::Debug for TextTokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TextTokenizer")
+            .field("vocab_size", &self.0.vocab_size)
+            .field("reserved_ids", &self.0.reserved)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Writes a file that is complete once it is there.
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = Path::new(&part);
+    let mut file = File::create(part).map_err(Error::io(part))?;
+    file.write_all(text.as_bytes()).map_err(Error::io(part))?;
+    file.sync_all().map_err(Error::io(part))?;
+    std::fs::rename(part, path).map_err(Error::io(path))
+}

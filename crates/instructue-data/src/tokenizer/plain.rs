@@ -1,0 +1,235 @@
+//! A `tokenizer.json` without the tokens that text must not become.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+
+/// Names tried when no `tokenizer_config.json` says better.
+const PAD_NAMES: [&str; 5] = [super::PAD, "[PAD]", "<pad>", "<|endoftext|>", "</s>"];
+const END_NAMES: [&str; 8] = [
+    super::END,
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|end_of_text|>",
+    "<|endoftext|>",
+    "</s>",
+    "<eos>",
+    "[SEP]",
+];
+const CLS_NAMES: [&str; 1] = ["[CLS]"];
+const SEP_NAMES: [&str; 1] = ["[SEP]"];
+
+/// Which tokens have a task, by name.
+#[derive(Debug, Default)]
+pub(super) struct SpecialNames {
+    pad: Option<String>,
+    end: Option<String>,
+    cls: Option<String>,
+    sep: Option<String>,
+}
+
+impl SpecialNames {
+    /// Reads a `tokenizer_config.json`.
+    pub(super) fn from_config(file: &str, json: &str) -> Result<Self, Error> {
+        let config: Value =
+            serde_json::from_str(json).map_err(|error| invalid(file, "JSON", error))?;
+        // A token stands as its text, or as an object that describes it.
+        let name = |key: &str| {
+            let token = &config[key];
+            let text = token.as_str().or_else(|| token["content"].as_str());
+            text.map(String::from)
+        };
+        Ok(Self {
+            pad: name("pad_token"),
+            end: name("eos_token"),
+            cls: name("cls_token"),
+            sep: name("sep_token"),
+        })
+    }
+
+    /// The same as a `tokenizer_config.json`; `None` when nothing was named.
+    pub(super) fn to_config(&self) -> Option<String> {
+        let names = [
+            ("pad_token", &self.pad),
+            ("eos_token", &self.end),
+            ("cls_token", &self.cls),
+            ("sep_token", &self.sep),
+        ];
+        let named = names
+            .into_iter()
+            .filter_map(|(key, name)| Some((key, name.as_deref()?)));
+        let named: BTreeMap<&str, &str> = named.collect();
+        (!named.is_empty()).then(|| serde_json::json!(named).to_string())
+    }
+}
+
+/// What [`strip`] finds.
+pub(super) struct Parts {
+    /// Without reserved tokens, post-processor, truncation and padding.
+    pub(super) plain: tokenizers::Tokenizer,
+    pub(super) reserved: BTreeSet<u32>,
+    pub(super) vocab_size: usize,
+    pub(super) pad: u32,
+    pub(super) end: u32,
+    pub(super) cls: Option<u32>,
+    pub(super) sep: Option<u32>,
+}
+
+/// Takes the reserved tokens out of a `tokenizer.json`.
+pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Parts, Error> {
+    let mut tokenizer: Map<String, Value> =
+        serde_json::from_str(json).map_err(|error| invalid(file, "a JSON object", error))?;
+    let added = added_tokens(file, &tokenizer)?;
+    let model = tokenizer.get_mut("model").and_then(Value::as_object_mut);
+    let model = model.ok_or_else(|| invalid(file, "an object `model`", "none"))?;
+    let kind = model
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or("none")
+        .to_string();
+    if !["BPE", "WordPiece", "WordLevel"].contains(&kind.as_str()) {
+        let expected = "`model.type` BPE, WordPiece or WordLevel";
+        return Err(invalid(file, expected, kind));
+    }
+    let vocab = vocabulary(file, model)?;
+
+    let find = |name: &str| added.get(name).or_else(|| vocab.get(name)).copied();
+    let find_any = |name: &Option<String>, usual: &[&str]| {
+        let given = name.as_deref().and_then(find);
+        given.or_else(|| usual.iter().find_map(|name| find(name)))
+    };
+    let need = |id: Option<u32>, what: &str, usual: &[&str]| {
+        let expected = || format!("a token that {what}, such as {}", usual.join(" or "));
+        id.ok_or_else(|| invalid(file, expected(), "none"))
+    };
+    let pad = need(find_any(&names.pad, &PAD_NAMES), "pads texts", &PAD_NAMES)?;
+    let end = need(find_any(&names.end, &END_NAMES), "ends texts", &END_NAMES)?;
+    let cls = find_any(&names.cls, &CLS_NAMES);
+    let sep = find_any(&names.sep, &SEP_NAMES);
+    let with_task: BTreeSet<u32> = [Some(pad), Some(end), cls, sep]
+        .into_iter()
+        .flatten()
+        .collect();
+    let mut reserved: BTreeSet<u32> = added
+        .values()
+        .copied()
+        .chain(with_task.iter().copied())
+        .collect();
+
+    // What stands for unknown words is an ordinary id of text, unless it has another task.
+    let unknown_name = model
+        .get("unk_token")
+        .and_then(Value::as_str)
+        .map(String::from);
+    let unknown = unknown_name.as_deref().and_then(find);
+    if kind == "BPE" {
+        if unknown.is_some_and(|id| with_task.contains(&id)) {
+            model.insert("unk_token".into(), Value::Null);
+        }
+        // Random merges are for training a language model.
+        model.insert("dropout".into(), Value::Null);
+    } else if !unknown_name
+        .as_ref()
+        .is_some_and(|name| vocab.contains_key(name))
+    {
+        let found = unknown_name.unwrap_or_else(|| "none".into());
+        return Err(invalid(file, "`model.unk_token` in the vocabulary", found));
+    }
+    if let Some(id) = unknown.filter(|id| !with_task.contains(id)) {
+        reserved.remove(&id);
+    }
+
+    let largest = vocab
+        .values()
+        .chain(added.values())
+        .max()
+        .copied()
+        .unwrap_or(0);
+    let hidden: BTreeSet<&str> = vocab
+        .iter()
+        .chain(&added)
+        .filter(|(_, id)| reserved.contains(id) && Some(**id) != unknown)
+        .map(|(token, _)| token.as_str())
+        .collect();
+    hide(model, &hidden);
+
+    tokenizer.insert("added_tokens".into(), Value::Array(Vec::new()));
+    for ignored in ["post_processor", "truncation", "padding"] {
+        tokenizer.insert(ignored.into(), Value::Null);
+    }
+    let plain = serde_json::to_vec(&tokenizer).map_err(|error| invalid(file, "JSON", error))?;
+    let plain = tokenizers::Tokenizer::from_bytes(plain)
+        .map_err(|error| invalid(file, "a Hugging Face tokenizer", error))?;
+    Ok(Parts {
+        plain,
+        reserved,
+        vocab_size: largest as usize + 1,
+        pad,
+        end,
+        cls,
+        sep,
+    })
+}
+
+/// The added tokens with their ids.
+fn added_tokens(
+    file: &str,
+    tokenizer: &Map<String, Value>,
+) -> Result<BTreeMap<String, u32>, Error> {
+    let tokens = tokenizer.get("added_tokens").and_then(Value::as_array);
+    let tokens = tokens.into_iter().flatten().map(|token| {
+        let content = token["content"].as_str();
+        let id = token["id"].as_u64().and_then(|id| u32::try_from(id).ok());
+        content
+            .zip(id)
+            .map(|(content, id)| (content.to_string(), id))
+            .ok_or_else(|| invalid(file, "`content` and `id` in each of `added_tokens`", token))
+    });
+    tokens.collect()
+}
+
+/// The model's entries with their ids.
+fn vocabulary(file: &str, model: &Map<String, Value>) -> Result<BTreeMap<String, u32>, Error> {
+    let vocab = model.get("vocab").and_then(Value::as_object);
+    let vocab = vocab.ok_or_else(|| invalid(file, "an object `model.vocab`", "none"))?;
+    let entries = vocab.iter().map(|(token, id)| {
+        let number = id.as_u64().and_then(|id| u32::try_from(id).ok());
+        let number = number.filter(|id| *id < u32::MAX);
+        number
+            .map(|number| (token.clone(), number))
+            .ok_or_else(|| invalid(file, format!("an id for `model.vocab.{token}`"), id))
+    });
+    entries.collect()
+}
+
+/// Takes entries out of the model's vocabulary, with the merges that make or use them.
+fn hide(model: &mut Map<String, Value>, hidden: &BTreeSet<&str>) {
+    if let Some(vocab) = model.get_mut("vocab").and_then(Value::as_object_mut) {
+        vocab.retain(|token, _| !hidden.contains(token.as_str()));
+    }
+    if let Some(merges) = model.get_mut("merges").and_then(Value::as_array_mut) {
+        merges.retain(|merge| {
+            // Either "left right" or ["left", "right"].
+            let (left, right) = match merge.as_str() {
+                Some(line) => line.split_once(' ').unwrap_or((line, "")),
+                None => (
+                    merge[0].as_str().unwrap_or_default(),
+                    merge[1].as_str().unwrap_or_default(),
+                ),
+            };
+            ![left, right, &format!("{left}{right}")]
+                .iter()
+                .any(|token| hidden.contains(token))
+        });
+    }
+}
+
+fn invalid(file: &str, expected: impl Into<String>, found: impl ToString) -> Error {
+    Error::Tokenizer {
+        file: file.into(),
+        expected: expected.into(),
+        found: found.to_string(),
+    }
+}
