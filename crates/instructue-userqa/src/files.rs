@@ -1,0 +1,283 @@
+//! `userqa.parquet` and `userqa.manifest.json`.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use instructue_data::UserStore;
+use instructue_schema::Timestamp;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use serde::{Deserialize, Serialize};
+
+use crate::builder::{ShardTriples, TripleBuilder};
+use crate::config::UserQaConfig;
+use crate::error::{Error, Result};
+use crate::pool::Popular;
+use crate::report::UserQaReport;
+use crate::table;
+use crate::thresholds::Thresholds;
+use crate::triple::Triple;
+
+/// The triples.
+pub const TRIPLES_FILE: &str = "userqa.parquet";
+/// The manifest: written last, so a directory without it is not a data set.
+pub const MANIFEST_FILE: &str = "userqa.manifest.json";
+
+const VERSION: u32 = 1;
+
+/// What a data set is made from and what it holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of the format.
+    pub version: u32,
+    /// The configuration, with the seed.
+    pub config: UserQaConfig,
+    /// [`UserStore::fingerprint`] of the store.
+    pub store: String,
+    /// Digest of the store's schema.
+    pub schema: String,
+    /// Up to when events are taken as known.
+    pub data_end: Timestamp,
+    /// Triples per shard. Each shard with triples is one row group, in order.
+    pub shard_rows: Vec<u64>,
+    /// Counts.
+    pub report: UserQaReport,
+    /// Fitted on the training users.
+    pub thresholds: Thresholds,
+    /// Fitted on the training users: the values that questions name, per `source.field`.
+    pub popular: BTreeMap<String, Vec<Popular>>,
+}
+
+/// Builds the triples of all users of `store` into the directory `out`.
+///
+/// Two passes over the store, one shard in memory at a time. `progress` hears
+/// of (steps done, steps in all), where a step is one shard of one pass. An
+/// earlier data set in `out` is replaced; it is invalid from the start of the
+/// call until its end.
+///
+/// # Errors
+/// A configuration out of range, a store that cannot be read, no event to fit
+/// on, or a file that cannot be written.
+pub fn build(
+    store: &UserStore,
+    config: &UserQaConfig,
+    out: &Path,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<UserQaReport> {
+    config.validate()?;
+    let shards = store.shards();
+    let data_end = store.time_range().map_or(Timestamp(i64::MIN), |(_, last)| last);
+    let mut done = 0;
+    let mut step = || {
+        done += 1;
+        progress(done, 2 * shards);
+    };
+    let builder = {
+        let read = (0..shards).map(|i| {
+            let shard = store.shard(i);
+            step();
+            shard.map_err(Error::from)
+        });
+        TripleBuilder::fit(store.schema(), config, store.users(), data_end, read)?
+    };
+
+    fs::create_dir_all(out).map_err(io(out))?;
+    let manifest_file = out.join(MANIFEST_FILE);
+    if manifest_file.exists() {
+        fs::remove_file(&manifest_file).map_err(io(&manifest_file))?;
+    }
+    let uncovered = config.references.iter().copied();
+    let uncovered =
+        uncovered.filter(|reference| !builder.covers(*reference, config.horizon_days));
+    let mut report = UserQaReport::new(config, store.users(), uncovered.collect());
+    let mut shard_rows = Vec::with_capacity(shards);
+    let mut writer = Writer::create(out.join(TRIPLES_FILE))?;
+    for i in 0..shards {
+        let built = builder.shard(i as u32, &store.shard(i)?);
+        writer.write(&built)?;
+        shard_rows.push(built.triples.len() as u64);
+        report.add(&built);
+        step();
+    }
+    writer.finish()?;
+
+    let manifest = Manifest {
+        version: VERSION,
+        config: config.clone(),
+        store: store.fingerprint().into(),
+        schema: store.schema().digest(),
+        data_end: config.data_end.unwrap_or(data_end),
+        shard_rows,
+        report,
+        thresholds: builder.thresholds().clone(),
+        popular: builder.popular().clone(),
+    };
+    let json = serde_json::to_string_pretty(&manifest)
+        .map_err(|source| Error::Json { file: manifest_file.clone(), source })?;
+    let partial = partial(&manifest_file);
+    fs::write(&partial, json).map_err(io(&partial))?;
+    File::open(&partial).and_then(|file| file.sync_all()).map_err(io(&partial))?;
+    fs::rename(&partial, &manifest_file).map_err(io(&manifest_file))?;
+    Ok(manifest.report)
+}
+
+/// A data set on disk.
+#[derive(Debug)]
+pub struct UserQa {
+    file: PathBuf,
+    metadata: ArrowReaderMetadata,
+    manifest: Manifest,
+    /// The row group of each shard; none where it has no triple.
+    row_groups: Vec<Option<usize>>,
+}
+
+impl UserQa {
+    /// Opens a data set that [`build`] wrote.
+    ///
+    /// # Errors
+    /// A missing, unfinished or damaged data set, one of another version, or a
+    /// triples file that does not fit its manifest.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let manifest_file = dir.join(MANIFEST_FILE);
+        let text = fs::read_to_string(&manifest_file).map_err(io(&manifest_file))?;
+        let json = |source| Error::Json { file: manifest_file.clone(), source };
+        let version: Version = serde_json::from_str(&text).map_err(json)?;
+        if version.version != VERSION {
+            return Err(Error::Format {
+                file: manifest_file,
+                what: "version",
+                expected: VERSION.to_string(),
+                found: version.version.to_string(),
+            });
+        }
+        let manifest: Manifest = serde_json::from_str(&text).map_err(json)?;
+
+        let file = dir.join(TRIPLES_FILE);
+        let reader = File::open(&file).map_err(io(&file))?;
+        let metadata = ArrowReaderMetadata::load(&reader, ArrowReaderOptions::new())
+            .map_err(parquet_error(&file))?;
+        let mut next = 0;
+        let mut row_groups = Vec::with_capacity(manifest.shard_rows.len());
+        for &rows in &manifest.shard_rows {
+            row_groups.push((rows > 0).then_some(next));
+            next += usize::from(rows > 0);
+        }
+        let groups = metadata.metadata().row_groups();
+        let found: Vec<u64> = groups.iter().map(|group| group.num_rows() as u64).collect();
+        let expected: Vec<u64> =
+            manifest.shard_rows.iter().copied().filter(|rows| *rows > 0).collect();
+        if found != expected {
+            return Err(Error::Format {
+                file,
+                what: "rows per row group",
+                expected: format!("{} groups, {} rows", expected.len(), expected.iter().sum::<u64>()),
+                found: format!("{} groups, {} rows", found.len(), found.iter().sum::<u64>()),
+            });
+        }
+        Ok(Self { file, metadata, manifest, row_groups })
+    }
+
+    /// Number of shards: as many as the store has.
+    pub fn shards(&self) -> usize {
+        self.row_groups.len()
+    }
+
+    /// The triples of one shard, in the order of users, then references.
+    ///
+    /// # Errors
+    /// A shard that does not exist, or a file that cannot be read.
+    pub fn shard(&self, i: usize) -> Result<Vec<Triple>> {
+        let shards = self.shards();
+        let Some(group) = *self.row_groups.get(i).ok_or(Error::Shard { shard: i, shards })? else {
+            return Ok(Vec::new());
+        };
+        let reader = File::open(&self.file).map_err(io(&self.file))?;
+        let batches =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(reader, self.metadata.clone())
+                .with_row_groups(vec![group])
+                .with_batch_size(8192)
+                .build()
+                .map_err(parquet_error(&self.file))?;
+        let mut triples = Vec::new();
+        for batch in batches {
+            let batch = batch.map_err(arrow_error(&self.file))?;
+            triples.extend(table::decode(&batch, &self.file, triples.len())?);
+        }
+        Ok(triples)
+    }
+
+    /// What the data set is made from and what it holds.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+/// The only key that every version has.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+/// Writes one row group per shard; the file appears under its name when it is complete.
+struct Writer {
+    file: PathBuf,
+    partial: PathBuf,
+    writer: ArrowWriter<File>,
+}
+
+impl Writer {
+    fn create(file: PathBuf) -> Result<Self> {
+        let partial = partial(&file);
+        let out = File::create(&partial).map_err(io(&partial))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_max_row_group_row_count(None)
+            .build();
+        let writer = ArrowWriter::try_new(out, table::schema(), Some(properties))
+            .map_err(parquet_error(&partial))?;
+        Ok(Self { file, partial, writer })
+    }
+
+    fn write(&mut self, shard: &ShardTriples) -> Result<()> {
+        if shard.triples.is_empty() {
+            return Ok(());
+        }
+        let batch = table::encode(&shard.triples).map_err(arrow_error(&self.partial))?;
+        self.writer.write(&batch).map_err(parquet_error(&self.partial))?;
+        self.writer.flush().map_err(parquet_error(&self.partial))
+    }
+
+    fn finish(self) -> Result<()> {
+        let file = self.writer.into_inner().map_err(parquet_error(&self.partial))?;
+        file.sync_all().map_err(io(&self.partial))?;
+        fs::rename(&self.partial, &self.file).map_err(io(&self.file))
+    }
+}
+
+fn partial(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
+fn io(file: &Path) -> impl Fn(std::io::Error) -> Error {
+    let file = file.to_owned();
+    move |source| Error::Io { file: file.clone(), source }
+}
+
+fn parquet_error(file: &Path) -> impl Fn(ParquetError) -> Error {
+    let file = file.to_owned();
+    move |source| Error::Parquet { file: file.clone(), source }
+}
+
+fn arrow_error(file: &Path) -> impl Fn(arrow::error::ArrowError) -> Error {
+    let file = file.to_owned();
+    move |source| Error::Arrow { file: file.clone(), source }
+}

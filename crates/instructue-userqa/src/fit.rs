@@ -1,0 +1,230 @@
+//! Learning thresholds and popular values from the training users.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use instructue_data::{History, Shard, seed};
+use instructue_schema::{ColumnRole, Schema, Timestamp};
+
+use crate::config::{Split, UserQaConfig, split_of, unit, user_key};
+use crate::cut::{Future, Past, active_days, event_sources, rank, sum};
+use crate::pool::Popular;
+use crate::thresholds::{Thresholds, quantity};
+use crate::words::nameable;
+
+/// More distinct values of a field than this are thinned out while counting.
+const MAX_DISTINCT: usize = 200_000;
+
+/// Accumulates what is learned; shards in any order give the same result
+/// unless a field has more than 200,000 distinct values.
+#[derive(Debug)]
+pub(crate) struct Fit<'a> {
+    schema: &'a Schema,
+    config: &'a UserQaConfig,
+    data_end: Timestamp,
+    /// Share of the training users looked at.
+    share: f64,
+    quantities: BTreeMap<String, Vec<f64>>,
+    hours: BTreeMap<usize, u32>,
+    /// Per (source, field): profiles, and those with a covered future.
+    profiles: BTreeMap<(usize, usize), [u64; 2]>,
+    /// Per value: profiles that have it in the window, and within the horizon.
+    values: BTreeMap<(usize, usize), HashMap<Arc<str>, [u64; 2]>>,
+}
+
+/// What was learned.
+#[derive(Debug, Clone)]
+pub(crate) struct Fitted {
+    pub thresholds: Thresholds,
+    pub popular: BTreeMap<String, Vec<Popular>>,
+}
+
+impl<'a> Fit<'a> {
+    pub fn new(
+        schema: &'a Schema,
+        config: &'a UserQaConfig,
+        users: u64,
+        data_end: Timestamp,
+    ) -> Self {
+        let training = users as f64 * (1.0 - config.test_share - config.validation_share);
+        let share = (config.fit_users as f64 / training.max(1.0)).min(1.0);
+        Self {
+            schema,
+            config,
+            data_end,
+            share,
+            quantities: BTreeMap::new(),
+            hours: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            values: BTreeMap::new(),
+        }
+    }
+
+    pub fn add(&mut self, shard: &Shard) {
+        for history in shard.histories() {
+            let user = history.user();
+            if split_of(user, self.config.seed, self.config) != Split::Train {
+                continue;
+            }
+            let place = seed::derive(self.config.seed, "userqa.fit", &[user_key(user)]);
+            if self.share < 1.0 && unit(place) >= self.share {
+                continue;
+            }
+            for &reference in &self.config.references {
+                self.add_profile(history, reference);
+            }
+        }
+    }
+
+    fn add_profile(&mut self, history: History<'_>, reference: Timestamp) {
+        let unfitted = Thresholds::default();
+        let past = Past::new(self.schema, &unfitted, history, reference);
+        let covered = reference.plus_days(self.config.horizon_days) <= self.data_end;
+        let future = Future::new(history, reference, self.config.horizon_days);
+        for source in event_sources(self.schema) {
+            let window = past.events(source);
+            if window.is_empty() {
+                continue;
+            }
+            let name = &self.schema.sources[source].name;
+            let hours = self.hours.entry(source).or_default();
+            for time in window.times() {
+                *hours |= 1 << time.hour();
+            }
+            let next = future.events(source);
+            let mut quantities = vec![
+                (quantity("past.events", name, None), window.len() as f64),
+                (
+                    quantity("past.days", name, None),
+                    active_days(&window).len() as f64,
+                ),
+            ];
+            if covered && !next.is_empty() {
+                quantities.push((quantity("next.events", name, None), next.len() as f64));
+            }
+            for (index, field) in self.schema.sources[source].fields().iter().enumerate() {
+                let label = Some(field.name.as_str());
+                match field.role {
+                    ColumnRole::Number => {
+                        let (total, events) = sum(&window, index);
+                        if events > 0 {
+                            let mean = total / f64::from(events);
+                            quantities.push((quantity("past.sum", name, label), total));
+                            quantities.push((quantity("past.mean", name, label), mean));
+                        }
+                        let (total, events) = sum(&next, index);
+                        if covered && events > 0 {
+                            quantities.push((quantity("next.sum", name, label), total));
+                        }
+                    }
+                    ColumnRole::Category => {
+                        let had = rank(&window, index);
+                        if !had.is_empty() {
+                            let distinct = had.len() as f64;
+                            quantities.push((quantity("past.distinct", name, label), distinct));
+                        }
+                        let profiles = self.profiles.entry((source, index)).or_default();
+                        let values = self.values.entry((source, index)).or_default();
+                        profiles[0] += 1;
+                        count(values, &had, 0);
+                        if covered {
+                            profiles[1] += 1;
+                            count(values, &rank(&next, index), 1);
+                        }
+                        thin_out(values);
+                    }
+                    _ => {}
+                }
+            }
+            for (quantity, value) in quantities {
+                self.quantities.entry(quantity).or_default().push(value);
+            }
+        }
+    }
+
+    /// `None` when no training profile had any event.
+    pub fn finish(self) -> Option<Fitted> {
+        if self.quantities.is_empty() {
+            return None;
+        }
+        let mut thresholds = Thresholds::default();
+        for (quantity, values) in self.quantities {
+            thresholds.set(quantity, values);
+        }
+        for (source, hours) in self.hours {
+            let name = self.schema.sources[source].name.clone();
+            // Dates alone have one hour, or a few where time zones were shifted.
+            thresholds.clock.insert(name, hours.count_ones() >= 4);
+        }
+        let mut popular = BTreeMap::new();
+        for ((source, field), values) in self.values {
+            let profiles = self
+                .profiles
+                .get(&(source, field))
+                .copied()
+                .unwrap_or_default();
+            let share = |n: u64, of: u64| if of == 0 { 0.0 } else { n as f64 / of as f64 };
+            let mut values: Vec<Popular> = values
+                .into_iter()
+                .filter(|(value, _)| nameable(value))
+                .map(|(value, n)| {
+                    let past = share(n[0], profiles[0]);
+                    // Without any covered future the past is the best guess.
+                    let next = if profiles[1] == 0 {
+                        past
+                    } else {
+                        share(n[1], profiles[1])
+                    };
+                    Popular {
+                        value: value.to_string(),
+                        past,
+                        next,
+                    }
+                })
+                .collect();
+            values.sort_by(|a, b| {
+                b.past
+                    .total_cmp(&a.past)
+                    .then_with(|| a.value.cmp(&b.value))
+            });
+            values.truncate(self.config.pool_size);
+            let declared = &self.schema.sources[source];
+            popular.insert(
+                pool_name(&declared.name, &declared.fields()[field].name),
+                values,
+            );
+        }
+        Some(Fitted {
+            thresholds,
+            popular,
+        })
+    }
+}
+
+/// The key of a field's popular values.
+pub(crate) fn pool_name(source: &str, field: &str) -> String {
+    format!("{source}.{field}")
+}
+
+fn count(values: &mut HashMap<Arc<str>, [u64; 2]>, had: &[(&Arc<str>, u32)], when: usize) {
+    for (value, _) in had {
+        match values.get_mut(*value) {
+            Some(counts) => counts[when] += 1,
+            None => {
+                let mut counts = [0; 2];
+                counts[when] = 1;
+                values.insert((*value).clone(), counts);
+            }
+        }
+    }
+}
+
+/// Bounds the memory of a field with very many values: the rare ones are
+/// forgotten, and none of them would be among the popular ones.
+fn thin_out(values: &mut HashMap<Arc<str>, [u64; 2]>) {
+    let mut rare = 1;
+    while values.len() > MAX_DISTINCT {
+        values.retain(|_, counts| counts[0] > rare);
+        rare *= 2;
+    }
+}

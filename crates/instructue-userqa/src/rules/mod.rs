@@ -1,0 +1,326 @@
+//! The families: what each asks, how it is computed, how it is answered.
+
+mod amounts;
+mod habits;
+mod next;
+mod next_values;
+mod values;
+
+use instructue_schema::{ColumnRole, Schema};
+
+use crate::cut::{Future, Past, Target, event_sources};
+use crate::thresholds::Thresholds;
+use crate::triple::{Facts, Finding, TripleKind};
+use crate::words::Words;
+
+/// What a family is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Any source.
+    Source,
+    /// A source whose times tell the time of day.
+    Clock,
+    /// All sources together; there must be two.
+    Overall,
+    /// A number field.
+    Number,
+    /// A category field.
+    Category,
+    /// A category field and one of its values.
+    Value,
+    /// A category field and two of its values.
+    TwoValues,
+    /// A number field and a category field of one source.
+    NumberCategory,
+    /// A number field, a category field of one source and one of its values.
+    NumberValue,
+    /// Two category fields of one source and a value of the first.
+    ValueCategory,
+}
+
+/// Which days a family looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// The source's window.
+    Window,
+    /// The last 30 days, at most half the window.
+    Recent,
+    /// The horizon after the reference.
+    Horizon,
+    /// Three horizons.
+    Quarter,
+}
+
+/// How the finding is computed. `None`: the family does not apply to this
+/// user. A future rule may say so only because of the past, never because of
+/// the future.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Find {
+    Past(fn(&Past<'_>, &Target) -> Option<Finding>),
+    Future(fn(&Past<'_>, &Future<'_>, &Target) -> Option<Finding>),
+}
+
+/// A family of questions.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub name: &'static str,
+    pub needs: Needs,
+    pub span: Span,
+    /// How often it is drawn, relative to the others.
+    pub weight: f64,
+    pub find: Find,
+    /// `None` when the finding is not one of this family.
+    pub answer: fn(&Facts, &Words) -> Option<String>,
+    /// At least five; placeholders as in [`Words::fill`].
+    pub wordings: &'static [&'static str],
+}
+
+impl Rule {
+    pub fn kind(&self) -> TripleKind {
+        match self.find {
+            Find::Past(_) => TripleKind::Past,
+            Find::Future(_) => TripleKind::Future,
+        }
+    }
+
+    /// What it can be asked about under `schema`; without values.
+    pub fn targets(&self, schema: &Schema, thresholds: Option<&Thresholds>) -> Vec<Target> {
+        let mut targets = Vec::new();
+        if self.needs == Needs::Overall {
+            if event_sources(schema).count() >= 2 {
+                targets.push(Target::default());
+            }
+            return targets;
+        }
+        for source in event_sources(schema) {
+            let fields = schema.sources[source].fields();
+            let of = |role: ColumnRole| -> Vec<usize> {
+                (0..fields.len())
+                    .filter(|&i| fields[i].role == role)
+                    .collect()
+            };
+            let (numbers, categories) = (of(ColumnRole::Number), of(ColumnRole::Category));
+            let plain = Target {
+                source: Some(source),
+                ..Target::default()
+            };
+            let name = &schema.sources[source].name;
+            match self.needs {
+                Needs::Overall => {}
+                Needs::Source => targets.push(plain),
+                Needs::Clock => {
+                    if thresholds.is_none_or(|thresholds| thresholds.clock(name)) {
+                        targets.push(plain);
+                    }
+                }
+                Needs::Number => {
+                    targets.extend(numbers.iter().map(|&n| Target {
+                        number: Some(n),
+                        ..plain.clone()
+                    }));
+                }
+                Needs::Category | Needs::Value | Needs::TwoValues => {
+                    targets.extend(categories.iter().map(|&f| Target {
+                        field: Some(f),
+                        ..plain.clone()
+                    }));
+                }
+                Needs::NumberCategory | Needs::NumberValue => {
+                    for &number in &numbers {
+                        targets.extend(categories.iter().map(|&field| Target {
+                            number: Some(number),
+                            field: Some(field),
+                            ..plain.clone()
+                        }));
+                    }
+                }
+                Needs::ValueCategory => {
+                    for &field in &categories {
+                        let others = categories.iter().filter(|&&second| second != field);
+                        targets.extend(others.map(|&second| Target {
+                            field: Some(field),
+                            second: Some(second),
+                            ..plain.clone()
+                        }));
+                    }
+                }
+            }
+        }
+        targets
+    }
+
+    /// The days the family looks at for `target`.
+    pub fn days(&self, schema: &Schema, target: &Target, horizon: i64) -> i64 {
+        let window = match target.source {
+            Some(source) => schema.sources[source].window_days,
+            None => event_sources(schema)
+                .map(|source| schema.sources[source].window_days)
+                .min()
+                .unwrap_or(0),
+        };
+        let window = i64::from(window);
+        match self.span {
+            Span::Window => window,
+            Span::Recent => (window / 2).clamp(1, 30),
+            Span::Horizon => horizon,
+            Span::Quarter => 3 * horizon,
+        }
+    }
+}
+
+/// All families, past ones first.
+pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
+    [
+        habits::RULES,
+        amounts::RULES,
+        values::RULES,
+        next::RULES,
+        next_values::RULES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The family of this name.
+pub(crate) fn rule(name: &str) -> Option<&'static Rule> {
+    all().find(|rule| rule.name == name)
+}
+
+/// A family of questions, as it is under a schema.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Family {
+    /// Its name.
+    pub name: String,
+    /// Past or future.
+    pub kind: TripleKind,
+    /// Its wordings. Gaps: `{s}` the source's description, `{f}` and `{g}`
+    /// category fields, `{n}` a number field, `{x}` and `{y}` values, `{d}`
+    /// the time span, `{do}`, `{does}`, `{did}`, `{done}`, `{doing}` the
+    /// source's verb.
+    pub wordings: Vec<String>,
+}
+
+/// The families that apply to `schema`: those for which it declares the fields
+/// they ask about.
+pub fn families(schema: &Schema) -> Vec<Family> {
+    all()
+        .filter(|rule| !rule.targets(schema, None).is_empty())
+        .map(|rule| Family {
+            name: rule.name.into(),
+            kind: rule.kind(),
+            wordings: rule
+                .wordings
+                .iter()
+                .map(|wording| (*wording).into())
+                .collect(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const GAPS: [&str; 12] = [
+        "s", "f", "n", "g", "x", "y", "d", "do", "does", "did", "done", "doing",
+    ];
+
+    #[test]
+    fn there_are_enough_families_of_both_kinds() {
+        let names: BTreeSet<_> = all().map(|rule| rule.name).collect();
+        assert_eq!(names.len(), all().count(), "names are unique");
+        let past = all().filter(|rule| rule.kind() == TripleKind::Past).count();
+        assert!(
+            past >= 20 && all().count() - past >= 12,
+            "{past} of {}",
+            all().count()
+        );
+        for rule in all() {
+            let future = matches!(rule.span, Span::Horizon | Span::Quarter);
+            assert_eq!(future, rule.kind() == TripleKind::Future, "{}", rule.name);
+        }
+    }
+
+    #[test]
+    fn wordings_fill_only_known_gaps_that_the_family_has() {
+        for rule in all() {
+            let needs = rule.needs;
+            for wording in rule.wordings {
+                let gaps: BTreeSet<&str> = wording
+                    .split('{')
+                    .skip(1)
+                    .map(|part| part.split_once('}').expect("closed gap").0)
+                    .collect();
+                for gap in &gaps {
+                    assert!(GAPS.contains(gap), "{}: {gap}", rule.name);
+                }
+                let asks = |gap: &str| gaps.contains(gap);
+                let value = matches!(
+                    needs,
+                    Needs::Value | Needs::TwoValues | Needs::NumberValue | Needs::ValueCategory
+                );
+                assert_eq!(asks("x"), value, "{}: {wording}", rule.name);
+                assert_eq!(
+                    asks("y"),
+                    needs == Needs::TwoValues,
+                    "{}: {wording}",
+                    rule.name
+                );
+                assert_eq!(
+                    asks("g"),
+                    needs == Needs::ValueCategory,
+                    "{}: {wording}",
+                    rule.name
+                );
+                let number = matches!(
+                    needs,
+                    Needs::Number | Needs::NumberCategory | Needs::NumberValue
+                );
+                assert_eq!(asks("n"), number, "{}: {wording}", rule.name);
+                if rule.kind() == TripleKind::Future {
+                    assert!(asks("d"), "{} does not say when: {wording}", rule.name);
+                }
+                let overall = needs == Needs::Overall;
+                assert!(!(overall && asks("s")), "{}: {wording}", rule.name);
+                assert!(
+                    !needs_source(needs) || asks("s"),
+                    "{}: {wording}",
+                    rule.name
+                );
+            }
+        }
+    }
+
+    /// Without a field to name, only the source's description says what is asked.
+    fn needs_source(needs: Needs) -> bool {
+        matches!(
+            needs,
+            Needs::Source | Needs::Clock | Needs::Number | Needs::Category
+        )
+    }
+
+    #[test]
+    fn wordings_really_differ() {
+        let words = |text: &str| -> BTreeSet<String> {
+            let text = text.to_lowercase();
+            text.split(|c: char| !c.is_alphanumeric())
+                .map(String::from)
+                .collect()
+        };
+        let mut seen = BTreeSet::new();
+        for rule in all() {
+            assert!(rule.wordings.len() >= 5, "{}", rule.name);
+            for (i, a) in rule.wordings.iter().enumerate() {
+                assert!(seen.insert(*a), "{}: repeated {a}", rule.name);
+                for b in &rule.wordings[i + 1..] {
+                    let (x, y) = (words(a), words(b));
+                    let shared = x.intersection(&y).count() as f64;
+                    let all = x.union(&y).count() as f64;
+                    assert!(shared / all < 0.7, "{}: {a} | {b}", rule.name);
+                }
+            }
+        }
+    }
+}
