@@ -41,14 +41,19 @@ pub struct AdapterConfig {
 /// survives.
 #[derive(Module, Debug)]
 pub struct Adapter {
-    projection: Projection,
-    features: Option<Linear>,
+    /// The map of the encoder's vectors.
+    pub projection: Projection,
+    /// The map of the numeric features, without bias.
+    pub features: Option<Linear>,
     output: usize,
 }
 
+/// The two kinds of map.
 #[derive(Module, Debug)]
-enum Projection {
+pub enum Projection {
+    /// See [`AdapterKind::Linear`].
     Linear(Linear),
+    /// See [`AdapterKind::Mlp`].
     Mlp(Mlp),
 }
 

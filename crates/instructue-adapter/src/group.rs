@@ -89,6 +89,9 @@ impl Groups {
 /// - result: `[present.len(), w]`
 pub(crate) fn place(values: Option<Tensor<2>>, fallback: Tensor<2>, present: &[bool]) -> Tensor<2> {
     let [_, width] = fallback.dims();
+    if present.is_empty() {
+        return Tensor::zeros([0, width], &fallback.device());
+    }
     let Some(values) = values else {
         return fallback.expand([present.len(), width]);
     };

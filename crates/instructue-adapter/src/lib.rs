@@ -38,7 +38,7 @@ mod group;
 mod mlp;
 mod summary;
 
-pub use adapter::{Adapter, AdapterConfig, AdapterKind};
+pub use adapter::{Adapter, AdapterConfig, AdapterKind, Projection};
 pub use error::Error;
 pub use mlp::{Mlp, MlpConfig};
 pub use summary::{SourceTokens, Summary, SummaryConfig};

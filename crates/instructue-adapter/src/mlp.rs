@@ -27,9 +27,12 @@ pub struct MlpConfig {
 /// (arXiv 2602.14492), also used for summary tokens.
 #[derive(Module, Debug)]
 pub struct Mlp {
-    norm: LayerNorm,
-    up: Linear,
-    down: Linear,
+    /// Over the input's width.
+    pub norm: LayerNorm,
+    /// Input to hidden.
+    pub up: Linear,
+    /// Hidden to output.
+    pub down: Linear,
 }
 
 impl MlpConfig {

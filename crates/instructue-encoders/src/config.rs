@@ -1,0 +1,177 @@
+//! `config.json` of a BERT checkpoint.
+
+use std::fs;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// The keys of a Hugging Face BERT `config.json` that matter here, by their
+/// names there. Other keys are ignored when reading.
+///
+/// The default is bert-base, uncased.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BertConfig {
+    /// Must be `bert`; other families number their positions otherwise.
+    #[serde(default = "bert")]
+    pub model_type: String,
+    /// Rows of the word table.
+    pub vocab_size: usize,
+    /// Width of the states and of the result.
+    pub hidden_size: usize,
+    /// Blocks.
+    pub num_hidden_layers: usize,
+    /// Heads; divides `hidden_size`.
+    pub num_attention_heads: usize,
+    /// Width inside the feed-forward part.
+    pub intermediate_size: usize,
+    /// Must be `gelu`, the exact one.
+    #[serde(default = "gelu")]
+    pub hidden_act: String,
+    /// Rows of the position table: the longest text in tokens.
+    pub max_position_embeddings: usize,
+    /// Rows of the token-type table. Only row 0 is used: a text is one segment.
+    #[serde(default = "two")]
+    pub type_vocab_size: usize,
+    /// Added to the variance in each layer norm.
+    #[serde(default = "norm_eps")]
+    pub layer_norm_eps: f64,
+    /// The id that fills short rows of a batch; it is masked.
+    #[serde(default)]
+    pub pad_token_id: Option<u32>,
+    /// Must be `absolute` when present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position_embedding_type: Option<String>,
+}
+
+fn bert() -> String {
+    "bert".into()
+}
+
+fn gelu() -> String {
+    "gelu".into()
+}
+
+fn two() -> usize {
+    2
+}
+
+fn norm_eps() -> f64 {
+    1e-12
+}
+
+impl Default for BertConfig {
+    fn default() -> Self {
+        Self {
+            model_type: bert(),
+            vocab_size: 30_522,
+            hidden_size: 768,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            intermediate_size: 3_072,
+            hidden_act: gelu(),
+            max_position_embeddings: 512,
+            type_vocab_size: two(),
+            layer_norm_eps: norm_eps(),
+            pad_token_id: Some(0),
+            position_embedding_type: None,
+        }
+    }
+}
+
+impl BertConfig {
+    /// Reads and checks `config.json` of a checkpoint directory.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no JSON, lacks a key, or a value is not
+    /// supported; each names the file and the key.
+    pub fn load(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = dir.as_ref().join("config.json");
+        let config: Self = read_json(&path)?;
+        config.check(&path.display().to_string())?;
+        Ok(config)
+    }
+
+    /// Checks sizes and the values that name a variant.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the key.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.check("BertConfig")
+    }
+
+    fn check(&self, config: &str) -> Result<(), Error> {
+        let sizes = [
+            ("vocab_size", self.vocab_size),
+            ("hidden_size", self.hidden_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("intermediate_size", self.intermediate_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+            ("type_vocab_size", self.type_vocab_size),
+        ];
+        for (key, value) in sizes {
+            if value == 0 {
+                return Err(Error::config(config, key, 0, "at least 1"));
+            }
+        }
+        let positions = self.position_embedding_type.as_deref();
+        let names = [
+            ("model_type", self.model_type.as_str(), "bert"),
+            ("hidden_act", self.hidden_act.as_str(), "gelu"),
+            (
+                "position_embedding_type",
+                positions.unwrap_or("absolute"),
+                "absolute",
+            ),
+        ];
+        for (key, found, expected) in names {
+            if found != expected {
+                let found = format!("`{found}`");
+                return Err(Error::config(config, key, found, format!("`{expected}`")));
+            }
+        }
+        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
+            let expected = format!("a divisor of `hidden_size` = {}", self.hidden_size);
+            let found = self.num_attention_heads;
+            return Err(Error::config(
+                config,
+                "num_attention_heads",
+                found,
+                expected,
+            ));
+        }
+        if !(self.layer_norm_eps.is_finite() && self.layer_norm_eps > 0.0) {
+            let found = self.layer_norm_eps;
+            return Err(Error::config(config, "layer_norm_eps", found, "above 0"));
+        }
+        if let Some(pad) = self.pad_token_id
+            && pad as usize >= self.vocab_size
+        {
+            let expected = format!("below `vocab_size` = {}", self.vocab_size);
+            return Err(Error::config(config, "pad_token_id", pad, expected));
+        }
+        Ok(())
+    }
+
+    /// The same configuration as the text of a `config.json`.
+    pub fn to_json(&self) -> String {
+        // Strings, numbers and options: nothing here can fail to serialise.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let text = fs::read_to_string(path).map_err(|reason| Error::Read {
+        path: path.into(),
+        reason,
+    })?;
+    serde_json::from_str(&text).map_err(|reason| Error::Json {
+        path: path.into(),
+        reason,
+    })
+}

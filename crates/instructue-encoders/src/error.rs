@@ -1,0 +1,102 @@
+//! What can be wrong with a configuration, a checkpoint or a batch.
+
+use std::path::PathBuf;
+
+/// Errors of this crate. Each names what was found and what was expected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that cannot be read.
+    #[error("{}: {reason}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// A file that is not the JSON expected; the reason names the key.
+    #[error("{}: {reason}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Why, with line and column.
+        reason: serde_json::Error,
+    },
+    /// A configuration value that is out of range or not supported.
+    #[error("{config}: `{key}` is {found}, expected {expected}")]
+    Config {
+        /// The configuration: a path or a type's name.
+        config: String,
+        /// The key in it.
+        key: &'static str,
+        /// The value found.
+        found: String,
+        /// What would be accepted.
+        expected: String,
+    },
+    /// The checkpoint's tensors: missing, of another shape, not finite.
+    #[error(transparent)]
+    Checkpoint(#[from] instructue_nn::Error),
+    /// A text longer than the position table.
+    #[error("text {text} has {found} tokens, the encoder allows {allowed}")]
+    TooLong {
+        /// The text's row in the batch.
+        text: usize,
+        /// Its tokens.
+        found: usize,
+        /// The most the encoder takes.
+        allowed: usize,
+    },
+    /// A token id that the vocabulary does not have.
+    #[error("text {text}, token {position}: id {found} is outside the vocabulary of {vocabulary}")]
+    UnknownToken {
+        /// The text's row in the batch.
+        text: usize,
+        /// The token's place in the text.
+        position: usize,
+        /// The id.
+        found: u32,
+        /// Size of the vocabulary.
+        vocabulary: usize,
+    },
+    /// A row with another number of features than the encoder was made for.
+    #[error("row {row}: {found} {what}, expected {expected}")]
+    FeatureCount {
+        /// The row, counted from 0.
+        row: u64,
+        /// `numbers` or `categories`.
+        what: &'static str,
+        /// How many the row has.
+        found: usize,
+        /// How many it should have.
+        expected: usize,
+    },
+    /// A category code beyond the declared cardinality.
+    #[error("row {row}: category {column} has code {found}, its cardinality is {cardinality}")]
+    UnknownCategory {
+        /// The row, counted from 0.
+        row: u64,
+        /// The category column, counted from 0.
+        column: usize,
+        /// The code.
+        found: u32,
+        /// Number of codes, the missing one (0) included.
+        cardinality: usize,
+    },
+}
+
+impl Error {
+    pub(crate) fn config(
+        config: impl Into<String>,
+        key: &'static str,
+        found: impl ToString,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::Config {
+            config: config.into(),
+            key,
+            found: found.to_string(),
+            expected: expected.into(),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The BERT-type text encoder (method §3.1).
+
+use std::path::Path;
+
+use burn::module::Module;
+use burn::nn::{Embedding, LayerNorm};
+use burn::prelude::*;
+use instructue_nn::attention::AttentionBias;
+use instructue_nn::checkpoint::Checkpoint;
+use instructue_nn::lora::LoraConfig;
+
+use crate::block::Block;
+use crate::weights::{Tensors, Weights};
+use crate::{BertConfig, Error, Pooling};
+
+/// Texts as token ids, short ones padded at the end.
+#[derive(Debug, Clone)]
+pub struct TextBatch {
+    /// `[texts, length]`
+    pub ids: Tensor<2, Int>,
+    /// `[texts, length]`, true where there is a token.
+    pub mask: Tensor<2, Bool>,
+}
+
+/// A BERT: one vector per text. LoRA, when asked for, sits on query, key, value
+/// and the attention's output.
+#[derive(Module, Debug)]
+pub struct TextEncoder {
+    words: Embedding,
+    positions: Embedding,
+    types: Embedding,
+    norm: LayerNorm,
+    blocks: Vec<Block>,
+    #[module(skip)]
+    pooling: Pooling,
+    pad: usize,
+}
+
+impl BertConfig {
+    /// Fresh weights: normal with standard deviation .02, biases 0.
+    ///
+    /// # Errors
+    /// As [`BertConfig::validate`], or a LoRA setting that is out of range.
+    pub fn init(
+        &self,
+        pooling: Pooling,
+        lora: Option<&LoraConfig>,
+        device: &Device,
+    ) -> Result<TextEncoder, Error> {
+        self.build(pooling, Weights::fresh(lora, device))
+    }
+
+    /// The weights of a Hugging Face directory (`model.safetensors`, whole or
+    /// sharded). Keys may stand under `bert.`; the pooler and pre-training heads
+    /// are left out. LoRA factors saved by [`TextEncoder::save_tensors`] are
+    /// taken up when `lora` is given, and refused when it is not.
+    ///
+    /// # Errors
+    /// Tensors that are missing, superfluous, of another shape than this
+    /// configuration says, or not finite; each is named.
+    pub fn load_weights(
+        &self,
+        dir: impl AsRef<Path>,
+        pooling: Pooling,
+        lora: Option<&LoraConfig>,
+        device: &Device,
+    ) -> Result<TextEncoder, Error> {
+        let checkpoint = Checkpoint::open(dir.as_ref())?;
+        self.build(pooling, Weights::stored(checkpoint, lora, device))
+    }
+
+    fn build(&self, pooling: Pooling, mut from: Weights<'_>) -> Result<TextEncoder, Error> {
+        self.validate()?;
+        if let Some(lora) = from.lora {
+            lora.validate()?;
+        }
+        let width = self.hidden_size;
+        let words = from.table("embeddings.word_embeddings", self.vocab_size, width)?;
+        let positions = from.table(
+            "embeddings.position_embeddings",
+            self.max_position_embeddings,
+            width,
+        )?;
+        let types = from.table(
+            "embeddings.token_type_embeddings",
+            self.type_vocab_size,
+            width,
+        )?;
+        let norm = from.norm("embeddings.LayerNorm", width, self.layer_norm_eps)?;
+        let blocks = (0..self.num_hidden_layers)
+            .map(|layer| Block::build(self, &format!("encoder.layer.{layer}"), &mut from))
+            .collect::<Result<_, _>>()?;
+        from.finish()?;
+        Ok(TextEncoder {
+            words,
+            positions,
+            types,
+            norm,
+            blocks,
+            pooling,
+            pad: self.pad_token_id.unwrap_or(0) as usize,
+        })
+    }
+}
+
+impl TextEncoder {
+    /// One vector per text. A text without tokens gives zeros; texts do not see
+    /// each other, and padding is not seen at all.
+    ///
+    /// A frozen encoder is quicker without autodiff: call this on
+    /// [`Module::valid`] of it.
+    ///
+    /// # Shapes
+    /// - `batch.ids`, `batch.mask`: `[texts, length]`, either may be 0
+    /// - result: `[texts, hidden]`
+    ///
+    /// # Panics
+    /// When the rows are longer than [`TextEncoder::max_length`], or ids and
+    /// mask differ in shape; [`TextEncoder::batch`] never makes such a batch.
+    pub fn forward(&self, batch: TextBatch) -> Tensor<2> {
+        let [texts, length] = batch.ids.dims();
+        let width = self.hidden_size();
+        if texts == 0 || length == 0 {
+            return Tensor::zeros([texts, width], &batch.ids.device());
+        }
+        let mask = batch.mask.clone();
+        match self.pooling {
+            Pooling::Cls => {
+                // No text at all is a row whose first token is padding.
+                let x = self.run(batch, 1).reshape([texts, width]);
+                let real = mask.narrow(1, 0, 1).float().cast(x.dtype());
+                x * real
+            }
+            Pooling::Mean => {
+                let x = self.run(batch, length);
+                let real = mask.float().cast(x.dtype());
+                let share = real.clone() / real.sum_dim(1).clamp_min(1.0);
+                // A product with [1, length] shares makes no tensor of x's size.
+                share
+                    .unsqueeze_dim::<3>(1)
+                    .matmul(x)
+                    .reshape([texts, width])
+            }
+        }
+    }
+
+    /// The last state of every token; those of padding mean nothing.
+    ///
+    /// # Shapes
+    /// - `batch.ids`, `batch.mask`: `[texts, length]`, neither 0
+    /// - result: `[texts, length, hidden]`
+    ///
+    /// # Panics
+    /// As [`TextEncoder::forward`].
+    pub fn states(&self, batch: TextBatch) -> Tensor<3> {
+        let length = batch.ids.dims()[1];
+        self.run(batch, length)
+    }
+
+    /// The last states of the first `kept` tokens. Only the last block may leave
+    /// the others out: until then every token is attended to.
+    fn run(&self, batch: TextBatch, kept: usize) -> Tensor<3> {
+        let [_, length] = batch.ids.dims();
+        assert_eq!(
+            batch.ids.dims(),
+            batch.mask.dims(),
+            "ids and mask have the same shape"
+        );
+        assert!(
+            length <= self.max_length(),
+            "rows of {length} tokens, the encoder allows {}",
+            self.max_length()
+        );
+        let places = self.positions.weight.val().narrow(0, 0, length);
+        let places = places + self.types.weight.val().narrow(0, 0, 1);
+        let x = self.words.forward(batch.ids) + places.unsqueeze::<3>();
+        let mut x = self.norm.forward(x);
+
+        // One row per query from the start: a backend that wants it so would
+        // otherwise copy it for each head of each block.
+        let row = AttentionBias::padding(batch.mask).tensor().clone();
+        let row = row.cast(x.dtype());
+        let full = AttentionBias::new(row.clone().repeat_dim(2, length));
+        let last = self.blocks.len() - 1;
+        for block in &self.blocks[..last] {
+            x = block.forward(x, &full, length);
+        }
+        let bias = match kept == length {
+            true => full,
+            false => AttentionBias::new(row.repeat_dim(2, kept)),
+        };
+        self.blocks[last].forward(x, &bias, kept)
+    }
+
+    /// A batch from token ids, padded to the longest text.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`] or [`Error::UnknownToken`] names the text.
+    pub fn batch<T: AsRef<[u32]>>(&self, texts: &[T], device: &Device) -> Result<TextBatch, Error> {
+        let [vocabulary, _] = self.words.weight.dims();
+        let allowed = self.max_length();
+        let mut length = 0;
+        for (text, ids) in texts.iter().enumerate() {
+            let ids = ids.as_ref();
+            if ids.len() > allowed {
+                return Err(Error::TooLong {
+                    text,
+                    found: ids.len(),
+                    allowed,
+                });
+            }
+            let unknown = |&id: &u32| id as usize >= vocabulary;
+            if let Some(position) = ids.iter().position(unknown) {
+                return Err(Error::UnknownToken {
+                    text,
+                    position,
+                    found: ids[position],
+                    vocabulary,
+                });
+            }
+            length = length.max(ids.len());
+        }
+        let mut ids = vec![self.pad as i32; texts.len() * length];
+        let mut mask = vec![false; texts.len() * length];
+        // With no tokens at all there are no rows to fill, and none to name.
+        for (row, text) in texts.iter().enumerate() {
+            for (column, &id) in text.as_ref().iter().enumerate() {
+                ids[row * length + column] = id as i32;
+                mask[row * length + column] = true;
+            }
+        }
+        let shape = [texts.len(), length];
+        Ok(TextBatch {
+            ids: Tensor::from_data(TensorData::new(ids, shape), device),
+            mask: Tensor::from_data(TensorData::new(mask, shape), device),
+        })
+    }
+
+    /// Width of the vectors.
+    pub fn hidden_size(&self) -> usize {
+        self.words.weight.dims()[1]
+    }
+
+    /// The longest text in tokens.
+    pub fn max_length(&self) -> usize {
+        self.positions.weight.dims()[0]
+    }
+
+    /// How token states become one vector.
+    pub fn pooling(&self) -> Pooling {
+        self.pooling
+    }
+
+    /// All tensors by their names in a Hugging Face checkpoint, LoRA factors as
+    /// `….lora_A.weight` and `….lora_B.weight`. What
+    /// [`BertConfig::load_weights`] reads back is equal bit by bit.
+    pub fn save_tensors(&self) -> Vec<(String, TensorData)> {
+        let mut to = Tensors::default();
+        to.table("embeddings.word_embeddings", &self.words);
+        to.table("embeddings.position_embeddings", &self.positions);
+        to.table("embeddings.token_type_embeddings", &self.types);
+        to.norm("embeddings.LayerNorm", &self.norm);
+        for (layer, block) in self.blocks.iter().enumerate() {
+            block.save(&format!("encoder.layer.{layer}"), &mut to);
+        }
+        to.0
+    }
+}

@@ -1,0 +1,166 @@
+//! Where a BERT's weights come from: drawn afresh or read from a checkpoint.
+//! Both are asked for the same names in the same order.
+
+use burn::module::Param;
+use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear};
+use burn::prelude::*;
+use burn::tensor::Distribution;
+use instructue_nn::checkpoint::Checkpoint;
+use instructue_nn::linear::normal_linear;
+use instructue_nn::lora::{LoraConfig, LoraLinear};
+
+use crate::Error;
+
+/// Standard deviation of fresh weights.
+const INIT_STD: f64 = 0.02;
+
+/// A source of named weights on one device.
+pub(crate) struct Weights<'a> {
+    pub checkpoint: Option<Checkpoint>,
+    pub lora: Option<&'a LoraConfig>,
+    pub device: &'a Device,
+    prefix: &'static str,
+}
+
+impl<'a> Weights<'a> {
+    pub fn fresh(lora: Option<&'a LoraConfig>, device: &'a Device) -> Self {
+        Self {
+            checkpoint: None,
+            lora,
+            device,
+            prefix: "",
+        }
+    }
+
+    /// Keys may stand alone or under `bert.`, as a model with a head saves them.
+    pub fn stored(
+        checkpoint: Checkpoint,
+        lora: Option<&'a LoraConfig>,
+        device: &'a Device,
+    ) -> Self {
+        let prefix = match checkpoint.contains("bert.embeddings.word_embeddings.weight") {
+            true => "bert.",
+            false => "",
+        };
+        Self {
+            checkpoint: Some(checkpoint),
+            lora,
+            device,
+            prefix,
+        }
+    }
+
+    pub fn table(&mut self, name: &str, rows: usize, width: usize) -> Result<Embedding, Error> {
+        let shape = [rows, width];
+        let weight = match &mut self.checkpoint {
+            Some(file) => {
+                file.take(&format!("{}{name}.weight", self.prefix), shape, self.device)?
+            }
+            None => Tensor::random(shape, Distribution::Normal(0.0, INIT_STD), self.device),
+        };
+        Ok(Embedding {
+            weight: Param::from_tensor(weight),
+        })
+    }
+
+    pub fn norm(&mut self, name: &str, width: usize, eps: f64) -> Result<LayerNorm, Error> {
+        let mut norm = LayerNormConfig::new(width)
+            .with_epsilon(eps)
+            .init(self.device);
+        if let Some(file) = &mut self.checkpoint {
+            let mut take = |part: &str| {
+                let name = format!("{}{name}.{part}", self.prefix);
+                file.take(&name, [width], self.device)
+                    .map(Param::from_tensor)
+            };
+            norm.gamma = take("weight")?;
+            norm.beta = Some(take("bias")?);
+        }
+        Ok(norm)
+    }
+
+    pub fn linear(&mut self, name: &str, input: usize, output: usize) -> Result<Linear, Error> {
+        let prefix = format!("{}{name}", self.prefix);
+        Ok(match &mut self.checkpoint {
+            Some(file) => file.take_linear(&prefix, input, output, true, self.device)?,
+            None => normal_linear(input, output, true, INIT_STD, self.device),
+        })
+    }
+
+    /// With LoRA when it is asked for. Its factors come from the checkpoint when
+    /// they are there, so that a trained encoder comes back whole; otherwise
+    /// they start as LoRA does.
+    pub fn adapted(
+        &mut self,
+        name: &str,
+        input: usize,
+        output: usize,
+    ) -> Result<LoraLinear, Error> {
+        let linear = self.linear(name, input, output)?;
+        let mut layer = LoraLinear::new(linear, self.lora, self.device);
+        let a = format!("{}{name}.lora_A.weight", self.prefix);
+        let b = format!("{}{name}.lora_B.weight", self.prefix);
+        if let (Some(lora), Some(file), Some(config)) =
+            (&mut layer.lora, &mut self.checkpoint, self.lora)
+            && (file.contains(&a) || file.contains(&b))
+        {
+            let rank = config.rank;
+            lora.a = Param::from_tensor(file.take_transposed(&a, [rank, input], self.device)?);
+            lora.b = Param::from_tensor(file.take_transposed(&b, [output, rank], self.device)?);
+        }
+        Ok(layer)
+    }
+
+    /// Refuses a checkpoint with tensors that the encoder has no place for.
+    pub fn finish(self) -> Result<(), Error> {
+        let Some(mut file) = self.checkpoint else {
+            return Ok(());
+        };
+        let position_ids = format!("{}embeddings.position_ids", self.prefix);
+        let pooler = format!("{}pooler.", self.prefix);
+        for name in file.unused() {
+            // A buffer, the pooler and the pre-training heads: nothing that the
+            // states depend on.
+            if name == position_ids || name.starts_with(&pooler) || name.starts_with("cls.") {
+                file.ignore(&name);
+            }
+        }
+        Ok(file.finish()?)
+    }
+}
+
+/// Tensors to be saved, by name.
+#[derive(Default)]
+pub(crate) struct Tensors(pub Vec<(String, TensorData)>);
+
+impl Tensors {
+    fn push<const D: usize>(&mut self, name: String, tensor: Tensor<D>) {
+        self.0.push((name, tensor.inner().into_data()));
+    }
+
+    pub fn table(&mut self, name: &str, table: &Embedding) {
+        self.push(format!("{name}.weight"), table.weight.val());
+    }
+
+    pub fn norm(&mut self, name: &str, norm: &LayerNorm) {
+        self.push(format!("{name}.weight"), norm.gamma.val());
+        if let Some(beta) = &norm.beta {
+            self.push(format!("{name}.bias"), beta.val());
+        }
+    }
+
+    pub fn linear(&mut self, name: &str, linear: &Linear) {
+        self.push(format!("{name}.weight"), linear.weight.val().transpose());
+        if let Some(bias) = &linear.bias {
+            self.push(format!("{name}.bias"), bias.val());
+        }
+    }
+
+    pub fn adapted(&mut self, name: &str, layer: &LoraLinear) {
+        self.linear(name, &layer.linear);
+        if let Some(lora) = &layer.lora {
+            self.push(format!("{name}.lora_A.weight"), lora.a.val().transpose());
+            self.push(format!("{name}.lora_B.weight"), lora.b.val().transpose());
+        }
+    }
+}
