@@ -1,2 +1,73 @@
-//! Developer tasks.
-fn main() {}
+//! Developer tasks of the workspace: `cargo xtask <task>`.
+//!
+//! `check` and `test` are what the continuous integration runs; `tidy` and
+//! `deny` are parts of `check` that may be run alone; `bench` measures;
+//! `fixtures` regenerates the golden files.
+
+mod bench;
+mod check;
+mod deny;
+mod fixtures;
+mod markdown;
+mod metadata;
+mod run;
+mod spdx;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Formatting, lints, documentation, features, house rules and licences.
+    Check(check::Options),
+    /// Every test of the workspace, documentation tests included.
+    Test(test::Options),
+    /// The criterion benches: target/bench/summary.json and a table.
+    Bench(bench::Options),
+    /// Regenerate the golden files with the Python reference implementations.
+    Fixtures(fixtures::Options),
+    /// The house rules: crate graph, manifests, sources, files.
+    Tidy,
+    /// Licences, banned crates, sources and known vulnerabilities of dependencies.
+    Deny,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Check(options) => check::run(&options),
+        Task::Test(options) => test::run(&options),
+        Task::Bench(options) => bench::run(&options),
+        Task::Fixtures(options) => fixtures::run(&options),
+        Task::Tidy => tidy::run().map(|summary| println!("tidy: {summary}")),
+        Task::Deny => deny::run().map(|summary| println!("deny: {summary}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,254 @@
+//! Rules for manifests and for what each crate must say of itself.
+
+use toml::{Table, Value};
+
+use super::Violation;
+use crate::metadata::{Package, Target};
+use crate::run::Result;
+
+/// Features of burn that bring a backend (or speed one up): the choice is the
+/// facade's alone.
+const BACKEND_FEATURES: [&str; 20] = [
+    "accelerate",
+    "apple-amx",
+    "blas-netlib",
+    "cpu",
+    "cubecl",
+    "cuda",
+    "default",
+    "flex",
+    "fusion",
+    "metal",
+    "ndarray",
+    "openblas",
+    "openblas-system",
+    "remote",
+    "rocm",
+    "tch",
+    "vulkan",
+    "webgpu",
+    "wgpu",
+    "x86-v4",
+];
+
+/// Crates that are a backend, or burn with one by default.
+const BACKEND_CRATES: [&str; 9] = [
+    "burn-cpu",
+    "burn-cubecl",
+    "burn-cuda",
+    "burn-flex",
+    "burn-ndarray",
+    "burn-remote",
+    "burn-rocm",
+    "burn-tch",
+    "burn-wgpu",
+];
+
+/// The crate whose features choose the backend.
+const FACADE: &str = "instructue";
+
+/// No crate below the facade enables a backend, except for its own tests.
+pub fn backends(packages: &[Package]) -> Vec<Violation> {
+    let below = packages
+        .iter()
+        .filter(|package| package.is_crate() && package.name != FACADE);
+    below.flat_map(backends_of).collect()
+}
+
+fn backends_of(package: &Package) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let manifest = format!("{}/Cargo.toml", package.directory());
+    for dependency in package
+        .dependencies
+        .iter()
+        .filter(|dependency| !dependency.is_dev())
+    {
+        let name = dependency.name.as_str();
+        if BACKEND_CRATES.contains(&name) {
+            found.push(Violation::new(
+                &manifest,
+                format!("`{name}` is a backend: only the facade chooses one"),
+            ));
+        }
+        if name != "burn" && !name.starts_with("burn-") {
+            continue;
+        }
+        if dependency.uses_default_features {
+            let message = format!("`{name}` has its default features, which may bring a backend");
+            found.push(Violation::new(&manifest, message));
+        }
+        for feature in &dependency.features {
+            if BACKEND_FEATURES.contains(&feature.as_str()) {
+                let message =
+                    format!("`{name}/{feature}` is a backend: only the facade chooses one");
+                found.push(Violation::new(&manifest, message));
+            }
+        }
+    }
+    for (feature, enables) in &package.features {
+        for enabled in enables {
+            let (name, inner) = enabled.split_once('/').unwrap_or((enabled, ""));
+            if name.starts_with("burn") && BACKEND_FEATURES.contains(&inner) {
+                let message = format!(
+                    "feature `{feature}` enables `{enabled}`: only the facade chooses a backend"
+                );
+                found.push(Violation::new(&manifest, message));
+            }
+        }
+    }
+    found
+}
+
+/// The workspace forbids unsafe code and asks for documentation.
+pub fn workspace_lints(manifest: &str) -> Result<Vec<Violation>> {
+    let table: Table = toml::from_str(manifest).map_err(|error| format!("Cargo.toml: {error}"))?;
+    let lint = |name: &str| {
+        let lints = table.get("workspace")?.get("lints")?.get("rust")?;
+        lints.get(name).and_then(Value::as_str)
+    };
+    let mut found = Vec::new();
+    if lint("unsafe_code") != Some("forbid") {
+        found.push(Violation::new(
+            "Cargo.toml",
+            "[workspace.lints.rust] must have unsafe_code = \"forbid\"",
+        ));
+    }
+    if !matches!(lint("missing_docs"), Some("warn" | "deny" | "forbid")) {
+        found.push(Violation::new(
+            "Cargo.toml",
+            "[workspace.lints.rust] must have missing_docs = \"warn\"",
+        ));
+    }
+    Ok(found)
+}
+
+/// A member takes the lints of the workspace, so unsafe code is forbidden in it.
+pub fn inherits_lints(path: &str, manifest: &str) -> Result<Option<Violation>> {
+    let table: Table = toml::from_str(manifest).map_err(|error| format!("{path}: {error}"))?;
+    let inherits = table
+        .get("lints")
+        .and_then(|lints| lints.get("workspace"))
+        .and_then(Value::as_bool);
+    Ok(
+        (inherits != Some(true))
+            .then(|| Violation::new(path, "[lints] must have workspace = true")),
+    )
+}
+
+/// The root of every library, binary, example and bench begins with `//!`.
+pub fn crate_docs(path: &str, target: &Target, text: &str) -> Option<Violation> {
+    if target.kind.iter().any(|kind| kind == "custom-build") {
+        return None;
+    }
+    let first = text.lines().find(|line| !line.trim().is_empty())?;
+    (!first.starts_with("//!"))
+        .then(|| Violation::at(path, 1, "begins without crate documentation (`//!`)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::Dependency;
+    use crate::run::root;
+
+    fn package(name: &str, dependency: &str, kind: Option<&str>, features: &[&str]) -> Package {
+        Package {
+            name: name.into(),
+            manifest_path: root()
+                .join(format!("crates/{name}/Cargo.toml"))
+                .to_string_lossy()
+                .into(),
+            dependencies: vec![Dependency {
+                name: dependency.into(),
+                kind: kind.map(str::to_owned),
+                features: features.iter().map(|&feature| feature.to_owned()).collect(),
+                ..Dependency::default()
+            }],
+            ..Package::default()
+        }
+    }
+
+    #[test]
+    fn a_backend_feature_below_the_facade_is_found() {
+        let found = backends(&[package("instructue-nn", "burn", None, &["std", "flex"])]);
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0]
+                .to_string()
+                .starts_with("crates/instructue-nn/Cargo.toml: `burn/flex`")
+        );
+        assert_eq!(
+            backends(&[package("instructue-nn", "burn-wgpu", None, &[])]).len(),
+            1
+        );
+        assert_eq!(
+            backends(&[package("instructue-nn", "burn", Some("build"), &["cuda"])]).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_backend_in_the_facade_or_in_tests_is_fine() {
+        assert!(backends(&[package("instructue", "burn", None, &["flex"])]).is_empty());
+        assert!(backends(&[package("instructue-nn", "burn", Some("dev"), &["flex"])]).is_empty());
+        assert!(backends(&[package("instructue-nn", "burn", None, &["std", "optim"])]).is_empty());
+        assert!(backends(&[package("instructue-nn", "other", None, &["cpu"])]).is_empty());
+    }
+
+    #[test]
+    fn default_features_and_features_that_pass_on_are_found() {
+        let mut loose = package("instructue-nn", "burn", None, &[]);
+        loose.dependencies[0].uses_default_features = true;
+        assert_eq!(backends(&[loose]).len(), 1);
+        let mut passing = package("instructue-nn", "burn", None, &[]);
+        passing
+            .features
+            .insert("gpu".into(), vec!["burn/wgpu".into()]);
+        assert_eq!(backends(&[passing]).len(), 1);
+    }
+
+    #[test]
+    fn the_workspace_must_forbid_unsafe_code() {
+        let good = "[workspace.lints.rust]\nunsafe_code = \"forbid\"\nmissing_docs = \"warn\"\n";
+        assert!(workspace_lints(good).expect("toml").is_empty());
+        let weak = good.replace("forbid", "deny");
+        assert_eq!(workspace_lints(&weak).expect("toml").len(), 1);
+        assert_eq!(workspace_lints("[workspace]\n").expect("toml").len(), 2);
+        assert!(workspace_lints("[").is_err());
+    }
+
+    #[test]
+    fn members_must_inherit_the_lints() {
+        let good = "[package]\nname = \"a\"\n[lints]\nworkspace = true\n";
+        assert_eq!(inherits_lints("a/Cargo.toml", good).expect("toml"), None);
+        let bad = good.replace("true", "false");
+        assert!(
+            inherits_lints("a/Cargo.toml", &bad)
+                .expect("toml")
+                .is_some()
+        );
+        assert!(
+            inherits_lints("a/Cargo.toml", "[package]\n")
+                .expect("toml")
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn crate_roots_must_be_documented() {
+        let library = Target {
+            kind: vec!["lib".into()],
+            ..Target::default()
+        };
+        assert_eq!(
+            crate_docs("a.rs", &library, "\n//! What it is.\nfn a() {}\n"),
+            None
+        );
+        assert!(crate_docs("a.rs", &library, "fn a() {}\n").is_some());
+        let script = Target {
+            kind: vec!["custom-build".into()],
+            ..Target::default()
+        };
+        assert_eq!(crate_docs("build.rs", &script, "fn main() {}\n"), None);
+    }
+}
