@@ -1,0 +1,153 @@
+//! One block: attention and a gated feed-forward part, each after a norm and
+//! added to the residual stream.
+
+use burn::module::Module;
+use burn::tensor::activation::silu;
+use burn::tensor::{Device, Tensor};
+use instructue_nn::attention::attend_grouped;
+use instructue_nn::lora::{LoraConfig, LoraLinear};
+use instructue_nn::norm::RmsNorm;
+use instructue_nn::rope::RopeTables;
+
+use crate::weights::Source;
+use crate::{DecoderConfig, Result};
+
+/// A block. The field names are those of the checkpoint's keys.
+#[derive(Module, Debug)]
+pub struct Block {
+    /// Norm before the attention.
+    pub input_layernorm: RmsNorm,
+    /// `[hidden, heads · width]`.
+    pub q_proj: LoraLinear,
+    /// `[hidden, kv · width]`.
+    pub k_proj: LoraLinear,
+    /// `[hidden, kv · width]`.
+    pub v_proj: LoraLinear,
+    /// `[heads · width, hidden]`.
+    pub o_proj: LoraLinear,
+    /// Norm before the feed-forward part.
+    pub post_attention_layernorm: RmsNorm,
+    /// `[hidden, intermediate]`.
+    pub gate_proj: LoraLinear,
+    /// `[hidden, intermediate]`.
+    pub up_proj: LoraLinear,
+    /// `[intermediate, hidden]`.
+    pub down_proj: LoraLinear,
+    heads: usize,
+    kv_heads: usize,
+}
+
+/// What every block of one forward pass reads.
+pub(crate) struct Shared {
+    pub rope: RopeTables,
+    /// `[batch, 1, group · length or length, length]`.
+    pub bias: Tensor<4>,
+}
+
+impl Block {
+    pub(crate) fn build(
+        config: &DecoderConfig,
+        source: &mut Source<'_>,
+        prefix: &str,
+        lora: Option<&LoraConfig>,
+        device: &Device,
+    ) -> Result<Self> {
+        let hidden = config.hidden_size;
+        let inner = config.intermediate_size;
+        let width = config.head_width();
+        let query = config.num_attention_heads * width;
+        let key = config.num_key_value_heads * width;
+        let bias = config.qkv_bias();
+        let mut linear = |name: &str, input, output, bias| -> Result<LoraLinear> {
+            let base = source.linear(&format!("{prefix}.{name}"), input, output, bias, device)?;
+            Ok(LoraLinear::new(base, lora, device))
+        };
+        let q_proj = linear("self_attn.q_proj", hidden, query, bias)?;
+        let k_proj = linear("self_attn.k_proj", hidden, key, bias)?;
+        let v_proj = linear("self_attn.v_proj", hidden, key, bias)?;
+        let o_proj = linear("self_attn.o_proj", query, hidden, config.output_bias())?;
+        let gate_proj = linear("mlp.gate_proj", hidden, inner, false)?;
+        let up_proj = linear("mlp.up_proj", hidden, inner, false)?;
+        let down_proj = linear("mlp.down_proj", inner, hidden, false)?;
+        let mut norm = |name: &str| {
+            let name = format!("{prefix}.{name}.weight");
+            source.norm(&name, hidden, config.rms_norm_eps, device)
+        };
+        Ok(Self {
+            input_layernorm: norm("input_layernorm")?,
+            q_proj,
+            k_proj,
+            v_proj,
+            o_proj,
+            post_attention_layernorm: norm("post_attention_layernorm")?,
+            gate_proj,
+            up_proj,
+            down_proj,
+            heads: config.num_attention_heads,
+            kv_heads: config.num_key_value_heads,
+        })
+    }
+
+    /// The linear maps with the rest of their keys.
+    pub(crate) fn linears(&self) -> [(&'static str, &LoraLinear); 7] {
+        [
+            ("self_attn.q_proj", &self.q_proj),
+            ("self_attn.k_proj", &self.k_proj),
+            ("self_attn.v_proj", &self.v_proj),
+            ("self_attn.o_proj", &self.o_proj),
+            ("mlp.gate_proj", &self.gate_proj),
+            ("mlp.up_proj", &self.up_proj),
+            ("mlp.down_proj", &self.down_proj),
+        ]
+    }
+
+    pub(crate) fn linears_mut(&mut self) -> [(&'static str, &mut LoraLinear); 7] {
+        [
+            ("self_attn.q_proj", &mut self.q_proj),
+            ("self_attn.k_proj", &mut self.k_proj),
+            ("self_attn.v_proj", &mut self.v_proj),
+            ("self_attn.o_proj", &mut self.o_proj),
+            ("mlp.gate_proj", &mut self.gate_proj),
+            ("mlp.up_proj", &mut self.up_proj),
+            ("mlp.down_proj", &mut self.down_proj),
+        ]
+    }
+
+    /// `x` and the result: `[batch, length, hidden]`.
+    pub(crate) fn forward(&self, x: Tensor<3>, shared: &Shared) -> Tensor<3> {
+        let x = x.clone() + self.attention(self.input_layernorm.forward(x), shared);
+        x.clone() + self.feed_forward(self.post_attention_layernorm.forward(x))
+    }
+
+    fn attention(&self, x: Tensor<3>, shared: &Shared) -> Tensor<3> {
+        let [batch, length, _] = x.dims();
+        let x = self.q_proj.input(x);
+        // Head-major views; the rotation (for q and k) and the matrix product
+        // (for v) read them in place.
+        let heads = |y: Tensor<3>, count: usize| {
+            let width = y.dims()[2] / count;
+            y.reshape([batch, length, count, width]).swap_dims(1, 2)
+        };
+        let q = heads(self.q_proj.forward_shared(&x), self.heads);
+        let k = heads(self.k_proj.forward_shared(&x), self.kv_heads);
+        let v = heads(self.v_proj.forward_shared(&x), self.kv_heads);
+        let q = shared.rope.apply(q);
+        let k = shared.rope.apply(k);
+
+        let width = q.dims()[3];
+        let rows = self.heads / self.kv_heads * length;
+        let q = q.reshape([batch, self.kv_heads, rows, width]);
+        let y = attend_grouped(q, k, v, &shared.bias)
+            .reshape([batch, self.heads, length, width])
+            .swap_dims(1, 2)
+            .reshape([batch, length, self.heads * width]);
+        self.o_proj.forward(y)
+    }
+
+    fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let x = self.gate_proj.input(x);
+        let gate = silu(self.gate_proj.forward_shared(&x));
+        let up = self.up_proj.forward_shared(&x);
+        self.down_proj.forward(gate * up)
+    }
+}

@@ -1,0 +1,223 @@
+//! The whole decoder.
+
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::tensor::{Bool, Device, Int, Tensor};
+use instructue_nn::attention::AttentionBias;
+use instructue_nn::lora::{LoraConfig, LoraLinear};
+use instructue_nn::norm::RmsNorm;
+use instructue_nn::rope::Rope;
+
+use crate::block::{Block, Shared};
+use crate::weights::Source;
+use crate::{DecoderConfig, Result};
+
+/// What the decoder reads.
+#[derive(Debug, Clone)]
+pub struct DecoderInput {
+    /// Embeddings, `[batch, length, hidden]`.
+    pub inputs: Tensor<3>,
+    /// Rotary position of each, `[batch, length]`; need not be consecutive.
+    pub positions: Tensor<2, Int>,
+    /// Who may attend to whom, `[batch, 1, length, length]`.
+    pub bias: AttentionBias,
+}
+
+impl DecoderInput {
+    /// Causal attention over rows padded on either side; positions count the
+    /// tokens of a row from 0.
+    ///
+    /// # Shapes
+    ///
+    /// - `inputs`: `[batch, length, hidden]`
+    /// - `tokens`: `[batch, length]`, true where there is a token
+    pub fn causal(inputs: Tensor<3>, tokens: Tensor<2, Bool>) -> Self {
+        let positions = (tokens.clone().int().cumsum(1) - 1).clamp_min(0);
+        Self {
+            inputs,
+            positions,
+            bias: AttentionBias::causal(tokens),
+        }
+    }
+}
+
+/// A decoder-only language model.
+///
+/// With LoRA every weight of the checkpoint is frozen and only the low-rank
+/// factors are trained.
+#[derive(Module, Debug)]
+pub struct Decoder {
+    /// Embedding table, `[vocabulary, hidden]`; the output matrix too, if tied.
+    pub embed_tokens: Param<Tensor<2>>,
+    /// The blocks, first to last.
+    pub layers: Vec<Block>,
+    /// The norm after the last block.
+    pub norm: RmsNorm,
+    /// Output matrix `[hidden, vocabulary]`, if it is not the embedding table.
+    pub lm_head: Option<Linear>,
+    #[module(skip)]
+    config: DecoderConfig,
+}
+
+impl Decoder {
+    pub(crate) fn build(
+        config: &DecoderConfig,
+        source: &mut Source<'_>,
+        prefix: &str,
+        lora: Option<&LoraConfig>,
+        device: &Device,
+    ) -> Result<Self> {
+        config.validate()?;
+        if let Some(lora) = lora {
+            lora.validate()?;
+        }
+        let (vocabulary, hidden) = (config.vocab_size, config.hidden_size);
+        let name = format!("{prefix}embed_tokens.weight");
+        let embed_tokens = source.table(&name, [vocabulary, hidden], device)?;
+        let layers = (0..config.num_hidden_layers)
+            .map(|i| Block::build(config, source, &format!("{prefix}layers.{i}"), lora, device))
+            .collect::<Result<Vec<_>>>()?;
+        let name = format!("{prefix}norm.weight");
+        let norm = source.norm(&name, hidden, config.rms_norm_eps, device)?;
+        let lm_head = if config.tie_word_embeddings {
+            None
+        } else {
+            Some(source.linear("lm_head", hidden, vocabulary, false, device)?)
+        };
+        let decoder = Self {
+            embed_tokens,
+            layers,
+            norm,
+            lm_head,
+            config: config.clone(),
+        };
+        Ok(match lora {
+            Some(_) => decoder.freeze_base(),
+            None => decoder,
+        })
+    }
+
+    /// Freezes everything but the factors of LoRA.
+    fn freeze_base(mut self) -> Self {
+        self.embed_tokens = self.embed_tokens.set_require_grad(false);
+        self.norm = self.norm.no_grad();
+        self.lm_head = self.lm_head.map(Module::no_grad);
+        for layer in &mut self.layers {
+            let norms = [
+                &mut layer.input_layernorm,
+                &mut layer.post_attention_layernorm,
+            ];
+            for norm in norms {
+                norm.gamma = norm.gamma.clone().set_require_grad(false);
+            }
+        }
+        self
+    }
+
+    /// The configuration it was made from.
+    pub fn config(&self) -> &DecoderConfig {
+        &self.config
+    }
+
+    /// Width of embeddings and hidden states.
+    pub fn hidden_size(&self) -> usize {
+        self.config.hidden_size
+    }
+
+    /// Embeddings of token ids.
+    ///
+    /// # Shapes
+    ///
+    /// - `ids`: `[batch, length]`
+    /// - result: `[batch, length, hidden]`
+    ///
+    /// # Panics
+    ///
+    /// If an id is not below the size of the vocabulary (on some devices the
+    /// result is undefined instead).
+    pub fn embed(&self, ids: Tensor<2, Int>) -> Tensor<3> {
+        burn::tensor::module::embedding(self.embed_tokens.val(), ids)
+    }
+
+    /// The last hidden states, after the final norm.
+    ///
+    /// A position that may attend to nothing (padding) gets a finite vector
+    /// without meaning.
+    ///
+    /// # Shapes
+    ///
+    /// - result: `[batch, length, hidden]`
+    ///
+    /// # Panics
+    ///
+    /// If the shapes of the input do not fit together or to the configuration.
+    pub fn forward(&self, input: DecoderInput) -> Tensor<3> {
+        let DecoderInput {
+            inputs,
+            positions,
+            bias,
+        } = input;
+        let rope = Rope {
+            head_dim: self.config.head_width(),
+            theta: self.config.rope_theta,
+        };
+        let training = inputs.is_autodiff() || self.embed_tokens.val().is_autodiff();
+        let bias = if training {
+            bias
+        } else {
+            bias.grouped(self.config.group())
+        };
+        let shared = Shared {
+            rope: rope.tables(positions, inputs.dtype()),
+            bias: bias.tensor().clone().cast(inputs.dtype()),
+        };
+        let mut x = inputs;
+        for layer in &self.layers {
+            x = layer.forward(x, &shared);
+        }
+        self.norm.forward(x)
+    }
+
+    /// Scores over the vocabulary of chosen hidden states.
+    ///
+    /// The caller selects the rows first: the scores of a whole batch would be
+    /// by far its largest tensor.
+    ///
+    /// # Shapes
+    ///
+    /// - `hidden`: `[rows, hidden]`
+    /// - result: `[rows, vocabulary]`
+    pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
+        match &self.lm_head {
+            Some(head) => instructue_nn::linear::linear(head, hidden),
+            None => hidden.matmul(self.embed_tokens.val().transpose()),
+        }
+    }
+
+    /// Adds the factors of LoRA to the weights they adapt. For inference; the
+    /// result cannot be trained.
+    pub fn merge(mut self) -> Self {
+        for layer in &mut self.layers {
+            for (_, linear) in layer.linears_mut() {
+                *linear = linear.clone().merge();
+            }
+        }
+        self
+    }
+
+    /// Whether there are factors of LoRA.
+    pub fn has_lora(&self) -> bool {
+        self.loras().next().is_some()
+    }
+
+    /// The adapted maps by block and key.
+    pub(crate) fn loras(&self) -> impl Iterator<Item = (usize, &'static str, &LoraLinear)> {
+        self.layers.iter().enumerate().flat_map(|(i, layer)| {
+            layer
+                .linears()
+                .into_iter()
+                .filter(|(_, linear)| linear.lora.is_some())
+                .map(move |(name, linear)| (i, name, linear))
+        })
+    }
+}

@@ -1,0 +1,39 @@
+//! What can go wrong: settings and checkpoints.
+
+use std::path::PathBuf;
+
+/// The result of this crate's fallible functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a decoder could not be configured, loaded or saved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is missing, out of range or not supported.
+    #[error("`{key}`: expected {expected}, found {found}")]
+    Setting {
+        /// The key, as in `config.json`.
+        key: &'static str,
+        /// What is accepted.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// A setting in a file is missing, out of range or not supported.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The setting at fault.
+        source: Box<Error>,
+    },
+    /// An adapter was to be loaded into a decoder without LoRA.
+    #[error("the decoder has no LoRA, so {path} cannot be loaded into it", path = path.display())]
+    NoLora {
+        /// The adapter's file.
+        path: PathBuf,
+    },
+    /// A checkpoint could not be read or written, or does not fit.
+    #[error(transparent)]
+    Checkpoint(#[from] instructue_nn::Error),
+}

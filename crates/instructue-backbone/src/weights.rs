@@ -1,0 +1,62 @@
+//! Where a new decoder's weights come from: a random generator or a checkpoint.
+
+use burn::module::Param;
+use burn::nn::Linear;
+use burn::tensor::{Device, Distribution, Tensor};
+use instructue_nn::checkpoint::Checkpoint;
+use instructue_nn::linear::normal_linear;
+use instructue_nn::norm::RmsNorm;
+
+use crate::Result;
+
+/// Standard deviation of fresh weights, as both families use it.
+const STD: f64 = 0.02;
+
+/// The source of weights while a decoder is built.
+pub(crate) enum Source<'a> {
+    Fresh,
+    Checkpoint(&'a mut Checkpoint),
+}
+
+impl Source<'_> {
+    pub(crate) fn linear(
+        &mut self,
+        name: &str,
+        input: usize,
+        output: usize,
+        bias: bool,
+        device: &Device,
+    ) -> Result<Linear> {
+        Ok(match self {
+            Self::Fresh => normal_linear(input, output, bias, STD, device),
+            Self::Checkpoint(from) => from.take_linear(name, input, output, bias, device)?,
+        })
+    }
+
+    pub(crate) fn norm(
+        &mut self,
+        name: &str,
+        width: usize,
+        epsilon: f64,
+        device: &Device,
+    ) -> Result<RmsNorm> {
+        Ok(match self {
+            Self::Fresh => RmsNorm::new(width, epsilon, device),
+            Self::Checkpoint(from) => {
+                RmsNorm::from_gamma(from.take(name, [width], device)?, epsilon)
+            }
+        })
+    }
+
+    pub(crate) fn table(
+        &mut self,
+        name: &str,
+        shape: [usize; 2],
+        device: &Device,
+    ) -> Result<Param<Tensor<2>>> {
+        Ok(Param::from_tensor(match self {
+            Self::Fresh => Tensor::random(shape, Distribution::Normal(0.0, STD), device),
+            Self::Checkpoint(from) => from.take(name, shape, device)?,
+        }))
+    }
+}
