@@ -169,7 +169,10 @@ pub enum Error {
 impl Error {
     /// Wraps an operating system error with the path it concerns.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |error| Self::Io { path: path.into(), error }
+        move |error| Self::Io {
+            path: path.into(),
+            error,
+        }
     }
 }
 

@@ -1,0 +1,359 @@
+//! Reading declared values out of Arrow arrays of several physical types.
+
+use std::fmt::Write as _;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray,
+    UInt64Array,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, UInt64Type};
+use arrow::error::ArrowError;
+use instructue_schema::{Column, ColumnRole, ColumnType, SECONDS_PER_DAY};
+
+use crate::error::RowProblem;
+
+/// Whole numbers up to this one are exact in a 64-bit float.
+const EXACT: u64 = 1 << 53;
+
+/// What is wrong with a value; the caller adds file, row and column.
+#[derive(Debug)]
+pub(crate) struct BadValue {
+    pub(crate) problem: RowProblem,
+    pub(crate) expected: String,
+    pub(crate) found: String,
+}
+
+impl BadValue {
+    pub(crate) fn new(
+        problem: RowProblem,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self {
+            problem,
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+}
+
+/// Whether a file's column of type `found` may stand for `column`: only changes that can be
+/// made without losing anything; those that depend on the value are checked value by value.
+pub(crate) fn accepts(column: &Column, found: &DataType) -> bool {
+    let content = !matches!(column.role, ColumnRole::User | ColumnRole::Time);
+    let whole = found.is_integer();
+    match column.ty {
+        // A column of nothing but nulls is often written without a type.
+        _ if content && *found == DataType::Null => true,
+        ColumnType::Text => match found {
+            DataType::Dictionary(_, value) => is_text(value),
+            found => is_text(found),
+        },
+        ColumnType::Int if content => {
+            whole
+                || found.is_floating()
+                || (column.role == ColumnRole::Number && *found == DataType::Boolean)
+        }
+        ColumnType::Int => whole,
+        ColumnType::Float => {
+            whole
+                || found.is_floating()
+                || *found == DataType::Boolean
+                || matches!(found, DataType::Decimal128(_, 0..=22))
+        }
+        ColumnType::Bool => whole || *found == DataType::Boolean,
+        ColumnType::Timestamp => {
+            matches!(
+                found,
+                DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
+            )
+        }
+    }
+}
+
+fn is_text(found: &DataType) -> bool {
+    matches!(
+        found,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
+}
+
+/// The values of one column in one batch, in one of a few physical types.
+pub(crate) enum Values {
+    Null,
+    Text(StringArray),
+    Int(Int64Array),
+    UInt(UInt64Array),
+    Float(Float64Array),
+    Bool(BooleanArray),
+    /// Unscaled values and 10^scale.
+    Decimal(Decimal128Array, f64),
+    /// Seconds = value × .1 / .2, rounded down.
+    Time(Int64Array, i64, i64),
+}
+
+impl Values {
+    /// Brings an accepted array into one of the physical types.
+    pub(crate) fn load(array: &ArrayRef) -> Result<Self, ArrowError> {
+        let to_int =
+            || cast(array, &DataType::Int64).map(|a| a.as_primitive::<Int64Type>().clone());
+        Ok(match array.data_type() {
+            DataType::Null => Self::Null,
+            DataType::UInt64 => Self::UInt(array.as_primitive::<UInt64Type>().clone()),
+            whole if whole.is_integer() => Self::Int(to_int()?),
+            float if float.is_floating() => {
+                let array = cast(array, &DataType::Float64)?;
+                Self::Float(array.as_primitive::<Float64Type>().clone())
+            }
+            DataType::Boolean => Self::Bool(array.as_boolean().clone()),
+            DataType::Decimal128(_, scale) => {
+                Self::Decimal(array.as_primitive().clone(), 10_f64.powi(i32::from(*scale)))
+            }
+            DataType::Timestamp(unit, _) => {
+                let divisor = match unit {
+                    TimeUnit::Second => 1,
+                    TimeUnit::Millisecond => 1_000,
+                    TimeUnit::Microsecond => 1_000_000,
+                    TimeUnit::Nanosecond => 1_000_000_000,
+                };
+                Self::Time(to_int()?, 1, divisor)
+            }
+            DataType::Date32 => {
+                let days = cast(array, &DataType::Int32)?;
+                let days = cast(&days, &DataType::Int64)?;
+                Self::Time(days.as_primitive::<Int64Type>().clone(), SECONDS_PER_DAY, 1)
+            }
+            DataType::Date64 => Self::Time(to_int()?, 1, 1_000),
+            _ => Self::Text(cast(array, &DataType::Utf8)?.as_string::<i32>().clone()),
+        })
+    }
+
+    fn is_null(&self, row: usize) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Text(array) => array.is_null(row),
+            Self::Int(array) | Self::Time(array, ..) => array.is_null(row),
+            Self::UInt(array) => array.is_null(row),
+            Self::Float(array) => array.is_null(row) || array.value(row).is_nan(),
+            Self::Bool(array) => array.is_null(row),
+            Self::Decimal(array, _) => array.is_null(row),
+        }
+    }
+
+    /// The time in seconds; `None` when missing.
+    pub(crate) fn time(&self, row: usize) -> Option<i64> {
+        if self.is_null(row) {
+            return None;
+        }
+        match self {
+            Self::Time(array, factor, divisor) => Some(
+                array
+                    .value(row)
+                    .saturating_mul(*factor)
+                    .div_euclid(*divisor),
+            ),
+            Self::Int(array) => Some(array.value(row)),
+            // Beyond the year 292 billion; as far in the future as can be said.
+            Self::UInt(array) => Some(i64::try_from(array.value(row)).unwrap_or(i64::MAX)),
+            _ => None,
+        }
+    }
+
+    /// The whole number; `None` when missing.
+    pub(crate) fn whole(&self, row: usize) -> Result<Option<i128>, BadValue> {
+        if self.is_null(row) {
+            return Ok(None);
+        }
+        Ok(match self {
+            Self::Int(array) => Some(array.value(row).into()),
+            Self::UInt(array) => Some(array.value(row).into()),
+            Self::Bool(array) => Some(array.value(row).into()),
+            Self::Float(array) => {
+                let value = array.value(row);
+                if value.fract() != 0.0 || value.abs() > EXACT as f64 {
+                    let problem = RowProblem::InexactNumber;
+                    return Err(BadValue::new(problem, "a whole number", value.to_string()));
+                }
+                Some(value as i128)
+            }
+            Self::Null | Self::Text(_) | Self::Decimal(..) | Self::Time(..) => None,
+        })
+    }
+
+    /// The number for a column declared as `ty`; NaN when missing.
+    pub(crate) fn number(&self, row: usize, ty: ColumnType) -> Result<f64, BadValue> {
+        if self.is_null(row) {
+            return Ok(f64::NAN);
+        }
+        let inexact = |expected: &str, found: String| {
+            Err(BadValue::new(RowProblem::InexactNumber, expected, found))
+        };
+        match self {
+            Self::Float(array) if ty == ColumnType::Float => {
+                let value = array.value(row);
+                match value.is_finite() {
+                    true => Ok(value),
+                    false => inexact("a finite number", value.to_string()),
+                }
+            }
+            Self::Decimal(array, scale) => {
+                // Both sides are exact, so the quotient is the float nearest to the decimal.
+                let value = array.value(row);
+                match value.unsigned_abs() <= 10_u128.pow(15) {
+                    true => Ok(value as f64 / scale),
+                    false => inexact("a decimal of at most 15 digits", array.value_as_string(row)),
+                }
+            }
+            _ => match self.whole(row)? {
+                Some(value) if ty == ColumnType::Bool && !(0..=1).contains(&value) => {
+                    inexact("0 or 1", value.to_string())
+                }
+                Some(value) if value.unsigned_abs() > u128::from(EXACT) => {
+                    inexact("a whole number of at most 2^53", value.to_string())
+                }
+                Some(value) => Ok(value as f64),
+                None => Ok(f64::NAN),
+            },
+        }
+    }
+
+    /// The text (a whole number in decimal, a Boolean as true or false) for a column declared as
+    /// `ty`, perhaps by way of `buffer`; `None` when missing.
+    pub(crate) fn text<'a>(
+        &'a self,
+        row: usize,
+        ty: ColumnType,
+        buffer: &'a mut String,
+    ) -> Result<Option<&'a str>, BadValue> {
+        if let Self::Text(array) = self {
+            return Ok((!array.is_null(row)).then(|| array.value(row)));
+        }
+        let Some(value) = self.whole(row)? else {
+            return Ok(None);
+        };
+        if ty == ColumnType::Bool {
+            return match value {
+                0 => Ok(Some("false")),
+                1 => Ok(Some("true")),
+                _ => {
+                    let problem = RowProblem::InexactNumber;
+                    Err(BadValue::new(problem, "0 or 1", value.to_string()))
+                }
+            };
+        }
+        buffer.clear();
+        // Writing to a String cannot fail. The narrower type prints much faster.
+        let _ = match i64::try_from(value) {
+            Ok(value) => write!(buffer, "{value}"),
+            Err(_) => write!(buffer, "{value}"),
+        };
+        Ok(Some(buffer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{
+        Date32Array, Date64Array, Float32Array, TimestampNanosecondArray, UInt8Array,
+    };
+
+    use super::*;
+
+    fn load(array: impl Array + 'static) -> Values {
+        Values::load(&(Arc::new(array) as ArrayRef)).unwrap()
+    }
+
+    #[test]
+    fn times_of_every_unit_are_seconds_rounded_down() {
+        assert_eq!(
+            load(TimestampNanosecondArray::from(vec![1_999_999_999, -1])).time(0),
+            Some(1)
+        );
+        assert_eq!(
+            load(TimestampNanosecondArray::from(vec![-1])).time(0),
+            Some(-1)
+        );
+        assert_eq!(load(Date32Array::from(vec![2])).time(0), Some(172_800));
+        assert_eq!(
+            load(Date64Array::from(vec![Some(5_000), None])).time(0),
+            Some(5)
+        );
+        assert_eq!(
+            load(Date64Array::from(vec![Some(5_000), None])).time(1),
+            None
+        );
+        assert_eq!(load(Int64Array::from(vec![7])).time(0), Some(7));
+        assert_eq!(
+            load(UInt64Array::from(vec![u64::MAX])).time(0),
+            Some(i64::MAX)
+        );
+    }
+
+    #[test]
+    fn numbers_lose_nothing() {
+        use ColumnType::{Bool, Float, Int};
+        assert_eq!(
+            load(UInt8Array::from(vec![200])).number(0, Float).unwrap(),
+            200.0
+        );
+        assert_eq!(
+            load(Float32Array::from(vec![0.5]))
+                .number(0, Float)
+                .unwrap(),
+            0.5
+        );
+        assert_eq!(
+            load(BooleanArray::from(vec![true])).number(0, Int).unwrap(),
+            1.0
+        );
+        assert!(
+            load(Float64Array::from(vec![f64::NAN]))
+                .number(0, Float)
+                .unwrap()
+                .is_nan()
+        );
+        let cents = Decimal128Array::from(vec![1_999])
+            .with_precision_and_scale(10, 2)
+            .unwrap();
+        assert_eq!(load(cents).number(0, Float).unwrap(), 19.99);
+        let big = (1_i64 << 53) + 1;
+        for (values, ty) in [
+            (load(Int64Array::from(vec![big])), Float),
+            (load(Int64Array::from(vec![-big])), Int),
+            (load(UInt64Array::from(vec![u64::MAX])), Int),
+            (load(Float64Array::from(vec![0.5])), Int),
+            (load(Float64Array::from(vec![f64::INFINITY])), Float),
+            (load(Float64Array::from(vec![f64::INFINITY])), Int),
+            (load(Int64Array::from(vec![2])), Bool),
+            (load(Decimal128Array::from(vec![10_i128.pow(20)])), Float),
+        ] {
+            let error = values.number(0, ty).unwrap_err();
+            assert_eq!(error.problem, RowProblem::InexactNumber, "{}", error.found);
+        }
+    }
+
+    #[test]
+    fn whole_numbers_and_booleans_become_text() {
+        let mut buffer = String::new();
+        let text = |values: &Values, ty, buffer: &mut String| {
+            values.text(0, ty, buffer).unwrap().map(str::to_string)
+        };
+        let ids = load(UInt64Array::from(vec![u64::MAX]));
+        assert_eq!(
+            text(&ids, ColumnType::Int, &mut buffer).unwrap(),
+            u64::MAX.to_string()
+        );
+        let ids = load(Float64Array::from(vec![-3.0]));
+        assert_eq!(text(&ids, ColumnType::Int, &mut buffer).unwrap(), "-3");
+        let flags = load(Int64Array::from(vec![0]));
+        assert_eq!(
+            text(&flags, ColumnType::Bool, &mut buffer).unwrap(),
+            "false"
+        );
+        let none = load(Int64Array::from(vec![None]));
+        assert_eq!(text(&none, ColumnType::Int, &mut buffer), None);
+    }
+}

@@ -1,0 +1,237 @@
+//! Second pass: the rows of one shard, grouped by user and sorted by time.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use instructue_schema::{Source, SourceKind, Timestamp, UserId};
+
+use super::RowErrors;
+use super::columns::BadValue;
+use super::lookup::{FieldBuilder, LookupTable, NO_MATCH, is_field, is_number};
+use super::spill::{Cursor, take};
+use crate::error::{Error, Result, RowProblem};
+use crate::history::{ColumnData, NULL_CODE, Shard, SourceTable};
+
+/// What the second pass needs to know of a source.
+pub(crate) struct GroupSource<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) files: &'a [PathBuf],
+    pub(crate) lookups: &'a [LookupTable],
+    pub(crate) errors: RowErrors,
+}
+
+/// Rows of one source as they were read.
+#[derive(Default)]
+struct Rows {
+    users: Vec<u32>,
+    times: Vec<i64>,
+    origins: Vec<(u32, u64)>,
+    /// Per lookup, the lookup's row.
+    matched: Vec<Vec<u32>>,
+    own: Vec<ColumnData>,
+}
+
+/// Builds a shard from what was spilled for it. Also gives the tabular rows left out per source.
+pub(crate) fn group(
+    directory: &Path,
+    shard: usize,
+    sources: &[GroupSource<'_>],
+) -> Result<(Shard, Vec<u64>)> {
+    let spilled = (0..sources.len()).map(|source| take(directory, source, shard));
+    let spilled = spilled.collect::<Result<Vec<_>>>()?;
+    let mut users = HashMap::new();
+    let mut tables = Vec::with_capacity(sources.len());
+    for (source, bytes) in sources.iter().zip(&spilled) {
+        let rows = parse(source.source, bytes, &mut users).ok_or_else(|| Error::Corrupt {
+            file: directory.into(),
+            row: 0,
+            message: "the temporary rows were changed while reading".into(),
+        })?;
+        tables.push(rows);
+    }
+    // Users were numbered as they came; in the shard they are sorted by id.
+    let mut sorted: Vec<(&str, u32)> = users.into_iter().collect();
+    sorted.sort_unstable();
+    let mut ranks = vec![0; sorted.len()];
+    for (rank, (_, user)) in sorted.iter().enumerate() {
+        ranks[*user as usize] = rank as u32;
+    }
+    let users: Vec<UserId> = sorted
+        .iter()
+        .filter_map(|(id, _)| UserId::new(*id))
+        .collect();
+    let mut dropped = Vec::with_capacity(sources.len());
+    let mut built = Vec::with_capacity(sources.len());
+    for (source, rows) in sources.iter().zip(tables) {
+        let mut order = sort(&rows, &ranks);
+        dropped.push(drop_duplicates(source, &rows, &users, &mut order)?);
+        built.push(table(source, rows, &order, users.len()));
+    }
+    Ok((
+        Shard {
+            users,
+            sources: built,
+        },
+        dropped,
+    ))
+}
+
+/// Rank of the user, time, row; sorted, so that equal times keep the order of the input.
+type Order = Vec<(u32, i64, usize)>;
+
+fn sort(rows: &Rows, ranks: &[u32]) -> Order {
+    let keys = rows.users.iter().zip(&rows.times).enumerate();
+    let mut order: Order = keys
+        .map(|(row, (user, time))| (ranks[*user as usize], *time, row))
+        .collect();
+    order.sort_unstable();
+    order
+}
+
+fn parse<'a>(source: &Source, bytes: &'a [u8], users: &mut HashMap<&'a str, u32>) -> Option<Rows> {
+    let columns: Vec<_> = source
+        .columns
+        .iter()
+        .filter(|column| is_field(column))
+        .collect();
+    let mut builders: Vec<FieldBuilder> = columns.iter().map(|c| FieldBuilder::new(c)).collect();
+    let mut rows = Rows {
+        matched: vec![Vec::new(); source.lookups.len()],
+        ..Rows::default()
+    };
+    let mut cursor = Cursor::new(bytes);
+    let mut last = ("", 0);
+    while !cursor.is_empty() {
+        let user = cursor.text()??;
+        if user != last.0 || rows.users.is_empty() {
+            let next = users.len() as u32;
+            last = (user, *users.entry(user).or_insert(next));
+        }
+        rows.users.push(last.1);
+        rows.times.push(i64::from_le_bytes(cursor.array()?));
+        if source.kind == SourceKind::Tabular {
+            let file = u32::from_le_bytes(cursor.array()?);
+            rows.origins
+                .push((file, u64::from_le_bytes(cursor.array()?)));
+        }
+        for matched in &mut rows.matched {
+            matched.push(u32::from_le_bytes(cursor.array()?));
+        }
+        for (column, builder) in columns.iter().zip(&mut builders) {
+            match is_number(column) {
+                true => builder.push_number(f64::from_le_bytes(cursor.array()?)),
+                false => builder.push_text(cursor.text()?),
+            }
+        }
+    }
+    rows.own = builders.into_iter().map(FieldBuilder::finish).collect();
+    Some(rows)
+}
+
+/// A tabular row must be the only one of its user for its time.
+fn drop_duplicates(
+    source: &GroupSource<'_>,
+    rows: &Rows,
+    users: &[UserId],
+    order: &mut Order,
+) -> Result<u64> {
+    if source.source.kind != SourceKind::Tabular {
+        return Ok(0);
+    }
+    let before = order.len();
+    let mut first: Option<(u32, i64, usize)> = None;
+    let mut kept = Vec::with_capacity(before);
+    for entry in order.iter() {
+        match first {
+            Some(first) if (first.0, first.1) == (entry.0, entry.1) => {
+                let (file, row) = rows.origins[entry.2];
+                let (first_file, first_row) = rows.origins[first.2];
+                let name = |file: u32| &source.files[file as usize];
+                let expected = match source.source.time_column() {
+                    Some(_) => "one row per user and time",
+                    None => "one row per user",
+                };
+                let found = format!(
+                    "user `{}` again, first in row {first_row} of {}",
+                    users[entry.0 as usize],
+                    name(first_file).display()
+                );
+                let bad = BadValue::new(RowProblem::DuplicateUser, expected, found);
+                let column = &source.source.user_column().name;
+                // Counted by the caller.
+                source
+                    .errors
+                    .handle(name(file), row, column, bad, &mut Default::default())?;
+            }
+            _ => {
+                first = Some(*entry);
+                kept.push(*entry);
+            }
+        }
+    }
+    *order = kept;
+    Ok((before - order.len()) as u64)
+}
+
+fn table(source: &GroupSource<'_>, rows: Rows, order: &Order, users: usize) -> SourceTable {
+    let mut offsets = vec![0; users + 1];
+    for (user, ..) in order {
+        offsets[*user as usize + 1] += 1;
+    }
+    for user in 0..users {
+        offsets[user + 1] += offsets[user];
+    }
+    let times = order.iter().map(|(_, time, _)| Timestamp(*time)).collect();
+    let own = rows
+        .own
+        .iter()
+        .map(|column| gather(column, order.iter().map(|(.., row)| Some(*row))));
+    let mut columns: Vec<ColumnData> = own.collect();
+    for (lookup, matched) in source.lookups.iter().zip(&rows.matched) {
+        let at = |row: usize| {
+            Some(matched[row])
+                .filter(|m| *m != NO_MATCH)
+                .map(|m| m as usize)
+        };
+        let joined = lookup.columns.iter();
+        columns.extend(joined.map(|column| gather(column, order.iter().map(|(.., row)| at(*row)))));
+    }
+    SourceTable {
+        offsets,
+        times,
+        columns,
+    }
+}
+
+/// The values at `rows`, missing where there is no row; the dictionary holds what occurs, in
+/// order of appearance, so that equal rows give equal columns.
+fn gather(column: &ColumnData, rows: impl Iterator<Item = Option<usize>>) -> ColumnData {
+    match column {
+        ColumnData::Number(numbers) => ColumnData::Number(
+            rows.map(|row| row.map_or(f64::NAN, |row| numbers[row]))
+                .collect(),
+        ),
+        ColumnData::Text { codes, dictionary } => {
+            let mut renamed = vec![NULL_CODE; dictionary.len()];
+            let mut kept = Vec::new();
+            let code = |row: Option<usize>| {
+                let old = row.map_or(NULL_CODE, |row| codes[row]);
+                if old == NULL_CODE {
+                    return NULL_CODE;
+                }
+                let new = &mut renamed[old as usize];
+                if *new == NULL_CODE {
+                    *new = kept.len() as u32;
+                    kept.push(dictionary[old as usize].clone());
+                }
+                *new
+            };
+            let codes = rows.map(code).collect();
+            ColumnData::Text {
+                codes,
+                dictionary: Arc::new(kept),
+            }
+        }
+    }
+}

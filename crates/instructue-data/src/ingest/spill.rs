@@ -1,0 +1,167 @@
+//! Rows on their way to their shard: appended to one file per source and shard.
+//!
+//! However many shards there are, only `budget` bytes wait in memory and one
+//! file is open at a time.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// The bytes that may wait in memory.
+pub(crate) const BUDGET: usize = 128 << 20;
+
+/// Writes the rows of one source.
+pub(crate) struct Spill {
+    directory: PathBuf,
+    source: usize,
+    buffers: Vec<Vec<u8>>,
+    held: usize,
+    budget: usize,
+}
+
+impl Spill {
+    pub(crate) fn new(directory: &Path, source: usize, shards: usize, budget: usize) -> Self {
+        let buffers = vec![Vec::new(); shards];
+        Self {
+            directory: directory.into(),
+            source,
+            buffers,
+            held: 0,
+            budget,
+        }
+    }
+
+    pub(crate) fn push(&mut self, shard: usize, row: &[u8]) -> Result<()> {
+        self.buffers[shard].extend_from_slice(row);
+        self.held += row.len();
+        if self.held > self.budget {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes out what waits.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        for (shard, buffer) in self.buffers.iter_mut().enumerate() {
+            if buffer.is_empty() {
+                continue;
+            }
+            let path = path(&self.directory, self.source, shard);
+            let file = OpenOptions::new().create(true).append(true).open(&path);
+            file.and_then(|mut file| file.write_all(buffer))
+                .map_err(Error::io(&path))?;
+            *buffer = Vec::new();
+        }
+        self.held = 0;
+        Ok(())
+    }
+}
+
+/// The rows of one source and shard in the order they were pushed; removes the file.
+pub(crate) fn take(directory: &Path, source: usize, shard: usize) -> Result<Vec<u8>> {
+    let path = path(directory, source, shard);
+    match fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::Io { path, error }),
+        Ok(bytes) => {
+            fs::remove_file(&path).map_err(Error::io(&path))?;
+            Ok(bytes)
+        }
+    }
+}
+
+fn path(directory: &Path, source: usize, shard: usize) -> PathBuf {
+    directory.join(format!("{source}-{shard}"))
+}
+
+/// Appends an optional text.
+pub(crate) fn put_text(row: &mut Vec<u8>, text: Option<&str>) {
+    let mut length = text.map_or(0, |text| text.len() as u64 + 1);
+    while length >= 0x80 {
+        row.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    row.push(length as u8);
+    row.extend_from_slice(text.unwrap_or_default().as_bytes());
+}
+
+/// Reads rows back in the order of their parts; `None` past the end or at damage.
+pub(crate) struct Cursor<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (part, rest) = self.bytes.split_first_chunk::<N>()?;
+        self.bytes = rest;
+        Some(*part)
+    }
+
+    pub(crate) fn text(&mut self) -> Option<Option<&'a str>> {
+        let mut length = 0_u64;
+        for shift in (0..63).step_by(7) {
+            let [byte] = self.array()?;
+            length |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        let Some(length) = length.checked_sub(1) else {
+            return Some(None);
+        };
+        let (part, rest) = self.bytes.split_at_checked(usize::try_from(length).ok()?)?;
+        self.bytes = rest;
+        Some(Some(std::str::from_utf8(part).ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_read_back() {
+        let long = "ä".repeat(300);
+        let mut row = Vec::new();
+        for text in [None, Some(""), Some("a"), Some(long.as_str())] {
+            put_text(&mut row, text);
+        }
+        row.extend_from_slice(&(-5_i64).to_le_bytes());
+        let mut cursor = Cursor::new(&row);
+        assert_eq!(cursor.text(), Some(None));
+        assert_eq!(cursor.text(), Some(Some("")));
+        assert_eq!(cursor.text(), Some(Some("a")));
+        assert_eq!(cursor.text(), Some(Some(long.as_str())));
+        assert_eq!(cursor.array().map(i64::from_le_bytes), Some(-5));
+        assert!(cursor.is_empty());
+        assert_eq!(cursor.array::<1>(), None);
+        assert_eq!(Cursor::new(&row[..5]).text(), Some(None));
+        assert_eq!(Cursor::new(&[9, b'a']).text(), None);
+    }
+
+    #[test]
+    fn a_small_budget_loses_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spill = Spill::new(directory.path(), 0, 3, 10);
+        for i in 0..100_u8 {
+            spill.push(usize::from(i % 2), &[i]).unwrap();
+            assert!(spill.held <= 10);
+        }
+        spill.flush().unwrap();
+        let even: Vec<u8> = (0..100).step_by(2).collect();
+        assert_eq!(take(directory.path(), 0, 0).unwrap(), even);
+        assert_eq!(take(directory.path(), 0, 1).unwrap().len(), 50);
+        assert!(take(directory.path(), 0, 2).unwrap().is_empty());
+        assert!(take(directory.path(), 0, 0).unwrap().is_empty());
+    }
+}
