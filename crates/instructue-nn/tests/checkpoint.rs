@@ -1,0 +1,193 @@
+//! Safetensors files: what is written comes back, and what is broken is
+//! refused with words, never with a panic.
+
+use std::fs;
+use std::path::PathBuf;
+
+use burn::tensor::{Device, TensorData, bf16, f16};
+use instructue_nn::checkpoint::{Checkpoint, read_json, write_safetensors};
+use tempfile::TempDir;
+
+struct Scratch(TempDir);
+
+impl Scratch {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("model.safetensors")
+    }
+
+    /// Writes a file from a header and data of our choosing.
+    fn raw(&self, header: &str, data: &[u8]) -> String {
+        let length = (header.len() as u64).to_le_bytes();
+        self.bytes(&[&length, header.as_bytes(), data].concat())
+    }
+
+    fn bytes(&self, bytes: &[u8]) -> String {
+        fs::write(self.path(), bytes).unwrap();
+        let message = Checkpoint::open(self.0.path()).unwrap_err().to_string();
+        assert!(message.contains("model.safetensors"), "{message}");
+        message
+    }
+}
+
+#[track_caller]
+fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+}
+
+#[test]
+fn what_is_written_comes_back() {
+    let scratch = Scratch::new();
+    let device = Device::flex();
+    let half = vec![f16::from_f32(0.5), f16::from_f32(-2.0)];
+    let brain = vec![
+        bf16::from_f32(1.0),
+        bf16::from_f32(256.0),
+        bf16::from_f32(-3.0),
+    ];
+    let tensors = vec![
+        ("b.half".into(), TensorData::new(half, [2])),
+        ("a.brain".into(), TensorData::new(brain, [3])),
+        (
+            "c".into(),
+            TensorData::new(vec![1f32, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 3]),
+        ),
+        ("d.bias".into(), TensorData::new(vec![9f32, 8.0], [2])),
+        (
+            "d.weight".into(),
+            TensorData::new(vec![1f32, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 3]),
+        ),
+    ];
+    write_safetensors(&scratch.path(), tensors, None).unwrap();
+    // The reference reader agrees with ours.
+    let bytes = fs::read(scratch.path()).unwrap();
+    assert_eq!(
+        safetensors::SafeTensors::deserialize(&bytes).unwrap().len(),
+        5
+    );
+    // Nothing else is left in the directory.
+    assert_eq!(fs::read_dir(scratch.0.path()).unwrap().count(), 1);
+
+    let mut file = Checkpoint::open(scratch.0.path()).unwrap();
+    assert_eq!(file.shape("c"), Some(&[2, 3][..]));
+    let vec = |data: TensorData| data.try_to_vec::<f32>().unwrap();
+    let half = file.take("b.half", [2], &device).unwrap();
+    assert_eq!(vec(half.into_data()), [0.5, -2.0]);
+    let brain = file.take("a.brain", [3], &device).unwrap();
+    assert_eq!(vec(brain.into_data()), [1.0, 256.0, -3.0]);
+    let turned = file.take_transposed("c", [2, 3], &device).unwrap();
+    assert_eq!(turned.dims(), [3, 2]);
+    assert_eq!(vec(turned.into_data()), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    assert_eq!(file.unused(), ["d.bias", "d.weight"]);
+    let linear = file.take_linear("d", 3, 2, true, &device).unwrap();
+    assert_eq!(linear.weight.dims(), [3, 2]);
+    assert_eq!(vec(linear.bias.unwrap().val().into_data()), [9.0, 8.0]);
+    file.finish().unwrap();
+}
+
+#[test]
+fn a_write_replaces_the_file_as_a_whole() {
+    let scratch = Scratch::new();
+    let tensor = |x: f32| vec![("x".to_owned(), TensorData::new(vec![x], [1]))];
+    write_safetensors(&scratch.path(), tensor(1.0), None).unwrap();
+    let before = fs::read(scratch.path()).unwrap();
+    let twice = [tensor(2.0), tensor(3.0)].concat();
+    let message = write_safetensors(&scratch.path(), twice, None)
+        .unwrap_err()
+        .to_string();
+    says(&message, &["`x`", "twice"]);
+    let flags = vec![("flag".into(), TensorData::new(vec![true], [1]))];
+    let message = write_safetensors(&scratch.path(), flags, None)
+        .unwrap_err()
+        .to_string();
+    says(&message, &["`flag`", "Bool"]);
+    assert_eq!(fs::read(scratch.path()).unwrap(), before);
+
+    let nowhere = scratch.0.path().join("no/such/model.safetensors");
+    let message = write_safetensors(&nowhere, tensor(1.0), None)
+        .unwrap_err()
+        .to_string();
+    says(&message, &["no/such"]);
+}
+
+#[test]
+fn headers_that_lie_are_refused() {
+    let scratch = Scratch::new();
+    let one = |info: &str| format!(r#"{{"x":{info}}}"#);
+    let data = [0u8; 16];
+
+    says(&scratch.bytes(b"short"), &["5 bytes"]);
+    says(
+        &scratch.bytes(&u64::MAX.to_le_bytes()),
+        &["claims", "0 follow"],
+    );
+    says(
+        &scratch.bytes(&[9, 0, 0, 0, 0, 0, 0, 0, b'{']),
+        &["claims 9", "1 follow"],
+    );
+    says(&scratch.raw("not json", &data), &["not as specified"]);
+    says(&scratch.raw("[]", &data), &["an object of tensors"]);
+    says(
+        &scratch.raw(&one(r#"{"dtype":"F32","shape":[4]}"#), &data),
+        &["data_offsets"],
+    );
+    says(
+        &scratch.raw(
+            &one(r#"{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}"#),
+            &data,
+        ),
+        &["-4"],
+    );
+    let longer = one(r#"{"dtype":"F32","shape":[8],"data_offsets":[0,32]}"#);
+    says(&scratch.raw(&longer, &data), &["need 32 bytes", "holds 16"]);
+    let shorter = one(r#"{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#);
+    says(&scratch.raw(&shorter, &data), &["need 8 bytes", "holds 16"]);
+    let shape = one(r#"{"dtype":"F32","shape":[5],"data_offsets":[0,16]}"#);
+    says(
+        &scratch.raw(&shape, &data),
+        &["`x`", "[5]", "claims 16 bytes"],
+    );
+    let overflow = one(r#"{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,16]}"#);
+    says(&scratch.raw(&overflow, &data), &["`x`", "claims 16 bytes"]);
+    let backwards = one(r#"{"dtype":"F32","shape":[4],"data_offsets":[16,0]}"#);
+    says(&scratch.raw(&backwards, &data), &["`x`", "16 to 0"]);
+    let unknown = one(r#"{"dtype":"Q4","shape":[4],"data_offsets":[0,16]}"#);
+    says(&scratch.raw(&unknown, &data), &["`x`", "Q4"]);
+
+    let info = r#"{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#;
+    let next = r#"{"dtype":"F32","shape":[2],"data_offsets":[8,16]}"#;
+    let overlap = format!(r#"{{"x":{info},"y":{info}}}"#);
+    says(
+        &scratch.raw(&overlap, &data[..8]),
+        &["expected to start at 8"],
+    );
+    let repeated = format!(r#"{{"x":{info},"x":{next}}}"#);
+    says(&scratch.raw(&repeated, &data), &["`x`", "twice"]);
+}
+
+#[test]
+fn a_truncated_file_is_refused_at_every_length() {
+    let scratch = Scratch::new();
+    let tensors = vec![("x".to_owned(), TensorData::new(vec![1f32; 6], [2, 3]))];
+    write_safetensors(&scratch.path(), tensors, None).unwrap();
+    let whole = fs::read(scratch.path()).unwrap();
+    for length in 0..whole.len() {
+        scratch.bytes(&whole[..length]);
+    }
+}
+
+#[test]
+fn json_errors_name_the_place() {
+    let scratch = Scratch::new();
+    let path = scratch.0.path().join("config.json");
+    let message = read_json::<u32>(&path).unwrap_err().to_string();
+    says(&message, &["config.json"]);
+    fs::write(&path, "{\n oops").unwrap();
+    let message = read_json::<u32>(&path).unwrap_err().to_string();
+    says(&message, &["config.json", "line"]);
+}
