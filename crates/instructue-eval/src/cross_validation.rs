@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_choice_helps_on_new_users() {
-        let (x, y) = data(150, 100, 5);
+        let (x, y) = data(105, 100, 5);
         let (x_new, y_new) = data(2000, 100, 6);
         for criterion in [Criterion::LogLoss, Criterion::Auc] {
             let cv = CrossValidation {

@@ -40,6 +40,14 @@ pub enum Error {
         /// What the file holds.
         found: String,
     },
+    /// A task file is not the TOML it should be.
+    #[error("{file}: {reason}")]
+    Toml {
+        /// The declaration file, or `<text>`.
+        file: String,
+        /// What the reader said, with line and column.
+        reason: String,
+    },
     /// A task declaration is wrong.
     #[error("{file}: {key}: expected {expected}, found {found}")]
     Task {
@@ -130,12 +138,17 @@ pub enum Error {
         /// How many there are.
         len: usize,
     },
-    /// The user store could not be read.
-    #[error("user store: {source}")]
-    Store {
-        /// What the store said.
-        source: BoxError,
+    /// A user is in the training and in the test part.
+    #[error("user {index} of shard {shard} is both a training and a test user")]
+    Overlap {
+        /// The user's shard.
+        shard: usize,
+        /// The user's index in it.
+        index: usize,
     },
+    /// The user store could not be read.
+    #[error(transparent)]
+    Store(#[from] instructue_data::Error),
     /// The model failed.
     #[error("the {model} model: {source}")]
     Model {

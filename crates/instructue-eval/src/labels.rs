@@ -1,0 +1,392 @@
+//! The truth of a task for each user.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use instructue_data::{ColumnData, History, Shard, UserStore, count_feature_names, count_features};
+use instructue_schema::{SECONDS_PER_DAY, Schema, Timestamp, UserId};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::date::format_time;
+use crate::embedder::{Matrix, UserRef};
+use crate::error::{Error, Result};
+use crate::tasks::{Label, Task, TaskSet, event_source, text_field};
+
+/// The labels of one task, in the order of `users`.
+///
+/// `None` is a user who does not count: not active, not labelled, or with a
+/// missing value. Files of column labels are looked for in `data_dir`.
+///
+/// # Errors
+/// Sources, fields, files or columns that do not exist; columns of another
+/// type; a label window that ends after the data; users that are not in the store.
+pub fn labels(
+    set: &TaskSet,
+    task: &Task,
+    store: &UserStore,
+    users: &[UserRef],
+    data_dir: &Path,
+) -> Result<Vec<Option<bool>>> {
+    let mut all = read(set, std::slice::from_ref(task), store, users, data_dir)?;
+    Ok(all.remove(0))
+}
+
+/// The labels of every task of the set: each shard and each file is read once per call or task.
+///
+/// # Errors
+/// As [`labels`].
+pub fn label_all(
+    set: &TaskSet,
+    store: &UserStore,
+    users: &[UserRef],
+    data_dir: &Path,
+) -> Result<Vec<Vec<Option<bool>>>> {
+    read(set, &set.tasks, store, users, data_dir)
+}
+
+fn read(
+    set: &TaskSet,
+    tasks: &[Task],
+    store: &UserStore,
+    users: &[UserRef],
+    data_dir: &Path,
+) -> Result<Vec<Vec<Option<bool>>>> {
+    let last = store.time_range().map(|(_, last)| last);
+    let sources = tasks
+        .iter()
+        .map(|task| Truth::new(set, task, store.schema(), last, data_dir))
+        .collect::<Result<Vec<_>>>()?;
+    let mut out = vec![vec![None; users.len()]; tasks.len()];
+    for_each_shard(store, users, |shard, members| {
+        for (source, out) in sources.iter().zip(&mut out) {
+            let wanted = source.wanted(shard);
+            for &(at, index) in members {
+                out[at] = source.label(&shard.history(index), wanted.as_deref());
+            }
+        }
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+/// Calls `visit` with each shard that holds some of `users`, and with
+/// (position in `users`, index in the shard) of those.
+pub(crate) fn for_each_shard(
+    store: &UserStore,
+    users: &[UserRef],
+    mut visit: impl FnMut(&Shard, &[(usize, usize)]) -> Result<()>,
+) -> Result<()> {
+    let mut members: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+    for (at, user) in users.iter().enumerate() {
+        members
+            .entry(user.shard)
+            .or_default()
+            .push((at, user.index));
+    }
+    for (number, members) in members {
+        let missing = |index, what, len| Error::NoSuchUser {
+            shard: number,
+            index,
+            what,
+            len,
+        };
+        if number >= store.shards() {
+            return Err(missing(members[0].1, "store", store.shards()));
+        }
+        let shard = store.shard(number)?;
+        if let Some(&(_, index)) = members.iter().find(|(_, index)| *index >= shard.len()) {
+            return Err(missing(index, "shard", shard.len()));
+        }
+        visit(&shard, &members)?;
+    }
+    Ok(())
+}
+
+/// The counts baseline of each user: how much, how often and how lately, of
+/// events strictly before `reference`. For [`ProveInput::counts`](crate::ProveInput::counts).
+///
+/// # Shapes
+/// `[users, count_feature_names(store.schema()).len()]`.
+///
+/// # Errors
+/// Users that are not in the store; shards that cannot be read.
+pub fn count_matrix(store: &UserStore, users: &[UserRef], reference: Timestamp) -> Result<Matrix> {
+    let columns = count_feature_names(store.schema()).len();
+    let mut values = vec![0.0; users.len() * columns];
+    for_each_shard(store, users, |shard, members| {
+        for &(at, index) in members {
+            let features = count_features(store.schema(), &shard.history(index), reference);
+            values[at * columns..(at + 1) * columns].copy_from_slice(&features);
+        }
+        Ok(())
+    })?;
+    Matrix::new(users.len(), columns, values)
+}
+
+/// Where a task's labels come from, resolved against a schema and a data directory.
+enum Truth<'a> {
+    Event {
+        source: usize,
+        field: Option<usize>,
+        equals: &'a [String],
+        from: Timestamp,
+        to: Timestamp,
+        negate: bool,
+        /// Source, from, to of the activity that makes a user eligible.
+        active: Option<(usize, Timestamp, Timestamp)>,
+    },
+    Column(HashMap<UserId, bool>),
+}
+
+impl<'a> Truth<'a> {
+    fn new(
+        set: &TaskSet,
+        task: &'a Task,
+        schema: &Schema,
+        last: Option<Timestamp>,
+        data_dir: &Path,
+    ) -> Result<Self> {
+        let key = |name: &str| format!("task `{}`.label.{name}", task.name);
+        match &task.label {
+            Label::Event {
+                source,
+                field,
+                equals,
+                days,
+                negate,
+            } => {
+                let source = event_source(schema, source, key("source"))?;
+                let field = field
+                    .as_ref()
+                    .map(|field| text_field(schema, source, field, key("field")))
+                    .transpose()?;
+                let from = set.reference_of(task);
+                let to = from.plus_days(i64::from(*days));
+                // Data that end on the window's last day are taken as complete.
+                if let Some(last) = last.filter(|last| last.0 < to.0 - SECONDS_PER_DAY) {
+                    return Err(Error::Horizon {
+                        task: task.name.clone(),
+                        needed: format_time(to),
+                        end: format_time(last),
+                    });
+                }
+                let active = match (&set.active_source, set.active_days) {
+                    (Some(name), Some(days)) => {
+                        let source = event_source(schema, name, "active_source".to_owned())?;
+                        Some((source, from.plus_days(-i64::from(days)), from))
+                    }
+                    _ => None,
+                };
+                let equals = equals.as_deref().unwrap_or_default();
+                Ok(Self::Event {
+                    source,
+                    field,
+                    equals,
+                    from,
+                    to,
+                    negate: *negate,
+                    active,
+                })
+            }
+            Label::Column {
+                file,
+                user_column,
+                column,
+                positive,
+                at_least,
+            } => {
+                let path = data_dir.join(file);
+                let rule = match at_least {
+                    Some(bound) => Rule::AtLeast(*bound),
+                    None => Rule::OneOf(positive),
+                };
+                Ok(Self::Column(load_labels(
+                    &path,
+                    user_column,
+                    column,
+                    &rule,
+                )?))
+            }
+        }
+    }
+
+    /// Which dictionary entries of the shard are among the values that count.
+    fn wanted(&self, shard: &Shard) -> Option<Vec<bool>> {
+        let Self::Event {
+            source,
+            field: Some(field),
+            equals,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        match &shard.sources[*source].columns[*field] {
+            ColumnData::Text { dictionary, .. } => {
+                let counts = |value: &str| equals.iter().any(|wanted| wanted == value);
+                Some(dictionary.iter().map(|value| counts(value)).collect())
+            }
+            ColumnData::Number(_) => None,
+        }
+    }
+
+    fn label(&self, history: &History<'_>, wanted: Option<&[bool]>) -> Option<bool> {
+        match self {
+            Self::Column(values) => values.get(history.user()).copied(),
+            Self::Event {
+                source,
+                field,
+                from,
+                to,
+                negate,
+                active,
+                ..
+            } => {
+                if let &Some((source, since, until)) = active
+                    && history.events(source).between(since, until).is_empty()
+                {
+                    return None;
+                }
+                let events = history.events(*source).between(*from, *to);
+                let happened = match field {
+                    None => !events.is_empty(),
+                    Some(field) => (0..events.len()).any(|at| {
+                        let code = events.code(at, *field);
+                        code.is_some_and(|code| wanted.is_some_and(|w| w[code as usize]))
+                    }),
+                };
+                Some(happened != *negate)
+            }
+        }
+    }
+}
+
+/// When a value makes a user positive.
+#[derive(Debug, Clone, Copy)]
+pub enum Rule<'a> {
+    /// The value, as text, is one of these.
+    OneOf(&'a [String]),
+    /// The value is a number from here on.
+    AtLeast(f64),
+}
+
+/// Reads labels from a Parquet file with one row per user.
+///
+/// Integer ids count by their decimal form. Rows with a missing id or value
+/// are left out.
+///
+/// # Errors
+/// No such file or column, a type that does not fit, a user with two labels.
+pub fn load_labels(
+    path: &Path,
+    user_column: &str,
+    column: &str,
+    rule: &Rule<'_>,
+) -> Result<HashMap<UserId, bool>> {
+    let unreadable = |reason: String| Error::Parquet {
+        path: path.to_owned(),
+        reason,
+    };
+    let file = std::fs::File::open(path).map_err(Error::io(path))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(|error| unreadable(error.to_string()))?;
+    let schema = builder.schema().clone();
+    let wrong = |column: &str, expected: &str, found: String| Error::Column {
+        path: path.to_owned(),
+        column: column.to_owned(),
+        expected: expected.to_owned(),
+        found,
+    };
+    for name in [user_column, column] {
+        if schema.index_of(name).is_err() {
+            let names: Vec<_> = schema
+                .fields()
+                .iter()
+                .map(|field| field.name().as_str())
+                .collect();
+            let found = format!("only {}", names.join(", "));
+            return Err(wrong(name, "a column of this name", found));
+        }
+    }
+    let mask = ProjectionMask::columns(builder.parquet_schema(), [user_column, column]);
+    let reader = builder
+        .with_projection(mask)
+        .build()
+        .map_err(|error| unreadable(error.to_string()))?;
+    let mut labels = HashMap::new();
+    for batch in reader {
+        let batch = batch.map_err(|error| unreadable(error.to_string()))?;
+        let users = converted(&batch, user_column, &DataType::Utf8, is_id)
+            .map_err(|found| wrong(user_column, "text or integers", found))?;
+        let users = users.as_string::<i32>();
+        let positive: Vec<Option<bool>> = match rule {
+            Rule::OneOf(values) => {
+                let texts = converted(&batch, column, &DataType::Utf8, is_label_text)
+                    .map_err(|found| wrong(column, "text, integers or booleans", found))?;
+                let texts = texts.as_string::<i32>();
+                let counts = |text: &str| values.iter().any(|value| value == text);
+                texts.iter().map(|text| text.map(counts)).collect()
+            }
+            Rule::AtLeast(bound) => {
+                let numbers = converted(&batch, column, &DataType::Float64, is_number)
+                    .map_err(|found| wrong(column, "numbers", found))?;
+                let numbers = numbers.as_primitive::<Float64Type>();
+                let known = numbers
+                    .iter()
+                    .map(|number| number.filter(|value| !value.is_nan()));
+                known.map(|number| Some(number? >= *bound)).collect()
+            }
+        };
+        for (user, positive) in users.iter().zip(positive) {
+            let (Some(user), Some(positive)) = (user.and_then(UserId::new), positive) else {
+                continue;
+            };
+            if labels.get(&user).is_some_and(|&before| before != positive) {
+                let found = format!("both labels for user {user}");
+                return Err(wrong(column, "one label per user", found));
+            }
+            labels.insert(user, positive);
+        }
+    }
+    Ok(labels)
+}
+
+/// The column cast to `to` if `accepts` its type; else the type found.
+fn converted(
+    batch: &RecordBatch,
+    name: &str,
+    to: &DataType,
+    accepts: fn(&DataType) -> bool,
+) -> Result<arrow::array::ArrayRef, String> {
+    let array = batch.column_by_name(name).ok_or("no such column")?;
+    if !accepts(array.data_type()) {
+        return Err(format!("{}", array.data_type()));
+    }
+    cast(array, to).map_err(|error| error.to_string())
+}
+
+fn is_text(ty: &DataType) -> bool {
+    match ty {
+        DataType::Dictionary(_, value) => is_text(value),
+        other => matches!(
+            other,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+        ),
+    }
+}
+
+fn is_id(ty: &DataType) -> bool {
+    is_text(ty) || ty.is_integer()
+}
+
+fn is_label_text(ty: &DataType) -> bool {
+    is_id(ty) || *ty == DataType::Boolean
+}
+
+fn is_number(ty: &DataType) -> bool {
+    ty.is_integer() || ty.is_floating()
+}

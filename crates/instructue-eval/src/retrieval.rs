@@ -1,0 +1,219 @@
+//! Text → user: does the text of an answer find the user it is true of?
+
+use instructue_data::seed;
+use instructue_schema::Timestamp;
+
+use crate::bootstrap::{Interval, Resamples};
+use crate::embedder::{Embedder, Matrix, UserRef};
+use crate::error::{Error, Result};
+use crate::metrics::{hit_probability, hypergeometric_hit};
+use crate::proof::{RecallAt, RetrievalProof};
+use crate::prove::{ProveOptions, Stage, check_vectors};
+
+/// A true answer of a user to an instruction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Whose it is.
+    pub user: UserRef,
+    /// The question.
+    pub instruction: String,
+    /// The answer.
+    pub answer: String,
+}
+
+/// What to search with.
+#[derive(Debug, Clone, Copy)]
+pub struct RetrievalInput<'a> {
+    /// Reference time of the profiles; the answers must be true as of then.
+    pub reference: Timestamp,
+    /// Answers of test users. Of users with the same answer to the same
+    /// instruction each counts as found, so give all that are known.
+    pub answers: &'a [Answer],
+}
+
+/// A search: a text against all test users under one instruction.
+struct Query {
+    instruction: usize,
+    text: usize,
+    relevant: Vec<usize>,
+}
+
+struct Plan {
+    instructions: Vec<String>,
+    texts: Vec<String>,
+    queries: Vec<Query>,
+}
+
+/// Searches with up to `options.retrieval_queries` answers, drawn by the seed,
+/// among all test users; `None` without answers.
+pub(crate) fn retrieve(
+    input: &RetrievalInput<'_>,
+    trained: &dyn Embedder,
+    untrained: &dyn Embedder,
+    test: &[UserRef],
+    options: &ProveOptions,
+    progress: &mut dyn FnMut(Stage),
+) -> Result<Option<RetrievalProof>> {
+    let plan = plan(input.answers, test, options)?;
+    if plan.queries.is_empty() {
+        return Ok(None);
+    }
+    let instructions: Vec<_> = plan.instructions.iter().cloned().map(Some).collect();
+    let mut hits = Vec::new();
+    for (model, name) in [(trained, "trained"), (untrained, "untrained")] {
+        let failed = |source| Error::Model {
+            model: name,
+            source,
+        };
+        let vectors = model
+            .embed_users(test, input.reference, &instructions, &mut |done, total| {
+                progress(Stage::Embedding {
+                    model: name,
+                    done,
+                    total,
+                });
+            })
+            .map_err(failed)?;
+        check_vectors(&vectors, instructions.len(), test.len(), name)?;
+        let texts = model.embed_texts(&plan.texts).map_err(failed)?;
+        check_texts(&texts, plan.texts.len(), vectors[0].columns, name)?;
+        hits.push(found(&plan, &vectors, &texts, &options.recall_at));
+    }
+    let n = plan.queries.len();
+    let resamples = Resamples {
+        n,
+        seed: seed::derive(options.seed, "retrieval bootstrap", &[]),
+        count: options.resamples,
+    };
+    let weights: Vec<Vec<u32>> = (0..options.resamples)
+        .map(|b| resamples.weights(b))
+        .collect();
+    let interval = |values: &[f64]| {
+        let mean = |weights: &[u32]| {
+            let sum: f64 = weights
+                .iter()
+                .zip(values)
+                .map(|(&w, v)| f64::from(w) * v)
+                .sum();
+            sum / n as f64
+        };
+        let draws: Vec<f64> = weights.iter().map(|weights| mean(weights)).collect();
+        Interval::from_draws(mean(&vec![1; n]), &draws, options.confidence)
+    };
+    let mut recall = Vec::new();
+    for (at, &k) in options.recall_at.iter().enumerate() {
+        let (trained, untrained) = (&hits[0][at], &hits[1][at]);
+        let difference: Vec<f64> = trained.iter().zip(untrained).map(|(t, u)| t - u).collect();
+        let chance = plan
+            .queries
+            .iter()
+            .map(|q| hypergeometric_hit(test.len(), q.relevant.len(), k));
+        let (Some(trained), Some(untrained), Some(difference)) = (
+            interval(trained),
+            interval(untrained),
+            interval(&difference),
+        ) else {
+            continue;
+        };
+        let chance = chance.sum::<f64>() / n as f64;
+        recall.push(RecallAt {
+            k,
+            trained,
+            untrained,
+            difference,
+            chance,
+        });
+    }
+    let relevant: usize = plan.queries.iter().map(|query| query.relevant.len()).sum();
+    Ok(Some(RetrievalProof {
+        queries: n,
+        instructions: plan.instructions.len(),
+        candidates: test.len() as f64,
+        relevant: relevant as f64 / n as f64,
+        recall,
+    }))
+}
+
+/// Draws the queries and collects who else gave the same answer.
+fn plan(answers: &[Answer], test: &[UserRef], options: &ProveOptions) -> Result<Plan> {
+    let position = |user: &UserRef| test.iter().position(|other| other == user);
+    let mut positions = Vec::with_capacity(answers.len());
+    for answer in answers {
+        positions.push(position(&answer.user).ok_or_else(|| {
+            let user = answer.user;
+            let found = format!("user {} of shard {}", user.index, user.shard);
+            Error::shape("retrieval answers", "answers of test users", found)
+        })?);
+    }
+    // In the order of a hash: the first ones are a random sample.
+    let mut order: Vec<usize> = (0..answers.len()).collect();
+    order.sort_by_key(|&at| {
+        (
+            seed::derive(options.seed, "retrieval queries", &[at as u64]),
+            at,
+        )
+    });
+    let mut chosen = order;
+    chosen.truncate(options.retrieval_queries);
+    chosen.sort_unstable();
+    let mut plan = Plan {
+        instructions: Vec::new(),
+        texts: Vec::new(),
+        queries: Vec::new(),
+    };
+    for at in chosen {
+        let query = &answers[at];
+        let same = answers.iter().zip(&positions).filter(|(other, _)| {
+            other.instruction == query.instruction && other.answer == query.answer
+        });
+        let mut relevant: Vec<usize> = same.map(|(_, &position)| position).collect();
+        relevant.sort_unstable();
+        relevant.dedup();
+        let instruction = intern(&mut plan.instructions, &query.instruction);
+        let text = intern(&mut plan.texts, &query.answer);
+        plan.queries.push(Query {
+            instruction,
+            text,
+            relevant,
+        });
+    }
+    Ok(plan)
+}
+
+fn intern(texts: &mut Vec<String>, text: &str) -> usize {
+    texts
+        .iter()
+        .position(|other| other == text)
+        .unwrap_or_else(|| {
+            texts.push(text.to_owned());
+            texts.len() - 1
+        })
+}
+
+/// Per k, per query: the probability that a relevant user is among the first k.
+fn found(plan: &Plan, users: &[Matrix], texts: &Matrix, ks: &[usize]) -> Vec<Vec<f64>> {
+    let mut hits = vec![Vec::with_capacity(plan.queries.len()); ks.len()];
+    for query in &plan.queries {
+        let vectors = &users[query.instruction];
+        let similarities: Vec<f32> = (0..vectors.rows)
+            .map(|user| vectors.cosine(user, texts, query.text) as f32)
+            .collect();
+        for (hits, &k) in hits.iter_mut().zip(ks) {
+            hits.push(hit_probability(&similarities, &query.relevant, k));
+        }
+    }
+    hits
+}
+
+/// Whether texts are as many as asked for and as wide as users.
+pub(crate) fn check_texts(texts: &Matrix, rows: usize, columns: usize, model: &str) -> Result<()> {
+    texts.check(&format!("text vectors of the {model} model"))?;
+    if (texts.rows, texts.columns) != (rows, columns) {
+        return Err(Error::shape(
+            format!("text vectors of the {model} model"),
+            format!("{rows} × {columns}"),
+            format!("{} × {}", texts.rows, texts.columns),
+        ));
+    }
+    Ok(())
+}
