@@ -16,6 +16,9 @@ pub struct Options {
     /// Only this bench file, such as `rendering`.
     #[arg(long, value_name = "NAME")]
     bench: Option<String>,
+    /// Features to enable, such as `cuda` for INSTRUCTUE_DEVICE=cuda.
+    #[arg(long, value_name = "LIST")]
+    features: Option<String>,
     /// Report what earlier runs left rather than run anything.
     #[arg(long)]
     no_run: bool,
@@ -103,11 +106,12 @@ pub fn run(options: &Options) -> Result<()> {
     let start = SystemTime::now();
     if !options.no_run {
         let mut command = cargo(["bench", "--package", "instructue-benches"]);
-        match &options.bench {
-            Some(name) => command.args(["--bench", name]),
-            // The library's own test harness would not know criterion's options.
-            None => command.args(["--bench", "*"]),
-        };
+        if let Some(name) = &options.bench {
+            command.args(["--bench", name]);
+        }
+        if let Some(features) = &options.features {
+            command.args(["--features", features]);
+        }
         command.arg("--").args(&options.filter);
         if options.quick {
             command.arg("--quick");

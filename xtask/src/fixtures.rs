@@ -64,11 +64,9 @@ pub fn run(options: &Options) -> Result<()> {
     }
     steps.finish()?;
     let mut changes = Command::new("git");
-    changes
-        .args(["status", "--short", "--", "crates"])
-        .current_dir(root());
+    changes.args(["status", "--short", "--", "crates/*/tests/golden/*"]);
     println!("\nwhat changed (`{}`):", shown(&changes));
-    succeed(&mut changes)
+    succeed(changes.current_dir(root()))
 }
 
 /// A script of `scripts/golden`.

@@ -46,9 +46,9 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let mut steps = Steps::default();
     let tests = if nextest {
-        "nextest run --no-fail-fast --no-tests pass"
+        "nextest run --tests --no-fail-fast --no-tests pass"
     } else {
-        "test --no-fail-fast --all-targets"
+        "test --tests --no-fail-fast"
     };
     steps.step("unit and integration", || counted(tests, options));
     steps.step("documentation", || {
