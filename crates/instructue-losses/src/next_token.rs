@@ -1,6 +1,5 @@
 //! Cross-entropy of the next token.
 
-use burn::tensor::activation::softmax;
 use burn::tensor::{FloatDType, IndexingUpdateOp, Int, Tensor};
 
 use crate::surrogate::with_gradient;
@@ -99,16 +98,22 @@ pub fn weighted_next_token_loss(
         .cast(FloatDType::F32)
         .reshape([tokens, 1]);
 
-    // The largest probability is at least 1/vocabulary, so its logarithm is safe
-    // and gives the row's log-sum-exp without another pass of exponentials.
-    let probabilities = softmax(values.clone(), 1);
-    let log_sum_exp = values.clone().max_dim(1) - probabilities.clone().max_dim(1).log();
-    let losses = log_sum_exp - values.gather(1, targets.clone());
+    // Spelt out rather than through `softmax`: each line writes into the buffer of
+    // the one before, and the sum is needed for the value as well.
+    let largest = values.clone().max_dim(1);
+    let target_logits = values.clone().gather(1, targets.clone());
+    let exponentials = (values - largest.clone()).exp();
+    let sum = exponentials.clone().sum_dim(1);
+    let losses = largest + sum.clone().log() - target_logits;
     let value = (losses * weights.clone()).sum();
     if !logits.is_tracked() {
         return value;
     }
-    let gradient =
-        (probabilities * weights.clone()).scatter(1, targets, weights.neg(), IndexingUpdateOp::Add);
+    let gradient = (exponentials * (weights.clone() / sum)).scatter(
+        1,
+        targets,
+        weights.neg(),
+        IndexingUpdateOp::Add,
+    );
     with_gradient(value, logits, gradient)
 }
