@@ -25,6 +25,13 @@ const BACKENDS: [&str; 9] = [
     "Device::wgpu(",
 ];
 
+/// Burn's optimisers, and the crates that may know of them.
+const OPTIMISERS: [&str; 2] = ["burn::optim", "optim::"];
+const OPTIMISING: [&str; 2] = ["crates/instructue-trainer/", FACADE];
+
+/// The crate that may name a backend.
+const FACADE: &str = "crates/instructue/";
+
 /// Every rule for one file.
 pub fn violations(path: &str, text: &str) -> Vec<Violation> {
     let code = lexer::code(text);
@@ -33,8 +40,11 @@ pub fn violations(path: &str, text: &str) -> Vec<Violation> {
     if is_library(path) {
         let code = lexer::without_tests(&code);
         found.extend(printing(path, &code));
-        if !path.starts_with("crates/instructue/") {
+        if !path.starts_with(FACADE) {
             found.extend(backends(path, &code));
+        }
+        if !OPTIMISING.iter().any(|allowed| path.starts_with(allowed)) {
+            found.extend(optimisers(path, &code));
         }
     }
     found
@@ -91,6 +101,20 @@ fn backends(path: &str, code: &str) -> Vec<Violation> {
             .map(move |line| Violation::at(path, line, message.clone()))
     });
     names.collect()
+}
+
+/// Models and losses hand out gradients; who steps along them is the trainer.
+fn optimisers(path: &str, code: &str) -> Vec<Violation> {
+    let mut lines: Vec<usize> = OPTIMISERS
+        .iter()
+        .flat_map(|name| lexer::lines_with(code, name))
+        .collect();
+    lines.dedup();
+    let message = "names an optimiser; only the trainer knows them";
+    lines
+        .into_iter()
+        .map(|line| Violation::at(path, line, message))
+        .collect()
 }
 
 #[cfg(test)]
@@ -162,5 +186,14 @@ mod tests {
             assert!(messages("benches/benches/a.rs", &text).is_empty());
         }
         assert!(messages(LIBRARY, "fn a(d: &Device) { my_Device::flex(d) }\n").is_empty());
+    }
+
+    #[test]
+    fn an_optimiser_outside_the_trainer_is_found() {
+        let text = "use burn::optim::AdamConfig;\n";
+        assert_eq!(messages(LIBRARY, text).len(), 1);
+        assert!(messages("crates/instructue-trainer/src/step.rs", text).is_empty());
+        assert!(messages("crates/instructue/src/lib.rs", text).is_empty());
+        assert!(messages(LIBRARY, "#[cfg(test)]\nuse burn::optim::AdamConfig;\n").is_empty());
     }
 }
