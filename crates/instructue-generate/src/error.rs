@@ -1,0 +1,54 @@
+//! What can go wrong.
+
+use std::path::PathBuf;
+
+/// The crate's result type.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Errors of generating users.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value of [`GenerateConfig`](crate::GenerateConfig) is out of range.
+    #[error("configuration of generated users: {field} is {found}, expected {expected}")]
+    Config {
+        /// The offending field.
+        field: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A file could not be written.
+    #[error("{file}: {source}")]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A Parquet file could not be written.
+    #[error("{file}: {source}")]
+    Parquet {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: parquet::errors::ParquetError,
+    },
+    /// A record batch could not be built.
+    #[error("source {name}: {source}")]
+    Arrow {
+        /// The source.
+        name: String,
+        /// Why.
+        source: arrow::error::ArrowError,
+    },
+    /// A declaration could not be written as JSON or TOML.
+    #[error("{file}: {reason}")]
+    Text {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
