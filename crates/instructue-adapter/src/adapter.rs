@@ -49,6 +49,8 @@ pub struct Adapter {
 }
 
 /// The two kinds of map.
+// A model has one per source: the smaller variant's spare bytes do not matter.
+#[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum Projection {
     /// See [`AdapterKind::Linear`].

@@ -67,7 +67,8 @@ impl Block {
     pub fn forward(&self, x: Tensor<3>, bias: &AttentionBias, queries: usize) -> Tensor<3> {
         let [texts, length, width] = x.dims();
         // Query, key and value read the same rows: flattened and, with LoRA,
-        // dropped out once.
+        // dropped out once. One product with the three weights side by side
+        // takes as long as three, measured at 3072 rows of width 384.
         let rows = self.key.input(x.clone());
         let k = self.split(self.key.forward_shared(&rows));
         let v = self.split(self.value.forward_shared(&rows));

@@ -222,3 +222,25 @@ impl TabularEncoder {
         Tensor::from_data(TensorData::new(starts, shape), device)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_category_has_rows_of_its_own_in_the_table() {
+        let device = Device::flex().autodiff();
+        let encoder = TabularConfig::new(1, vec![3, 2, 4], 8)
+            .init(&device)
+            .unwrap();
+        let one = Tensor::ones([1, 1], &device);
+        let codes = Tensor::from_data([[2, 0, 1]], &device);
+        let found = encoder.forward(one.clone(), one, Some(codes));
+        let grads = found.powi_scalar(2).sum().backward();
+        let table = encoder.embedding.unwrap().weight;
+        let touched = table.grad(&grads).unwrap().abs().sum_dim(1);
+        let touched: Vec<f32> = touched.into_data().try_into_vec().unwrap();
+        let rows: Vec<usize> = (0..9).filter(|&row| touched[row] > 0.0).collect();
+        assert_eq!(rows, [2, 3, 6]);
+    }
+}

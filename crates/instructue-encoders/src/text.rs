@@ -23,7 +23,8 @@ pub struct TextBatch {
 }
 
 /// A BERT: one vector per text. LoRA, when asked for, sits on query, key, value
-/// and the attention's output.
+/// and the attention's output; all else is frozen then (method §3.9). Without
+/// it every weight is trainable, unless the caller freezes the module.
 #[derive(Module, Debug)]
 pub struct TextEncoder {
     words: Embedding,

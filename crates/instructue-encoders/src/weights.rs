@@ -1,7 +1,8 @@
 //! Where a BERT's weights come from: drawn afresh or read from a checkpoint.
-//! Both are asked for the same names in the same order.
+//! Both are asked for the same names in the same order. With LoRA everything
+//! but its factors is frozen.
 
-use burn::module::Param;
+use burn::module::{Module, Param};
 use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear};
 use burn::prelude::*;
 use burn::tensor::Distribution;
@@ -58,9 +59,8 @@ impl<'a> Weights<'a> {
             }
             None => Tensor::random(shape, Distribution::Normal(0.0, INIT_STD), self.device),
         };
-        Ok(Embedding {
-            weight: Param::from_tensor(weight),
-        })
+        let weight = Param::from_tensor(weight);
+        Ok(self.frozen(Embedding { weight }))
     }
 
     pub fn norm(&mut self, name: &str, width: usize, eps: f64) -> Result<LayerNorm, Error> {
@@ -76,15 +76,23 @@ impl<'a> Weights<'a> {
             norm.gamma = take("weight")?;
             norm.beta = Some(take("bias")?);
         }
-        Ok(norm)
+        Ok(self.frozen(norm))
     }
 
     pub fn linear(&mut self, name: &str, input: usize, output: usize) -> Result<Linear, Error> {
         let prefix = format!("{}{name}", self.prefix);
-        Ok(match &mut self.checkpoint {
+        let linear = match &mut self.checkpoint {
             Some(file) => file.take_linear(&prefix, input, output, true, self.device)?,
             None => normal_linear(input, output, true, INIT_STD, self.device),
-        })
+        };
+        Ok(self.frozen(linear))
+    }
+
+    fn frozen<M: Module>(&self, module: M) -> M {
+        match self.lora {
+            Some(_) => module.no_grad(),
+            None => module,
+        }
     }
 
     /// With LoRA when it is asked for. Its factors come from the checkpoint when

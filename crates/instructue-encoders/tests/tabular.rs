@@ -49,7 +49,7 @@ fn one_pass_equals_two_and_parts_equal_the_whole() {
 
 #[test]
 fn constant_and_unseen_features_have_spread_one() {
-    let fitted = TabularNormaliser::fit(4, &rows(50)).unwrap();
+    let fitted = TabularNormaliser::fit(4, rows(50)).unwrap();
     assert_eq!((fitted.mean[2], fitted.std[2]), (7.25, 1.0));
     assert_eq!((fitted.mean[3], fitted.std[3]), (0.0, 1.0));
     let nothing = TabularStatistics::new(2).finish();
@@ -71,7 +71,7 @@ fn values_are_flagged_and_cut() {
 
 #[test]
 fn a_normaliser_survives_its_file() {
-    let fitted = TabularNormaliser::fit(4, &rows(50)).unwrap();
+    let fitted = TabularNormaliser::fit(4, rows(50)).unwrap();
     let text = serde_json::to_string(&fitted).unwrap();
     let back: TabularNormaliser = serde_json::from_str(&text).unwrap();
     assert_eq!(fitted, back);
