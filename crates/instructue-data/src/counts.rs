@@ -74,3 +74,58 @@ pub fn count_feature_names(schema: &Schema) -> Vec<String> {
     }
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Null, Number, day, row, schema, shard, text};
+
+    #[test]
+    fn counts_of_a_known_history() {
+        let schema = schema();
+        let bill = |at: f64, amount| row("u", 0, day(at), &[text("a"), amount, Null, Null]);
+        let rows = [
+            bill(0.0, Number(50.0)),
+            bill(150.0, Number(10.0)),
+            bill(180.0, Number(-4.0)),
+            bill(198.0, Null),
+            bill(198.5, Number(2.0)),
+            bill(200.0, Number(1e6)), // not before
+        ];
+        let shard = shard(&schema, &rows, 0);
+        let found = count_features(&schema, &shard.history(0), day(200.0));
+        let log = |x: f64| x.ln_1p() as f32;
+        let bill = [
+            log(1.5), // days since the last
+            log(2.0),
+            log(3.0),
+            log(4.0),
+            log(3.0), // days with events
+            log(200.0),
+            log(2.0), // sums of the amount
+            -log(2.0),
+            log(8.0),
+            log(8.0 / 3.0),
+        ];
+        let search = [log(365.0), 0.0, 0.0, 0.0, 0.0, 0.0];
+        let expected: Vec<f32> = bill.into_iter().chain(search).collect();
+        assert_eq!(found.len(), expected.len());
+        for ((name, a), b) in count_feature_names(&schema)
+            .iter()
+            .zip(&found)
+            .zip(&expected)
+        {
+            assert!((a - b).abs() < 1e-6, "{name}: {a} is not {b}");
+        }
+    }
+
+    #[test]
+    fn names_are_distinct_and_fit() {
+        let schema = schema();
+        let names = count_feature_names(&schema);
+        assert_eq!(names.len(), 16);
+        assert_eq!(names[6], "bill.amount.sum.7d");
+        let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len());
+    }
+}

@@ -137,3 +137,96 @@ impl EventFeatures {
         features
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Null, Number, day, row, schema, shard, text};
+
+    #[test]
+    fn features_of_known_events() {
+        let schema = schema();
+        let source = &schema.sources[0];
+        // Day 4 was a Monday (1970-01-05); 6 o'clock is a quarter of the day.
+        let rows = [
+            row("u", 0, day(3.25), &[text("a"), Number(-99.0), Null, Null]),
+            row("u", 0, day(4.25), &[text("a"), Null, Null, Number(0.0)]),
+        ];
+        let shard = shard(&schema, &rows, 0);
+        let events = shard.history(0).events(0);
+        let features = EventFeatures::new(source, &[10.0, 1.0]);
+        let first = features.compute(&events, 0, day(5.0));
+        let second = features.compute(&events, 1, day(4.75));
+
+        let log = |days: f64| (days.ln_1p() / 91_f64.ln()) as f32;
+        let near = |found: &[f32], expected: &[f32]| {
+            assert_eq!(found.len(), expected.len());
+            let close = found
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-6);
+            assert!(close, "{found:?} is not {expected:?}");
+        };
+        let amount = -(100_f64.ln() / 10.0) as f32;
+        let sunday = TAU * 6.0 / 7.0;
+        near(
+            &first,
+            &[
+                log(1.75),
+                1.0,
+                1.0,
+                0.0,
+                sunday.sin() as f32,
+                sunday.cos() as f32,
+                amount,
+                0.0,
+                0.0,
+                1.0,
+            ],
+        );
+        near(
+            &second,
+            &[log(0.5), log(1.0), 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0],
+        );
+    }
+
+    #[test]
+    fn names_and_width_agree() {
+        let schema = schema();
+        for source in &schema.sources[..2] {
+            assert_eq!(
+                event_feature_names(source).len(),
+                event_feature_width(source)
+            );
+        }
+        assert_eq!(
+            event_feature_names(&schema.sources[0])[6..],
+            ["amount", "amount_missing", "items", "items_missing"]
+        );
+    }
+
+    #[test]
+    fn scales_bring_values_near_one() {
+        let mut fit = ScaleFit::default();
+        assert_eq!(fit.scale(), UNFITTED_SCALE);
+        fit.add(0.0);
+        assert_eq!(fit.scale(), UNFITTED_SCALE);
+        let mut fit = ScaleFit::default();
+        [5.0, -5.0].into_iter().for_each(|value| fit.add(value));
+        assert!((f64::from(fit.scale()) - 2.0 * 6_f64.ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn extreme_numbers_stay_finite() {
+        let schema = schema();
+        let cells = [Null, Number(f64::MAX), Null, Number(f64::MIN)];
+        let shard = shard(&schema, &[row("u", 0, day(0.0), &cells)], 0);
+        let features = EventFeatures::new(&schema.sources[0], &[1e-3, 1e30]);
+        let features = features.compute(&shard.history(0).events(0), 0, Timestamp(i64::MAX));
+        assert!(
+            features.iter().all(|value| value.is_finite()),
+            "{features:?}"
+        );
+        assert_eq!(features[6], 2.0);
+    }
+}

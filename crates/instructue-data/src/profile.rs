@@ -1,7 +1,11 @@
 //! What of a user is shown to the model: the newest events before a reference time.
 
 mod builder;
+mod fit;
+mod plan;
 mod shard_index;
+#[cfg(test)]
+mod tests;
 
 use instructue_schema::{DataText, Timestamp, UserId};
 use serde::{Deserialize, Serialize};

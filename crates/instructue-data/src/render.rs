@@ -143,3 +143,80 @@ fn format_number(number: f64) -> String {
         short.into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Cell, Null, Number, day, row, schema, shard, text};
+
+    fn rendered(cells: &[Cell]) -> String {
+        let schema = schema();
+        let shard = shard(&schema, &[row("u", 0, day(1.5), cells)], 0);
+        let events = shard.history(0).events(0);
+        render_event(&schema.sources[0], &events, 0)
+            .as_str()
+            .to_string()
+    }
+
+    #[test]
+    fn declared_order_without_time_or_unrendered_numbers() {
+        let cells = [text("Milk"), Number(12.5), text("Corner Shop"), Number(3.0)];
+        assert_eq!(rendered(&cells), "Milk | 12.5 | Corner Shop");
+    }
+
+    #[test]
+    fn missing_and_blank_values_leave_no_trace() {
+        assert_eq!(rendered(&[Null, Null, text("shop"), Null]), "shop");
+        assert_eq!(rendered(&[text("milk"), Null, text(" \t"), Null]), "milk");
+        assert_eq!(rendered(&[Null, Number(2.0), Null, Null]), "2");
+        assert_eq!(rendered(&[Null, Null, Null, Null]), "");
+    }
+
+    #[test]
+    fn white_space_is_collapsed_and_nothing_else_is_changed() {
+        let cells = [text("  Oat\n\u{a0} milk </bill>\t"), Null, Null, Null];
+        assert_eq!(rendered(&cells), "Oat milk </bill>");
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let all = [
+            (0.0, "0"),
+            (-0.001, "-1.00e-3"),
+            (0.005, "0.01"),
+            (12.0, "12"),
+            (12.345, "12.35"),
+            (-7.1, "-7.1"),
+            (100.0, "100"),
+            (1234567.891, "1234567.89"),
+            (2.5e20, "2.50e20"),
+        ];
+        for (number, expected) in all {
+            assert_eq!(format_number(number), expected);
+        }
+    }
+
+    #[test]
+    fn equal_events_share_one_text() {
+        let schema = schema();
+        let milk = [text("milk"), Number(1.0), text("shop"), Number(1.0)];
+        // Items are not rendered, so they do not matter.
+        let same = [text("milk"), Number(1.0), text("shop"), Null];
+        let other = [text("milk"), Number(2.0), text("shop"), Null];
+        let rows = [
+            row("u", 0, day(1.0), &milk),
+            row("u", 0, day(2.0), &same),
+            row("u", 0, day(3.0), &other),
+            row("v", 0, day(1.0), &milk),
+        ];
+        let shard = shard(&schema, &rows, 0);
+        let cache = TextCache::default();
+        let renderer = Renderer::new(&schema.sources[0]);
+        let u = cache.texts(&renderer, &shard.history(0).events(0));
+        let v = cache.texts(&renderer, &shard.history(1).events(0));
+        let place = |text: &DataText| text.as_str().as_ptr();
+        assert_eq!(place(&u[0]), place(&u[1]));
+        assert_eq!(place(&u[0]), place(&v[0]));
+        assert_eq!(u[2].as_str(), "milk | 2 | shop");
+    }
+}

@@ -3,6 +3,8 @@
 //! This is the only module that knows the `tokenizers` crate.
 
 mod plain;
+#[cfg(test)]
+mod tests;
 mod train;
 
 use std::collections::BTreeSet;

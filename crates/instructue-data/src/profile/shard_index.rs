@@ -19,24 +19,29 @@ pub(super) struct ShardIndex {
     dictionaries: Vec<Dictionary>,
     /// One cache per source.
     pub(super) texts: Vec<TextCache>,
-    /// `[source][category column][code]`: the category.
-    pub(super) categories: Vec<Vec<Vec<u32>>>,
-    /// `[source][aggregate][grouping column][code]`: the group.
-    pub(super) groups: Vec<Vec<Vec<Vec<u32>>>>,
+    /// One per source; empty for an events source.
+    pub(super) codes: Vec<TabularCodes>,
+}
+
+/// What a shard's codes mean for a tabular source.
+#[derive(Debug, Default)]
+pub(super) struct TabularCodes {
+    /// `[category column][code]`: the category.
+    pub(super) categories: Vec<Vec<u32>>,
+    /// `[aggregate][grouping column][code]`: the group.
+    pub(super) groups: Vec<Vec<Vec<u32>>>,
 }
 
 impl ShardIndex {
     pub(super) fn new(
         history: &History<'_>,
         text_fields: &[(usize, usize)],
-        categories: Vec<Vec<Vec<u32>>>,
-        groups: Vec<Vec<Vec<Vec<u32>>>>,
+        codes: Vec<TabularCodes>,
     ) -> Self {
         Self {
             dictionaries: dictionaries(history, text_fields).cloned().collect(),
-            texts: categories.iter().map(|_| TextCache::default()).collect(),
-            categories,
-            groups,
+            texts: codes.iter().map(|_| TextCache::default()).collect(),
+            codes,
         }
     }
 
