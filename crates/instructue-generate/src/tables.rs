@@ -79,19 +79,13 @@ fn events(table: &Table, source: usize, persons: &[Person]) -> Result<RecordBatc
     // By the default schema's names; any other would be a mistake that the tests find.
     let columns = table.schema.fields().iter().map(|field| -> ArrayRef {
         match field.name().as_str() {
-            "user_id" => Arc::new(StringArray::from_iter_values(
-                rows().map(|(person, _)| &person.id),
-            )),
+            "user_id" => texts(rows().map(|(person, _)| &*person.id)),
             "time" => times(rows().map(|(_, event)| event.time)),
             "amount" => Arc::new(Float64Array::from_iter_values(
                 rows().map(|(_, event)| event.amount),
             )),
-            "category" | "service" | "app" => Arc::new(StringArray::from_iter_values(
-                rows().map(|(_, event)| &event.name),
-            )),
-            _ => Arc::new(StringArray::from_iter_values(
-                rows().map(|(_, event)| &event.text),
-            )),
+            "category" | "service" | "app" => texts(rows().map(|(_, event)| &*event.name)),
+            _ => texts(rows().map(|(_, event)| &*event.text)),
         }
     });
     RecordBatch::try_new(table.schema.clone(), columns.collect())
@@ -105,9 +99,7 @@ fn tabular(table: &Table, persons: &[Person]) -> Result<RecordBatch, ArrowError>
     };
     let columns = table.schema.fields().iter().map(|field| -> ArrayRef {
         match field.name().as_str() {
-            "user_id" => Arc::new(StringArray::from_iter_values(
-                rows().map(|(person, _)| &person.id),
-            )),
+            "user_id" => texts(rows().map(|(person, _)| &*person.id)),
             "time" => times(rows().map(|(_, row)| row.time)),
             "account_age_days" => Arc::new(Int64Array::from_iter_values(
                 rows().map(|(_, row)| row.account_age_days),
@@ -119,9 +111,7 @@ fn tabular(table: &Table, persons: &[Person]) -> Result<RecordBatch, ArrowError>
                     .map(|(_, row)| row.city_tier)
                     .collect::<StringArray>(),
             ),
-            _ => Arc::new(StringArray::from_iter_values(
-                rows().map(|(_, row)| row.device),
-            )),
+            _ => texts(rows().map(|(_, row)| row.device)),
         }
     });
     RecordBatch::try_new(table.schema.clone(), columns.collect())
@@ -138,6 +128,11 @@ fn labels(table: &Table, persons: &[Person]) -> Result<RecordBatch, ArrowError> 
         columns.push(Arc::new(BooleanArray::from(holds)));
     }
     RecordBatch::try_new(table.schema.clone(), columns)
+}
+
+fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> ArrayRef {
+    // The array's own constructor wants to know the number beforehand.
+    Arc::new(StringArray::from(texts.collect::<Vec<_>>()))
 }
 
 fn times(times: impl Iterator<Item = Timestamp>) -> ArrayRef {

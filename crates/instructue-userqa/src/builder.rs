@@ -97,9 +97,10 @@ impl TripleBuilder {
         &self.fitted.popular
     }
 
-    /// Whether events are known for `days` from `reference` on.
+    /// Whether events are known for `days` from `reference` on; data that end
+    /// on the last of these days count as complete.
     pub fn covers(&self, reference: Timestamp, days: i64) -> bool {
-        reference.plus_days(days) <= self.data_end
+        covers(reference, days, self.data_end)
     }
 
     /// The triples of all users of a shard, computed in parallel, in order.
@@ -228,6 +229,10 @@ impl TripleBuilder {
             })
         })
     }
+}
+
+pub(crate) fn covers(reference: Timestamp, days: i64, data_end: Timestamp) -> bool {
+    reference.plus_days(days - 1) <= data_end
 }
 
 /// One user at one reference time.

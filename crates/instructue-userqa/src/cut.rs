@@ -166,9 +166,9 @@ pub(crate) fn sum(events: &Events<'_>, number: usize) -> (f64, u32) {
     numbers.fold((0.0, 0), |(sum, n), x| (sum + x, n + 1))
 }
 
-/// Two decimals: what facts keep of an amount.
+/// Two decimals: what facts keep of an amount. Never −0, the sum of nothing.
 pub(crate) fn cents(x: f64) -> f64 {
-    (x * 100.0).round() / 100.0
+    (x * 100.0).round() / 100.0 + 0.0
 }
 
 /// The days with an event, as day numbers since 1970, ascending and distinct.

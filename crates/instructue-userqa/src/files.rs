@@ -73,7 +73,9 @@ pub fn build(
 ) -> Result<UserQaReport> {
     config.validate()?;
     let shards = store.shards();
-    let data_end = store.time_range().map_or(Timestamp(i64::MIN), |(_, last)| last);
+    let data_end = store
+        .time_range()
+        .map_or(Timestamp(i64::MIN), |(_, last)| last);
     let mut done = 0;
     let mut step = || {
         done += 1;
@@ -94,8 +96,7 @@ pub fn build(
         fs::remove_file(&manifest_file).map_err(io(&manifest_file))?;
     }
     let uncovered = config.references.iter().copied();
-    let uncovered =
-        uncovered.filter(|reference| !builder.covers(*reference, config.horizon_days));
+    let uncovered = uncovered.filter(|reference| !builder.covers(*reference, config.horizon_days));
     let mut report = UserQaReport::new(config, store.users(), uncovered.collect());
     let mut shard_rows = Vec::with_capacity(shards);
     let mut writer = Writer::create(out.join(TRIPLES_FILE))?;
@@ -119,11 +120,15 @@ pub fn build(
         thresholds: builder.thresholds().clone(),
         popular: builder.popular().clone(),
     };
-    let json = serde_json::to_string_pretty(&manifest)
-        .map_err(|source| Error::Json { file: manifest_file.clone(), source })?;
+    let json = serde_json::to_string_pretty(&manifest).map_err(|source| Error::Json {
+        file: manifest_file.clone(),
+        source,
+    })?;
     let partial = partial(&manifest_file);
     fs::write(&partial, json).map_err(io(&partial))?;
-    File::open(&partial).and_then(|file| file.sync_all()).map_err(io(&partial))?;
+    File::open(&partial)
+        .and_then(|file| file.sync_all())
+        .map_err(io(&partial))?;
     fs::rename(&partial, &manifest_file).map_err(io(&manifest_file))?;
     Ok(manifest.report)
 }
@@ -147,7 +152,10 @@ impl UserQa {
     pub fn open(dir: &Path) -> Result<Self> {
         let manifest_file = dir.join(MANIFEST_FILE);
         let text = fs::read_to_string(&manifest_file).map_err(io(&manifest_file))?;
-        let json = |source| Error::Json { file: manifest_file.clone(), source };
+        let json = |source| Error::Json {
+            file: manifest_file.clone(),
+            source,
+        };
         let version: Version = serde_json::from_str(&text).map_err(json)?;
         if version.version != VERSION {
             return Err(Error::Format {
@@ -171,17 +179,30 @@ impl UserQa {
         }
         let groups = metadata.metadata().row_groups();
         let found: Vec<u64> = groups.iter().map(|group| group.num_rows() as u64).collect();
-        let expected: Vec<u64> =
-            manifest.shard_rows.iter().copied().filter(|rows| *rows > 0).collect();
+        let expected: Vec<u64> = manifest
+            .shard_rows
+            .iter()
+            .copied()
+            .filter(|rows| *rows > 0)
+            .collect();
         if found != expected {
             return Err(Error::Format {
                 file,
                 what: "rows per row group",
-                expected: format!("{} groups, {} rows", expected.len(), expected.iter().sum::<u64>()),
+                expected: format!(
+                    "{} groups, {} rows",
+                    expected.len(),
+                    expected.iter().sum::<u64>()
+                ),
                 found: format!("{} groups, {} rows", found.len(), found.iter().sum::<u64>()),
             });
         }
-        Ok(Self { file, metadata, manifest, row_groups })
+        Ok(Self {
+            file,
+            metadata,
+            manifest,
+            row_groups,
+        })
     }
 
     /// Number of shards: as many as the store has.
@@ -195,7 +216,11 @@ impl UserQa {
     /// A shard that does not exist, or a file that cannot be read.
     pub fn shard(&self, i: usize) -> Result<Vec<Triple>> {
         let shards = self.shards();
-        let Some(group) = *self.row_groups.get(i).ok_or(Error::Shard { shard: i, shards })? else {
+        let Some(group) = *self
+            .row_groups
+            .get(i)
+            .ok_or(Error::Shard { shard: i, shards })?
+        else {
             return Ok(Vec::new());
         };
         let reader = File::open(&self.file).map_err(io(&self.file))?;
@@ -242,7 +267,11 @@ impl Writer {
             .build();
         let writer = ArrowWriter::try_new(out, table::schema(), Some(properties))
             .map_err(parquet_error(&partial))?;
-        Ok(Self { file, partial, writer })
+        Ok(Self {
+            file,
+            partial,
+            writer,
+        })
     }
 
     fn write(&mut self, shard: &ShardTriples) -> Result<()> {
@@ -250,12 +279,17 @@ impl Writer {
             return Ok(());
         }
         let batch = table::encode(&shard.triples).map_err(arrow_error(&self.partial))?;
-        self.writer.write(&batch).map_err(parquet_error(&self.partial))?;
+        self.writer
+            .write(&batch)
+            .map_err(parquet_error(&self.partial))?;
         self.writer.flush().map_err(parquet_error(&self.partial))
     }
 
     fn finish(self) -> Result<()> {
-        let file = self.writer.into_inner().map_err(parquet_error(&self.partial))?;
+        let file = self
+            .writer
+            .into_inner()
+            .map_err(parquet_error(&self.partial))?;
         file.sync_all().map_err(io(&self.partial))?;
         fs::rename(&self.partial, &self.file).map_err(io(&self.file))
     }
@@ -269,15 +303,24 @@ fn partial(file: &Path) -> PathBuf {
 
 fn io(file: &Path) -> impl Fn(std::io::Error) -> Error {
     let file = file.to_owned();
-    move |source| Error::Io { file: file.clone(), source }
+    move |source| Error::Io {
+        file: file.clone(),
+        source,
+    }
 }
 
 fn parquet_error(file: &Path) -> impl Fn(ParquetError) -> Error {
     let file = file.to_owned();
-    move |source| Error::Parquet { file: file.clone(), source }
+    move |source| Error::Parquet {
+        file: file.clone(),
+        source,
+    }
 }
 
 fn arrow_error(file: &Path) -> impl Fn(arrow::error::ArrowError) -> Error {
     let file = file.to_owned();
-    move |source| Error::Arrow { file: file.clone(), source }
+    move |source| Error::Arrow {
+        file: file.clone(),
+        source,
+    }
 }

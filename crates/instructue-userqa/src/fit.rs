@@ -6,6 +6,7 @@ use std::sync::Arc;
 use instructue_data::{History, Shard, seed};
 use instructue_schema::{ColumnRole, Schema, Timestamp};
 
+use crate::builder::covers;
 use crate::config::{Split, UserQaConfig, split_of, unit, user_key};
 use crate::cut::{Future, Past, active_days, event_sources, rank, sum};
 use crate::pool::Popular;
@@ -79,7 +80,7 @@ impl<'a> Fit<'a> {
     fn add_profile(&mut self, history: History<'_>, reference: Timestamp) {
         let unfitted = Thresholds::default();
         let past = Past::new(self.schema, &unfitted, history, reference);
-        let covered = reference.plus_days(self.config.horizon_days) <= self.data_end;
+        let covered = covers(reference, self.config.horizon_days, self.data_end);
         let future = Future::new(history, reference, self.config.horizon_days);
         for source in event_sources(self.schema) {
             let window = past.events(source);
