@@ -12,6 +12,7 @@ mod metrics;
 mod probe;
 mod proof;
 mod prove;
+mod report;
 mod retrieval;
 mod table;
 mod tasks;
@@ -32,5 +33,6 @@ pub use proof::{
     Tally, TaskProof, ZeroShot,
 };
 pub use prove::{CountsFn, ProveInput, ProveOptions, Stage, TaskLabels, prove};
+pub use report::{LossPoint, Summary, write_report};
 pub use retrieval::{Answer, RetrievalInput};
 pub use tasks::{Label, Task, TaskSet};
