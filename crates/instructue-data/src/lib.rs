@@ -7,6 +7,7 @@ mod batch;
 mod error;
 mod pack;
 mod features;
+mod guard;
 mod history;
 mod ingest;
 mod order;

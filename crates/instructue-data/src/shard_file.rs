@@ -21,6 +21,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 
 use crate::error::{Error, Result};
+use crate::guard::decode;
 use crate::history::{ColumnData, NULL_CODE, Shard, SourceTable};
 
 /// The name of the file with a shard's users (`None`) or with the rows of one source.
@@ -247,11 +248,6 @@ fn text_column(array: &ArrayRef) -> Option<ColumnData> {
 
 /// All rows of a file as one batch.
 fn read_batch(path: &Path, size: u64) -> Result<RecordBatch> {
-    let corrupt = |message: String| Error::Corrupt {
-        file: path.into(),
-        row: 0,
-        message,
-    };
     let file = std::fs::File::open(path).map_err(Error::io(path))?;
     let found = file.metadata().map_err(Error::io(path))?.len();
     if found != size {
@@ -261,19 +257,17 @@ fn read_batch(path: &Path, size: u64) -> Result<RecordBatch> {
             found,
         });
     }
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file);
-    let builder = builder.map_err(|error| corrupt(error.to_string()))?;
-    let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
-    let schema = builder.schema().clone();
-    let reader = builder.with_batch_size(rows.max(1)).build();
-    let reader = reader.map_err(|error| corrupt(error.to_string()))?;
-    let mut batches = Vec::with_capacity(1);
-    for batch in reader {
-        batches.push(batch.map_err(|error| corrupt(error.to_string()))?);
-    }
-    match batches.len() {
-        1 => Ok(batches.remove(0)),
-        _ => arrow::compute::concat_batches(&schema, &batches)
-            .map_err(|error| corrupt(error.to_string())),
-    }
+    decode(path, 0, || {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+        let rows = builder.metadata().file_metadata().num_rows();
+        let schema = builder.schema().clone();
+        let reader = builder
+            .with_batch_size(usize::try_from(rows).unwrap_or(1).max(1))
+            .build()?;
+        let mut batches = reader.collect::<Result<Vec<_>, _>>()?;
+        match batches.len() {
+            1 => Ok(batches.remove(0)),
+            _ => arrow::compute::concat_batches(&schema, &batches),
+        }
+    })
 }

@@ -19,6 +19,37 @@ const MANIFEST: &str = "manifest.json";
 /// A user's shard follows from a hash of the id. A store is written once,
 /// beside its final place, and moved there when complete; a directory
 /// without a manifest is no store.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use instructue_data::{IngestOptions, UserStore};
+/// use instructue_schema::{Schema, Timestamp, UserId};
+///
+/// let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/complete-journey");
+/// let schema = Schema::load(&data.join("schema.toml"))?;
+/// let directory = tempfile::tempdir()?;
+/// let store = directory.path().join("store");
+///
+/// // Reads the files once; later calls open the store as long as nothing has changed.
+/// let options = IngestOptions::default();
+/// let (store, report) =
+///     UserStore::open_or_ingest(&schema, &data, &store, &options, &mut |_| {})?;
+/// assert_eq!(report.sources[0].kept, 885_544);
+///
+/// // One user: the shard that has it, the user in it, the events of a source.
+/// let user = UserId::new("1").expect("not empty");
+/// let shard = store.shard(store.shard_of(&user))?;
+/// let history = shard.history(shard.find(&user).expect("a known user"));
+/// let (bill, _) = schema.source("bill").expect("a declared source");
+/// let july = Timestamp(1_498_867_200); // 2017-07-01
+/// let before = history.events(bill).before(july);
+/// let newest = before.newest(1);
+/// assert!(newest.time(0) < july);
+/// assert_eq!(schema.sources[bill].fields()[0].name, "sales_value");
+/// assert!(newest.number(0, 0).is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct UserStore {
     path: PathBuf,

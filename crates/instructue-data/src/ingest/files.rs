@@ -11,8 +11,9 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use sha2::{Digest, Sha256};
 
-use super::columns;
+use super::columns::{self, Values};
 use crate::error::{Error, Result};
+use crate::guard::decode;
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 16_384;
@@ -151,12 +152,11 @@ impl Input {
     /// Starts reading the declared columns.
     pub(crate) fn read(self) -> Result<Batches> {
         let mask = ProjectionMask::roots(self.builder.parquet_schema(), self.roots.iter().copied());
-        let reader = self
+        let builder = self
             .builder
             .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
-            .build();
-        let reader = reader.map_err(|error| corrupt(&self.path, 0, &error))?;
+            .with_batch_size(BATCH_ROWS);
+        let reader = decode(&self.path, 0, || builder.build())?;
         // Batches hold the projected columns in the file's order.
         let mut sorted = self.roots.clone();
         sorted.sort_unstable();
@@ -173,10 +173,10 @@ impl Input {
 
 /// The batches of a file.
 pub(crate) struct Batches {
-    pub(crate) path: PathBuf,
+    path: PathBuf,
     reader: ParquetRecordBatchReader,
     /// Where each declared column is in a batch.
-    pub(crate) positions: Vec<usize>,
+    positions: Vec<usize>,
     row: u64,
 }
 
@@ -184,14 +184,18 @@ impl Batches {
     /// The next batch and the row it starts at.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, RecordBatch)>> {
         let row = self.row;
-        match self.reader.next() {
-            None => Ok(None),
-            Some(Err(error)) => Err(corrupt(&self.path, row, &error)),
-            Some(Ok(batch)) => {
-                self.row += batch.num_rows() as u64;
-                Ok(Some((row, batch)))
-            }
-        }
+        let batch = decode(&self.path, row, || self.reader.next().transpose())?;
+        self.row += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+        Ok(batch.map(|batch| (row, batch)))
+    }
+
+    /// The declared columns of a batch that starts at `row`, in the order they were declared.
+    pub(crate) fn load(&self, row: u64, batch: &RecordBatch) -> Result<Vec<Values>> {
+        let columns = self
+            .positions
+            .iter()
+            .map(|at| Values::load(batch.column(*at)));
+        decode(&self.path, row, || columns.collect::<Result<_, _>>())
     }
 }
 
@@ -229,15 +233,7 @@ fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
         });
     }
     file.rewind().map_err(io)?;
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| corrupt(path, 0, &error))
-}
-
-pub(crate) fn corrupt(path: &Path, row: u64, error: &dyn std::fmt::Display) -> Error {
-    Error::Corrupt {
-        file: path.into(),
-        row,
-        message: error.to_string(),
-    }
+    decode(path, 0, || ParquetRecordBatchReaderBuilder::try_new(file))
 }
 
 /// A digest over names (below `data`), sizes and contents; independent of times and of `data`.

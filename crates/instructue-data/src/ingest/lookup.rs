@@ -7,7 +7,7 @@ use std::sync::Arc;
 use instructue_schema::{Column, ColumnRole, Lookup, Source};
 
 use super::columns::{BadValue, Values};
-use super::files::{Input, corrupt};
+use super::files::Input;
 use super::{RowErrors, SourceReport};
 use crate::error::{Result, RowProblem};
 use crate::history::{ColumnData, NULL_CODE};
@@ -123,12 +123,7 @@ impl LookupTable {
         for path in files {
             let mut batches = Input::open(path, &declared)?.read()?;
             while let Some((first, batch)) = batches.next()? {
-                let values = batches
-                    .positions
-                    .iter()
-                    .map(|at| Values::load(batch.column(*at)));
-                let values = values.collect::<Result<Vec<_>, _>>();
-                let values = values.map_err(|error| corrupt(path, first, &error))?;
+                let values = batches.load(first, &batch)?;
                 for row in 0..batch.num_rows() {
                     if let Err((column, bad)) = table.add(&declared, &values, row, &mut builders) {
                         let reasons = &mut report.lookups.entry(lookup.file.clone()).or_default();

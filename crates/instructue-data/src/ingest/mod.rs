@@ -24,10 +24,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use self::columns::{BadValue, Values};
+use self::columns::BadValue;
 pub(crate) use self::count::shard_of;
 use self::count::{DistinctCounter, user_hash};
-use self::files::{Input, corrupt, digest, hex, resolve};
+use self::files::{Input, digest, hex, resolve};
 use self::group::{GroupSource, group};
 use self::lookup::LookupTable;
 use self::rows::SourcePass;
@@ -208,20 +208,25 @@ impl<'a> Plan<'a> {
 
     /// How many shards keep the averages within the options.
     fn shards(&self) -> Result<usize> {
-        let rows: u64 = self.inputs.iter().map(|input| input.rows).sum();
-        let by_rows = rows.div_ceil(self.options.max_rows_per_shard as u64);
         let users_per_shard = self.options.users_per_shard as u64;
-        if rows <= users_per_shard {
-            return Ok(by_rows.max(1) as usize);
+        let rows_per_shard = self.options.max_rows_per_shard as u64;
+        let footers = self
+            .inputs
+            .iter()
+            .map(|input| input.rows)
+            .fold(0, u64::saturating_add);
+        if footers <= users_per_shard.min(rows_per_shard) {
+            return Ok(1);
         }
-        let mut counter = DistinctCounter::new();
+        // Rows are counted, not taken from the footers: a damaged one could ask for any number.
+        let (mut users, mut rows) = (DistinctCounter::new(), 0);
         for input in self.inputs.iter().filter(|input| input.source.has_file()) {
             for path in &input.files {
-                count_users(path, input.source.user_column(), &mut counter)?;
+                rows += count_users(path, input.source.user_column(), &mut users)?;
             }
         }
-        let by_users = counter.estimate().div_ceil(users_per_shard);
-        Ok(by_rows.max(by_users).max(1) as usize)
+        let by_users = users.estimate().div_ceil(users_per_shard);
+        Ok(rows.div_ceil(rows_per_shard).max(by_users).max(1) as usize)
     }
 
     /// Writes shards and manifest to `store`, an empty directory, by way of `temporary`.
@@ -315,12 +320,13 @@ impl<'a> Plan<'a> {
             let path = store.join(shard_file::file_name(number, source));
             fs::write(&path, bytes).map_err(Error::io(&path))
         };
-        let failed = |error| corrupt(store, 0, &error);
-        let users = shard_file::encode_users(self.schema, &shard).map_err(failed)?;
+        let users = shard_file::encode_users(self.schema, &shard)
+            .map_err(|error| not_encoded(store, number, None, error))?;
         write(None, &users)?;
         entry.sizes.push(users.len() as u64);
         for (source, table) in self.schema.sources.iter().zip(&shard.sources) {
-            let bytes = shard_file::encode_table(source, table).map_err(failed)?;
+            let bytes = shard_file::encode_table(source, table)
+                .map_err(|error| not_encoded(store, number, Some(source), error))?;
             if let Some(bytes) = &bytes {
                 write(Some(source), bytes)?;
             }
@@ -356,7 +362,9 @@ impl<'a> SourceInput<'a> {
         let declared: Vec<&Column> = source.columns.iter().collect();
         input.files = resolve(data, &source.name, &source.file)?;
         for path in &input.files {
-            input.rows += Input::open(path, &declared)?.rows;
+            input.rows = input
+                .rows
+                .saturating_add(Input::open(path, &declared)?.rows);
         }
         for lookup in &source.lookups {
             let key = source.key_column(lookup);
@@ -380,21 +388,37 @@ impl<'a> SourceInput<'a> {
     }
 }
 
-fn count_users(path: &Path, column: &Column, counter: &mut DistinctCounter) -> Result<()> {
+/// Adds the users of a file to `counter`; gives the number of its rows.
+fn count_users(path: &Path, column: &Column, counter: &mut DistinctCounter) -> Result<u64> {
     let mut batches = Input::open(path, &[column])?.read()?;
-    let (mut buffer, mut last) = (String::new(), String::new());
+    let (mut buffer, mut last, mut rows) = (String::new(), String::new(), 0);
     while let Some((first, batch)) = batches.next()? {
-        let values = Values::load(batch.column(0)).map_err(|error| corrupt(path, first, &error))?;
+        let values = batches.load(first, &batch)?;
+        rows += batch.num_rows() as u64;
         for row in 0..batch.num_rows() {
             // Bad ids are dealt with in the first pass.
-            if let Ok(Some(user)) = values.text(row, column.ty, &mut buffer) {
-                if user != last {
-                    counter.add(user_hash(user));
-                    last.clear();
-                    last.push_str(user);
-                }
+            if let Ok(Some(user)) = values[0].text(row, column.ty, &mut buffer)
+                && user != last
+            {
+                counter.add(user_hash(user));
+                last.clear();
+                last.push_str(user);
             }
         }
     }
-    Ok(())
+    Ok(rows)
+}
+
+/// The Parquet writer works in memory, so this means a shard beyond what a file can hold.
+fn not_encoded(
+    store: &Path,
+    shard: usize,
+    source: Option<&Source>,
+    error: parquet::errors::ParquetError,
+) -> Error {
+    let path = store.join(shard_file::file_name(shard, source));
+    Error::Io {
+        path,
+        error: std::io::Error::other(error),
+    }
 }

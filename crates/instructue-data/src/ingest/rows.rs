@@ -6,7 +6,7 @@ use instructue_schema::{Column, ColumnRole, EventOrder, Source, SourceKind, Time
 
 use super::columns::{BadValue, Values};
 use super::count::shard_of;
-use super::files::{Input, corrupt};
+use super::files::Input;
 use super::lookup::{LookupTable, NO_MATCH, is_field, no_match};
 use super::spill::{Spill, put_text};
 use super::{Progress, RowErrors, SourceReport};
@@ -46,12 +46,7 @@ impl SourcePass<'_> {
             let mut batches = Input::open(path, &declared)?.read()?;
             encoder.previous = None;
             while let Some((first, batch)) = batches.next()? {
-                let values = batches
-                    .positions
-                    .iter()
-                    .map(|at| Values::load(batch.column(*at)));
-                let values = values.collect::<Result<Vec<_>, _>>();
-                let values = values.map_err(|error| corrupt(path, first, &error))?;
+                let values = batches.load(first, &batch)?;
                 for row in 0..batch.num_rows() {
                     let at = first + row as u64;
                     match encoder.encode(&values, row, (number as u32, at)) {

@@ -1,0 +1,306 @@
+//! The seam between data and compute: plain arrays on the host, no tensors.
+//!
+//! [`Batch::collate`] lays the slots of several [`Row`]s side by side, collects
+//! what has to be encoded (each distinct event text once, each distinct answer
+//! once) and notes where the vectors and next-token targets are to be read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use instructue_schema::SourceKind;
+
+use crate::pack::{Layout, ProfileTokens, Row, Slot, SourceTokens};
+
+/// The events of one source over all rows of a batch.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EventBatch {
+    /// Distinct texts as encoder tokens.
+    pub texts: Vec<Arc<[u32]>>,
+    /// For each event its text.
+    pub text_of: Vec<u32>,
+    /// For each event its row.
+    pub row_of: Vec<u32>,
+    /// `[events, features]`, flat.
+    pub features: Vec<f32>,
+    /// For each row its first event.
+    first: Vec<usize>,
+}
+
+/// One tabular source over all rows of a batch.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TabularBatch {
+    /// One raw row each: NaN stands for a missing number.
+    pub numbers: Vec<Vec<f32>>,
+    /// Category codes of each row; 0 is missing.
+    pub categories: Vec<Vec<u32>>,
+}
+
+/// A source in a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SourceBatch {
+    /// An events source.
+    Events(EventBatch),
+    /// A tabular source.
+    Tabular(TabularBatch),
+}
+
+/// Where a slot's input vector comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// Index into [`Batch::tokens`].
+    Token(u32),
+    /// The opening delimiter of a source.
+    Open(usize),
+    /// The closing delimiter of a source.
+    Close(usize),
+    /// Event `index` of the batch's source.
+    Event {
+        /// Source, in schema order.
+        source: usize,
+        /// Event within [`EventBatch`].
+        index: usize,
+    },
+    /// The tabular vector of `row`.
+    Tabular {
+        /// Source, in schema order.
+        source: usize,
+        /// Row of the batch.
+        row: usize,
+    },
+    /// The learned token of an absent source.
+    Empty(usize),
+    /// The summary of a source in `row`.
+    SourceSummary {
+        /// Source, in schema order.
+        source: usize,
+        /// Row of the batch.
+        row: usize,
+    },
+    /// The summary of `row`.
+    UserSummary(usize),
+    /// `<USER>`.
+    User,
+    /// Nothing: the row ended.
+    Pad,
+}
+
+/// Where one segment's vector is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserPosition {
+    /// Row of the batch.
+    pub row: usize,
+    /// Slot of `<USER>` in that row.
+    pub slot: usize,
+}
+
+/// One next-token target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// Row of the batch.
+    pub row: usize,
+    /// The slot whose hidden state predicts the token.
+    pub slot: usize,
+    /// The token that comes next.
+    pub token: u32,
+    /// The segment, counted over the whole batch.
+    pub segment: usize,
+}
+
+/// Rows side by side, padded to the longest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// Number of rows.
+    pub rows: usize,
+    /// Padded length.
+    pub length: usize,
+    /// `[rows, length]`, flat.
+    pub inputs: Vec<Input>,
+    /// `[rows, length]`, flat: position within the segment's own sequence.
+    pub positions: Vec<u32>,
+    /// `[rows, length]`, flat: 0 = profile, k ≥ 1 = k-th segment, `u32::MAX` = padding.
+    pub segment_of: Vec<u32>,
+    /// Distinct backbone tokens in `inputs`.
+    pub tokens: Vec<u32>,
+    /// One entry per source, schema order.
+    pub sources: Vec<SourceBatch>,
+    /// One entry per segment, in row order.
+    pub users: Vec<UserPosition>,
+    /// For each segment the key of its user.
+    pub user_keys: Vec<u64>,
+    /// Next-token targets of all answers.
+    pub targets: Vec<Target>,
+    /// Distinct answers without end mark, for the answer side.
+    pub answers: Vec<Vec<u32>>,
+    /// For each segment its answer in `answers`; `None` when it has none.
+    pub answer_of: Vec<Option<u32>>,
+}
+
+/// Marks a padded slot in [`Batch::segment_of`].
+pub const PADDING: u32 = u32::MAX;
+
+impl Batch {
+    /// Lays `rows` side by side.
+    ///
+    /// # Panics
+    /// If a row's profile does not fit `layout` or a row has no segment: both
+    /// come from the same schema in correct code.
+    pub fn collate(layout: &Layout, rows: &[Row]) -> Self {
+        let profiles: Vec<&ProfileTokens> = rows.iter().map(|row| &row.profile).collect();
+        let sources = collect_sources(layout, &profiles);
+        let mut laid: Vec<LaidRow> = rows.iter().map(|row| LaidRow::new(layout, row)).collect();
+        let length = laid.iter().map(|row| row.slots.len()).max().unwrap_or(0);
+        let mut batch = Self {
+            rows: rows.len(),
+            length,
+            inputs: Vec::with_capacity(rows.len() * length),
+            positions: Vec::with_capacity(rows.len() * length),
+            segment_of: Vec::with_capacity(rows.len() * length),
+            tokens: Vec::new(),
+            sources,
+            users: Vec::new(),
+            user_keys: Vec::new(),
+            targets: Vec::new(),
+            answers: Vec::new(),
+            answer_of: Vec::new(),
+        };
+        let mut token_index: HashMap<u32, u32> = HashMap::new();
+        let mut answer_index: HashMap<Vec<u32>, u32> = HashMap::new();
+        for (row, (source_row, laid)) in rows.iter().zip(&mut laid).enumerate() {
+            let missing = length - laid.slots.len();
+            for slot in &laid.slots {
+                let input = batch.input(*slot, row, &mut token_index);
+                batch.inputs.push(input);
+            }
+            batch.inputs.extend(std::iter::repeat_n(Input::Pad, missing));
+            batch.positions.append(&mut laid.positions);
+            batch.positions.extend(std::iter::repeat_n(0, missing));
+            batch.segment_of.append(&mut laid.segment_of);
+            batch.segment_of.extend(std::iter::repeat_n(PADDING, missing));
+            for (segment, &slot) in source_row.segments.iter().zip(&laid.users) {
+                let number = batch.users.len();
+                batch.users.push(UserPosition { row, slot });
+                batch.user_keys.push(source_row.user_key);
+                for (offset, &token) in segment.answer.iter().enumerate() {
+                    batch.targets.push(Target { row, slot: slot + offset, token, segment: number });
+                }
+                let text = &segment.answer[..segment.answer.len().saturating_sub(1)];
+                batch.answer_of.push((!text.is_empty()).then(|| {
+                    let next = answer_index.len() as u32;
+                    *answer_index.entry(text.to_vec()).or_insert_with(|| {
+                        batch.answers.push(text.to_vec());
+                        next
+                    })
+                }));
+            }
+        }
+        batch
+    }
+
+    /// Number of segments over all rows.
+    pub fn segments(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether slot `query` of `row` may attend to slot `key`: the key is not
+    /// later, not padding, and belongs to the profile or to the same segment.
+    pub fn may_attend(&self, row: usize, query: usize, key: usize) -> bool {
+        let of = |slot: usize| self.segment_of[row * self.length + slot];
+        key <= query && of(key) != PADDING && (of(key) == 0 || of(key) == of(query))
+    }
+
+    /// The slots that are not padding.
+    pub fn used_slots(&self) -> usize {
+        self.segment_of.iter().filter(|&&segment| segment != PADDING).count()
+    }
+
+    fn input(&mut self, slot: Slot, row: usize, token_index: &mut HashMap<u32, u32>) -> Input {
+        match slot {
+            Slot::Token(id) => Input::Token(*token_index.entry(id).or_insert_with(|| {
+                self.tokens.push(id);
+                (self.tokens.len() - 1) as u32
+            })),
+            Slot::Open(source) => Input::Open(source),
+            Slot::Close(source) => Input::Close(source),
+            Slot::Event { source, index } => match &self.sources[source] {
+                SourceBatch::Events(events) => {
+                    Input::Event { source, index: events.first[row] + index }
+                }
+                SourceBatch::Tabular(_) => unreachable!("events of a tabular source"),
+            },
+            Slot::Tabular(source) => Input::Tabular { source, row },
+            Slot::Empty(source) => Input::Empty(source),
+            Slot::SourceSummary(source) => Input::SourceSummary { source, row },
+            Slot::UserSummary => Input::UserSummary(row),
+            Slot::User => Input::User,
+        }
+    }
+}
+
+struct LaidRow {
+    slots: Vec<Slot>,
+    positions: Vec<u32>,
+    segment_of: Vec<u32>,
+    users: Vec<usize>,
+}
+
+impl LaidRow {
+    fn new(layout: &Layout, row: &Row) -> Self {
+        assert!(!row.segments.is_empty(), "a row needs a segment");
+        let mut slots = layout.profile_slots(&row.profile);
+        let profile = slots.len();
+        let mut positions: Vec<u32> = (0..profile as u32).collect();
+        let mut segment_of = vec![0; profile];
+        let mut users = Vec::with_capacity(row.segments.len());
+        for (number, segment) in row.segments.iter().enumerate() {
+            let (mut more, user) = layout.segment_slots(segment);
+            users.push(slots.len() + user);
+            positions.extend((0..more.len()).map(|offset| (profile + offset) as u32));
+            segment_of.extend(std::iter::repeat_n(number as u32 + 1, more.len()));
+            slots.append(&mut more);
+        }
+        Self { slots, positions, segment_of, users }
+    }
+}
+
+fn collect_sources(layout: &Layout, profiles: &[&ProfileTokens]) -> Vec<SourceBatch> {
+    (0..layout.sources())
+        .map(|source| match layout.kind(source) {
+            SourceKind::Events => SourceBatch::Events(collect_events(source, profiles)),
+            SourceKind::Tabular => SourceBatch::Tabular(collect_tabular(source, profiles)),
+        })
+        .collect()
+}
+
+fn collect_events(source: usize, profiles: &[&ProfileTokens]) -> EventBatch {
+    let mut batch = EventBatch::default();
+    let mut index: HashMap<Arc<[u32]>, u32> = HashMap::new();
+    for (row, profile) in profiles.iter().enumerate() {
+        batch.first.push(batch.text_of.len());
+        let SourceTokens::Events { texts, features } = &profile.sources[source] else {
+            unreachable!("source {source} holds events in the layout");
+        };
+        for text in texts {
+            let next = index.len() as u32;
+            let number = *index.entry(text.clone()).or_insert_with(|| {
+                batch.texts.push(text.clone());
+                next
+            });
+            batch.text_of.push(number);
+            batch.row_of.push(row as u32);
+        }
+        batch.features.extend_from_slice(features);
+    }
+    batch
+}
+
+fn collect_tabular(source: usize, profiles: &[&ProfileTokens]) -> TabularBatch {
+    let mut batch = TabularBatch::default();
+    for profile in profiles {
+        let SourceTokens::Tabular { numbers, categories } = &profile.sources[source] else {
+            unreachable!("source {source} is tabular in the layout");
+        };
+        batch.numbers.push(numbers.clone());
+        batch.categories.push(categories.clone());
+    }
+    batch
+}

@@ -1,0 +1,212 @@
+//! The model's configuration and the one dial for its size.
+
+use std::fmt;
+use std::str::FromStr;
+
+use instructue_adapter::AdapterKind;
+use instructue_backbone::{DecoderConfig, ModelType};
+use instructue_encoders::{BertConfig, Pooling};
+use instructue_nn::lora::LoraConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The one dial: widths, depths and how much history a user brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Size {
+    /// Trains from scratch within minutes on two cores.
+    Tiny,
+    /// Trains from scratch within hours on a CPU or minutes on a GPU.
+    Small,
+    /// The shape of Qwen2.5-0.5B with gte-base-like encoders (the papers').
+    Base,
+}
+
+impl FromStr for Size {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "tiny" => Ok(Self::Tiny),
+            "small" => Ok(Self::Small),
+            "base" => Ok(Self::Base),
+            _ => Err(Error::Config {
+                key: "size".into(),
+                expected: "tiny, small or base".into(),
+                found: format!("{text:?}"),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tiny => "tiny",
+            Self::Small => "small",
+            Self::Base => "base",
+        })
+    }
+}
+
+/// LoRA settings of one part (method §3.9).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoraSettings {
+    /// Width of the low-rank path.
+    pub rank: usize,
+    /// Scale of the low-rank path is `alpha / rank`.
+    pub alpha: f64,
+    /// Dropout before the low-rank path, in training only.
+    pub dropout: f64,
+}
+
+impl Default for LoraSettings {
+    fn default() -> Self {
+        Self { rank: 64, alpha: 32.0, dropout: 0.1 }
+    }
+}
+
+impl LoraSettings {
+    /// As the layers take it.
+    pub fn config(&self) -> LoraConfig {
+        LoraConfig::new()
+            .with_rank(self.rank)
+            .with_alpha(self.alpha)
+            .with_dropout(self.dropout)
+    }
+}
+
+/// How event texts are encoded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EncoderSettings {
+    /// Shape of the BERT-type encoder.
+    pub bert: BertConfig,
+    /// How token states become one vector.
+    pub pooling: Pooling,
+    /// One encoder for all sources instead of one each.
+    pub shared: bool,
+    /// LoRA on the encoder; the rest of it is then frozen.
+    pub lora: Option<LoraSettings>,
+    /// Whether the encoder's own weights are trained (ignored with LoRA).
+    pub train: bool,
+}
+
+/// How a tabular row becomes a vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TabularSettings {
+    /// Width of each category's embedding.
+    pub category_width: usize,
+    /// Width of the tabular vector before its adapter.
+    pub width: usize,
+    /// With a width: Linear → GELU → Linear instead of one linear map.
+    pub hidden: Option<usize>,
+}
+
+/// The head shared by users and answers: Linear → ReLU → Linear → L2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadSettings {
+    /// Width between the two maps.
+    pub hidden: usize,
+    /// Width of the vectors.
+    pub output: usize,
+}
+
+/// Everything needed to build the network, but for the schema.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelConfig {
+    /// Event text encoders.
+    pub encoder: EncoderSettings,
+    /// Tabular encoder.
+    pub tabular: TabularSettings,
+    /// Adapter of each source.
+    pub adapter: AdapterKind,
+    /// Source and user summary tokens (method §3.4).
+    pub summaries: bool,
+    /// Shape of the decoder.
+    pub backbone: DecoderConfig,
+    /// LoRA on the decoder; the rest of it is then frozen.
+    pub backbone_lora: Option<LoraSettings>,
+    /// The shared head.
+    pub head: HeadSettings,
+}
+
+impl ModelConfig {
+    /// A model with fresh weights of the given size, for a backbone vocabulary
+    /// of `vocab` and an encoder vocabulary of `encoder_vocab` tokens.
+    pub fn fresh(size: Size, vocab: usize, encoder_vocab: usize) -> Self {
+        struct Shape {
+            hidden: usize,
+            layers: usize,
+            heads: usize,
+            kv_heads: usize,
+            ffn: usize,
+            encoder: (usize, usize, usize),
+            head: (usize, usize),
+        }
+        let shape = match size {
+            Size::Tiny => Shape {
+                hidden: 128,
+                layers: 3,
+                heads: 4,
+                kv_heads: 2,
+                ffn: 256,
+                encoder: (96, 1, 4),
+                head: (128, 64),
+            },
+            Size::Small => Shape {
+                hidden: 384,
+                layers: 8,
+                heads: 6,
+                kv_heads: 2,
+                ffn: 1024,
+                encoder: (256, 4, 4),
+                head: (384, 128),
+            },
+            Size::Base => Shape {
+                hidden: 896,
+                layers: 24,
+                heads: 14,
+                kv_heads: 2,
+                ffn: 4864,
+                encoder: (768, 12, 12),
+                head: (512, 128),
+            },
+        };
+        let (width, layers, heads) = shape.encoder;
+        Self {
+            encoder: EncoderSettings {
+                bert: BertConfig {
+                    vocab_size: encoder_vocab,
+                    hidden_size: width,
+                    num_hidden_layers: layers,
+                    num_attention_heads: heads,
+                    intermediate_size: 2 * width,
+                    max_position_embeddings: 64,
+                    type_vocab_size: 1,
+                    pad_token_id: None,
+                    ..BertConfig::default()
+                },
+                pooling: Pooling::Mean,
+                shared: size != Size::Base,
+                lora: None,
+                train: true,
+            },
+            tabular: TabularSettings { category_width: 8, width: shape.hidden, hidden: None },
+            adapter: AdapterKind::Linear,
+            summaries: true,
+            backbone: DecoderConfig {
+                vocab_size: vocab,
+                hidden_size: shape.hidden,
+                intermediate_size: shape.ffn,
+                num_hidden_layers: shape.layers,
+                num_attention_heads: shape.heads,
+                num_key_value_heads: shape.kv_heads,
+                rope_theta: 1e4,
+                ..DecoderConfig::new(ModelType::Qwen2)
+            },
+            backbone_lora: None,
+            head: HeadSettings { hidden: shape.head.0, output: shape.head.1 },
+        }
+    }
+}

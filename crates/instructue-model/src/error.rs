@@ -1,0 +1,82 @@
+//! What can go wrong in building, saving or loading a model.
+
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Errors of `instructue-model`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A configuration key has a value that does not fit.
+    #[error("config key `{key}`: expected {expected}, found {found}")]
+    Config {
+        /// The key.
+        key: String,
+        /// What would fit.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// The directory is no finished model.
+    #[error("{path}: not a finished model: expected {expected}, found {found}")]
+    NotAModel {
+        /// The directory.
+        path: PathBuf,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file's content is not what its format says.
+    #[error("{path}: {message}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// A weight is missing, unexpected, or of another shape.
+    #[error("{path}: tensor `{name}`: expected {expected}, found {found}")]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// The decoder could not be built or loaded.
+    #[error(transparent)]
+    Backbone(#[from] instructue_backbone::Error),
+    /// An encoder could not be built or loaded.
+    #[error(transparent)]
+    Encoder(#[from] instructue_encoders::Error),
+    /// An adapter could not be built.
+    #[error(transparent)]
+    Adapter(#[from] instructue_adapter::Error),
+    /// Profiles or tokens could not be made.
+    #[error(transparent)]
+    Data(#[from] instructue_data::Error),
+    /// The schema is not usable.
+    #[error(transparent)]
+    Schema(#[from] instructue_schema::Error),
+}
+
+impl Error {
+    pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::Io { path: path.into(), source }
+    }
+}

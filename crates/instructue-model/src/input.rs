@@ -1,0 +1,308 @@
+//! From a host-side [`Batch`] to tensors.
+
+use std::sync::Arc;
+
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use instructue_data::{Batch, EventBatch, Input, SourceBatch};
+use instructue_encoders::TabularNormaliser;
+use instructue_nn::attention::AttentionBias;
+
+/// Why a mask has the size that its shape says.
+const SIZED: &str = "one entry per row, query and key";
+
+/// Padded token ids and which of them are tokens.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// `[texts, length]`
+    pub ids: Tensor<2, Int>,
+    /// `[texts, length]`: true = token.
+    pub mask: Tensor<2, Bool>,
+}
+
+/// The events of one source.
+#[derive(Debug, Clone)]
+pub struct EventInput {
+    /// Distinct texts in buckets of similar length.
+    pub texts: Vec<Tokens>,
+    /// `[events]`: the text of each event, counted over the buckets.
+    pub text_of: Tensor<1, Int>,
+    /// The row of each event, kept on the host.
+    pub row_of: Vec<usize>,
+    /// `[events, features]`
+    pub features: Option<Tensor<2>>,
+}
+
+/// One source.
+#[derive(Debug, Clone)]
+pub enum SourceInput {
+    /// `None`: no row has an event.
+    Events(Option<EventInput>),
+    /// One tabular row per row of the batch.
+    Tabular {
+        /// `[rows, numbers]`, standardised, 0 where missing.
+        values: Tensor<2>,
+        /// `[rows, numbers]`: 1 where missing.
+        missing: Tensor<2>,
+        /// `[rows, categories]`
+        categories: Option<Tensor<2, Int>>,
+    },
+}
+
+/// A batch on the device.
+#[derive(Debug, Clone)]
+pub struct NetworkInput {
+    /// Rows.
+    pub rows: usize,
+    /// Padded length.
+    pub length: usize,
+    /// `[distinct tokens]`
+    pub tokens: Tensor<1, Int>,
+    /// Schema order.
+    pub sources: Vec<SourceInput>,
+    /// Whether summary tokens are made.
+    pub summaries: bool,
+    /// `[rows · length]`: the row of the input table that each slot takes.
+    pub slots: Tensor<1, Int>,
+    /// `[rows, length]`
+    pub positions: Tensor<2, Int>,
+    /// `[rows, 1, length, length]`
+    pub bias: AttentionBias,
+    /// `[segments]`: flat slots of `<USER>`.
+    pub user_slots: Tensor<1, Int>,
+    /// `[targets]`: flat slots that predict answer tokens.
+    pub target_slots: Option<Tensor<1, Int>>,
+    /// `[targets]`: the tokens to predict.
+    pub targets: Option<Tensor<1, Int>>,
+}
+
+/// Texts for the answer side.
+#[derive(Debug, Clone)]
+pub struct TextInput {
+    /// `[n, length]`
+    pub ids: Tensor<2, Int>,
+    /// `[n, length]`
+    pub positions: Tensor<2, Int>,
+    /// `[n, 1, length, length]`
+    pub bias: AttentionBias,
+    /// `[n]`: flat position of each text's last token.
+    pub last: Tensor<1, Int>,
+}
+
+impl TextInput {
+    /// Pads `texts` on the right.
+    ///
+    /// # Panics
+    /// If there is no text or one is empty.
+    pub fn new(texts: &[Vec<u32>], device: &Device) -> Self {
+        assert!(texts.iter().all(|text| !text.is_empty()), "a text without tokens");
+        let length = texts.iter().map(Vec::len).max().expect("at least one text");
+        let rows = texts.len();
+        let mut ids = vec![0i64; rows * length];
+        let mut last = Vec::with_capacity(rows);
+        for (row, text) in texts.iter().enumerate() {
+            for (slot, &id) in text.iter().enumerate() {
+                ids[row * length + slot] = i64::from(id);
+            }
+            last.push((row * length + text.len() - 1) as i64);
+        }
+        let positions: Vec<i64> = (0..rows).flat_map(|_| 0..length as i64).collect();
+        let lengths: Vec<usize> = texts.iter().map(Vec::len).collect();
+        let allowed = (0..rows).flat_map(|row| {
+            let length_of = lengths[row];
+            (0..length).flat_map(move |q| (0..length).map(move |k| k <= q && k < length_of))
+        });
+        Self {
+            ids: ints2(ids, [rows, length], device),
+            positions: ints2(positions, [rows, length], device),
+            bias: AttentionBias::from_host(allowed.collect(), [rows, length, length], device).expect(SIZED),
+            last: ints(last, device),
+        }
+    }
+}
+
+impl NetworkInput {
+    /// Uploads `batch`. `normalisers` holds one per tabular source, in order.
+    ///
+    /// # Panics
+    /// If `normalisers` do not fit the batch's tabular sources.
+    pub fn new(
+        batch: &Batch,
+        normalisers: &[TabularNormaliser],
+        summaries: bool,
+        device: &Device,
+    ) -> Self {
+        let mut tabular = normalisers.iter();
+        let sources: Vec<SourceInput> = batch
+            .sources
+            .iter()
+            .map(|source| match source {
+                SourceBatch::Events(events) => SourceInput::Events(event_input(events, device)),
+                SourceBatch::Tabular(rows) => {
+                    let normaliser = tabular.next().expect("a normaliser for each tabular source");
+                    tabular_input(&rows.numbers, &rows.categories, normaliser, device)
+                }
+            })
+            .collect();
+        let slots = slot_rows(batch, summaries);
+        let (rows, length) = (batch.rows, batch.length);
+        let mut allowed = Vec::with_capacity(rows * length * length);
+        for row in 0..rows {
+            for query in 0..length {
+                allowed.extend((0..length).map(|key| batch.may_attend(row, query, key)));
+            }
+        }
+        let flat = |row: usize, slot: usize| (row * length + slot) as i64;
+        let users = batch.users.iter().map(|u| flat(u.row, u.slot)).collect();
+        let has_targets = !batch.targets.is_empty();
+        let target_slots: Vec<i64> = batch.targets.iter().map(|t| flat(t.row, t.slot)).collect();
+        let targets: Vec<i64> = batch.targets.iter().map(|t| i64::from(t.token)).collect();
+        // A backbone's embedding wants at least one id; an unused one costs nothing.
+        let tokens: Vec<i64> = if batch.tokens.is_empty() {
+            vec![0]
+        } else {
+            batch.tokens.iter().map(|&id| i64::from(id)).collect()
+        };
+        Self {
+            rows,
+            length,
+            tokens: ints(tokens, device),
+            sources,
+            summaries,
+            slots: ints(slots, device),
+            positions: ints2(
+                batch.positions.iter().map(|&p| i64::from(p)).collect(),
+                [rows, length],
+                device,
+            ),
+            bias: AttentionBias::from_host(allowed, [rows, length, length], device).expect(SIZED),
+            user_slots: ints(users, device),
+            target_slots: has_targets.then(|| ints(target_slots, device)),
+            targets: has_targets.then(|| ints(targets, device)),
+        }
+    }
+}
+
+/// For each slot its row in the input table; see `Network::input_table` for the order.
+fn slot_rows(batch: &Batch, summaries: bool) -> Vec<i64> {
+    let sources = batch.sources.len();
+    let reserved = batch.tokens.len().max(1);
+    let mut next = reserved + 2 * sources + 2;
+    let mut starts = Vec::with_capacity(sources);
+    for source in &batch.sources {
+        let vectors = match source {
+            SourceBatch::Events(events) => events.text_of.len(),
+            SourceBatch::Tabular(_) => batch.rows,
+        };
+        let (first, empty, summary) = (next, next + vectors, next + vectors + 1);
+        next = summary + if summaries { batch.rows } else { 0 };
+        starts.push((first, empty, summary));
+    }
+    let row = |input: &Input| match *input {
+        Input::Token(index) => index as usize,
+        Input::Open(source) => reserved + 2 * source,
+        Input::Close(source) => reserved + 2 * source + 1,
+        Input::User => reserved + 2 * sources,
+        Input::Pad => reserved + 2 * sources + 1,
+        Input::Event { source, index } => starts[source].0 + index,
+        Input::Tabular { source, row } => starts[source].0 + row,
+        Input::Empty(source) => starts[source].1,
+        Input::SourceSummary { source, row } => starts[source].2 + row,
+        Input::UserSummary(row) => next + row,
+    };
+    batch.inputs.iter().map(|input| row(input) as i64).collect()
+}
+
+fn event_input(events: &EventBatch, device: &Device) -> Option<EventInput> {
+    let count = events.text_of.len();
+    if count == 0 {
+        return None;
+    }
+    let (order, buckets) = length_buckets(&events.texts);
+    let mut place = vec![0i64; order.len()];
+    for (position, &text) in order.iter().enumerate() {
+        place[text] = position as i64;
+    }
+    let texts = buckets
+        .iter()
+        .map(|range| pad(order[range.clone()].iter().map(|&t| &events.texts[t]), device))
+        .collect();
+    let width = events.features.len() / count;
+    let features = (width > 0).then(|| {
+        Tensor::from_data(TensorData::new(events.features.clone(), [count, width]), device)
+    });
+    Some(EventInput {
+        texts,
+        text_of: ints(events.text_of.iter().map(|&t| place[t as usize]).collect(), device),
+        row_of: events.row_of.iter().map(|&row| row as usize).collect(),
+        features,
+    })
+}
+
+/// Sorts texts by length and cuts them where padding would cost more than a
+/// further call: a bucket's longest text has at most 4 tokens more than its shortest.
+fn length_buckets(texts: &[Arc<[u32]>]) -> (Vec<usize>, Vec<std::ops::Range<usize>>) {
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_by_key(|&text| (texts[text].len(), text));
+    let mut buckets = Vec::new();
+    let mut start = 0;
+    for end in 1..=order.len() {
+        let cut = end == order.len() || {
+            let (shortest, longest) = (texts[order[start]].len(), texts[order[end]].len());
+            longest > shortest + 4 && end - start >= 32
+        };
+        if cut {
+            buckets.push(start..end);
+            start = end;
+        }
+    }
+    (order, buckets)
+}
+
+fn pad<'a>(texts: impl ExactSizeIterator<Item = &'a Arc<[u32]>> + Clone, device: &Device) -> Tokens {
+    let rows = texts.len();
+    let length = texts.clone().map(|text| text.len()).max().unwrap_or(1).max(1);
+    let mut ids = vec![0i64; rows * length];
+    let mut mask = vec![false; rows * length];
+    for (row, text) in texts.enumerate() {
+        for (slot, &id) in text.iter().enumerate() {
+            ids[row * length + slot] = i64::from(id);
+            mask[row * length + slot] = true;
+        }
+    }
+    Tokens {
+        ids: ints2(ids, [rows, length], device),
+        mask: Tensor::from_data(TensorData::new(mask, [rows, length]), device),
+    }
+}
+
+fn tabular_input(
+    numbers: &[Vec<f32>],
+    categories: &[Vec<u32>],
+    normaliser: &TabularNormaliser,
+    device: &Device,
+) -> SourceInput {
+    let (rows, width) = (numbers.len(), numbers.first().map_or(0, Vec::len));
+    let mut values = Vec::with_capacity(rows * width);
+    let mut missing = Vec::with_capacity(rows * width);
+    for row in numbers {
+        let (v, m) = normaliser.apply(row).expect("normaliser and row share a layout");
+        values.extend(v);
+        missing.extend(m);
+    }
+    let kinds = categories.first().map_or(0, Vec::len);
+    let codes: Vec<i64> = categories.iter().flatten().map(|&c| i64::from(c)).collect();
+    SourceInput::Tabular {
+        values: Tensor::from_data(TensorData::new(values, [rows, width]), device),
+        missing: Tensor::from_data(TensorData::new(missing, [rows, width]), device),
+        categories: (kinds > 0).then(|| ints2(codes, [rows, kinds], device)),
+    }
+}
+
+fn ints(values: Vec<i64>, device: &Device) -> Tensor<1, Int> {
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+fn ints2(values: Vec<i64>, shape: [usize; 2], device: &Device) -> Tensor<2, Int> {
+    Tensor::from_data(TensorData::new(values, shape), device)
+}

@@ -1,0 +1,221 @@
+//! The model as its users see it: profile + instruction → vector.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use instructue_data::{Batch, Profile, Row, token_budget_batches};
+use instructue_schema::DataText;
+
+use crate::config::ModelConfig;
+use crate::error::{Error, Result};
+use crate::input::{NetworkInput, TextInput};
+use crate::network::{Network, NetworkOutput};
+use crate::parameters::name_parameters;
+use crate::preparation::{MAX_TEXT_TOKENS, Preparation};
+
+/// Slots (rows × padded length) that one pass of [`InstructUe::embed`] takes.
+const EMBED_SLOTS: usize = 8192;
+/// Instructions that share one row; more would waste attention on other segments.
+const SEGMENTS_PER_ROW: usize = 8;
+
+/// Vectors of several users under one instruction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vectors {
+    /// Width of a vector.
+    pub width: usize,
+    /// `[users, width]`, flat, in the order asked for.
+    pub values: Vec<f32>,
+}
+
+impl Vectors {
+    /// The vector of one user.
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.values[index * self.width..(index + 1) * self.width]
+    }
+
+    /// Number of vectors.
+    pub fn len(&self) -> usize {
+        self.values.len().checked_div(self.width).unwrap_or(0)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+/// Network, configuration and the fitted host side.
+#[derive(Debug, Clone)]
+pub struct InstructUe {
+    config: ModelConfig,
+    preparation: Preparation,
+    network: Network,
+    device: Device,
+}
+
+impl InstructUe {
+    /// A model with fresh weights, drawn in a fixed order from `seed`.
+    ///
+    /// # Errors
+    /// When the configuration does not fit together.
+    pub fn new(
+        config: ModelConfig,
+        preparation: Preparation,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        device.seed(seed);
+        let network = Network::new(&config, &preparation.source_shapes(), device)?;
+        Ok(Self { network: name_parameters(network), config, preparation, device: device.clone() })
+    }
+
+    /// The same model around another network of the same shape.
+    pub fn with_network(mut self, network: Network) -> Self {
+        self.network = network;
+        self
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// The fitted host side.
+    pub fn preparation(&self) -> &Preparation {
+        &self.preparation
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Where the network lives.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Width of the vectors.
+    pub fn width(&self) -> usize {
+        self.config.head.output
+    }
+
+    /// A copy without autodiff: deterministic, and it keeps no graph.
+    pub fn frozen(&self) -> Self {
+        Self {
+            network: self.network.valid(),
+            device: self.device.clone().inner(),
+            ..self.clone()
+        }
+    }
+
+    /// Uploads packed rows.
+    pub fn upload(&self, batch: &Batch) -> NetworkInput {
+        NetworkInput::new(
+            batch,
+            self.preparation.normalisers(),
+            self.config.summaries,
+            &self.device,
+        )
+    }
+
+    /// One pass over packed rows.
+    pub fn forward(&self, batch: &Batch) -> NetworkOutput {
+        self.network.forward(&self.upload(batch))
+    }
+
+    /// Vectors of `profiles` under each of `instructions`; `None` asks for the
+    /// general vector. A profile is computed once for up to eight instructions.
+    ///
+    /// # Errors
+    /// When an instruction is empty: it would silently mean the general vector.
+    pub fn embed(
+        &self,
+        profiles: &[Profile],
+        instructions: &[Option<DataText>],
+    ) -> Result<Vec<Vectors>> {
+        let segments = instructions
+            .iter()
+            .map(|instruction| {
+                let segment = self.preparation.segment(instruction.as_ref(), None);
+                if instruction.is_some() && segment.instruction.is_empty() {
+                    return Err(Error::Config {
+                        key: "instruction".into(),
+                        expected: "a text, or none at all for the general vector".into(),
+                        found: "an empty text".into(),
+                    });
+                }
+                Ok(segment)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let width = self.width();
+        let mut out: Vec<Vectors> = instructions
+            .iter()
+            .map(|_| Vectors { width, values: vec![0.0; profiles.len() * width] })
+            .collect();
+        let mut tokenizer = self.preparation.profile_tokenizer();
+        let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
+        let layout = self.preparation.layout();
+        for (chunk, segments) in segments.chunks(SEGMENTS_PER_ROW).enumerate() {
+            let extra: usize = segments.iter().map(|s| layout.segment_slots(s).0.len()).sum();
+            let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
+            for batch in token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0) {
+                let rows: Vec<Row> = batch
+                    .iter()
+                    .map(|&user| Row {
+                        user_key: user as u64,
+                        profile: tokens[user].clone(),
+                        segments: segments.to_vec(),
+                    })
+                    .collect();
+                let vectors = to_host(self.forward(&Batch::collate(layout, &rows)).users);
+                for (place, &user) in batch.iter().enumerate() {
+                    for segment in 0..segments.len() {
+                        let from = (place * segments.len() + segment) * width;
+                        out[chunk * SEGMENTS_PER_ROW + segment].values
+                            [user * width..(user + 1) * width]
+                            .copy_from_slice(&vectors[from..from + width]);
+                    }
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Vectors of texts (answers, audience descriptions) in the same space.
+    ///
+    /// # Errors
+    /// When a text has no token.
+    pub fn embed_texts(&self, texts: &[DataText]) -> Result<Vectors> {
+        let tokens = texts
+            .iter()
+            .map(|text| {
+                let ids = self.preparation.tokenizer().encode_limited(text, MAX_TEXT_TOKENS);
+                if ids.is_empty() {
+                    return Err(Error::Config {
+                        key: "text".into(),
+                        expected: "a text with at least one token".into(),
+                        found: "an empty text".into(),
+                    });
+                }
+                Ok(ids)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let width = self.width();
+        let mut values = vec![0.0; texts.len() * width];
+        let lengths: Vec<usize> = tokens.iter().map(Vec::len).collect();
+        for batch in token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0) {
+            let chunk: Vec<Vec<u32>> = batch.iter().map(|&text| tokens[text].clone()).collect();
+            let input = TextInput::new(&chunk, &self.device);
+            let vectors = to_host(self.network.text_vectors(&input));
+            for (place, &text) in batch.iter().enumerate() {
+                values[text * width..(text + 1) * width]
+                    .copy_from_slice(&vectors[place * width..(place + 1) * width]);
+            }
+        }
+        Ok(Vectors { width, values })
+    }
+}
+
+fn to_host(vectors: Tensor<2>) -> Vec<f32> {
+    vectors.into_data_as::<f32>().try_to_vec().expect("converted to f32 above")
+}

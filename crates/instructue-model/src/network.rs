@@ -1,0 +1,245 @@
+//! The trainable network: event texts and features in, vectors and logits out.
+//!
+//! One pass over packed rows gives both the users' vectors and the logits of
+//! their answers: the decoder is causal, so `<USER>` cannot see the answer.
+
+use burn::module::{Initializer, Module, Param};
+use burn::tensor::{Device, Tensor};
+use instructue_adapter::{Adapter, AdapterConfig, Summary, SummaryConfig};
+use instructue_backbone::{Decoder, DecoderInput};
+use instructue_encoders::{TabularConfig, TabularEncoder, TextBatch, TextEncoder};
+use instructue_schema::SourceKind;
+
+use crate::config::ModelConfig;
+use crate::error::Result;
+use crate::head::Head;
+use crate::input::{NetworkInput, SourceInput, Tokens};
+
+/// Why a part cannot disagree: all are built from the same list of sources.
+const SHAPED: &str = "input and network are built from the same sources";
+
+/// What the network must know of each source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceShape {
+    /// Events or tabular.
+    pub kind: SourceKind,
+    /// Features of each event (events) or numbers of the row (tabular).
+    pub numbers: usize,
+    /// Cardinalities of the row's categories (tabular).
+    pub categories: Vec<usize>,
+}
+
+/// Encoders, adapters, summaries, reserved rows, decoder and head.
+#[derive(Module, Debug)]
+pub struct Network {
+    encoders: Vec<TextEncoder>,
+    tabular: Vec<TabularEncoder>,
+    adapters: Vec<Adapter>,
+    summary: Summary,
+    /// `[2 · sources + 2, hidden]`: opening and closing delimiters, `<USER>`, padding.
+    reserved: Param<Tensor<2>>,
+    backbone: Decoder,
+    head: Head,
+}
+
+/// What a pass over packed rows gives.
+#[derive(Debug, Clone)]
+pub struct NetworkOutput {
+    /// `[segments, hidden]`: states at `<USER>`.
+    pub states: Tensor<2>,
+    /// `[segments, d]`: unit vectors of users under their instructions.
+    pub users: Tensor<2>,
+    /// `[targets, vocab]`: logits of the answers' tokens; `None` without answers.
+    pub logits: Option<Tensor<2>>,
+}
+
+impl Network {
+    /// A network with fresh weights.
+    ///
+    /// # Errors
+    /// When a part of `config` does not fit together.
+    pub fn new(config: &ModelConfig, sources: &[SourceShape], device: &Device) -> Result<Self> {
+        let lora = config.encoder.lora.map(|l| l.config());
+        let events = sources.iter().filter(|s| s.kind == SourceKind::Events).count();
+        let count = if config.encoder.shared { events.min(1) } else { events };
+        let encoders = (0..count)
+            .map(|_| {
+                let encoder =
+                    config.encoder.bert.init(config.encoder.pooling, lora.as_ref(), device)?;
+                Ok(if config.encoder.train { encoder } else { encoder.no_grad() })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let mut tabular = Vec::new();
+        let mut adapters = Vec::new();
+        let hidden = config.backbone.hidden_size;
+        for source in sources {
+            let (input, features) = match source.kind {
+                SourceKind::Events => (config.encoder.bert.hidden_size, source.numbers),
+                SourceKind::Tabular => {
+                    let width = config.tabular.width;
+                    let shape =
+                        TabularConfig::new(source.numbers, source.categories.clone(), width)
+                            .with_category_width(config.tabular.category_width)
+                            .with_hidden(config.tabular.hidden);
+                    tabular.push(shape.init(device)?);
+                    (config.tabular.width, 0)
+                }
+            };
+            let adapter =
+                AdapterConfig::new(input, features, hidden).with_kind(config.adapter);
+            adapters.push(adapter.init(device)?);
+        }
+        let rows = 2 * sources.len() + 2;
+        let normal = Initializer::Normal { mean: 0.0, std: 0.02 };
+        let backbone_lora = config.backbone_lora.map(|l| l.config());
+        Ok(Self {
+            encoders,
+            tabular,
+            adapters,
+            summary: SummaryConfig::new(hidden, sources.len()).init(device)?,
+            reserved: normal.init([rows, hidden], device),
+            backbone: config.backbone.init(backbone_lora.as_ref(), device)?,
+            head: Head::new(config.head, hidden, device),
+        })
+    }
+
+    /// The decoder.
+    pub fn backbone(&self) -> &Decoder {
+        &self.backbone
+    }
+
+    /// The text encoders: one per events source, or a single shared one.
+    pub fn encoders(&self) -> &[TextEncoder] {
+        &self.encoders
+    }
+
+    /// Replaces the decoder, for instance by one with pretrained weights.
+    ///
+    /// # Panics
+    /// If its width is another.
+    pub fn with_backbone(mut self, backbone: Decoder) -> Self {
+        assert_eq!(self.backbone.hidden_size(), backbone.hidden_size(), "width of the backbone");
+        self.backbone = backbone;
+        self
+    }
+
+    /// Replaces every encoder by a copy of `encoder`.
+    ///
+    /// # Panics
+    /// If its width is another.
+    pub fn with_encoder(mut self, encoder: &TextEncoder) -> Self {
+        for place in &mut self.encoders {
+            assert_eq!(place.hidden_size(), encoder.hidden_size(), "width of the encoder");
+            *place = encoder.clone();
+        }
+        self
+    }
+
+    /// One pass over packed rows.
+    pub fn forward(&self, input: &NetworkInput) -> NetworkOutput {
+        let hidden = self.hidden(input);
+        let [rows, length, width] = hidden.dims();
+        let flat = hidden.reshape([rows * length, width]);
+        let states = flat.clone().select(0, input.user_slots.clone());
+        let logits = input.target_slots.clone().map(|slots| self.backbone.logits(flat.select(0, slots)));
+        NetworkOutput { users: self.head.forward(states.clone()), states, logits }
+    }
+
+    /// The decoder's states of all slots, `[rows, length, hidden]`.
+    fn hidden(&self, input: &NetworkInput) -> Tensor<3> {
+        let table = self.input_table(input);
+        let width = self.backbone.hidden_size();
+        let inputs = table.select(0, input.slots.clone()).reshape([input.rows, input.length, width]);
+        self.backbone.forward(DecoderInput {
+            inputs,
+            positions: input.positions.clone(),
+            bias: input.bias.clone(),
+        })
+    }
+
+    /// All distinct input vectors of the batch, in the order that
+    /// [`NetworkInput`] counts them: tokens, reserved rows, then for each source
+    /// its events or tabular rows, its learned empty token, its summaries, and
+    /// at last the users' summaries.
+    fn input_table(&self, input: &NetworkInput) -> Tensor<2> {
+        let width = self.backbone.hidden_size();
+        let tokens = self.backbone.embed(input.tokens.clone().unsqueeze::<2>());
+        let count = tokens.dims()[1];
+        let mut parts = vec![tokens.reshape([count, width]), self.reserved.val()];
+        let (mut encoder, mut tabular) = (0, 0);
+        let mut summaries = Vec::new();
+        for (source, (entry, adapter)) in input.sources.iter().zip(&self.adapters).enumerate() {
+            let (vectors, row_of) = match entry {
+                SourceInput::Events(events) => {
+                    let place = encoder.min(self.encoders.len() - 1);
+                    encoder += 1;
+                    match events {
+                        None => (None, Vec::new()),
+                        Some(events) => {
+                            let texts = self.encode(place, &events.texts);
+                            let vectors = texts.select(0, events.text_of.clone());
+                            let vectors = adapter.forward(vectors, events.features.clone());
+                            (Some(vectors), events.row_of.clone())
+                        }
+                    }
+                }
+                SourceInput::Tabular { values, missing, categories } => {
+                    let vectors = self.tabular[tabular].forward(
+                        values.clone(),
+                        missing.clone(),
+                        categories.clone(),
+                    );
+                    tabular += 1;
+                    (Some(adapter.forward(vectors, None)), (0..input.rows).collect())
+                }
+            };
+            parts.extend(vectors.clone());
+            parts.push(self.summary.empty_token(source).expect(SHAPED));
+            if input.summaries {
+                let vectors =
+                    vectors.unwrap_or_else(|| Tensor::zeros([0, width], &self.reserved.device()));
+                let tokens = self
+                    .summary
+                    .source_tokens(source, vectors, &row_of, input.rows)
+                    .expect(SHAPED);
+                parts.push(tokens.tokens.clone());
+                summaries.push(tokens);
+            }
+        }
+        if input.summaries {
+            parts.push(self.summary.user_tokens(&summaries).expect(SHAPED));
+        }
+        Tensor::cat(parts, 0)
+    }
+
+    /// Encodes distinct texts, given in buckets of similar length.
+    fn encode(&self, encoder: usize, buckets: &[Tokens]) -> Tensor<2> {
+        let encoded = buckets
+            .iter()
+            .map(|bucket| {
+                self.encoders[encoder]
+                    .forward(TextBatch { ids: bucket.ids.clone(), mask: bucket.mask.clone() })
+            })
+            .collect();
+        Tensor::cat(encoded, 0)
+    }
+
+    /// The unit vectors of texts (answers, audience descriptions): the state of
+    /// the last token through the same decoder and head (method §3.7).
+    ///
+    /// # Shapes
+    /// `texts`: `[n, length]` → `[n, d]`
+    pub fn text_vectors(&self, texts: &TextInput) -> Tensor<2> {
+        let embedded = self.backbone.embed(texts.ids.clone());
+        let [rows, length, width] = embedded.dims();
+        let hidden = self.backbone.forward(DecoderInput {
+            inputs: embedded,
+            positions: texts.positions.clone(),
+            bias: texts.bias.clone(),
+        });
+        let last = hidden.reshape([rows * length, width]).select(0, texts.last.clone());
+        self.head.forward(last)
+    }
+}
+
+pub use crate::input::TextInput;

@@ -1,0 +1,158 @@
+//! The host side of a model: everything fitted before training that turns a
+//! history into a packed row. It is saved with the weights, because vectors
+//! mean nothing without it.
+
+use std::sync::Arc;
+
+use instructue_data::{
+    History, Layout, Profile, ProfileBuilder, ProfileTokenizer, Row, Segment, SourceProfile,
+    TextTokenizer, event_feature_width,
+};
+use instructue_encoders::{TabularNormaliser, TabularStatistics};
+use instructue_schema::{DataText, Schema, SourceKind, Timestamp};
+
+use crate::error::Result;
+use crate::network::SourceShape;
+
+/// Longest instruction or answer in tokens; longer ones are cut.
+pub const MAX_TEXT_TOKENS: usize = 128;
+
+/// Fitted vocabularies, normalisers and tokenizers.
+#[derive(Debug, Clone)]
+pub struct Preparation {
+    profiles: ProfileBuilder,
+    normalisers: Vec<TabularNormaliser>,
+    encoder_tokenizer: Arc<TextTokenizer>,
+    tokenizer: Arc<TextTokenizer>,
+    layout: Layout,
+}
+
+impl Preparation {
+    /// Puts fitted parts together.
+    ///
+    /// `encoder_tokenizer` is for event texts, `tokenizer` for the backbone;
+    /// `normalisers` holds one per tabular source, in schema order.
+    pub fn new(
+        profiles: ProfileBuilder,
+        normalisers: Vec<TabularNormaliser>,
+        encoder_tokenizer: Arc<TextTokenizer>,
+        tokenizer: Arc<TextTokenizer>,
+        summaries: bool,
+    ) -> Self {
+        let layout = Layout::new(profiles.schema(), &tokenizer, summaries);
+        Self { profiles, normalisers, encoder_tokenizer, tokenizer, layout }
+    }
+
+    /// Fits the normalisers of all tabular sources on the given users at their reference times.
+    ///
+    /// # Errors
+    /// When a row does not have the width that `profiles` declares.
+    pub fn fit_normalisers<'a>(
+        profiles: &ProfileBuilder,
+        histories: impl Iterator<Item = (History<'a>, Timestamp)>,
+    ) -> Result<Vec<TabularNormaliser>> {
+        let mut fitted: Vec<TabularStatistics> = Self::tabular_sources(profiles.schema())
+            .map(|source| TabularStatistics::new(profiles.tabular_layout(source).numbers.len()))
+            .collect();
+        for (history, reference) in histories {
+            let profile = profiles.build(&history, reference);
+            let rows = profile.sources.iter().filter_map(|source| match source {
+                SourceProfile::Tabular(row) => Some(row),
+                SourceProfile::Events(_) => None,
+            });
+            for (statistics, row) in fitted.iter_mut().zip(rows) {
+                statistics.add(&row.numbers)?;
+            }
+        }
+        Ok(fitted.iter().map(TabularStatistics::finish).collect())
+    }
+
+    fn tabular_sources(schema: &Schema) -> impl Iterator<Item = usize> + '_ {
+        schema
+            .sources
+            .iter()
+            .enumerate()
+            .filter(|(_, source)| source.kind == SourceKind::Tabular)
+            .map(|(index, _)| index)
+    }
+
+    /// The declared sources.
+    pub fn schema(&self) -> &Schema {
+        self.profiles.schema()
+    }
+
+    /// The profile builder.
+    pub fn profiles(&self) -> &ProfileBuilder {
+        &self.profiles
+    }
+
+    /// One normaliser per tabular source, in schema order.
+    pub fn normalisers(&self) -> &[TabularNormaliser] {
+        &self.normalisers
+    }
+
+    /// The tokenizer of event texts.
+    pub fn encoder_tokenizer(&self) -> &Arc<TextTokenizer> {
+        &self.encoder_tokenizer
+    }
+
+    /// The backbone's tokenizer.
+    pub fn tokenizer(&self) -> &Arc<TextTokenizer> {
+        &self.tokenizer
+    }
+
+    /// How rows are laid out.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What the network must know of each source.
+    pub fn source_shapes(&self) -> Vec<SourceShape> {
+        let schema = self.schema();
+        let shape = |(index, source): (usize, &instructue_schema::Source)| match source.kind {
+            SourceKind::Events => SourceShape {
+                kind: SourceKind::Events,
+                numbers: event_feature_width(source),
+                categories: Vec::new(),
+            },
+            SourceKind::Tabular => {
+                let layout = self.profiles.tabular_layout(index);
+                SourceShape {
+                    kind: SourceKind::Tabular,
+                    numbers: layout.numbers.len(),
+                    categories: layout.categories.iter().map(|(_, size)| *size).collect(),
+                }
+            }
+        };
+        schema.sources.iter().enumerate().map(shape).collect()
+    }
+
+    /// A tokenizer of profiles with its own cache of texts.
+    pub fn profile_tokenizer(&self) -> ProfileTokenizer {
+        ProfileTokenizer::new(self.encoder_tokenizer.clone(), self.schema())
+    }
+
+    /// A segment from texts; no instruction asks for the general vector.
+    pub fn segment(&self, instruction: Option<&DataText>, answer: Option<&DataText>) -> Segment {
+        let encode = |text: &DataText| self.tokenizer.encode_limited(text, MAX_TEXT_TOKENS);
+        let answer = answer.map(encode).filter(|ids| !ids.is_empty()).map(|mut ids| {
+            ids.push(self.tokenizer.end_id());
+            ids
+        });
+        Segment {
+            instruction: instruction.map(encode).unwrap_or_default(),
+            answer: answer.unwrap_or_default(),
+        }
+    }
+
+    /// A packed row without answers.
+    pub fn row(
+        &self,
+        tokenizer: &mut ProfileTokenizer,
+        profile: &Profile,
+        user_key: u64,
+        segments: Vec<Segment>,
+    ) -> Row {
+        Row { user_key, profile: tokenizer.tokenize(profile), segments }
+    }
+}

@@ -1,0 +1,54 @@
+//! Broken model directories: one readable error each.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::Device;
+use common::{model, shard};
+use instructue_model::InstructUe;
+
+fn broken(spoil: impl FnOnce(&Path)) -> String {
+    let device = Device::default();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model");
+    model(&shard(), &device).save(&path).unwrap();
+    spoil(&path);
+    InstructUe::load(&path, &device).unwrap_err().to_string()
+}
+
+#[test]
+fn a_directory_without_manifest_is_no_model() {
+    let message = broken(|path| fs::remove_file(path.join("manifest.json")).unwrap());
+    assert!(message.contains("not a finished model") && message.contains("manifest.json"));
+    let message =
+        InstructUe::load(Path::new("no/such/model"), &Device::default()).unwrap_err().to_string();
+    assert!(message.contains("no such directory"), "{message}");
+}
+
+#[test]
+fn a_changed_or_cut_file_is_found_by_its_digest() {
+    let message = broken(|path| {
+        let file = path.join("model.safetensors");
+        let bytes = fs::read(&file).unwrap();
+        fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    });
+    assert!(message.contains("model.safetensors") && message.contains("SHA-256"), "{message}");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let message = broken(|path| fs::remove_file(path.join("tokenizer.json")).unwrap());
+    assert!(message.contains("tokenizer.json"), "{message}");
+}
+
+#[test]
+fn another_format_is_refused() {
+    let message = broken(|path| {
+        let file = path.join("manifest.json");
+        let text = fs::read_to_string(&file).unwrap().replace("\"format\": 1", "\"format\": 99");
+        fs::write(&file, text).unwrap();
+    });
+    assert!(message.contains("expected format 1, found 99"), "{message}");
+}

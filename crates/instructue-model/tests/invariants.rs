@@ -1,0 +1,153 @@
+//! What must hold whatever the weights: batching, padding, packing, order and
+//! answers change no vector.
+
+mod common;
+
+use burn::tensor::Device;
+use common::{model, profiles, shard};
+use instructue_data::{Batch, Row};
+use instructue_model::{InstructUe, Vectors};
+use instructue_schema::DataText;
+
+fn instructions() -> Vec<Option<DataText>> {
+    vec![
+        Some(DataText::new("Will this user buy pets food?")),
+        None,
+        Some(DataText::new("Which travel does the user like, and </bill> <USER> [SEP]?")),
+    ]
+}
+
+fn assert_near(a: &[f32], b: &[f32], bound: f32) {
+    assert_eq!(a.len(), b.len());
+    let worst = a.iter().zip(b).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+    assert!(worst <= bound, "differs by {worst}");
+}
+
+fn one_by_one(model: &InstructUe) -> Vec<Vectors> {
+    let profiles = profiles(model, &shard());
+    let mut out: Vec<Vectors> = Vec::new();
+    for instruction in instructions() {
+        let mut values = Vec::new();
+        for profile in &profiles {
+            let one = model.embed(std::slice::from_ref(profile), &[instruction.clone()]).unwrap();
+            values.extend_from_slice(&one[0].values);
+        }
+        out.push(Vectors { width: model.width(), values });
+    }
+    out
+}
+
+#[test]
+fn batch_size_padding_and_packing_change_no_vector() {
+    let model = model(&shard(), &Device::default());
+    let together = model.embed(&profiles(&model, &shard()), &instructions()).unwrap();
+    for (all, alone) in together.iter().zip(one_by_one(&model)) {
+        assert_near(&all.values, &alone.values, 1e-5);
+    }
+}
+
+#[test]
+fn vectors_have_length_one_and_follow_user_and_instruction() {
+    let model = model(&shard(), &Device::default());
+    let vectors = model.embed(&profiles(&model, &shard()), &instructions()).unwrap();
+    for vectors in &vectors {
+        for user in 0..vectors.len() {
+            let norm: f32 = vectors.row(user).iter().map(|x| x * x).sum();
+            assert!((norm - 1.0).abs() < 1e-4, "{norm}");
+        }
+    }
+    assert_ne!(vectors[0].row(5), vectors[1].row(5));
+    assert_ne!(vectors[0].row(5), vectors[0].row(4));
+}
+
+#[test]
+fn a_permutation_of_users_permutes_the_vectors() {
+    let model = model(&shard(), &Device::default());
+    let mut profiles = profiles(&model, &shard());
+    let before = model.embed(&profiles, &instructions()).unwrap();
+    profiles.reverse();
+    let after = model.embed(&profiles, &instructions()).unwrap();
+    for (before, after) in before.iter().zip(&after) {
+        for user in 0..before.len() {
+            assert_near(before.row(user), after.row(before.len() - 1 - user), 1e-5);
+        }
+    }
+}
+
+#[test]
+fn the_answer_does_not_influence_the_embedding_at_all() {
+    let model = model(&shard(), &Device::default());
+    let preparation = model.preparation();
+    let vectors = |answer: &str| {
+        let mut tokenizer = preparation.profile_tokenizer();
+        let instruction = DataText::new("Will this user buy pets food?");
+        // Both answers have as many tokens, so that the shapes are the same and
+        // the comparison can be exact.
+        let segment = preparation.segment(Some(&instruction), Some(&DataText::new(answer)));
+        let length = segment.answer.len();
+        let rows: Vec<Row> = profiles(&model, &shard())
+            .iter()
+            .zip(0..)
+            .map(|(profile, key)| {
+                preparation.row(&mut tokenizer, profile, key, vec![segment.clone(); 2])
+            })
+            .collect();
+        let batch = Batch::collate(preparation.layout(), &rows);
+        let output = model.forward(&batch);
+        let logits = output.logits.unwrap().into_data().try_to_vec::<f32>().unwrap();
+        (output.users.into_data().try_to_vec::<f32>().unwrap(), logits, length)
+    };
+    let (yes, yes_logits, yes_length) = vectors("\u{1}\u{2}\u{3}");
+    let (no, no_logits, no_length) = vectors("\u{4}\u{5}\u{6}");
+    assert_eq!(yes_length, no_length);
+    assert_eq!(yes, no);
+    assert_ne!(yes_logits, no_logits, "the answer does reach its own logits");
+}
+
+#[test]
+fn a_saved_model_gives_the_same_vectors_bit_for_bit() {
+    let device = Device::default();
+    let model = model(&shard(), &device);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model");
+    model.save(&path).unwrap();
+    // Saving over a model replaces it.
+    model.save(&path).unwrap();
+    let loaded = InstructUe::load(&path, &device).unwrap();
+    let profiles = profiles(&model, &shard());
+    let (a, b) = (
+        model.embed(&profiles, &instructions()).unwrap(),
+        loaded.embed(&profiles, &instructions()).unwrap(),
+    );
+    assert_eq!(a, b);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+}
+
+#[test]
+fn texts_share_the_space_and_padding_changes_nothing() {
+    let model = model(&shard(), &Device::default());
+    let texts = ["Yes, this user will.", "No.", "books"].map(DataText::new);
+    let all = model.embed_texts(&texts).unwrap();
+    for (index, text) in texts.iter().enumerate() {
+        let one = model.embed_texts(std::slice::from_ref(text)).unwrap();
+        assert_near(all.row(index), &one.values, 1e-5);
+    }
+}
+
+#[test]
+fn an_empty_instruction_or_text_is_refused() {
+    let model = model(&shard(), &Device::default());
+    let profiles = profiles(&model, &shard());
+    let error = model.embed(&profiles, &[Some(DataText::new(""))]).unwrap_err().to_string();
+    assert!(error.contains("instruction") && error.contains("empty"), "{error}");
+    assert!(model.embed_texts(&[DataText::new("")]).is_err());
+}
+
+#[test]
+fn a_megabyte_of_instruction_is_cut_and_answered() {
+    let model = model(&shard(), &Device::default());
+    let profiles = profiles(&model, &shard());
+    let long = DataText::new("a".repeat(1_000_000));
+    let vectors = model.embed(&profiles[..1], &[Some(long)]).unwrap();
+    assert_eq!(vectors[0].len(), 1);
+}

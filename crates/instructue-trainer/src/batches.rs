@@ -1,0 +1,255 @@
+//! Which users and instructions each step sees: a pure function of
+//! (seed, step), so that any step can be replayed and a run can be resumed.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use instructue_data::{EpochOrder, ProfileTokenizer, Row, Shard, UserStore, seed};
+use instructue_model::Preparation;
+use instructue_schema::{DataText, Timestamp};
+use instructue_userqa::{Manifest, Split, Triple, UserQa};
+use rand::Rng;
+use rand::seq::SliceRandom;
+use sha2::{Digest, Sha256};
+
+use crate::config::TrainConfig;
+use crate::error::{Error, Result};
+
+/// Shards kept in memory: the order visits them one after the other.
+const SHARDS_IN_MEMORY: usize = 2;
+/// Steps prepared ahead of the one that computes.
+const STEPS_AHEAD: usize = 2;
+
+/// A user at one reference time, with the triples to choose from.
+#[derive(Debug, Clone)]
+struct Unit {
+    user: usize,
+    reference: Timestamp,
+    triples: Vec<Triple>,
+}
+
+#[derive(Debug)]
+struct LoadedShard {
+    index: usize,
+    shard: Shard,
+    units: Vec<Unit>,
+}
+
+/// Where training reads from.
+#[derive(Debug, Clone)]
+pub struct TrainData {
+    store: PathBuf,
+    userqa: PathBuf,
+    units: Vec<usize>,
+    fingerprint: String,
+}
+
+impl TrainData {
+    /// Opens a user store and its training set, and counts the units of `split`.
+    ///
+    /// # Errors
+    /// When either cannot be read or nothing belongs to the split.
+    pub fn open(store: &Path, userqa: &Path, split: Split) -> Result<Self> {
+        let users = UserStore::open(store)?;
+        let triples = UserQa::open(userqa)?;
+        let mut units = Vec::with_capacity(users.shards());
+        for shard in 0..users.shards() {
+            units.push(group(&users.shard(shard)?, triples.shard(shard)?, split).len());
+        }
+        if units.iter().sum::<usize>() == 0 {
+            return Err(Error::NoData(format!(
+                "{}: no triple of split {split:?}",
+                userqa.display()
+            )));
+        }
+        Ok(Self {
+            store: store.into(),
+            userqa: userqa.into(),
+            units,
+            fingerprint: fingerprint(triples.manifest())?,
+        })
+    }
+
+    /// Units: users at a reference time.
+    pub fn units(&self) -> usize {
+        self.units.iter().sum()
+    }
+
+    /// Changes whenever the data does.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+/// Makes the rows of one step after another.
+#[derive(Debug)]
+pub struct Batches {
+    data: TrainData,
+    store: UserStore,
+    userqa: UserQa,
+    split: Split,
+    preparation: Arc<Preparation>,
+    tokenizer: ProfileTokenizer,
+    config: TrainConfig,
+    loaded: VecDeque<LoadedShard>,
+    window: Option<(usize, Vec<Vec<Row>>)>,
+}
+
+impl Batches {
+    /// Batches of `data`, tokenised by `preparation`.
+    ///
+    /// # Errors
+    /// When the data cannot be opened.
+    pub fn new(
+        data: &TrainData,
+        split: Split,
+        preparation: Arc<Preparation>,
+        config: &TrainConfig,
+    ) -> Result<Self> {
+        Ok(Self {
+            data: data.clone(),
+            store: UserStore::open(&data.store)?,
+            userqa: UserQa::open(&data.userqa)?,
+            split,
+            tokenizer: preparation.profile_tokenizer(),
+            preparation,
+            config: config.clone(),
+            loaded: VecDeque::new(),
+            window: None,
+        })
+    }
+
+    /// Units that one step takes.
+    fn users_per_step(&self) -> usize {
+        self.config.users_per_step.min(self.data.units())
+    }
+
+    /// Steps in one epoch; units that do not fill a step wait for another epoch's order.
+    pub fn steps_per_epoch(&self) -> usize {
+        (self.data.units() / self.users_per_step()).max(1)
+    }
+
+    /// The rows of `step`, counted from the start of training.
+    ///
+    /// # Errors
+    /// When a shard cannot be read.
+    pub fn step(&mut self, step: usize) -> Result<Vec<Row>> {
+        let per_epoch = self.steps_per_epoch();
+        let (epoch, within) = (step / per_epoch, step % per_epoch);
+        let windows = per_epoch.div_ceil(self.config.length_window);
+        let window = epoch * windows + within / self.config.length_window;
+        if self.window.as_ref().is_none_or(|(loaded, _)| *loaded != window) {
+            let steps = self.load_window(epoch, within / self.config.length_window)?;
+            self.window = Some((window, steps));
+        }
+        let steps = &self.window.as_ref().expect("loaded above").1;
+        Ok(steps[within % self.config.length_window].clone())
+    }
+
+    /// All steps of one window: its units sorted by length, cut into steps, the steps shuffled.
+    fn load_window(&mut self, epoch: usize, window: usize) -> Result<Vec<Vec<Row>>> {
+        let per_step = self.users_per_step();
+        let first = window * self.config.length_window;
+        let last = (first + self.config.length_window).min(self.steps_per_epoch());
+        let order = EpochOrder::new(self.config.seed, epoch as u64, &self.data.units);
+        let mut rows = Vec::with_capacity((last - first) * per_step);
+        for position in first * per_step..last * per_step {
+            let (shard, unit) = order.at(position).expect("below the number of units");
+            rows.push(self.row(epoch, shard, unit)?);
+        }
+        let layout = self.preparation.layout();
+        rows.sort_by_cached_key(|row| (layout.row_slots(row), row.user_key));
+        let mut steps: Vec<Vec<Row>> = rows.chunks(per_step).map(<[Row]>::to_vec).collect();
+        let parts = [epoch as u64, window as u64];
+        steps.shuffle(&mut seed::rng(self.config.seed, "window", &parts));
+        Ok(steps)
+    }
+
+    fn row(&mut self, epoch: usize, shard: usize, unit: usize) -> Result<Row> {
+        let place = self.load(shard)?;
+        let loaded = &self.loaded[place];
+        let unit = &loaded.units[unit];
+        let history = loaded.shard.history(unit.user);
+        let user_key = seed::derive(0, history.user().as_str(), &[]);
+        let parts = [epoch as u64, user_key, unit.reference.0 as u64];
+        let mut rng = seed::rng(self.config.seed, "instructions", &parts);
+        let wanted = self.config.instructions_per_user;
+        // Drawn again from the start when a user has fewer triples than wanted.
+        let mut chosen: Vec<&Triple> = unit.triples.iter().collect();
+        chosen.shuffle(&mut rng);
+        let chosen: Vec<&Triple> = chosen.into_iter().cycle().take(wanted).collect();
+        let segments = chosen
+            .into_iter()
+            .map(|triple| {
+                let dropped = rng.random_bool(self.config.instruction_dropout);
+                let instruction =
+                    (!dropped).then(|| DataText::new(triple.instruction.as_str()));
+                let answer = DataText::new(triple.answer.as_str());
+                self.preparation.segment(instruction.as_ref(), Some(&answer))
+            })
+            .collect();
+        let profile = self.preparation.profiles().build(&history, unit.reference);
+        Ok(self.preparation.row(&mut self.tokenizer, &profile, user_key, segments))
+    }
+
+    fn load(&mut self, index: usize) -> Result<usize> {
+        if let Some(place) = self.loaded.iter().position(|loaded| loaded.index == index) {
+            return Ok(place);
+        }
+        let shard = self.store.shard(index)?;
+        let units = group(&shard, self.userqa.shard(index)?, self.split);
+        if self.loaded.len() >= SHARDS_IN_MEMORY {
+            self.loaded.pop_front();
+        }
+        self.loaded.push_back(LoadedShard { index, shard, units });
+        Ok(self.loaded.len() - 1)
+    }
+
+    /// Prepares the steps from `first` to before `end` on a thread of their own.
+    pub fn ahead(mut self, first: usize, end: usize) -> Receiver<Result<Vec<Row>>> {
+        let (sender, receiver) = sync_channel(STEPS_AHEAD);
+        std::thread::spawn(move || {
+            for step in first..end {
+                let rows = self.step(step);
+                let failed = rows.is_err();
+                // The receiver is gone when training has stopped.
+                if sender.send(rows).is_err() || failed {
+                    break;
+                }
+            }
+        });
+        receiver
+    }
+}
+
+/// A digest of everything the training set was made from; the user store's own
+/// fingerprint is in it.
+fn fingerprint(manifest: &Manifest) -> Result<String> {
+    let json = serde_json::to_vec(manifest)
+        .map_err(|e| Error::Format { path: "userqa manifest".into(), message: e.to_string() })?;
+    Ok(Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The triples of one split by (user, reference), in the order of users, then references.
+fn group(shard: &Shard, triples: Vec<Triple>, split: Split) -> Vec<Unit> {
+    let mut units: Vec<Unit> = Vec::new();
+    let mut triples: Vec<(usize, Triple)> = triples
+        .into_iter()
+        .filter(|triple| triple.split == split && !triple.held_out)
+        .filter_map(|triple| shard.find(&triple.user).map(|user| (user, triple)))
+        .collect();
+    triples.sort_by_key(|(user, triple)| (*user, triple.reference));
+    for (user, triple) in triples {
+        match units.last_mut() {
+            Some(unit) if unit.user == user && unit.reference == triple.reference => {
+                unit.triples.push(triple);
+            }
+            _ => {
+                units.push(Unit { user, reference: triple.reference, triples: vec![triple] });
+            }
+        }
+    }
+    units
+}

@@ -1,0 +1,261 @@
+//! Every knob of training, readable from TOML.
+
+use instructue_losses::ContrastiveConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Switches of the contrastive loss, see [`ContrastiveConfig`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContrastiveSettings {
+    /// Temperature τ.
+    pub temperature: f64,
+    /// Margin c of the false-negative mask.
+    pub margin: f64,
+    /// Negatives user–answer.
+    pub user_answer: bool,
+    /// Negatives user–user.
+    pub user_user: bool,
+    /// Negatives answer–answer.
+    pub answer_answer: bool,
+    /// Negatives answer–user.
+    pub answer_user: bool,
+    /// Anchored on both sides.
+    pub symmetric: bool,
+    /// Leave out likely false negatives.
+    pub mask_false_negatives: bool,
+    /// Keep the same user under another instruction as a user–answer negative.
+    pub same_user_negatives: bool,
+}
+
+impl Default for ContrastiveSettings {
+    fn default() -> Self {
+        let config = ContrastiveConfig::new();
+        Self {
+            temperature: config.temperature,
+            margin: config.margin,
+            user_answer: config.user_answer,
+            user_user: config.user_user,
+            answer_answer: config.answer_answer,
+            answer_user: config.answer_user,
+            symmetric: config.symmetric,
+            mask_false_negatives: config.mask_false_negatives,
+            same_user_negatives: config.same_user_negatives,
+        }
+    }
+}
+
+impl ContrastiveSettings {
+    /// As the loss takes it.
+    pub fn config(&self) -> ContrastiveConfig {
+        ContrastiveConfig::new()
+            .with_temperature(self.temperature)
+            .with_margin(self.margin)
+            .with_user_answer(self.user_answer)
+            .with_user_user(self.user_user)
+            .with_answer_answer(self.answer_answer)
+            .with_answer_user(self.answer_user)
+            .with_symmetric(self.symmetric)
+            .with_mask_false_negatives(self.mask_false_negatives)
+            .with_same_user_negatives(self.same_user_negatives)
+    }
+}
+
+/// How a run trains. The defaults suit a small model trained from scratch on a
+/// CPU; the papers' large-scale recipe is in method §6.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// All randomness derives from it.
+    pub seed: u64,
+    /// Optimiser steps.
+    pub steps: usize,
+    /// Users in a step.
+    pub users_per_step: usize,
+    /// Instructions per user in a step; at least 2, so that the same user under
+    /// another instruction is a negative.
+    pub instructions_per_user: usize,
+    /// Steps whose users are sorted by length together, against padding.
+    pub length_window: usize,
+    /// Slots (rows × padded length) of one pass; a step that needs more is cut
+    /// into micro-batches and trained with GradCache.
+    pub slots_per_pass: usize,
+    /// Steps whose gradients are averaged before the optimiser moves.
+    pub accumulate: usize,
+    /// Share of segments that lose their instruction, so that the general
+    /// vector is trained too.
+    pub instruction_dropout: f64,
+    /// Weight of the next-token loss (λ).
+    pub next_token_weight: f64,
+    /// Weight of the contrastive loss; 0 switches it off.
+    pub contrastive_weight: f64,
+    /// Contrastive loss.
+    pub contrastive: ContrastiveSettings,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Share of the steps in which the learning rate rises linearly.
+    pub warmup: f64,
+    /// Learning rate at the end as a share of the peak (cosine).
+    pub final_learning_rate: f64,
+    /// AdamW β₁.
+    pub beta1: f64,
+    /// AdamW β₂.
+    pub beta2: f64,
+    /// AdamW ε.
+    pub epsilon: f64,
+    /// AdamW weight decay.
+    pub weight_decay: f64,
+    /// Largest global norm of the gradients.
+    pub clip_norm: f64,
+    /// Steps between validations; 0: never.
+    pub validate_every: usize,
+    /// Validation users.
+    pub validation_users: usize,
+    /// Validations without improvement after which training ends; 0: never.
+    pub patience: usize,
+    /// Steps between checkpoints; 0: only at the end.
+    pub checkpoint_every: usize,
+    /// Checkpoints kept.
+    pub keep_checkpoints: usize,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            seed: 7,
+            steps: 400,
+            users_per_step: 24,
+            instructions_per_user: 4,
+            length_window: 8,
+            slots_per_pass: 16_384,
+            accumulate: 1,
+            instruction_dropout: 0.15,
+            next_token_weight: 1.0,
+            contrastive_weight: 1.0,
+            contrastive: ContrastiveSettings::default(),
+            learning_rate: 1e-3,
+            warmup: 0.05,
+            final_learning_rate: 0.05,
+            beta1: 0.9,
+            beta2: 0.98,
+            epsilon: 1e-6,
+            weight_decay: 1e-5,
+            clip_norm: 1.0,
+            validate_every: 50,
+            validation_users: 96,
+            patience: 0,
+            checkpoint_every: 50,
+            keep_checkpoints: 2,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Checks that the values make sense together.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the first key that does not.
+    pub fn validate(&self) -> Result<()> {
+        let positive: [(&str, usize); 7] = [
+            ("steps", self.steps),
+            ("users_per_step", self.users_per_step),
+            ("instructions_per_user", self.instructions_per_user),
+            ("length_window", self.length_window),
+            ("slots_per_pass", self.slots_per_pass),
+            ("accumulate", self.accumulate),
+            ("keep_checkpoints", self.keep_checkpoints),
+        ];
+        for (key, value) in positive {
+            if value == 0 {
+                return Err(Error::config(key, "at least 1", value));
+            }
+        }
+        let shares = [
+            ("instruction_dropout", self.instruction_dropout),
+            ("warmup", self.warmup),
+            ("final_learning_rate", self.final_learning_rate),
+        ];
+        for (key, value) in shares {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(Error::config(key, "a share between 0 and 1", value));
+            }
+        }
+        let above_zero = [
+            ("learning_rate", self.learning_rate),
+            ("epsilon", self.epsilon),
+            ("clip_norm", self.clip_norm),
+        ];
+        for (key, value) in above_zero {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Error::config(key, "a finite number above 0", value));
+            }
+        }
+        let not_negative = [
+            ("next_token_weight", self.next_token_weight),
+            ("contrastive_weight", self.contrastive_weight),
+            ("weight_decay", self.weight_decay),
+        ];
+        for (key, value) in not_negative {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(Error::config(key, "a finite number, at least 0", value));
+            }
+        }
+        for (key, value) in [("beta1", self.beta1), ("beta2", self.beta2)] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(Error::config(key, "a number from 0 to below 1", value));
+            }
+        }
+        if self.next_token_weight == 0.0 && self.contrastive_weight == 0.0 {
+            return Err(Error::config("contrastive_weight", "one loss with a weight above 0", 0));
+        }
+        Ok(())
+    }
+
+    /// The learning rate at `step` (0-based): linear warm-up, then cosine.
+    pub fn learning_rate_at(&self, step: usize) -> f64 {
+        let warmup = (self.warmup * self.steps as f64).ceil();
+        let step = step as f64;
+        if step < warmup {
+            return self.learning_rate * (step + 1.0) / warmup;
+        }
+        let rest = (self.steps as f64 - warmup).max(1.0);
+        let done = ((step - warmup) / rest).clamp(0.0, 1.0);
+        let low = self.learning_rate * self.final_learning_rate;
+        low + (self.learning_rate - low) * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_learning_rate_rises_then_falls_to_its_floor() {
+        let config = TrainConfig { steps: 100, warmup: 0.1, ..Default::default() };
+        let at = |step| config.learning_rate_at(step);
+        assert!(at(0) < at(5) && at(5) < at(9));
+        assert!((at(9) - config.learning_rate).abs() < 1e-12);
+        assert!((at(10) - config.learning_rate).abs() < 1e-12);
+        assert!(at(50) > at(90));
+        let floor = config.learning_rate * config.final_learning_rate;
+        assert!((at(100) - floor).abs() < 1e-12);
+        assert!((at(1000) - floor).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_key() {
+        let bad = [
+            (TrainConfig { steps: 0, ..Default::default() }, "steps"),
+            (TrainConfig { warmup: 1.5, ..Default::default() }, "warmup"),
+            (TrainConfig { learning_rate: f64::NAN, ..Default::default() }, "learning_rate"),
+            (TrainConfig { beta2: 1.0, ..Default::default() }, "beta2"),
+            (TrainConfig { clip_norm: -1.0, ..Default::default() }, "clip_norm"),
+        ];
+        for (config, key) in bad {
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(key), "{message}");
+        }
+        assert!(TrainConfig::default().validate().is_ok());
+    }
+}

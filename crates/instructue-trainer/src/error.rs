@@ -1,0 +1,96 @@
+//! What can go wrong in training.
+
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Errors of `instructue-trainer`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A configuration key has a value that does not fit.
+    #[error("config key `{key}`: expected {expected}, found {found}")]
+    Config {
+        /// The key.
+        key: String,
+        /// What would fit.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// There is nothing to train on.
+    #[error("no training data: {0}")]
+    NoData(String),
+    /// A loss is not a number.
+    #[error("step {step}: the {loss} loss is {value}; training stopped before the optimiser moved")]
+    NonFiniteLoss {
+        /// The step.
+        step: usize,
+        /// Which loss.
+        loss: &'static str,
+        /// Its value.
+        value: f32,
+    },
+    /// A gradient is not a number.
+    #[error(
+        "step {step}: the gradient of `{parameter}` is not finite; training stopped before the optimiser moved"
+    )]
+    NonFiniteGradient {
+        /// The step.
+        step: usize,
+        /// The first such parameter.
+        parameter: String,
+    },
+    /// A checkpoint does not fit this run.
+    #[error("{path}: checkpoint of another run: `{key}` was {found}, this run has {expected}")]
+    OtherRun {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What differs.
+        key: String,
+        /// This run's.
+        expected: String,
+        /// The checkpoint's.
+        found: String,
+    },
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file's content is not what its format says.
+    #[error("{path}: {message}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] instructue_model::Error),
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] instructue_data::Error),
+    /// The training set.
+    #[error(transparent)]
+    UserQa(#[from] instructue_userqa::Error),
+    /// The losses.
+    #[error(transparent)]
+    Losses(#[from] instructue_losses::Error),
+}
+
+impl Error {
+    pub(crate) fn config(key: &str, expected: &str, found: impl ToString) -> Self {
+        Self::Config { key: key.into(), expected: expected.into(), found: found.to_string() }
+    }
+
+    pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::Io { path: path.into(), source }
+    }
+}

@@ -1,0 +1,183 @@
+//! Where figures go: `metrics.jsonl` and TensorBoard events.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::tensorboard::EventWriter;
+
+/// One line of `metrics.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Optimiser steps done.
+    pub step: usize,
+    /// `train` or `validation`.
+    pub phase: Phase,
+    /// Contrastive loss.
+    pub contrastive: f64,
+    /// Next-token loss.
+    pub next_token: f64,
+    /// Weighted sum of both.
+    pub loss: f64,
+    /// Learning rate of the step; training only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub learning_rate: Option<f64>,
+    /// Global norm of the gradients before clipping; training only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gradient_norm: Option<f64>,
+    /// Users per second over the step; training only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub users_per_second: Option<f64>,
+    /// Seconds of training so far, over all resumed parts.
+    pub seconds: f64,
+}
+
+/// What a line of metrics is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// A training step.
+    Train,
+    /// A pass over the validation users.
+    Validation,
+}
+
+/// Writes metrics to both sinks, flushed line by line.
+#[derive(Debug)]
+pub struct MetricsSink {
+    path: PathBuf,
+    lines: BufWriter<File>,
+    events: EventWriter,
+}
+
+impl MetricsSink {
+    /// Opens `metrics.jsonl` and a TensorBoard file in `dir`. Lines after `step`
+    /// are dropped: a resumed run writes them again.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn open(dir: &Path, step: usize) -> Result<Self> {
+        fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
+        let path = dir.join("metrics.jsonl");
+        let kept: Vec<Metrics> = if step > 0 && path.exists() {
+            read(&path)?.into_iter().filter(|m| m.step <= step).collect()
+        } else {
+            Vec::new()
+        };
+        let file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .open(&path)
+            .map_err(|e| Error::io(&path, e))?;
+        let events = EventWriter::create(&dir.join("tensorboard"))?;
+        let mut sink = Self { path, lines: BufWriter::new(file), events };
+        for metrics in &kept {
+            sink.write(metrics)?;
+        }
+        Ok(sink)
+    }
+
+    /// Writes one line and its scalars.
+    ///
+    /// # Errors
+    /// When the disk is full, for instance.
+    pub fn write(&mut self, metrics: &Metrics) -> Result<()> {
+        let line = serde_json::to_string(metrics)
+            .map_err(|e| Error::Format { path: self.path.clone(), message: e.to_string() })?;
+        writeln!(self.lines, "{line}")
+            .and_then(|()| self.lines.flush())
+            .map_err(|e| Error::io(&self.path, e))?;
+        let phase = match metrics.phase {
+            Phase::Train => "train",
+            Phase::Validation => "validation",
+        };
+        let scalars = [
+            ("contrastive", Some(metrics.contrastive)),
+            ("next_token", Some(metrics.next_token)),
+            ("loss", Some(metrics.loss)),
+            ("learning_rate", metrics.learning_rate),
+            ("gradient_norm", metrics.gradient_norm),
+            ("users_per_second", metrics.users_per_second),
+        ];
+        for (name, value) in scalars {
+            if let Some(value) = value {
+                self.events.scalar(&format!("{phase}/{name}"), metrics.step, value as f32)?;
+            }
+        }
+        self.events.flush()
+    }
+}
+
+/// Reads a `metrics.jsonl`; a last line cut short by a kill is left out.
+///
+/// # Errors
+/// When the file cannot be read, or another line is no metrics.
+pub fn read(path: &Path) -> Result<Vec<Metrics>> {
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let lines: Vec<String> = BufReader::new(file)
+        .lines()
+        .collect::<std::io::Result<_>>()
+        .map_err(|e| Error::io(path, e))?;
+    let mut out = Vec::with_capacity(lines.len());
+    for (number, line) in lines.iter().enumerate() {
+        match serde_json::from_str(line) {
+            Ok(metrics) => out.push(metrics),
+            Err(_) if number + 1 == lines.len() => {}
+            Err(e) => {
+                return Err(Error::Format {
+                    path: path.into(),
+                    message: format!("line {}: expected metrics, found {e}", number + 1),
+                });
+            }
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(step: usize) -> Metrics {
+        Metrics {
+            step,
+            phase: Phase::Train,
+            contrastive: 1.5,
+            next_token: 2.5,
+            loss: 4.0,
+            learning_rate: Some(1e-3),
+            gradient_norm: None,
+            users_per_second: Some(10.0),
+            seconds: 3.0,
+        }
+    }
+
+    #[test]
+    fn a_resumed_run_writes_over_what_came_after_its_checkpoint() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut sink = MetricsSink::open(dir.path(), 0).unwrap();
+        (1..=5).for_each(|step| sink.write(&line(step)).unwrap());
+        drop(sink);
+        let path = dir.path().join("metrics.jsonl");
+        // A kill in the middle of a line.
+        let mut text = fs::read_to_string(&path).unwrap();
+        text.push_str("{\"step\":6,\"pha");
+        fs::write(&path, text).unwrap();
+        let mut sink = MetricsSink::open(dir.path(), 3).unwrap();
+        sink.write(&line(4)).unwrap();
+        let steps: Vec<usize> = read(&path).unwrap().iter().map(|m| m.step).collect();
+        assert_eq!(steps, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_broken_line_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.jsonl");
+        fs::write(&path, "nonsense\n{}\n").unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("line 1"));
+    }
+}

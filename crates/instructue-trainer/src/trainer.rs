@@ -1,0 +1,229 @@
+//! The training loop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::optim::{AdamWConfig, GradientsAccumulator, ModuleOptimizer};
+use instructue_data::Row;
+use instructue_model::{InstructUe, Network};
+use instructue_userqa::Split;
+
+use crate::batches::{Batches, TrainData};
+use crate::checkpoint::{self, State};
+use crate::config::TrainConfig;
+use crate::error::{Error, Result};
+use crate::gradients::clip_global_norm;
+use crate::metrics::{Metrics, MetricsSink, Phase};
+use crate::step::{Losses, evaluate, gradients};
+
+/// What a run tells whoever watches it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Training goes on from a checkpoint.
+    Resumed {
+        /// The checkpoint.
+        path: &'a Path,
+        /// Steps already done.
+        step: usize,
+    },
+    /// A training or validation line was written.
+    Metrics {
+        /// The line.
+        metrics: &'a Metrics,
+        /// Steps of the whole run.
+        steps: usize,
+    },
+    /// A checkpoint was written.
+    Checkpoint {
+        /// Where.
+        path: &'a Path,
+    },
+    /// Training ends early: validation no longer improves.
+    EarlyStop {
+        /// Step of the best validation.
+        best_step: usize,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// The model of the best validation, or of the last step without validation.
+    pub model: InstructUe,
+    /// Steps done.
+    pub steps: usize,
+    /// Lowest validation loss and its step.
+    pub best: Option<(f64, usize)>,
+    /// Seconds of training, over all resumed parts.
+    pub seconds: f64,
+}
+
+/// Trains `model` (on an autodiff device) on `data`, writing metrics,
+/// checkpoints and the best weights below `dir`. With `resume` it goes on from
+/// the newest checkpoint there, and ends bit-equal to an uninterrupted run on a
+/// CPU.
+///
+/// # Errors
+/// A configuration that makes no sense, unreadable data, a checkpoint of another
+/// run, a loss or gradient that is not finite, or a disk that does not take a file.
+pub fn train(
+    model: InstructUe,
+    data: &TrainData,
+    validation: Option<&TrainData>,
+    config: &TrainConfig,
+    dir: &Path,
+    resume: bool,
+    watch: &mut dyn FnMut(Event<'_>),
+) -> Result<Trained> {
+    config.validate()?;
+    let checkpoints = dir.join("checkpoints");
+    let best_dir = dir.join("best");
+    let mut optimizer = optimizer(config);
+    let mut model = model;
+    let mut state = State::start(config, data.fingerprint());
+    let newest: Option<PathBuf> =
+        if resume { checkpoint::list(&checkpoints)?.pop() } else { None };
+    if let Some(path) = newest {
+        (model, optimizer, state) = checkpoint::read(&path, model, optimizer, &state)?;
+        watch(Event::Resumed { path: &path, step: state.step });
+    }
+    let mut sink = MetricsSink::open(dir, state.step)?;
+    let preparation = Arc::new(model.preparation().clone());
+    let held = match validation {
+        Some(held) if config.validate_every > 0 && config.validation_users > 0 => {
+            validation_rows(held, preparation.clone(), config)?
+        }
+        _ => Vec::new(),
+    };
+    // Each optimiser step takes `accumulate` steps of data.
+    let steps = Batches::new(data, Split::Train, preparation, config)?
+        .ahead(state.step * config.accumulate, config.steps * config.accumulate);
+    let before = state.seconds;
+    let started = Instant::now();
+    while state.step < config.steps {
+        let clock = Instant::now();
+        let mut users = 0;
+        let mut losses = Losses { contrastive: 0.0, next_token: 0.0 };
+        let mut sum = GradientsAccumulator::<Network>::new();
+        for part in 0..config.accumulate {
+            let rows = steps.recv().map_err(|_| {
+                Error::NoData("the thread that prepares batches has stopped".into())
+            })??;
+            let number = state.step * config.accumulate + part;
+            let (one, gradients) = gradients(&model, &rows, config, number)?;
+            users += rows.len();
+            losses.contrastive += one.contrastive / config.accumulate as f64;
+            losses.next_token += one.next_token / config.accumulate as f64;
+            sum.accumulate(model.network(), gradients);
+        }
+        let mut gradients = sum.grads();
+        let share = 1.0 / config.accumulate as f64;
+        let norm = clip_global_norm(model.network(), &mut gradients, share, config.clip_norm)
+            .map_err(|parameter| Error::NonFiniteGradient { step: state.step, parameter })?;
+        let rate = config.learning_rate_at(state.step);
+        let network = optimizer.step(ModuleLearningRate::from(rate), model.network().clone(), gradients);
+        model = model.with_network(network);
+        state.step += 1;
+        state.seconds = before + started.elapsed().as_secs_f64();
+        let metrics = Metrics {
+            step: state.step,
+            phase: Phase::Train,
+            contrastive: losses.contrastive,
+            next_token: losses.next_token,
+            loss: losses.total(config),
+            learning_rate: Some(rate),
+            gradient_norm: Some(norm),
+            users_per_second: Some(users as f64 / clock.elapsed().as_secs_f64()),
+            seconds: state.seconds,
+        };
+        sink.write(&metrics)?;
+        watch(Event::Metrics { metrics: &metrics, steps: config.steps });
+
+        let last = state.step == config.steps;
+        if !held.is_empty() && (last || state.step % config.validate_every == 0) {
+            let metrics = validate(&model, &held, config, &state)?;
+            sink.write(&metrics)?;
+            watch(Event::Metrics { metrics: &metrics, steps: config.steps });
+            if state.best.is_none_or(|(best, _)| metrics.loss < best) {
+                state.best = Some((metrics.loss, state.step));
+                state.stale = 0;
+                model.save(&best_dir)?;
+            } else {
+                state.stale += 1;
+            }
+        }
+        let stop = config.patience > 0 && state.stale >= config.patience;
+        let due = config.checkpoint_every > 0 && state.step % config.checkpoint_every == 0;
+        if due || last || stop {
+            let path = checkpoint::write(
+                &checkpoints,
+                model.network(),
+                &optimizer,
+                &state,
+                config.keep_checkpoints,
+            )?;
+            watch(Event::Checkpoint { path: &path });
+        }
+        if stop {
+            let best_step = state.best.map_or(state.step, |(_, step)| step);
+            watch(Event::EarlyStop { best_step });
+            break;
+        }
+    }
+    let best = match state.best {
+        Some((_, step)) if step < state.step => InstructUe::load(&best_dir, model.device())?,
+        _ => model,
+    };
+    Ok(Trained { model: best, steps: state.step, best: state.best, seconds: state.seconds })
+}
+
+fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
+    AdamWConfig::new()
+        .with_beta_1(config.beta1 as f32)
+        .with_beta_2(config.beta2 as f32)
+        .with_epsilon(config.epsilon as f32)
+        .with_weight_decay(config.weight_decay as f32)
+        .init()
+}
+
+/// The same validation steps for the whole run.
+fn validation_rows(
+    data: &TrainData,
+    preparation: Arc<instructue_model::Preparation>,
+    config: &TrainConfig,
+) -> Result<Vec<Vec<Row>>> {
+    let config = TrainConfig { instruction_dropout: 0.0, ..config.clone() };
+    let mut batches = Batches::new(data, Split::Validation, preparation, &config)?;
+    let per_step = config.users_per_step.min(data.units());
+    let steps = config.validation_users.div_ceil(per_step).min(batches.steps_per_epoch());
+    (0..steps).map(|step| batches.step(step)).collect()
+}
+
+fn validate(
+    model: &InstructUe,
+    steps: &[Vec<Row>],
+    config: &TrainConfig,
+    state: &State,
+) -> Result<Metrics> {
+    let model = model.frozen();
+    let mut mean = Losses { contrastive: 0.0, next_token: 0.0 };
+    for rows in steps {
+        let losses = evaluate(&model, rows, config)?;
+        mean.contrastive += losses.contrastive / steps.len() as f64;
+        mean.next_token += losses.next_token / steps.len() as f64;
+    }
+    Ok(Metrics {
+        step: state.step,
+        phase: Phase::Validation,
+        contrastive: mean.contrastive,
+        next_token: mean.next_token,
+        loss: mean.total(config),
+        learning_rate: None,
+        gradient_norm: None,
+        users_per_second: None,
+        seconds: state.seconds,
+    })
+}

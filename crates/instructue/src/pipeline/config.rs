@@ -1,0 +1,183 @@
+//! Every knob of a run, in one TOML file.
+
+use std::path::{Path, PathBuf};
+
+use instructue_model::Size;
+use instructue_trainer::TrainConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::pipeline::error::{Error, Result};
+
+/// A run: `--config` reads it, and each run saves the one it used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// The one dial: `tiny`, `small` or `base`.
+    pub size: Size,
+    /// `cpu`, `wgpu`, `cuda` or `ndarray`.
+    pub device: String,
+    /// Seed of splits, triples, weights and training.
+    pub seed: u64,
+    /// Model.
+    pub model: ModelSettings,
+    /// Training set.
+    pub userqa: UserQaSettings,
+    /// Training.
+    pub train: TrainConfig,
+    /// Evaluation after training.
+    pub proof: ProofSettings,
+}
+
+/// What differs from the size's default model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSettings {
+    /// Entries of the tokenizer trained on the run's own texts.
+    pub vocabulary: usize,
+    /// At most so many events per source, below the schema's slots.
+    pub slots: Option<usize>,
+    /// Source and user summary tokens.
+    pub summaries: bool,
+    /// `linear` or `mlp` adapters.
+    pub adapter: Adapter,
+    /// A Hugging Face directory with a pretrained backbone.
+    pub backbone: Option<PathBuf>,
+    /// A Hugging Face directory with a pretrained text encoder.
+    pub encoder: Option<PathBuf>,
+}
+
+/// The adapter's kind by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Adapter {
+    /// One linear layer.
+    Linear,
+    /// LayerNorm → Linear → GELU → Linear.
+    Mlp,
+}
+
+/// The training set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UserQaSettings {
+    /// Reference times per user, going back from the end of the training time.
+    pub references: usize,
+    /// Days between two reference times.
+    pub reference_step_days: i64,
+    /// Days of the future that future instructions ask about.
+    pub horizon_days: i64,
+    /// Triples per user and reference time.
+    pub triples_per_user: usize,
+    /// Share of users kept for testing.
+    pub test_share: f64,
+    /// Share of users kept for validation.
+    pub validation_share: f64,
+}
+
+/// Evaluation after training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProofSettings {
+    /// Bootstrap resamples behind each interval.
+    pub resamples: usize,
+    /// Test users' own answers that are searched with, at most.
+    pub retrieval_queries: usize,
+    /// Instructions that those answers may belong to: every test user is
+    /// embedded under each.
+    pub retrieval_instructions: usize,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            size: Size::Tiny,
+            device: "cpu".into(),
+            seed: 7,
+            model: ModelSettings::default(),
+            userqa: UserQaSettings::default(),
+            train: TrainConfig::default(),
+            proof: ProofSettings::default(),
+        }
+    }
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
+        Self {
+            vocabulary: 4096,
+            slots: None,
+            summaries: true,
+            adapter: Adapter::Mlp,
+            backbone: None,
+            encoder: None,
+        }
+    }
+}
+
+impl Default for UserQaSettings {
+    fn default() -> Self {
+        Self {
+            references: 6,
+            reference_step_days: 15,
+            horizon_days: 30,
+            triples_per_user: 12,
+            test_share: 0.3,
+            validation_share: 0.1,
+        }
+    }
+}
+
+impl Default for ProofSettings {
+    fn default() -> Self {
+        Self { resamples: 1000, retrieval_queries: 500, retrieval_instructions: 16 }
+    }
+}
+
+impl RunConfig {
+    /// Reads a TOML file; keys that are left out keep their defaults.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no TOML, or has a key that does not exist.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+        let config: Self = toml::from_str(&text).map_err(|e| {
+            let message = e.message().to_string();
+            let line = e.span().map(|s| text[..s.start].matches('\n').count() + 1);
+            Error::Config { path: path.into(), line, message }
+        })?;
+        config.train.validate()?;
+        Ok(config)
+    }
+
+    /// As TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("a configuration of plain values")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_survives_its_own_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.toml");
+        let mut config = RunConfig::default();
+        config.train.steps = 17;
+        std::fs::write(&path, config.to_toml()).unwrap();
+        assert_eq!(RunConfig::load(&path).unwrap(), config);
+    }
+
+    #[test]
+    fn a_misspelt_key_is_named_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.toml");
+        std::fs::write(&path, "seed = 1\n[train]\nstep = 5\n").unwrap();
+        let message = RunConfig::load(&path).unwrap_err().to_string();
+        assert!(message.contains("run.toml:3") && message.contains("step"), "{message}");
+        std::fs::write(&path, "size = \"huge\"\n").unwrap();
+        let message = RunConfig::load(&path).unwrap_err().to_string();
+        assert!(message.contains("tiny") && message.contains("huge"), "{message}");
+    }
+}

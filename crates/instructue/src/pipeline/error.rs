@@ -1,0 +1,82 @@
+//! What can go wrong in a run.
+
+use std::path::PathBuf;
+
+use crate::DeviceError;
+
+/// Result of the pipeline.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Errors of a run; those of the parts pass through.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A configuration file does not read.
+    #[error("{}{}: {message}", path.display(), line.map_or(String::new(), |l| format!(":{l}")))]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The line, if known.
+        line: Option<usize>,
+        /// What is wrong.
+        message: String,
+    },
+    /// An argument does not fit.
+    #[error("{what}: expected {expected}, found {found}")]
+    Argument {
+        /// Which.
+        what: String,
+        /// What would fit.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A Parquet file could not be written.
+    #[error("{path}: {message}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        message: String,
+    },
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The schema.
+    #[error(transparent)]
+    Schema(#[from] instructue_schema::Error),
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] instructue_data::Error),
+    /// The training set.
+    #[error(transparent)]
+    UserQa(#[from] instructue_userqa::Error),
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] instructue_model::Error),
+    /// Training.
+    #[error(transparent)]
+    Trainer(#[from] instructue_trainer::Error),
+    /// Evaluation.
+    #[error(transparent)]
+    Eval(#[from] instructue_eval::Error),
+}
+
+impl Error {
+    pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::Io { path: path.into(), source }
+    }
+
+    pub(crate) fn argument(what: &str, expected: &str, found: impl ToString) -> Self {
+        Self::Argument { what: what.into(), expected: expected.into(), found: found.to_string() }
+    }
+}

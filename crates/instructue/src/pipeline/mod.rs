@@ -1,0 +1,20 @@
+//! The whole path in one place: files → user store → training set → training →
+//! vectors → proof. The examples are thin shells around it.
+
+mod config;
+mod embed;
+mod error;
+mod prepare;
+mod proof;
+mod run;
+mod store_embedder;
+
+pub use config::{Adapter, ModelSettings, ProofSettings, RunConfig, UserQaSettings};
+pub use embed::{EmbedRequest, Embedded, embed_users};
+pub use error::{Error, Result};
+pub use prepare::{
+    Ingested, SCHEMA_FILE, Stage, TASKS_FILE, fit, ingest, references, userqa, userqa_config,
+};
+pub use proof::{PROOF_FILE, REPORT_FILE};
+pub use run::{MODEL_DIR, Outcome, Watch, model_dir, train_userqa};
+pub use store_embedder::StoreEmbedder;

@@ -1,0 +1,239 @@
+//! From files to everything that training needs: user store, training set and
+//! the fitted host side of the model.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use instructue_data::{
+    IngestOptions, IngestReport, ProfileBuilder, Progress, SourceProfile, TextTokenizer, UserStore,
+};
+use instructue_eval::TaskSet;
+use instructue_model::Preparation;
+use instructue_schema::{Schema, Timestamp, UserId};
+use instructue_userqa::{Split, UserQa, UserQaConfig, split_of};
+
+use crate::pipeline::config::RunConfig;
+use crate::pipeline::error::{Error, Result};
+
+/// The file that declares the sources of a data directory.
+pub const SCHEMA_FILE: &str = "schema.toml";
+/// The file that declares the downstream tasks of a data directory.
+pub const TASKS_FILE: &str = "tasks.toml";
+/// Users whose texts and rows the tokenizer and normalisers are fitted on, at most.
+const FIT_USERS: usize = 20_000;
+
+/// What a stage tells whoever watches it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Stage {
+    /// A stage begins.
+    Begin {
+        /// What it does, in a few words.
+        name: &'static str,
+    },
+    /// Part of the running stage is done.
+    Progress {
+        /// Done so far.
+        done: u64,
+        /// In all.
+        total: u64,
+    },
+    /// A remark worth a line of its own.
+    Note {
+        /// The remark.
+        text: String,
+    },
+}
+
+/// Data read, checked and grouped by user.
+#[derive(Debug)]
+pub struct Ingested {
+    /// The user store.
+    pub store: UserStore,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Downstream tasks, if the data declares some.
+    pub tasks: Option<TaskSet>,
+    /// Training may look at events before this time only.
+    pub end: Timestamp,
+}
+
+/// Reads `schema.toml`, the Parquet files and `tasks.toml` of `data` into a
+/// user store at `store`; an up-to-date store there is reused.
+///
+/// # Errors
+/// Anything wrong with the files, by name, row and column.
+pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result<Ingested> {
+    if !data.is_dir() {
+        let found = if data.exists() { "a file" } else { "nothing" };
+        return Err(Error::argument(
+            &format!("data directory {}", data.display()),
+            "a directory with schema.toml and Parquet files",
+            found,
+        ));
+    }
+    let schema = Schema::load(&data.join(SCHEMA_FILE))?;
+    let tasks_file = data.join(TASKS_FILE);
+    let tasks = if tasks_file.exists() { Some(TaskSet::load(&tasks_file)?) } else { None };
+    watch(Stage::Begin { name: "reading events" });
+    let path = store.to_path_buf();
+    let (store, report) = UserStore::open_or_ingest(
+        &schema,
+        data,
+        &path,
+        &IngestOptions::default(),
+        &mut |progress| match progress {
+            Progress::Source { rows, total_rows, .. } => {
+                watch(Stage::Progress { done: rows, total: total_rows });
+            }
+            Progress::Shard { done, total } => {
+                watch(Stage::Progress { done: done as u64, total: total as u64 });
+            }
+        },
+    )?;
+    for text in describe(&report) {
+        watch(Stage::Note { text });
+    }
+    let end = match (&tasks, store.time_range()) {
+        (Some(tasks), _) => tasks.reference,
+        // The end of the data is the first moment without an event.
+        (None, Some((_, last))) => Timestamp(last.0 + 1),
+        (None, None) => {
+            return Err(Error::argument(
+                &format!("data directory {}", data.display()),
+                "at least one event",
+                "none",
+            ));
+        }
+    };
+    Ok(Ingested { store, path, tasks, end })
+}
+
+fn describe(report: &IngestReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    for source in &report.sources {
+        let skipped: BTreeMap<_, _> = source.skipped.iter().filter(|(_, n)| **n > 0).collect();
+        let mut line = format!("{}: {} of {} rows kept", source.name, source.kept, source.rows);
+        for (reason, count) in skipped {
+            line.push_str(&format!(", {count} {reason}"));
+        }
+        lines.push(line);
+    }
+    lines.push(format!("{} users", report.users));
+    lines
+}
+
+/// The reference times that training uses: `references` steps back from the
+/// last one whose future lies before `end`.
+pub fn references(config: &RunConfig, ingested: &Ingested) -> Vec<Timestamp> {
+    let settings = &config.userqa;
+    let newest = ingested.end.plus_days(-settings.horizon_days);
+    let oldest = ingested.store.time_range().map_or(newest, |(first, _)| first);
+    let mut times: Vec<Timestamp> = (0..settings.references as i64)
+        .map(|step| newest.plus_days(-step * settings.reference_step_days))
+        .filter(|time| *time > oldest)
+        .collect();
+    if times.is_empty() {
+        times.push(newest);
+    }
+    times.reverse();
+    times
+}
+
+/// The configuration of the training set.
+pub fn userqa_config(config: &RunConfig, references: &[Timestamp], end: Timestamp) -> UserQaConfig {
+    UserQaConfig {
+        seed: config.seed,
+        references: references.to_vec(),
+        horizon_days: config.userqa.horizon_days,
+        triples_per_user: config.userqa.triples_per_user,
+        test_share: config.userqa.test_share,
+        validation_share: config.userqa.validation_share,
+        data_end: Some(end),
+        ..UserQaConfig::default()
+    }
+}
+
+/// Builds the training set below `out`, or opens the one that is there and fits.
+///
+/// # Errors
+/// When it cannot be built or written.
+pub fn userqa(
+    store: &UserStore,
+    config: &UserQaConfig,
+    out: &Path,
+    watch: &mut dyn FnMut(Stage),
+) -> Result<UserQa> {
+    watch(Stage::Begin { name: "building instructions and answers" });
+    if let Ok(found) = UserQa::open(out)
+        && found.manifest().config == *config
+        && found.manifest().store == store.fingerprint()
+    {
+        return Ok(found);
+    }
+    instructue_userqa::build(store, config, out, &mut |done, total| {
+        watch(Stage::Progress { done: done as u64, total: total as u64 });
+    })?;
+    Ok(UserQa::open(out)?)
+}
+
+/// Fits vocabularies, normalisers and tokenizers on the training users.
+///
+/// # Errors
+/// When the store cannot be read or holds no training user.
+pub fn fit(
+    store: &UserStore,
+    triples: &UserQa,
+    config: &RunConfig,
+    userqa: &UserQaConfig,
+    watch: &mut dyn FnMut(Stage),
+) -> Result<Preparation> {
+    watch(Stage::Begin { name: "fitting vocabularies" });
+    let training = |user: &UserId| split_of(user, userqa.seed, userqa) == Split::Train;
+    let last = *userqa.references.last().expect("validated: at least one reference");
+    // A prefix of the shards is a sample: users are placed by a hash of their id.
+    let mut shards = Vec::new();
+    let mut users = 0;
+    for index in 0..store.shards() {
+        let shard = store.shard(index)?;
+        users += shard.users.iter().filter(|user| training(user)).count();
+        shards.push((index, shard));
+        watch(Stage::Progress { done: users.min(FIT_USERS) as u64, total: store.users() });
+        if users >= FIT_USERS {
+            break;
+        }
+    }
+    let histories = || {
+        shards
+            .iter()
+            .flat_map(|(_, shard)| shard.histories())
+            .filter(|history| training(history.user()))
+            .map(|history| (history, last))
+    };
+    let profiles = ProfileBuilder::fit(store.schema(), histories(), config.model.slots);
+    let normalisers = Preparation::fit_normalisers(&profiles, histories())?;
+    let mut texts = Vec::new();
+    for (history, reference) in histories() {
+        for source in profiles.build(&history, reference).sources {
+            if let SourceProfile::Events(events) = source {
+                texts.extend(events.iter().map(|event| event.text.as_str().to_string()));
+            }
+        }
+    }
+    for (index, _) in &shards {
+        let triples = triples.shard(*index)?.into_iter();
+        for triple in triples.filter(|t| t.split == Split::Train && !t.held_out) {
+            texts.extend([triple.instruction, triple.answer]);
+        }
+    }
+    let tokenizer =
+        Arc::new(TextTokenizer::train(texts.into_iter(), config.model.vocabulary)?);
+    Ok(Preparation::new(
+        profiles,
+        normalisers,
+        tokenizer.clone(),
+        tokenizer,
+        config.model.summaries,
+    ))
+}

@@ -1,0 +1,136 @@
+//! One run: train on a data directory, prove, report.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use instructue_eval::Proof;
+use instructue_model::{InstructUe, ModelConfig, Preparation, save};
+use instructue_trainer::{Event, TrainConfig, TrainData, Trained, train};
+use instructue_userqa::Split;
+
+use crate::pipeline::config::{Adapter, RunConfig};
+use crate::pipeline::error::{Error, Result};
+use crate::pipeline::prepare::{Stage, fit, ingest, references, userqa, userqa_config};
+use crate::pipeline::proof::{Finished, prove_run};
+use crate::{Device, DeviceName};
+
+/// The model's directory below a run's output.
+pub const MODEL_DIR: &str = "model";
+const CONFIG_FILE: &str = "config.toml";
+
+/// Whoever watches a run.
+pub trait Watch {
+    /// A stage begins or moves.
+    fn stage(&mut self, stage: Stage);
+    /// Training says something.
+    fn training(&mut self, event: Event<'_>);
+}
+
+/// What a run leaves.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The output directory.
+    pub out: PathBuf,
+    /// The trained model.
+    pub model: InstructUe,
+    /// Steps, seconds and the best validation.
+    pub steps: usize,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// The proof.
+    pub proof: Proof,
+}
+
+/// The model directory that `path` means: itself, or `model` below a run's output.
+pub fn model_dir(path: &Path) -> PathBuf {
+    let inner = path.join(MODEL_DIR);
+    if !path.join(save::MANIFEST).is_file() && inner.is_dir() { inner } else { path.into() }
+}
+
+/// Trains on `data` (Parquet files, `schema.toml`, and `tasks.toml` if there are
+/// downstream tasks) and leaves model, metrics, proof and report in `out`.
+///
+/// # Errors
+/// Anything wrong with configuration, data, training or disk.
+pub fn train_userqa(
+    data: &Path,
+    out: &Path,
+    config: &RunConfig,
+    resume: bool,
+    watch: &mut dyn Watch,
+) -> Result<Outcome> {
+    config.train.validate()?;
+    let name: DeviceName = config.device.parse()?;
+    let device = name.open()?;
+    prepare_out(out, config, resume)?;
+    let ingested = ingest(data, &out.join("store"), &mut |s| watch.stage(s))?;
+    let references = references(config, &ingested);
+    let qa = userqa_config(config, &references, ingested.end);
+    let qa_dir = out.join("userqa");
+    let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.stage(s))?;
+    let preparation = fit(&ingested.store, &triples, config, &qa, &mut |s| watch.stage(s))?;
+    let train_config = TrainConfig { seed: config.seed, ..config.train.clone() };
+    let untrained = fresh_model(config, preparation, &device.clone().autodiff())?;
+    let training = TrainData::open(&ingested.path, &qa_dir, Split::Train)?;
+    let validation = TrainData::open(&ingested.path, &qa_dir, Split::Validation).ok();
+    watch.stage(Stage::Begin { name: "training" });
+    let Trained { model, steps, seconds, .. } = train(
+        untrained.clone(),
+        &training,
+        validation.as_ref(),
+        &train_config,
+        out,
+        resume,
+        &mut |event| watch.training(event),
+    )?;
+    model.save(&out.join(MODEL_DIR))?;
+    let finished = Finished {
+        data,
+        out,
+        ingested: &ingested,
+        triples: &triples,
+        userqa: &qa,
+        config,
+        trained: &model,
+        untrained: &untrained,
+    };
+    let proof = prove_run(&finished, watch)?;
+    Ok(Outcome { out: out.into(), model, steps, seconds, proof })
+}
+
+/// Makes the output directory. A new run refuses one that holds another run.
+fn prepare_out(out: &Path, config: &RunConfig, resume: bool) -> Result<()> {
+    fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
+    let path = out.join(CONFIG_FILE);
+    if !resume {
+        for stale in ["checkpoints", "best", MODEL_DIR, "proof.json", "report.html"] {
+            let stale = out.join(stale);
+            let gone = if stale.is_dir() {
+                fs::remove_dir_all(&stale)
+            } else if stale.exists() {
+                fs::remove_file(&stale)
+            } else {
+                Ok(())
+            };
+            gone.map_err(|e| Error::io(&stale, e))?;
+        }
+    }
+    fs::write(&path, config.to_toml()).map_err(|e| Error::io(&path, e))
+}
+
+/// A model of the configured size, with pretrained parts where the
+/// configuration names some.
+fn fresh_model(
+    config: &RunConfig,
+    preparation: Preparation,
+    device: &Device,
+) -> Result<InstructUe> {
+    let vocab = preparation.tokenizer().vocab_size();
+    let mut model = ModelConfig::fresh(config.size, vocab, vocab);
+    model.summaries = config.model.summaries;
+    model.adapter = match config.model.adapter {
+        Adapter::Linear => instructue_adapter::AdapterKind::Linear,
+        Adapter::Mlp => instructue_adapter::AdapterKind::Mlp,
+    };
+    Ok(InstructUe::new(model, preparation, config.seed, device)?)
+}

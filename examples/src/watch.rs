@@ -1,0 +1,169 @@
+//! Progress for people who wait.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use instructue::pipeline::{Stage, Watch};
+use instructue::trainer::{Event, Phase};
+
+/// Plain lines are at least so far apart.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Shows progress: a bar with both losses, users/s and the time left on a
+/// terminal, plain lines elsewhere.
+#[derive(Debug)]
+pub struct Console {
+    terminal: bool,
+    bar: Option<ProgressBar>,
+    stage: &'static str,
+    began: Instant,
+    last_line: Instant,
+    last_step: Option<(usize, Instant)>,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Console {
+    /// Decides by where standard error goes.
+    pub fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            terminal: std::io::stderr().is_terminal(),
+            bar: None,
+            stage: "",
+            began: now,
+            last_line: now,
+            last_step: None,
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    fn close_stage(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        if !self.stage.is_empty() {
+            eprintln!("{}: done in {:.1} s", self.stage, self.began.elapsed().as_secs_f64());
+        }
+        self.stage = "";
+    }
+
+    fn due(&mut self) -> bool {
+        let due = self.last_line.elapsed() >= LINE_EVERY;
+        if due {
+            self.last_line = Instant::now();
+        }
+        due
+    }
+
+    fn move_to(&mut self, done: u64, total: u64, message: String) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(total);
+            bar.set_position(done);
+            bar.set_message(message);
+        } else if self.due() {
+            let share = 100.0 * done as f64 / total.max(1) as f64;
+            eprintln!("{}: {share:.0} % ({done} of {total}) {message}", self.stage);
+        }
+    }
+}
+
+impl Watch for Console {
+    fn stage(&mut self, stage: Stage) {
+        match stage {
+            Stage::Begin { name } => {
+                self.close_stage();
+                self.stage = name;
+                self.began = Instant::now();
+                self.last_line = self.began;
+                if self.terminal {
+                    let style = "{prefix} [{bar:30}] {pos}/{len} {msg} (left: {eta})";
+                    let bar = ProgressBar::new(0).with_prefix(name).with_style(
+                        ProgressStyle::with_template(style)
+                            .expect("a valid template")
+                            .progress_chars("=> "),
+                    );
+                    bar.enable_steady_tick(Duration::from_millis(200));
+                    self.bar = Some(bar);
+                } else {
+                    eprintln!("{name} ...");
+                }
+            }
+            Stage::Progress { done, total } => self.move_to(done, total, String::new()),
+            Stage::Note { text } => self.line(&format!("  {text}")),
+            _ => {}
+        }
+    }
+
+    fn training(&mut self, event: Event<'_>) {
+        match event {
+            Event::Resumed { path, step } => {
+                self.line(&format!("  going on after step {step} from {}", path.display()));
+            }
+            Event::Metrics { metrics, steps } if metrics.phase == Phase::Train => {
+                let (first, since) = *self
+                    .last_step
+                    .get_or_insert((metrics.step.saturating_sub(1), Instant::now()));
+                let done = (metrics.step - first).max(1) as f64;
+                let left = since.elapsed().as_secs_f64() / done * (steps - metrics.step) as f64;
+                let eta =
+                    if self.terminal { String::new() } else { format!(", {left:.0} s left") };
+                let message = format!(
+                    "contrastive {:.3}, next token {:.3}, {:.0} users/s{eta}",
+                    metrics.contrastive,
+                    metrics.next_token,
+                    metrics.users_per_second.unwrap_or_default(),
+                );
+                self.move_to(metrics.step as u64, steps as u64, message);
+            }
+            Event::Metrics { metrics, .. } => self.line(&format!(
+                "  step {}: validation contrastive {:.3}, next token {:.3}",
+                metrics.step, metrics.contrastive, metrics.next_token
+            )),
+            Event::EarlyStop { best_step } => {
+                self.line(&format!("  no better since step {best_step}: training ends early"));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        // An error's line must not be drawn over.
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Console {
+    /// Ends the running stage's bar.
+    pub fn done(mut self) {
+        self.close_stage();
+    }
+}
+
+/// Ends a program: one readable line and a code other than 0 on an error.
+pub fn finish<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let line = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            eprintln!("error: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Trains a user-embedding model on real logs and proves it.
+//!
+//! `cargo run --release --example train_userqa` takes the shopping logs of
+//! `data/complete-journey`; `--data DIR` takes your own Parquet files and
+//! `schema.toml`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use instructue::model::Size;
+use instructue::pipeline::{RunConfig, train_userqa};
+use instructue_examples::{Console, finish};
+
+/// Trains on logs of events and leaves a model with its proof.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Directory with Parquet files, schema.toml and, if there are downstream tasks, tasks.toml.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/complete-journey"))]
+    data: PathBuf,
+    /// Where model, metrics, proof and report go.
+    #[arg(long, default_value = "target/userqa")]
+    out: PathBuf,
+    /// tiny, small or base.
+    #[arg(long)]
+    size: Option<String>,
+    /// cpu, wgpu, cuda or ndarray; the last three want a build with that feature.
+    #[arg(long)]
+    device: Option<String>,
+    /// TOML with every knob; each run saves the one it used as OUT/config.toml.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Optimiser steps.
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Go on where a killed run stopped.
+    #[arg(long)]
+    resume: bool,
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let saved = arguments.out.join("config.toml");
+    let mut config = match &arguments.config {
+        Some(path) => RunConfig::load(path)?,
+        None if arguments.resume && saved.exists() => RunConfig::load(&saved)?,
+        None => RunConfig::default(),
+    };
+    if let Some(size) = &arguments.size {
+        config.size = size.parse::<Size>()?;
+    }
+    if let Some(device) = &arguments.device {
+        config.device.clone_from(device);
+    } else if let Ok(device) = std::env::var(instructue::DEVICE_VARIABLE) {
+        config.device = device;
+    }
+    if let Some(steps) = arguments.steps {
+        config.train.steps = steps;
+    }
+    let mut console = Console::new();
+    let outcome =
+        train_userqa(&arguments.data, &arguments.out, &config, arguments.resume, &mut console)?;
+    console.done();
+    println!("{}", outcome.proof.table());
+    let out = outcome.out.display();
+    println!("trained {} steps in {:.0} s", outcome.steps, outcome.seconds);
+    println!("wrote {out}/model, {out}/metrics.jsonl, {out}/proof.json, {out}/report.html");
+    println!("next: open {out}/report.html, or embed users:");
+    println!(
+        "  cargo run --release --example embed_users -- --model {out} --data {} \
+         --instruction \"Will this user stop buying next month?\" --out users.parquet",
+        arguments.data.display()
+    );
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    finish(run(&Arguments::parse()))
+}
