@@ -2,9 +2,9 @@
 //! added to the residual stream.
 
 use burn::module::Module;
-use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 use instructue_nn::attention::attend_grouped;
+use instructue_nn::gate::swiglu;
 use instructue_nn::lora::{LoraConfig, LoraLinear};
 use instructue_nn::norm::RmsNorm;
 use instructue_nn::rope::RopeTables;
@@ -146,8 +146,8 @@ impl Block {
 
     fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
         let x = self.gate_proj.input(x);
-        let gate = silu(self.gate_proj.forward_shared(&x));
+        let gate = self.gate_proj.forward_shared(&x);
         let up = self.up_proj.forward_shared(&x);
-        self.down_proj.forward(gate * up)
+        self.down_proj.forward(swiglu(gate, up))
     }
 }

@@ -170,7 +170,7 @@ fn bad_tensors_are_named() {
     });
     says(
         &extra,
-        &["model.layers.2.input_layernorm.weight", "1 tensor"],
+        &["model.layers.2.input_layernorm.weight", "1 in all"],
     );
 
     let shape = refusal(|tensors| {

@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// Tensors are there that the model does not have.
     #[error(
-        "{path}: {count} tensors belong to no part of the model: {names}",
+        "{path}: tensors without a place in the model: {names} ({count} in all)",
         path = path.display(),
         count = names.len(),
         names = names.join(", ")

@@ -46,6 +46,7 @@
 pub mod attention;
 pub mod checkpoint;
 mod error;
+pub mod gate;
 pub mod linear;
 pub mod lora;
 pub mod norm;

@@ -16,7 +16,6 @@ pub struct Rope {
 pub struct RopeTables {
     cos: Tensor<4>,
     sin: Tensor<4>,
-    rotate: Tensor<2>,
 }
 
 impl Rope {
@@ -55,19 +54,9 @@ impl Rope {
             .reshape([batch, 1, length, 1])
             * frequencies.cast(DType::F32);
 
-        // x·R is the half rotation (−x₂, x₁). A small matrix product reads and
-        // writes its operand once; slicing and joining does so several times,
-        // and its backward pass fills zeros besides.
-        let mut rotate = vec![0f32; width * width];
-        for j in 0..half {
-            rotate[(j + half) * width + j] = -1.0;
-            rotate[j * width + j + half] = 1.0;
-        }
-        let rotate = Tensor::<2>::from_data(TensorData::new(rotate, [width, width]), &device);
         RopeTables {
             cos: angles.clone().cos().cast(dtype),
             sin: angles.sin().cast(dtype),
-            rotate: rotate.cast(dtype),
         }
     }
 }
@@ -80,13 +69,10 @@ impl RopeTables {
     /// - `x` and the result: `[batch, heads, length, head width]`; `x` may be
     ///   a transposed view, the result is contiguous
     pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        let [batch, heads, length, width] = x.dims();
-        let straight = x.clone() * self.cos.clone();
-        // Both halves of a sine row are equal, so the rotation may come after.
-        let turned = (x * self.sin.clone())
-            .reshape([batch * heads * length, width])
-            .matmul(self.rotate.clone())
-            .reshape([batch, heads, length, width]);
-        straight + turned
+        let half = x.dims()[3] / 2;
+        let first = x.clone().narrow(3, 0, half);
+        let second = x.clone().narrow(3, half, half);
+        let turned = Tensor::cat(vec![second.neg(), first], 3);
+        x * self.cos.clone() + turned * self.sin.clone()
     }
 }
