@@ -125,6 +125,9 @@ pub fn run(options: &Options) -> Result<()> {
         start
     };
     let mut benches = collect(&target.join("criterion"), since)?;
+    if let Some(filter) = &options.filter {
+        benches.retain(|bench| bench.name.contains(filter));
+    }
     if benches.is_empty() {
         return Err("no bench left any result in target/criterion".into());
     }
