@@ -71,8 +71,9 @@ fn counted(arguments: &str, options: &Options) -> Result<String> {
     }
     command.args(&options.filter);
 
+    let nextest = arguments.starts_with("nextest");
     let mut counts = Counts::default();
-    let success = read_lines(&mut command, |line| counts.read(line))?;
+    let success = read_lines(&mut command, |line| counts.read(nextest, line))?;
     let summary = counts.to_string();
     if success {
         Ok(summary)
@@ -122,12 +123,16 @@ struct Counts {
 }
 
 impl Counts {
-    /// Adds a summary line of libtest or of nextest; other lines change nothing.
-    fn read(&mut self, line: &str) {
+    /// Adds a summary line; other lines change nothing.
+    fn read(&mut self, nextest: bool, line: &str) {
         let line = line.trim();
-        let libtest = line.starts_with("test result: ");
-        let nextest = line.starts_with("Summary [") && line.contains(" run: ");
-        if !libtest && !nextest {
+        let summary = if nextest {
+            // What a failed test printed contains libtest's summary of it too.
+            line.starts_with("Summary [") && line.contains(" run: ")
+        } else {
+            line.starts_with("test result: ")
+        };
+        if !summary {
             return;
         }
         let words: Vec<&str> = line
@@ -162,10 +167,10 @@ impl std::fmt::Display for Counts {
 mod tests {
     use super::*;
 
-    fn counts(lines: &[&str]) -> (u64, u64, u64) {
+    fn counts(nextest: bool, lines: &[&str]) -> (u64, u64, u64) {
         let mut counts = Counts::default();
         for line in lines {
-            counts.read(line);
+            counts.read(nextest, line);
         }
         (counts.passed, counts.failed, counts.ignored)
     }
@@ -177,16 +182,17 @@ mod tests {
             "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.51s",
             "test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 9.00s",
         ];
-        assert_eq!(counts(&lines), (14, 3, 1));
+        assert_eq!(counts(false, &lines), (14, 3, 1));
     }
 
     #[test]
     fn nextest_summaries_are_read() {
         let lines = [
+            "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 7 filtered out",
             "        PASS [   0.004s] (1/5) xtask a::b",
             "     Summary [   1.034s] 5 tests run: 3 passed (1 slow), 1 failed, 1 timed out, 2 skipped",
         ];
-        assert_eq!(counts(&lines), (3, 2, 2));
+        assert_eq!(counts(true, &lines), (3, 2, 2));
     }
 
     #[test]
