@@ -38,21 +38,40 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let device = arguments.device.map_or_else(DeviceName::from_env, Ok)?.open()?;
+    let device = arguments
+        .device
+        .map_or_else(DeviceName::from_env, Ok)?
+        .open()?;
     let model = InstructUe::load(&model_dir(&arguments.model), &device)?;
     let temporary = tempfile::tempdir()?;
-    let store = arguments.store.clone().unwrap_or_else(|| temporary.path().join("store"));
+    let store = arguments
+        .store
+        .clone()
+        .unwrap_or_else(|| temporary.path().join("store"));
     let mut console = Console::new();
     let ingested = ingest(&arguments.data, &store, &mut |stage| console.stage(stage))?;
     let reference = match &arguments.reference {
-        Some(day) => parse_time(day)
-            .ok_or_else(|| format!("--reference: expected a day such as 2017-07-01, found {day:?}"))?,
-        None => ingested.store.time_range().map_or(Timestamp(0), |(_, last)| Timestamp(last.0 + 1)),
+        Some(day) => parse_time(day).ok_or_else(|| {
+            format!("--reference: expected a day such as 2017-07-01, found {day:?}")
+        })?,
+        None => ingested
+            .store
+            .time_range()
+            .map_or(Timestamp(0), |(_, last)| Timestamp(last.0 + 1)),
     };
-    let request = EmbedRequest { reference, instructions: arguments.instruction.clone() };
-    let embedded = embed_users(&model, &ingested.store, &request, &arguments.out, &mut |stage| {
-        console.stage(stage);
-    })?;
+    let request = EmbedRequest {
+        reference,
+        instructions: arguments.instruction.clone(),
+    };
+    let embedded = embed_users(
+        &model,
+        &ingested.store,
+        &request,
+        &arguments.out,
+        &mut |stage| {
+            console.stage(stage);
+        },
+    )?;
     console.done();
     println!(
         "wrote {}: {} users, {} column(s) of {} numbers",

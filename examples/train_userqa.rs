@@ -57,12 +57,20 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         config.train.steps = steps;
     }
     let mut console = Console::new();
-    let outcome =
-        train_userqa(&arguments.data, &arguments.out, &config, arguments.resume, &mut console)?;
+    let outcome = train_userqa(
+        &arguments.data,
+        &arguments.out,
+        &config,
+        arguments.resume,
+        &mut console,
+    )?;
     console.done();
     println!("{}", outcome.proof.table());
     let out = outcome.out.display();
-    println!("trained {} steps in {:.0} s", outcome.steps, outcome.seconds);
+    println!(
+        "trained {} steps in {:.0} s",
+        outcome.steps, outcome.seconds
+    );
     println!("wrote {out}/model, {out}/metrics.jsonl, {out}/proof.json, {out}/report.html");
     println!("next: open {out}/report.html, or embed users:");
     println!(

@@ -55,7 +55,11 @@ impl Console {
             bar.finish_and_clear();
         }
         if !self.stage.is_empty() {
-            eprintln!("{}: done in {:.1} s", self.stage, self.began.elapsed().as_secs_f64());
+            eprintln!(
+                "{}: done in {:.1} s",
+                self.stage,
+                self.began.elapsed().as_secs_f64()
+            );
         }
         self.stage = "";
     }
@@ -110,7 +114,10 @@ impl Watch for Console {
     fn training(&mut self, event: Event<'_>) {
         match event {
             Event::Resumed { path, step } => {
-                self.line(&format!("  going on after step {step} from {}", path.display()));
+                self.line(&format!(
+                    "  going on after step {step} from {}",
+                    path.display()
+                ));
             }
             Event::Metrics { metrics, steps } if metrics.phase == Phase::Train => {
                 let (first, since) = *self
@@ -118,8 +125,11 @@ impl Watch for Console {
                     .get_or_insert((metrics.step.saturating_sub(1), Instant::now()));
                 let done = (metrics.step - first).max(1) as f64;
                 let left = since.elapsed().as_secs_f64() / done * (steps - metrics.step) as f64;
-                let eta =
-                    if self.terminal { String::new() } else { format!(", {left:.0} s left") };
+                let eta = if self.terminal {
+                    String::new()
+                } else {
+                    format!(", {left:.0} s left")
+                };
                 let message = format!(
                     "contrastive {:.3}, next token {:.3}, {:.0} users/s{eta}",
                     metrics.contrastive,
@@ -133,7 +143,9 @@ impl Watch for Console {
                 metrics.step, metrics.contrastive, metrics.next_token
             )),
             Event::EarlyStop { best_step } => {
-                self.line(&format!("  no better since step {best_step}: training ends early"));
+                self.line(&format!(
+                    "  no better since step {best_step}: training ends early"
+                ));
             }
             _ => {}
         }
@@ -161,7 +173,11 @@ pub fn finish<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let line = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            let line = error
+                .to_string()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ");
             eprintln!("error: {line}");
             ExitCode::FAILURE
         }

@@ -171,17 +171,26 @@ impl Batch {
                 let input = batch.input(*slot, row, &mut token_index);
                 batch.inputs.push(input);
             }
-            batch.inputs.extend(std::iter::repeat_n(Input::Pad, missing));
+            batch
+                .inputs
+                .extend(std::iter::repeat_n(Input::Pad, missing));
             batch.positions.append(&mut laid.positions);
             batch.positions.extend(std::iter::repeat_n(0, missing));
             batch.segment_of.append(&mut laid.segment_of);
-            batch.segment_of.extend(std::iter::repeat_n(PADDING, missing));
+            batch
+                .segment_of
+                .extend(std::iter::repeat_n(PADDING, missing));
             for (segment, &slot) in source_row.segments.iter().zip(&laid.users) {
                 let number = batch.users.len();
                 batch.users.push(UserPosition { row, slot });
                 batch.user_keys.push(source_row.user_key);
                 for (offset, &token) in segment.answer.iter().enumerate() {
-                    batch.targets.push(Target { row, slot: slot + offset, token, segment: number });
+                    batch.targets.push(Target {
+                        row,
+                        slot: slot + offset,
+                        token,
+                        segment: number,
+                    });
                 }
                 let text = &segment.answer[..segment.answer.len().saturating_sub(1)];
                 batch.answer_of.push((!text.is_empty()).then(|| {
@@ -210,7 +219,10 @@ impl Batch {
 
     /// The slots that are not padding.
     pub fn used_slots(&self) -> usize {
-        self.segment_of.iter().filter(|&&segment| segment != PADDING).count()
+        self.segment_of
+            .iter()
+            .filter(|&&segment| segment != PADDING)
+            .count()
     }
 
     fn input(&mut self, slot: Slot, row: usize, token_index: &mut HashMap<u32, u32>) -> Input {
@@ -222,9 +234,10 @@ impl Batch {
             Slot::Open(source) => Input::Open(source),
             Slot::Close(source) => Input::Close(source),
             Slot::Event { source, index } => match &self.sources[source] {
-                SourceBatch::Events(events) => {
-                    Input::Event { source, index: events.first[row] + index }
-                }
+                SourceBatch::Events(events) => Input::Event {
+                    source,
+                    index: events.first[row] + index,
+                },
                 SourceBatch::Tabular(_) => unreachable!("events of a tabular source"),
             },
             Slot::Tabular(source) => Input::Tabular { source, row },
@@ -258,7 +271,12 @@ impl LaidRow {
             segment_of.extend(std::iter::repeat_n(number as u32 + 1, more.len()));
             slots.append(&mut more);
         }
-        Self { slots, positions, segment_of, users }
+        Self {
+            slots,
+            positions,
+            segment_of,
+            users,
+        }
     }
 }
 
@@ -296,7 +314,11 @@ fn collect_events(source: usize, profiles: &[&ProfileTokens]) -> EventBatch {
 fn collect_tabular(source: usize, profiles: &[&ProfileTokens]) -> TabularBatch {
     let mut batch = TabularBatch::default();
     for profile in profiles {
-        let SourceTokens::Tabular { numbers, categories } = &profile.sources[source] else {
+        let SourceTokens::Tabular {
+            numbers,
+            categories,
+        } = &profile.sources[source]
+        else {
             unreachable!("source {source} is tabular in the layout");
         };
         batch.numbers.push(numbers.clone());

@@ -97,7 +97,10 @@ impl<'a> History<'a> {
     /// If the schema has no such source.
     pub fn events(&self, source: usize) -> Events<'a> {
         let table = &self.shard.sources[source];
-        Events { table, rows: table.offsets[self.index]..table.offsets[self.index + 1] }
+        Events {
+            table,
+            rows: table.offsets[self.index]..table.offsets[self.index + 1],
+        }
     }
 }
 
@@ -190,6 +193,9 @@ impl<'a> Events<'a> {
 
     fn slice(&self, within: Range<usize>) -> Self {
         let start = self.rows.start;
-        Self { table: self.table, rows: start + within.start..start + within.end }
+        Self {
+            table: self.table,
+            rows: start + within.start..start + within.end,
+        }
     }
 }

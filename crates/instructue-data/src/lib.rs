@@ -1,16 +1,16 @@
 //! Parquet in and out, event rendering, tokenisation, token-budget batches and resumable order.
 
 mod aggregates;
+mod batch;
 mod bucket;
 mod counts;
-mod batch;
 mod error;
-mod pack;
 mod features;
 mod guard;
 mod history;
 mod ingest;
 mod order;
+mod pack;
 mod profile;
 mod render;
 pub mod seed;
@@ -35,5 +35,5 @@ pub use profile::{
     Profile, ProfileBuilder, ProfileEvent, SourceProfile, TabularLayout, TabularRow,
 };
 pub use render::render_event;
-pub use tokenizer::{END, PAD, TextTokenizer};
 pub use store::UserStore;
+pub use tokenizer::{END, PAD, TextTokenizer};

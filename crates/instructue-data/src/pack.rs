@@ -90,22 +90,39 @@ impl ProfileTokenizer {
     /// A tokenizer of event texts for the sources of `schema`.
     pub fn new(tokenizer: Arc<TextTokenizer>, schema: &Schema) -> Self {
         let max_tokens = schema.sources.iter().map(|s| s.max_tokens).collect();
-        Self { tokenizer, max_tokens, seen: HashMap::new(), capacity: 1 << 18 }
+        Self {
+            tokenizer,
+            max_tokens,
+            seen: HashMap::new(),
+            capacity: 1 << 18,
+        }
     }
 
     /// Encodes all event texts of a profile, cut at each source's token limit.
     pub fn tokenize(&mut self, profile: &Profile) -> ProfileTokens {
-        let sources = profile.sources.iter().enumerate().map(|(source, tokens)| match tokens {
-            SourceProfile::Events(events) => SourceTokens::Events {
-                texts: events.iter().map(|event| self.text(source, &event.text)).collect(),
-                features: events.iter().flat_map(|e| e.features.iter().copied()).collect(),
-            },
-            SourceProfile::Tabular(row) => SourceTokens::Tabular {
-                numbers: row.numbers.clone(),
-                categories: row.categories.clone(),
-            },
-        });
-        ProfileTokens { sources: sources.collect() }
+        let sources = profile
+            .sources
+            .iter()
+            .enumerate()
+            .map(|(source, tokens)| match tokens {
+                SourceProfile::Events(events) => SourceTokens::Events {
+                    texts: events
+                        .iter()
+                        .map(|event| self.text(source, &event.text))
+                        .collect(),
+                    features: events
+                        .iter()
+                        .flat_map(|e| e.features.iter().copied())
+                        .collect(),
+                },
+                SourceProfile::Tabular(row) => SourceTokens::Tabular {
+                    numbers: row.numbers.clone(),
+                    categories: row.categories.clone(),
+                },
+            });
+        ProfileTokens {
+            sources: sources.collect(),
+        }
     }
 
     fn text(&mut self, source: usize, text: &DataText) -> Arc<[u32]> {
@@ -117,7 +134,10 @@ impl ProfileTokenizer {
         let (cls, sep) = (self.tokenizer.cls_id(), self.tokenizer.sep_id());
         let marks = usize::from(cls.is_some()) + usize::from(sep.is_some());
         let mut ids: Vec<u32> = cls.into_iter().collect();
-        ids.extend(self.tokenizer.encode_limited(text, limit.saturating_sub(marks).max(1)));
+        ids.extend(
+            self.tokenizer
+                .encode_limited(text, limit.saturating_sub(marks).max(1)),
+        );
         ids.extend(sep);
         if ids.is_empty() {
             // An encoder cannot take an empty text.
@@ -213,7 +233,12 @@ impl Layout {
     pub fn segment_slots(&self, segment: &Segment) -> (Vec<Slot>, usize) {
         let mut slots = Vec::with_capacity(segment.instruction.len() + segment.answer.len() + 8);
         if !segment.instruction.is_empty() {
-            slots.extend(self.lead.iter().chain(&segment.instruction).map(|&id| Slot::Token(id)));
+            slots.extend(
+                self.lead
+                    .iter()
+                    .chain(&segment.instruction)
+                    .map(|&id| Slot::Token(id)),
+            );
         }
         let user = slots.len();
         slots.push(Slot::User);
@@ -225,7 +250,11 @@ impl Layout {
 
     /// Number of slots of a whole row.
     pub fn row_slots(&self, row: &Row) -> usize {
-        let segments: usize = row.segments.iter().map(|s| self.segment_slots(s).0.len()).sum();
+        let segments: usize = row
+            .segments
+            .iter()
+            .map(|s| self.segment_slots(s).0.len())
+            .sum();
         row.profile.slots(self) + segments
     }
 

@@ -63,7 +63,11 @@ pub struct LoraSettings {
 
 impl Default for LoraSettings {
     fn default() -> Self {
-        Self { rank: 64, alpha: 32.0, dropout: 0.1 }
+        Self {
+            rank: 64,
+            alpha: 32.0,
+            dropout: 0.1,
+        }
     }
 }
 
@@ -192,7 +196,11 @@ impl ModelConfig {
                 lora: None,
                 train: true,
             },
-            tabular: TabularSettings { category_width: 8, width: shape.hidden, hidden: None },
+            tabular: TabularSettings {
+                category_width: 8,
+                width: shape.hidden,
+                hidden: None,
+            },
             adapter: AdapterKind::Linear,
             summaries: true,
             backbone: DecoderConfig {
@@ -206,7 +214,10 @@ impl ModelConfig {
                 ..DecoderConfig::new(ModelType::Qwen2)
             },
             backbone_lora: None,
-            head: HeadSettings { hidden: shape.head.0, output: shape.head.1 },
+            head: HeadSettings {
+                hidden: shape.head.0,
+                output: shape.head.1,
+            },
         }
     }
 }

@@ -94,7 +94,10 @@ impl TextInput {
     /// # Panics
     /// If there is no text or one is empty.
     pub fn new(texts: &[Vec<u32>], device: &Device) -> Self {
-        assert!(texts.iter().all(|text| !text.is_empty()), "a text without tokens");
+        assert!(
+            texts.iter().all(|text| !text.is_empty()),
+            "a text without tokens"
+        );
         let length = texts.iter().map(Vec::len).max().expect("at least one text");
         let rows = texts.len();
         let mut ids = vec![0i64; rows * length];
@@ -114,7 +117,8 @@ impl TextInput {
         Self {
             ids: ints2(ids, [rows, length], device),
             positions: ints2(positions, [rows, length], device),
-            bias: AttentionBias::from_host(allowed.collect(), [rows, length, length], device).expect(SIZED),
+            bias: AttentionBias::from_host(allowed.collect(), [rows, length, length], device)
+                .expect(SIZED),
             last: ints(last, device),
         }
     }
@@ -138,7 +142,9 @@ impl NetworkInput {
             .map(|source| match source {
                 SourceBatch::Events(events) => SourceInput::Events(event_input(events, device)),
                 SourceBatch::Tabular(rows) => {
-                    let normaliser = tabular.next().expect("a normaliser for each tabular source");
+                    let normaliser = tabular
+                        .next()
+                        .expect("a normaliser for each tabular source");
                     tabular_input(&rows.numbers, &rows.categories, normaliser, device)
                 }
             })
@@ -224,15 +230,26 @@ fn event_input(events: &EventBatch, device: &Device) -> Option<EventInput> {
     }
     let texts = buckets
         .iter()
-        .map(|range| pad(order[range.clone()].iter().map(|&t| &events.texts[t]), device))
+        .map(|range| {
+            pad(
+                order[range.clone()].iter().map(|&t| &events.texts[t]),
+                device,
+            )
+        })
         .collect();
     let width = events.features.len() / count;
     let features = (width > 0).then(|| {
-        Tensor::from_data(TensorData::new(events.features.clone(), [count, width]), device)
+        Tensor::from_data(
+            TensorData::new(events.features.clone(), [count, width]),
+            device,
+        )
     });
     Some(EventInput {
         texts,
-        text_of: ints(events.text_of.iter().map(|&t| place[t as usize]).collect(), device),
+        text_of: ints(
+            events.text_of.iter().map(|&t| place[t as usize]).collect(),
+            device,
+        ),
         row_of: events.row_of.iter().map(|&row| row as usize).collect(),
         features,
     })
@@ -258,9 +275,17 @@ fn length_buckets(texts: &[Arc<[u32]>]) -> (Vec<usize>, Vec<std::ops::Range<usiz
     (order, buckets)
 }
 
-fn pad<'a>(texts: impl ExactSizeIterator<Item = &'a Arc<[u32]>> + Clone, device: &Device) -> Tokens {
+fn pad<'a>(
+    texts: impl ExactSizeIterator<Item = &'a Arc<[u32]>> + Clone,
+    device: &Device,
+) -> Tokens {
     let rows = texts.len();
-    let length = texts.clone().map(|text| text.len()).max().unwrap_or(1).max(1);
+    let length = texts
+        .clone()
+        .map(|text| text.len())
+        .max()
+        .unwrap_or(1)
+        .max(1);
     let mut ids = vec![0i64; rows * length];
     let mut mask = vec![false; rows * length];
     for (row, text) in texts.enumerate() {
@@ -285,7 +310,9 @@ fn tabular_input(
     let mut values = Vec::with_capacity(rows * width);
     let mut missing = Vec::with_capacity(rows * width);
     for row in numbers {
-        let (v, m) = normaliser.apply(row).expect("normaliser and row share a layout");
+        let (v, m) = normaliser
+            .apply(row)
+            .expect("normaliser and row share a layout");
         values.extend(v);
         missing.extend(m);
     }

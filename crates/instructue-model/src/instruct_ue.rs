@@ -65,7 +65,12 @@ impl InstructUe {
     ) -> Result<Self> {
         device.seed(seed);
         let network = Network::new(&config, &preparation.source_shapes(), device)?;
-        Ok(Self { network: name_parameters(network), config, preparation, device: device.clone() })
+        Ok(Self {
+            network: name_parameters(network),
+            config,
+            preparation,
+            device: device.clone(),
+        })
     }
 
     /// The same model around another network of the same shape.
@@ -150,13 +155,19 @@ impl InstructUe {
         let width = self.width();
         let mut out: Vec<Vectors> = instructions
             .iter()
-            .map(|_| Vectors { width, values: vec![0.0; profiles.len() * width] })
+            .map(|_| Vectors {
+                width,
+                values: vec![0.0; profiles.len() * width],
+            })
             .collect();
         let mut tokenizer = self.preparation.profile_tokenizer();
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
         let layout = self.preparation.layout();
         for (chunk, segments) in segments.chunks(SEGMENTS_PER_ROW).enumerate() {
-            let extra: usize = segments.iter().map(|s| layout.segment_slots(s).0.len()).sum();
+            let extra: usize = segments
+                .iter()
+                .map(|s| layout.segment_slots(s).0.len())
+                .sum();
             let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
             for batch in token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0) {
                 let rows: Vec<Row> = batch
@@ -189,7 +200,10 @@ impl InstructUe {
         let tokens = texts
             .iter()
             .map(|text| {
-                let ids = self.preparation.tokenizer().encode_limited(text, MAX_TEXT_TOKENS);
+                let ids = self
+                    .preparation
+                    .tokenizer()
+                    .encode_limited(text, MAX_TEXT_TOKENS);
                 if ids.is_empty() {
                     return Err(Error::Config {
                         key: "text".into(),
@@ -217,5 +231,8 @@ impl InstructUe {
 }
 
 fn to_host(vectors: Tensor<2>) -> Vec<f32> {
-    vectors.into_data_as::<f32>().try_to_vec().expect("converted to f32 above")
+    vectors
+        .into_data_as::<f32>()
+        .try_to_vec()
+        .expect("converted to f32 above")
 }

@@ -60,13 +60,27 @@ impl Network {
     /// When a part of `config` does not fit together.
     pub fn new(config: &ModelConfig, sources: &[SourceShape], device: &Device) -> Result<Self> {
         let lora = config.encoder.lora.map(|l| l.config());
-        let events = sources.iter().filter(|s| s.kind == SourceKind::Events).count();
-        let count = if config.encoder.shared { events.min(1) } else { events };
+        let events = sources
+            .iter()
+            .filter(|s| s.kind == SourceKind::Events)
+            .count();
+        let count = if config.encoder.shared {
+            events.min(1)
+        } else {
+            events
+        };
         let encoders = (0..count)
             .map(|_| {
                 let encoder =
-                    config.encoder.bert.init(config.encoder.pooling, lora.as_ref(), device)?;
-                Ok(if config.encoder.train { encoder } else { encoder.no_grad() })
+                    config
+                        .encoder
+                        .bert
+                        .init(config.encoder.pooling, lora.as_ref(), device)?;
+                Ok(if config.encoder.train {
+                    encoder
+                } else {
+                    encoder.no_grad()
+                })
             })
             .collect::<Result<Vec<_>>>()?;
         let mut tabular = Vec::new();
@@ -85,12 +99,14 @@ impl Network {
                     (config.tabular.width, 0)
                 }
             };
-            let adapter =
-                AdapterConfig::new(input, features, hidden).with_kind(config.adapter);
+            let adapter = AdapterConfig::new(input, features, hidden).with_kind(config.adapter);
             adapters.push(adapter.init(device)?);
         }
         let rows = 2 * sources.len() + 2;
-        let normal = Initializer::Normal { mean: 0.0, std: 0.02 };
+        let normal = Initializer::Normal {
+            mean: 0.0,
+            std: 0.02,
+        };
         let backbone_lora = config.backbone_lora.map(|l| l.config());
         Ok(Self {
             encoders,
@@ -118,7 +134,11 @@ impl Network {
     /// # Panics
     /// If its width is another.
     pub fn with_backbone(mut self, backbone: Decoder) -> Self {
-        assert_eq!(self.backbone.hidden_size(), backbone.hidden_size(), "width of the backbone");
+        assert_eq!(
+            self.backbone.hidden_size(),
+            backbone.hidden_size(),
+            "width of the backbone"
+        );
         self.backbone = backbone;
         self
     }
@@ -129,7 +149,11 @@ impl Network {
     /// If its width is another.
     pub fn with_encoder(mut self, encoder: &TextEncoder) -> Self {
         for place in &mut self.encoders {
-            assert_eq!(place.hidden_size(), encoder.hidden_size(), "width of the encoder");
+            assert_eq!(
+                place.hidden_size(),
+                encoder.hidden_size(),
+                "width of the encoder"
+            );
             *place = encoder.clone();
         }
         self
@@ -141,15 +165,25 @@ impl Network {
         let [rows, length, width] = hidden.dims();
         let flat = hidden.reshape([rows * length, width]);
         let states = flat.clone().select(0, input.user_slots.clone());
-        let logits = input.target_slots.clone().map(|slots| self.backbone.logits(flat.select(0, slots)));
-        NetworkOutput { users: self.head.forward(states.clone()), states, logits }
+        let logits = input
+            .target_slots
+            .clone()
+            .map(|slots| self.backbone.logits(flat.select(0, slots)));
+        NetworkOutput {
+            users: self.head.forward(states.clone()),
+            states,
+            logits,
+        }
     }
 
     /// The decoder's states of all slots, `[rows, length, hidden]`.
     fn hidden(&self, input: &NetworkInput) -> Tensor<3> {
         let table = self.input_table(input);
         let width = self.backbone.hidden_size();
-        let inputs = table.select(0, input.slots.clone()).reshape([input.rows, input.length, width]);
+        let inputs =
+            table
+                .select(0, input.slots.clone())
+                .reshape([input.rows, input.length, width]);
         self.backbone.forward(DecoderInput {
             inputs,
             positions: input.positions.clone(),
@@ -183,14 +217,21 @@ impl Network {
                         }
                     }
                 }
-                SourceInput::Tabular { values, missing, categories } => {
+                SourceInput::Tabular {
+                    values,
+                    missing,
+                    categories,
+                } => {
                     let vectors = self.tabular[tabular].forward(
                         values.clone(),
                         missing.clone(),
                         categories.clone(),
                     );
                     tabular += 1;
-                    (Some(adapter.forward(vectors, None)), (0..input.rows).collect())
+                    (
+                        Some(adapter.forward(vectors, None)),
+                        (0..input.rows).collect(),
+                    )
                 }
             };
             parts.extend(vectors.clone());
@@ -217,8 +258,10 @@ impl Network {
         let encoded = buckets
             .iter()
             .map(|bucket| {
-                self.encoders[encoder]
-                    .forward(TextBatch { ids: bucket.ids.clone(), mask: bucket.mask.clone() })
+                self.encoders[encoder].forward(TextBatch {
+                    ids: bucket.ids.clone(),
+                    mask: bucket.mask.clone(),
+                })
             })
             .collect();
         Tensor::cat(encoded, 0)
@@ -237,7 +280,9 @@ impl Network {
             positions: texts.positions.clone(),
             bias: texts.bias.clone(),
         });
-        let last = hidden.reshape([rows * length, width]).select(0, texts.last.clone());
+        let last = hidden
+            .reshape([rows * length, width])
+            .select(0, texts.last.clone());
         self.head.forward(last)
     }
 }

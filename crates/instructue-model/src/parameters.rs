@@ -92,12 +92,19 @@ pub fn load<M: Module>(
         let expected = format!("shape {:?} of f32", parameter.shape);
         let found = match tensors.get(&parameter.name) {
             None => "nothing".to_string(),
-            Some(data) if data.shape().to_vec() != parameter.shape || data.dtype() != DType::F32 => {
+            Some(data)
+                if data.shape().to_vec() != parameter.shape || data.dtype() != DType::F32 =>
+            {
                 format!("shape {:?} of {:?}", data.shape().to_vec(), data.dtype())
             }
             Some(_) => continue,
         };
-        return Err(Error::Tensor { path: path.into(), name: parameter.name, expected, found });
+        return Err(Error::Tensor {
+            path: path.into(),
+            name: parameter.name,
+            expected,
+            found,
+        });
     }
     struct Load<'a>(ModulePath, &'a mut BTreeMap<String, TensorData>);
     impl ModuleMapper for Load<'_> {

@@ -40,7 +40,13 @@ impl Preparation {
         summaries: bool,
     ) -> Self {
         let layout = Layout::new(profiles.schema(), &tokenizer, summaries);
-        Self { profiles, normalisers, encoder_tokenizer, tokenizer, layout }
+        Self {
+            profiles,
+            normalisers,
+            encoder_tokenizer,
+            tokenizer,
+            layout,
+        }
     }
 
     /// Fits the normalisers of all tabular sources on the given users at their reference times.
@@ -135,10 +141,13 @@ impl Preparation {
     /// A segment from texts; no instruction asks for the general vector.
     pub fn segment(&self, instruction: Option<&DataText>, answer: Option<&DataText>) -> Segment {
         let encode = |text: &DataText| self.tokenizer.encode_limited(text, MAX_TEXT_TOKENS);
-        let answer = answer.map(encode).filter(|ids| !ids.is_empty()).map(|mut ids| {
-            ids.push(self.tokenizer.end_id());
-            ids
-        });
+        let answer = answer
+            .map(encode)
+            .filter(|ids| !ids.is_empty())
+            .map(|mut ids| {
+                ids.push(self.tokenizer.end_id());
+                ids
+            });
         Segment {
             instruction: instruction.map(encode).unwrap_or_default(),
             answer: answer.unwrap_or_default(),
@@ -153,6 +162,10 @@ impl Preparation {
         user_key: u64,
         segments: Vec<Segment>,
     ) -> Row {
-        Row { user_key, profile: tokenizer.tokenize(profile), segments }
+        Row {
+            user_key,
+            profile: tokenizer.tokenize(profile),
+            segments,
+        }
     }
 }

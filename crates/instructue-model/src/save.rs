@@ -57,7 +57,10 @@ impl InstructUe {
     /// # Errors
     /// When a file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<Manifest> {
-        let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = dir
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
         let partial = tempfile::Builder::new()
             .prefix(".model-")
@@ -84,18 +87,30 @@ impl InstructUe {
             normalisers: preparation.normalisers().to_vec(),
         };
         write(&dir.join("config.json"), &to_json(self.config())?)?;
-        write(&dir.join("schema.toml"), preparation.schema().to_toml().as_bytes())?;
+        write(
+            &dir.join("schema.toml"),
+            preparation.schema().to_toml().as_bytes(),
+        )?;
         write(&dir.join("preparation.json"), &to_json(&fitted)?)?;
         preparation.tokenizer().save(&dir.join("tokenizer.json"))?;
-        preparation.encoder_tokenizer().save(&dir.join("encoder_tokenizer.json"))?;
+        preparation
+            .encoder_tokenizer()
+            .save(&dir.join("encoder_tokenizer.json"))?;
         write_tensors(&dir.join(WEIGHTS), &parameters::tensors(self.network()))?;
         let mut files = BTreeMap::new();
         for entry in fs::read_dir(dir).map_err(|e| Error::io(dir, e))? {
             let path = entry.map_err(|e| Error::io(dir, e))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             files.insert(name, digest(&path)?);
         }
-        let manifest = Manifest { format: FORMAT, files };
+        let manifest = Manifest {
+            format: FORMAT,
+            files,
+        };
         write(&dir.join(MANIFEST), &to_json(&manifest)?)?;
         Ok(manifest)
     }
@@ -113,7 +128,9 @@ impl InstructUe {
             if &found != expected {
                 return Err(Error::Format {
                     path,
-                    message: format!("expected SHA-256 {expected} as in the manifest, found {found}"),
+                    message: format!(
+                        "expected SHA-256 {expected} as in the manifest, found {found}"
+                    ),
                 });
             }
         }
@@ -122,7 +139,9 @@ impl InstructUe {
         let preparation = Preparation::new(
             fitted.profiles,
             fitted.normalisers,
-            Arc::new(TextTokenizer::from_file(&dir.join("encoder_tokenizer.json"))?),
+            Arc::new(TextTokenizer::from_file(
+                &dir.join("encoder_tokenizer.json"),
+            )?),
             Arc::new(TextTokenizer::from_file(&dir.join("tokenizer.json"))?),
             config.summaries,
         );
@@ -141,7 +160,11 @@ impl Manifest {
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join(MANIFEST);
         if !path.is_file() {
-            let found = if dir.is_dir() { "a directory without it" } else { "no such directory" };
+            let found = if dir.is_dir() {
+                "a directory without it"
+            } else {
+                "no such directory"
+            };
             return Err(Error::NotAModel {
                 path: dir.into(),
                 expected: MANIFEST.into(),
@@ -169,11 +192,16 @@ pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, TensorData>) -> Res
         .map(|(name, data)| {
             TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())
                 .map(|view| (name.as_str(), view))
-                .map_err(|e| Error::Format { path: path.into(), message: e.to_string() })
+                .map_err(|e| Error::Format {
+                    path: path.into(),
+                    message: e.to_string(),
+                })
         })
         .collect::<Result<Vec<_>>>()?;
-    let bytes = safetensors::serialize(views, None)
-        .map_err(|e| Error::Format { path: path.into(), message: e.to_string() })?;
+    let bytes = safetensors::serialize(views, None).map_err(|e| Error::Format {
+        path: path.into(),
+        message: e.to_string(),
+    })?;
     write(path, &bytes)
 }
 
@@ -183,8 +211,10 @@ pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, TensorData>) -> Res
 /// When the file is no safetensors file or holds another type.
 pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, TensorData>> {
     let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|e| Error::Format { path: path.into(), message: e.to_string() })?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| Error::Format {
+        path: path.into(),
+        message: e.to_string(),
+    })?;
     file.iter()
         .map(|(name, view)| {
             if view.dtype() != Dtype::F32 {
@@ -208,14 +238,18 @@ pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, TensorData>> {
 }
 
 fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec_pretty(value)
-        .map_err(|e| Error::Format { path: PathBuf::new(), message: e.to_string() })
+    serde_json::to_vec_pretty(value).map_err(|e| Error::Format {
+        path: PathBuf::new(),
+        message: e.to_string(),
+    })
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|e| Error::Format { path: path.into(), message: e.to_string() })
+    serde_json::from_slice(&bytes).map_err(|e| Error::Format {
+        path: path.into(),
+        message: e.to_string(),
+    })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -229,7 +263,11 @@ fn digest(path: &Path) -> Result<String> {
     loop {
         let read = file.read(&mut buffer).map_err(|e| Error::io(path, e))?;
         if read == 0 {
-            return Ok(hasher.finalize().iter().map(|b| format!("{b:02x}")).collect());
+            return Ok(hasher
+                .finalize()
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect());
         }
         hasher.update(&buffer[..read]);
     }

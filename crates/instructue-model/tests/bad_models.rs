@@ -22,8 +22,9 @@ fn broken(spoil: impl FnOnce(&Path)) -> String {
 fn a_directory_without_manifest_is_no_model() {
     let message = broken(|path| fs::remove_file(path.join("manifest.json")).unwrap());
     assert!(message.contains("not a finished model") && message.contains("manifest.json"));
-    let message =
-        InstructUe::load(Path::new("no/such/model"), &Device::default()).unwrap_err().to_string();
+    let message = InstructUe::load(Path::new("no/such/model"), &Device::default())
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("no such directory"), "{message}");
 }
 
@@ -34,7 +35,10 @@ fn a_changed_or_cut_file_is_found_by_its_digest() {
         let bytes = fs::read(&file).unwrap();
         fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
     });
-    assert!(message.contains("model.safetensors") && message.contains("SHA-256"), "{message}");
+    assert!(
+        message.contains("model.safetensors") && message.contains("SHA-256"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -47,7 +51,9 @@ fn a_missing_file_is_named() {
 fn another_format_is_refused() {
     let message = broken(|path| {
         let file = path.join("manifest.json");
-        let text = fs::read_to_string(&file).unwrap().replace("\"format\": 1", "\"format\": 99");
+        let text = fs::read_to_string(&file)
+            .unwrap()
+            .replace("\"format\": 1", "\"format\": 99");
         fs::write(&file, text).unwrap();
     });
     assert!(message.contains("expected format 1, found 99"), "{message}");

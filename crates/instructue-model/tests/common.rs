@@ -68,12 +68,24 @@ kind = "tabular"
 
 /// User u has 3·u bills and, when u is even, two searches; user 0 has none at all.
 pub fn shard() -> Shard {
-    let users: Vec<UserId> = (0..6).map(|u| UserId::new(format!("u{u}")).unwrap()).collect();
+    let users: Vec<UserId> = (0..6)
+        .map(|u| UserId::new(format!("u{u}")).unwrap())
+        .collect();
     let categories: Arc<Vec<Arc<str>>> = Arc::new(
-        ["books", "pets and dog food", "travel", "[SEP] </bill> <USER>"].map(Arc::from).to_vec(),
+        [
+            "books",
+            "pets and dog food",
+            "travel",
+            "[SEP] </bill> <USER>",
+        ]
+        .map(Arc::from)
+        .to_vec(),
     );
-    let queries: Arc<Vec<Arc<str>>> =
-        Arc::new(["dog leash", "cheap flights to Rome"].map(Arc::from).to_vec());
+    let queries: Arc<Vec<Arc<str>>> = Arc::new(
+        ["dog leash", "cheap flights to Rome"]
+            .map(Arc::from)
+            .to_vec(),
+    );
     let day = |d: usize| Timestamp((60 + d as i64) * 86_400);
     let mut bill = (vec![0], Vec::new(), Vec::new(), Vec::new());
     let mut search = (vec![0], Vec::new(), Vec::new());
@@ -107,7 +119,11 @@ pub fn shard() -> Shard {
                 times: search.1,
                 columns: vec![text(search.2, &queries)],
             },
-            SourceTable { offsets: vec![0; 7], times: Vec::new(), columns: Vec::new() },
+            SourceTable {
+                offsets: vec![0; 7],
+                times: Vec::new(),
+                columns: Vec::new(),
+            },
         ],
     }
 }
@@ -117,8 +133,13 @@ pub fn preparation(shard: &Shard) -> Preparation {
     let histories = || shard.histories().map(|history| (history, REFERENCE));
     let profiles = ProfileBuilder::fit(&schema, histories(), None);
     let normalisers = Preparation::fit_normalisers(&profiles, histories()).unwrap();
-    let mut texts: Vec<String> =
-        ["Will this user buy pets food?", "Yes, this user will.", "No."].map(String::from).into();
+    let mut texts: Vec<String> = [
+        "Will this user buy pets food?",
+        "Yes, this user will.",
+        "No.",
+    ]
+    .map(String::from)
+    .into();
     for (history, reference) in histories() {
         for source in profiles.build(&history, reference).sources {
             if let SourceProfile::Events(events) = source {
@@ -144,5 +165,8 @@ pub fn model(shard: &Shard, device: &Device) -> InstructUe {
 
 pub fn profiles(model: &InstructUe, shard: &Shard) -> Vec<Profile> {
     let builder = model.preparation().profiles();
-    shard.histories().map(|history| builder.build(&history, REFERENCE)).collect()
+    shard
+        .histories()
+        .map(|history| builder.build(&history, REFERENCE))
+        .collect()
 }

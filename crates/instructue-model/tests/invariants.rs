@@ -13,13 +13,19 @@ fn instructions() -> Vec<Option<DataText>> {
     vec![
         Some(DataText::new("Will this user buy pets food?")),
         None,
-        Some(DataText::new("Which travel does the user like, and </bill> <USER> [SEP]?")),
+        Some(DataText::new(
+            "Which travel does the user like, and </bill> <USER> [SEP]?",
+        )),
     ]
 }
 
 fn assert_near(a: &[f32], b: &[f32], bound: f32) {
     assert_eq!(a.len(), b.len());
-    let worst = a.iter().zip(b).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+    let worst = a
+        .iter()
+        .zip(b)
+        .map(|(x, y)| (x - y).abs())
+        .fold(0.0, f32::max);
     assert!(worst <= bound, "differs by {worst}");
 }
 
@@ -29,10 +35,15 @@ fn one_by_one(model: &InstructUe) -> Vec<Vectors> {
     for instruction in instructions() {
         let mut values = Vec::new();
         for profile in &profiles {
-            let one = model.embed(std::slice::from_ref(profile), &[instruction.clone()]).unwrap();
+            let one = model
+                .embed(std::slice::from_ref(profile), &[instruction.clone()])
+                .unwrap();
             values.extend_from_slice(&one[0].values);
         }
-        out.push(Vectors { width: model.width(), values });
+        out.push(Vectors {
+            width: model.width(),
+            values,
+        });
     }
     out
 }
@@ -40,7 +51,9 @@ fn one_by_one(model: &InstructUe) -> Vec<Vectors> {
 #[test]
 fn batch_size_padding_and_packing_change_no_vector() {
     let model = model(&shard(), &Device::default());
-    let together = model.embed(&profiles(&model, &shard()), &instructions()).unwrap();
+    let together = model
+        .embed(&profiles(&model, &shard()), &instructions())
+        .unwrap();
     for (all, alone) in together.iter().zip(one_by_one(&model)) {
         assert_near(&all.values, &alone.values, 1e-5);
     }
@@ -49,7 +62,9 @@ fn batch_size_padding_and_packing_change_no_vector() {
 #[test]
 fn vectors_have_length_one_and_follow_user_and_instruction() {
     let model = model(&shard(), &Device::default());
-    let vectors = model.embed(&profiles(&model, &shard()), &instructions()).unwrap();
+    let vectors = model
+        .embed(&profiles(&model, &shard()), &instructions())
+        .unwrap();
     for vectors in &vectors {
         for user in 0..vectors.len() {
             let norm: f32 = vectors.row(user).iter().map(|x| x * x).sum();
@@ -94,14 +109,26 @@ fn the_answer_does_not_influence_the_embedding_at_all() {
             .collect();
         let batch = Batch::collate(preparation.layout(), &rows);
         let output = model.forward(&batch);
-        let logits = output.logits.unwrap().into_data().try_to_vec::<f32>().unwrap();
-        (output.users.into_data().try_to_vec::<f32>().unwrap(), logits, length)
+        let logits = output
+            .logits
+            .unwrap()
+            .into_data()
+            .try_to_vec::<f32>()
+            .unwrap();
+        (
+            output.users.into_data().try_to_vec::<f32>().unwrap(),
+            logits,
+            length,
+        )
     };
     let (yes, yes_logits, yes_length) = vectors("\u{1}\u{2}\u{3}");
     let (no, no_logits, no_length) = vectors("\u{4}\u{5}\u{6}");
     assert_eq!(yes_length, no_length);
     assert_eq!(yes, no);
-    assert_ne!(yes_logits, no_logits, "the answer does reach its own logits");
+    assert_ne!(
+        yes_logits, no_logits,
+        "the answer does reach its own logits"
+    );
 }
 
 #[test]
@@ -120,7 +147,11 @@ fn a_saved_model_gives_the_same_vectors_bit_for_bit() {
         loaded.embed(&profiles, &instructions()).unwrap(),
     );
     assert_eq!(a, b);
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+    assert_eq!(
+        std::fs::read_dir(dir.path()).unwrap().count(),
+        1,
+        "nothing else is left"
+    );
 }
 
 #[test]
@@ -138,8 +169,14 @@ fn texts_share_the_space_and_padding_changes_nothing() {
 fn an_empty_instruction_or_text_is_refused() {
     let model = model(&shard(), &Device::default());
     let profiles = profiles(&model, &shard());
-    let error = model.embed(&profiles, &[Some(DataText::new(""))]).unwrap_err().to_string();
-    assert!(error.contains("instruction") && error.contains("empty"), "{error}");
+    let error = model
+        .embed(&profiles, &[Some(DataText::new(""))])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("instruction") && error.contains("empty"),
+        "{error}"
+    );
     assert!(model.embed_texts(&[DataText::new("")]).is_err());
 }
 

@@ -140,7 +140,11 @@ impl Batches {
         let (epoch, within) = (step / per_epoch, step % per_epoch);
         let windows = per_epoch.div_ceil(self.config.length_window);
         let window = epoch * windows + within / self.config.length_window;
-        if self.window.as_ref().is_none_or(|(loaded, _)| *loaded != window) {
+        if self
+            .window
+            .as_ref()
+            .is_none_or(|(loaded, _)| *loaded != window)
+        {
             let steps = self.load_window(epoch, within / self.config.length_window)?;
             self.window = Some((window, steps));
         }
@@ -184,14 +188,16 @@ impl Batches {
             .into_iter()
             .map(|triple| {
                 let dropped = rng.random_bool(self.config.instruction_dropout);
-                let instruction =
-                    (!dropped).then(|| DataText::new(triple.instruction.as_str()));
+                let instruction = (!dropped).then(|| DataText::new(triple.instruction.as_str()));
                 let answer = DataText::new(triple.answer.as_str());
-                self.preparation.segment(instruction.as_ref(), Some(&answer))
+                self.preparation
+                    .segment(instruction.as_ref(), Some(&answer))
             })
             .collect();
         let profile = self.preparation.profiles().build(&history, unit.reference);
-        Ok(self.preparation.row(&mut self.tokenizer, &profile, user_key, segments))
+        Ok(self
+            .preparation
+            .row(&mut self.tokenizer, &profile, user_key, segments))
     }
 
     fn load(&mut self, index: usize) -> Result<usize> {
@@ -203,7 +209,11 @@ impl Batches {
         if self.loaded.len() >= SHARDS_IN_MEMORY {
             self.loaded.pop_front();
         }
-        self.loaded.push_back(LoadedShard { index, shard, units });
+        self.loaded.push_back(LoadedShard {
+            index,
+            shard,
+            units,
+        });
         Ok(self.loaded.len() - 1)
     }
 
@@ -227,9 +237,14 @@ impl Batches {
 /// A digest of everything the training set was made from; the user store's own
 /// fingerprint is in it.
 fn fingerprint(manifest: &Manifest) -> Result<String> {
-    let json = serde_json::to_vec(manifest)
-        .map_err(|e| Error::Format { path: "userqa manifest".into(), message: e.to_string() })?;
-    Ok(Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect())
+    let json = serde_json::to_vec(manifest).map_err(|e| Error::Format {
+        path: "userqa manifest".into(),
+        message: e.to_string(),
+    })?;
+    Ok(Sha256::digest(json)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// The triples of one split by (user, reference), in the order of users, then references.
@@ -247,7 +262,11 @@ fn group(shard: &Shard, triples: Vec<Triple>, split: Split) -> Vec<Unit> {
                 unit.triples.push(triple);
             }
             _ => {
-                units.push(Unit { user, reference: triple.reference, triples: vec![triple] });
+                units.push(Unit {
+                    user,
+                    reference: triple.reference,
+                    triples: vec![triple],
+                });
             }
         }
     }

@@ -72,12 +72,15 @@ pub fn write(
         .map_err(|e| Error::io(dir, e))?;
     save::write_tensors(&partial.path().join(WEIGHTS), &parameters::tensors(network))?;
     let path = partial.path().join(OPTIMIZER);
-    optimizer
-        .save(&path)
-        .map_err(|e| Error::Format { path: path.clone(), message: e.to_string() })?;
+    optimizer.save(&path).map_err(|e| Error::Format {
+        path: path.clone(),
+        message: e.to_string(),
+    })?;
     let path = partial.path().join(MANIFEST);
-    let json = serde_json::to_vec_pretty(state)
-        .map_err(|e| Error::Format { path: path.clone(), message: e.to_string() })?;
+    let json = serde_json::to_vec_pretty(state).map_err(|e| Error::Format {
+        path: path.clone(),
+        message: e.to_string(),
+    })?;
     fs::write(&path, json).map_err(|e| Error::io(&path, e))?;
     let target = dir.join(format!("step-{:08}", state.step));
     if target.exists() {
@@ -102,7 +105,9 @@ pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).map_err(|e| Error::io(dir, e))? {
         let path = entry.map_err(|e| Error::io(dir, e))?.path();
-        let named = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("step-"));
+        let named = path
+            .file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with("step-"));
         if named && path.join(MANIFEST).is_file() {
             found.push(path);
         }
@@ -124,8 +129,10 @@ pub fn read(
 ) -> Result<(InstructUe, ModuleOptimizer, State)> {
     let manifest = path.join(MANIFEST);
     let json = fs::read(&manifest).map_err(|e| Error::io(&manifest, e))?;
-    let state: State = serde_json::from_slice(&json)
-        .map_err(|e| Error::Format { path: manifest, message: e.to_string() })?;
+    let state: State = serde_json::from_slice(&json).map_err(|e| Error::Format {
+        path: manifest,
+        message: e.to_string(),
+    })?;
     let other = |key: &str, expected: String, found: String| Error::OtherRun {
         path: path.into(),
         key: key.into(),
@@ -133,7 +140,11 @@ pub fn read(
         found,
     };
     if state.format != expected.format {
-        return Err(other("format", expected.format.to_string(), state.format.to_string()));
+        return Err(other(
+            "format",
+            expected.format.to_string(),
+            state.format.to_string(),
+        ));
     }
     if state.fingerprint != expected.fingerprint {
         return Err(other(
@@ -147,12 +158,16 @@ pub fn read(
         return Err(other(&key, ours, theirs));
     }
     let weights = path.join(WEIGHTS);
-    let network =
-        parameters::load(model.network().clone(), save::read_tensors(&weights)?, &weights)?;
+    let network = parameters::load(
+        model.network().clone(),
+        save::read_tensors(&weights)?,
+        &weights,
+    )?;
     let file = path.join(OPTIMIZER);
-    let optimizer = optimizer
-        .load(&file)
-        .map_err(|e| Error::Format { path: file, message: e.to_string() })?;
+    let optimizer = optimizer.load(&file).map_err(|e| Error::Format {
+        path: file,
+        message: e.to_string(),
+    })?;
     Ok((model.with_network(network), optimizer, state))
 }
 
@@ -163,7 +178,9 @@ fn first_difference(ours: &TrainConfig, theirs: &TrainConfig) -> (String, String
     let keys = ours.as_object().into_iter().flatten();
     keys.filter(|(key, value)| theirs.get(key.as_str()) != Some(value))
         .map(|(key, value)| {
-            let found = theirs.get(key.as_str()).map_or("nothing".into(), ToString::to_string);
+            let found = theirs
+                .get(key.as_str())
+                .map_or("nothing".into(), ToString::to_string);
             (key.clone(), value.to_string(), found)
         })
         .next()

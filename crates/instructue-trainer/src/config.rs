@@ -207,7 +207,11 @@ impl TrainConfig {
             }
         }
         if self.next_token_weight == 0.0 && self.contrastive_weight == 0.0 {
-            return Err(Error::config("contrastive_weight", "one loss with a weight above 0", 0));
+            return Err(Error::config(
+                "contrastive_weight",
+                "one loss with a weight above 0",
+                0,
+            ));
         }
         Ok(())
     }
@@ -232,7 +236,11 @@ mod tests {
 
     #[test]
     fn the_learning_rate_rises_then_falls_to_its_floor() {
-        let config = TrainConfig { steps: 100, warmup: 0.1, ..Default::default() };
+        let config = TrainConfig {
+            steps: 100,
+            warmup: 0.1,
+            ..Default::default()
+        };
         let at = |step| config.learning_rate_at(step);
         assert!(at(0) < at(5) && at(5) < at(9));
         assert!((at(9) - config.learning_rate).abs() < 1e-12);
@@ -246,11 +254,41 @@ mod tests {
     #[test]
     fn nonsense_is_refused_by_key() {
         let bad = [
-            (TrainConfig { steps: 0, ..Default::default() }, "steps"),
-            (TrainConfig { warmup: 1.5, ..Default::default() }, "warmup"),
-            (TrainConfig { learning_rate: f64::NAN, ..Default::default() }, "learning_rate"),
-            (TrainConfig { beta2: 1.0, ..Default::default() }, "beta2"),
-            (TrainConfig { clip_norm: -1.0, ..Default::default() }, "clip_norm"),
+            (
+                TrainConfig {
+                    steps: 0,
+                    ..Default::default()
+                },
+                "steps",
+            ),
+            (
+                TrainConfig {
+                    warmup: 1.5,
+                    ..Default::default()
+                },
+                "warmup",
+            ),
+            (
+                TrainConfig {
+                    learning_rate: f64::NAN,
+                    ..Default::default()
+                },
+                "learning_rate",
+            ),
+            (
+                TrainConfig {
+                    beta2: 1.0,
+                    ..Default::default()
+                },
+                "beta2",
+            ),
+            (
+                TrainConfig {
+                    clip_norm: -1.0,
+                    ..Default::default()
+                },
+                "clip_norm",
+            ),
         ];
         for (config, key) in bad {
             let message = config.validate().unwrap_err().to_string();

@@ -87,10 +87,17 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn config(key: &str, expected: &str, found: impl ToString) -> Self {
-        Self::Config { key: key.into(), expected: expected.into(), found: found.to_string() }
+        Self::Config {
+            key: key.into(),
+            expected: expected.into(),
+            found: found.to_string(),
+        }
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::Io { path: path.into(), source }
+        Self::Io {
+            path: path.into(),
+            source,
+        }
     }
 }

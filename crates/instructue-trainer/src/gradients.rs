@@ -12,12 +12,17 @@ fn squared_norms<M: Module>(module: &M, gradients: &GradientsParams) -> Vec<Opti
     impl ModuleVisitor for Norms<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let gradient = self.0.get::<D>(param.id);
-            self.1.push(gradient.map(|gradient| gradient.square().sum()));
+            self.1
+                .push(gradient.map(|gradient| gradient.square().sum()));
         }
     }
     let mut norms = Norms(gradients, Vec::new());
     module.visit(&mut norms);
-    norms.1.into_iter().map(|norm| norm.map(|n| f64::from(n.into_scalar::<f32>()))).collect()
+    norms
+        .1
+        .into_iter()
+        .map(|norm| norm.map(|n| f64::from(n.into_scalar::<f32>())))
+        .collect()
 }
 
 /// Scales all gradients by one factor.
@@ -46,7 +51,10 @@ pub fn clip_global_norm<M: Module>(
     max_norm: f64,
 ) -> Result<f64, String> {
     let norms = squared_norms(module, gradients);
-    if let Some(bad) = norms.iter().position(|norm| norm.is_some_and(|n| !n.is_finite())) {
+    if let Some(bad) = norms
+        .iter()
+        .position(|norm| norm.is_some_and(|n| !n.is_finite()))
+    {
         return Err(parameters(module).swap_remove(bad).name);
     }
     let norm = share * norms.iter().flatten().sum::<f64>().sqrt();
@@ -82,7 +90,10 @@ mod tests {
         assert!((after - 1.0).abs() < 1e-4);
         let bias = clipped.get::<1>(layer.bias.as_ref().unwrap().id).unwrap();
         let value = bias.into_data().try_to_vec::<f32>().unwrap()[0];
-        assert!((f64::from(value) - 2.0 / expected).abs() < 1e-5, "direction is kept");
+        assert!(
+            (f64::from(value) - 2.0 / expected).abs() < 1e-5,
+            "direction is kept"
+        );
     }
 
     #[test]
@@ -90,6 +101,9 @@ mod tests {
         let device = Device::flex().autodiff();
         let layer = LinearConfig::new(3, 4).init(&device);
         let mut bad = gradients(&layer, f32::INFINITY);
-        assert_eq!(clip_global_norm(&layer, &mut bad, 1.0, 1.0), Err("weight".to_string()));
+        assert_eq!(
+            clip_global_norm(&layer, &mut bad, 1.0, 1.0),
+            Err("weight".to_string())
+        );
     }
 }

@@ -63,7 +63,10 @@ impl MetricsSink {
         fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
         let path = dir.join("metrics.jsonl");
         let kept: Vec<Metrics> = if step > 0 && path.exists() {
-            read(&path)?.into_iter().filter(|m| m.step <= step).collect()
+            read(&path)?
+                .into_iter()
+                .filter(|m| m.step <= step)
+                .collect()
         } else {
             Vec::new()
         };
@@ -74,7 +77,11 @@ impl MetricsSink {
             .open(&path)
             .map_err(|e| Error::io(&path, e))?;
         let events = EventWriter::create(&dir.join("tensorboard"))?;
-        let mut sink = Self { path, lines: BufWriter::new(file), events };
+        let mut sink = Self {
+            path,
+            lines: BufWriter::new(file),
+            events,
+        };
         for metrics in &kept {
             sink.write(metrics)?;
         }
@@ -86,8 +93,10 @@ impl MetricsSink {
     /// # Errors
     /// When the disk is full, for instance.
     pub fn write(&mut self, metrics: &Metrics) -> Result<()> {
-        let line = serde_json::to_string(metrics)
-            .map_err(|e| Error::Format { path: self.path.clone(), message: e.to_string() })?;
+        let line = serde_json::to_string(metrics).map_err(|e| Error::Format {
+            path: self.path.clone(),
+            message: e.to_string(),
+        })?;
         writeln!(self.lines, "{line}")
             .and_then(|()| self.lines.flush())
             .map_err(|e| Error::io(&self.path, e))?;
@@ -105,7 +114,8 @@ impl MetricsSink {
         ];
         for (name, value) in scalars {
             if let Some(value) = value {
-                self.events.scalar(&format!("{phase}/{name}"), metrics.step, value as f32)?;
+                self.events
+                    .scalar(&format!("{phase}/{name}"), metrics.step, value as f32)?;
             }
         }
         self.events.flush()

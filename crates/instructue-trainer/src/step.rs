@@ -38,7 +38,11 @@ struct Pack {
 fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Vec<Pack> {
     let layout = model.preparation().layout();
     let lengths: Vec<usize> = rows.iter().map(|row| layout.row_slots(row)).collect();
-    let tokens: usize = rows.iter().flat_map(|r| &r.segments).map(|s| s.answer.len()).sum();
+    let tokens: usize = rows
+        .iter()
+        .flat_map(|r| &r.segments)
+        .map(|s| s.answer.len())
+        .sum();
     token_budget_batches(&lengths, config.slots_per_pass, usize::MAX, 0)
         .into_iter()
         .map(|indices| {
@@ -49,7 +53,11 @@ fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Vec<Pack> {
             // Weights of the whole step, so that the passes' losses add up.
             let weights = vec![1.0 / tokens.max(1) as f32; batch.targets.len()];
             debug_assert_eq!(Weighting::Tokens, Weighting::default());
-            Pack { batch, answer_keys, weights }
+            Pack {
+                batch,
+                answer_keys,
+                weights,
+            }
         })
         .collect()
 }
@@ -66,8 +74,12 @@ fn forward(model: &InstructUe, pack: &Pack, next_token: bool) -> MicroBatch {
     let output = network.forward(&input);
     let device = output.users.device();
     let texts = network.text_vectors(&TextInput::new(&pack.batch.answers, model.device()));
-    let index: Vec<i64> =
-        pack.batch.answer_of.iter().map(|answer| i64::from(answer.unwrap_or(0))).collect();
+    let index: Vec<i64> = pack
+        .batch
+        .answer_of
+        .iter()
+        .map(|answer| i64::from(answer.unwrap_or(0)))
+        .collect();
     let count = index.len();
     let index = Tensor::<1, Int>::from_data(TensorData::new(index, [count]), &device);
     let extra_loss = match (next_token, output.logits, input.targets) {
@@ -78,7 +90,11 @@ fn forward(model: &InstructUe, pack: &Pack, next_token: bool) -> MicroBatch {
         }
         _ => None,
     };
-    MicroBatch { users: output.users, answers: texts.select(0, index), extra_loss }
+    MicroBatch {
+        users: output.users,
+        answers: texts.select(0, index),
+        extra_loss,
+    }
 }
 
 fn contrastive_loss(
@@ -87,9 +103,22 @@ fn contrastive_loss(
     users: Tensor<2>,
     answers: Tensor<2>,
 ) -> Result<Tensor<1>> {
-    let user_keys = packs.iter().flat_map(|p| p.batch.user_keys.iter().copied()).collect();
-    let answer_keys = packs.iter().flat_map(|p| p.answer_keys.iter().copied()).collect();
-    Ok(loss.forward(ContrastiveInput { users, answers, user_keys, answer_keys })?.loss)
+    let user_keys = packs
+        .iter()
+        .flat_map(|p| p.batch.user_keys.iter().copied())
+        .collect();
+    let answer_keys = packs
+        .iter()
+        .flat_map(|p| p.answer_keys.iter().copied())
+        .collect();
+    Ok(loss
+        .forward(ContrastiveInput {
+            users,
+            answers,
+            user_keys,
+            answer_keys,
+        })?
+        .loss)
 }
 
 /// Losses without gradients.
@@ -99,12 +128,22 @@ fn contrastive_loss(
 pub fn evaluate(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Losses> {
     let loss = config.contrastive.config().init()?;
     let packs = packs(model, rows, config);
-    let passes: Vec<MicroBatch> = packs.iter().map(|pack| forward(model, pack, true)).collect();
+    let passes: Vec<MicroBatch> = packs
+        .iter()
+        .map(|pack| forward(model, pack, true))
+        .collect();
     let users = Tensor::cat(passes.iter().map(|p| p.users.clone()).collect(), 0);
     let answers = Tensor::cat(passes.iter().map(|p| p.answers.clone()).collect(), 0);
     let contrastive = contrastive_loss(&loss, &packs, users, answers)?;
-    let next_token: f64 = passes.into_iter().filter_map(|p| p.extra_loss).map(scalar).sum();
-    Ok(Losses { contrastive: scalar(contrastive), next_token })
+    let next_token: f64 = passes
+        .into_iter()
+        .filter_map(|p| p.extra_loss)
+        .map(scalar)
+        .sum();
+    Ok(Losses {
+        contrastive: scalar(contrastive),
+        next_token,
+    })
 }
 
 /// Losses and gradients of one step. A step that does not fit one pass goes
@@ -125,7 +164,9 @@ pub fn gradients(
     let network = model.network();
     let reseed = |index: usize| {
         let parts = [step as u64, index as u64];
-        model.device().seed(seed::derive(config.seed, "dropout", &parts));
+        model
+            .device()
+            .seed(seed::derive(config.seed, "dropout", &parts));
     };
     let weigh = |loss: Tensor<1>, weight: f64| loss.mul_scalar(weight);
     let mut sum = GradientsAccumulator::<Network>::new();
@@ -138,7 +179,10 @@ pub fn gradients(
         if let Some(next_token) = &next_token {
             total = total + weigh(next_token.clone(), config.next_token_weight);
         }
-        sum.accumulate(network, GradientsParams::from_grads(total.backward(), network));
+        sum.accumulate(
+            network,
+            GradientsParams::from_grads(total.backward(), network),
+        );
         (scalar(contrastive), next_token.map_or(0.0, scalar))
     } else {
         let output = grad_cache::backward(
@@ -160,15 +204,28 @@ pub fn gradients(
         let unweigh = |value: f64, weight: f64| if weight > 0.0 { value / weight } else { value };
         (
             unweigh(scalar(output.loss), config.contrastive_weight),
-            unweigh(output.extra_loss.map_or(0.0, scalar), config.next_token_weight),
+            unweigh(
+                output.extra_loss.map_or(0.0, scalar),
+                config.next_token_weight,
+            ),
         )
     };
     for (name, value) in [("contrastive", contrastive), ("next-token", next_token)] {
         if !value.is_finite() {
-            return Err(Error::NonFiniteLoss { step, loss: name, value: value as f32 });
+            return Err(Error::NonFiniteLoss {
+                step,
+                loss: name,
+                value: value as f32,
+            });
         }
     }
-    Ok((Losses { contrastive, next_token }, sum.grads()))
+    Ok((
+        Losses {
+            contrastive,
+            next_token,
+        },
+        sum.grads(),
+    ))
 }
 
 fn scalar(loss: Tensor<1>) -> f64 {

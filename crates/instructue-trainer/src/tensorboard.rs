@@ -31,7 +31,10 @@ impl EventWriter {
         fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
         let path = dir.join(format!("events.out.tfevents.{}.instructue", now() as u64));
         let file = File::create(&path).map_err(|e| Error::io(&path, e))?;
-        let mut writer = Self { path, file: BufWriter::new(file) };
+        let mut writer = Self {
+            path,
+            file: BufWriter::new(file),
+        };
         let mut event = Vec::new();
         field_double(&mut event, 1, now());
         field_bytes(&mut event, 3, b"brain.Event:2");
@@ -73,20 +76,26 @@ impl EventWriter {
             &masked_crc(event).to_le_bytes(),
         ];
         for part in frame {
-            self.file.write_all(part).map_err(|e| Error::io(&self.path, e))?;
+            self.file
+                .write_all(part)
+                .map_err(|e| Error::io(&self.path, e))?;
         }
         Ok(())
     }
 }
 
 fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |d| d.as_secs_f64())
 }
 
 /// The checksum of TFRecord: a rotated CRC-32C, so that a checksum of data that
 /// holds checksums stays strong.
 fn masked_crc(bytes: &[u8]) -> u32 {
-    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
+    crc32c::crc32c(bytes)
+        .rotate_right(15)
+        .wrapping_add(0xa282_ead8)
 }
 
 fn varint(out: &mut Vec<u8>, mut value: u64) {
@@ -135,7 +144,10 @@ mod tests {
             let length = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
             assert_eq!(rest[8..12], masked_crc(&rest[..8]).to_le_bytes());
             let event = &rest[12..12 + length];
-            assert_eq!(rest[12 + length..16 + length], masked_crc(event).to_le_bytes());
+            assert_eq!(
+                rest[12 + length..16 + length],
+                masked_crc(event).to_le_bytes()
+            );
             events.push(event.to_vec());
             rest = &rest[16 + length..];
         }

@@ -84,11 +84,17 @@ pub fn train(
     let mut optimizer = optimizer(config);
     let mut model = model;
     let mut state = State::start(config, data.fingerprint());
-    let newest: Option<PathBuf> =
-        if resume { checkpoint::list(&checkpoints)?.pop() } else { None };
+    let newest: Option<PathBuf> = if resume {
+        checkpoint::list(&checkpoints)?.pop()
+    } else {
+        None
+    };
     if let Some(path) = newest {
         (model, optimizer, state) = checkpoint::read(&path, model, optimizer, &state)?;
-        watch(Event::Resumed { path: &path, step: state.step });
+        watch(Event::Resumed {
+            path: &path,
+            step: state.step,
+        });
     }
     let mut sink = MetricsSink::open(dir, state.step)?;
     let preparation = Arc::new(model.preparation().clone());
@@ -99,14 +105,19 @@ pub fn train(
         _ => Vec::new(),
     };
     // Each optimiser step takes `accumulate` steps of data.
-    let steps = Batches::new(data, Split::Train, preparation, config)?
-        .ahead(state.step * config.accumulate, config.steps * config.accumulate);
+    let steps = Batches::new(data, Split::Train, preparation, config)?.ahead(
+        state.step * config.accumulate,
+        config.steps * config.accumulate,
+    );
     let before = state.seconds;
     let started = Instant::now();
     while state.step < config.steps {
         let clock = Instant::now();
         let mut users = 0;
-        let mut losses = Losses { contrastive: 0.0, next_token: 0.0 };
+        let mut losses = Losses {
+            contrastive: 0.0,
+            next_token: 0.0,
+        };
         let mut sum = GradientsAccumulator::<Network>::new();
         for part in 0..config.accumulate {
             let rows = steps.recv().map_err(|_| {
@@ -122,9 +133,16 @@ pub fn train(
         let mut gradients = sum.grads();
         let share = 1.0 / config.accumulate as f64;
         let norm = clip_global_norm(model.network(), &mut gradients, share, config.clip_norm)
-            .map_err(|parameter| Error::NonFiniteGradient { step: state.step, parameter })?;
+            .map_err(|parameter| Error::NonFiniteGradient {
+                step: state.step,
+                parameter,
+            })?;
         let rate = config.learning_rate_at(state.step);
-        let network = optimizer.step(ModuleLearningRate::from(rate), model.network().clone(), gradients);
+        let network = optimizer.step(
+            ModuleLearningRate::from(rate),
+            model.network().clone(),
+            gradients,
+        );
         model = model.with_network(network);
         state.step += 1;
         state.seconds = before + started.elapsed().as_secs_f64();
@@ -140,13 +158,19 @@ pub fn train(
             seconds: state.seconds,
         };
         sink.write(&metrics)?;
-        watch(Event::Metrics { metrics: &metrics, steps: config.steps });
+        watch(Event::Metrics {
+            metrics: &metrics,
+            steps: config.steps,
+        });
 
         let last = state.step == config.steps;
         if !held.is_empty() && (last || state.step % config.validate_every == 0) {
             let metrics = validate(&model, &held, config, &state)?;
             sink.write(&metrics)?;
-            watch(Event::Metrics { metrics: &metrics, steps: config.steps });
+            watch(Event::Metrics {
+                metrics: &metrics,
+                steps: config.steps,
+            });
             if state.best.is_none_or(|(best, _)| metrics.loss < best) {
                 state.best = Some((metrics.loss, state.step));
                 state.stale = 0;
@@ -177,7 +201,12 @@ pub fn train(
         Some((_, step)) if step < state.step => InstructUe::load(&best_dir, model.device())?,
         _ => model,
     };
-    Ok(Trained { model: best, steps: state.step, best: state.best, seconds: state.seconds })
+    Ok(Trained {
+        model: best,
+        steps: state.step,
+        best: state.best,
+        seconds: state.seconds,
+    })
 }
 
 fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
@@ -195,10 +224,16 @@ fn validation_rows(
     preparation: Arc<instructue_model::Preparation>,
     config: &TrainConfig,
 ) -> Result<Vec<Vec<Row>>> {
-    let config = TrainConfig { instruction_dropout: 0.0, ..config.clone() };
+    let config = TrainConfig {
+        instruction_dropout: 0.0,
+        ..config.clone()
+    };
     let mut batches = Batches::new(data, Split::Validation, preparation, &config)?;
     let per_step = config.users_per_step.min(data.units());
-    let steps = config.validation_users.div_ceil(per_step).min(batches.steps_per_epoch());
+    let steps = config
+        .validation_users
+        .div_ceil(per_step)
+        .min(batches.steps_per_epoch());
     (0..steps).map(|step| batches.step(step)).collect()
 }
 
@@ -209,7 +244,10 @@ fn validate(
     state: &State,
 ) -> Result<Metrics> {
     let model = model.frozen();
-    let mut mean = Losses { contrastive: 0.0, next_token: 0.0 };
+    let mut mean = Losses {
+        contrastive: 0.0,
+        next_token: 0.0,
+    };
     for rows in steps {
         let losses = evaluate(&model, rows, config)?;
         mean.contrastive += losses.contrastive / steps.len() as f64;

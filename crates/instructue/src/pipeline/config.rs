@@ -129,7 +129,11 @@ impl Default for UserQaSettings {
 
 impl Default for ProofSettings {
     fn default() -> Self {
-        Self { resamples: 1000, retrieval_queries: 500, retrieval_instructions: 16 }
+        Self {
+            resamples: 1000,
+            retrieval_queries: 500,
+            retrieval_instructions: 16,
+        }
     }
 }
 
@@ -143,7 +147,11 @@ impl RunConfig {
         let config: Self = toml::from_str(&text).map_err(|e| {
             let message = e.message().to_string();
             let line = e.span().map(|s| text[..s.start].matches('\n').count() + 1);
-            Error::Config { path: path.into(), line, message }
+            Error::Config {
+                path: path.into(),
+                line,
+                message,
+            }
         })?;
         config.train.validate()?;
         Ok(config)
@@ -175,9 +183,15 @@ mod tests {
         let path = dir.path().join("run.toml");
         std::fs::write(&path, "seed = 1\n[train]\nstep = 5\n").unwrap();
         let message = RunConfig::load(&path).unwrap_err().to_string();
-        assert!(message.contains("run.toml:3") && message.contains("step"), "{message}");
+        assert!(
+            message.contains("run.toml:3") && message.contains("step"),
+            "{message}"
+        );
         std::fs::write(&path, "size = \"huge\"\n").unwrap();
         let message = RunConfig::load(&path).unwrap_err().to_string();
-        assert!(message.contains("tiny") && message.contains("huge"), "{message}");
+        assert!(
+            message.contains("tiny") && message.contains("huge"),
+            "{message}"
+        );
     }
 }

@@ -59,7 +59,11 @@ pub fn embed_users(
     } else {
         request.instructions.iter().cloned().map(Some).collect()
     };
-    if instructions.iter().flatten().any(|text| text.trim().is_empty()) {
+    if instructions
+        .iter()
+        .flatten()
+        .any(|text| text.trim().is_empty())
+    {
         let expected = "a text (leave the option out for the general vector)";
         return Err(Error::argument("instruction", expected, "an empty text"));
     }
@@ -77,7 +81,10 @@ pub fn embed_users(
         n => (1..=n).map(|number| format!("vector_{number}")).collect(),
     };
     let schema = arrow_schema(&columns, &instructions, width);
-    let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = out
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
     let partial = tempfile::Builder::new()
         .prefix(".users-")
@@ -88,22 +95,32 @@ pub fn embed_users(
         message: e.to_string(),
     };
     let file: File = partial.reopen().map_err(|e| Error::io(out, e))?;
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .build();
     let mut writer =
         ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(|e| failed(&e))?;
     let embedder = StoreEmbedder::new(model, store);
-    watch(Stage::Begin { name: "embedding users" });
+    watch(Stage::Begin {
+        name: "embedding users",
+    });
     let mut users = 0u64;
     for shard in 0..store.shards() {
         let ids = store.shard(shard)?.users;
-        let refs: Vec<UserRef> = (0..ids.len()).map(|index| UserRef { shard, index }).collect();
+        let refs: Vec<UserRef> = (0..ids.len())
+            .map(|index| UserRef { shard, index })
+            .collect();
         let matrices = embedder
             .embed_users(&refs, request.reference, &instructions, &mut |done, _| {
-                watch(Stage::Progress { done: users + done as u64, total: store.users() });
+                watch(Stage::Progress {
+                    done: users + done as u64,
+                    total: store.users(),
+                });
             })
             .map_err(|e| failed(&e))?;
-        let mut arrays: Vec<ArrayRef> =
-            vec![Arc::new(StringArray::from_iter_values(ids.iter().map(|id| id.as_str())))];
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(
+            ids.iter().map(|id| id.as_str()),
+        ))];
         for matrix in matrices {
             let item = Arc::new(Field::new("item", DataType::Float32, false));
             let values = Arc::new(Float32Array::from(matrix.values));
@@ -117,7 +134,12 @@ pub fn embed_users(
     }
     writer.close().map_err(|e| failed(&e))?;
     partial.persist(out).map_err(|e| Error::io(out, e.error))?;
-    Ok(Embedded { path: out.into(), users, width, columns })
+    Ok(Embedded {
+        path: out.into(),
+        users,
+        width,
+        columns,
+    })
 }
 
 fn arrow_schema(

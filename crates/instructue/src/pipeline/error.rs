@@ -73,10 +73,17 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::Io { path: path.into(), source }
+        Self::Io {
+            path: path.into(),
+            source,
+        }
     }
 
     pub(crate) fn argument(what: &str, expected: &str, found: impl ToString) -> Self {
-        Self::Argument { what: what.into(), expected: expected.into(), found: found.to_string() }
+        Self::Argument {
+            what: what.into(),
+            expected: expected.into(),
+            found: found.to_string(),
+        }
     }
 }

@@ -75,8 +75,14 @@ pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result
     }
     let schema = Schema::load(&data.join(SCHEMA_FILE))?;
     let tasks_file = data.join(TASKS_FILE);
-    let tasks = if tasks_file.exists() { Some(TaskSet::load(&tasks_file)?) } else { None };
-    watch(Stage::Begin { name: "reading events" });
+    let tasks = if tasks_file.exists() {
+        Some(TaskSet::load(&tasks_file)?)
+    } else {
+        None
+    };
+    watch(Stage::Begin {
+        name: "reading events",
+    });
     let path = store.to_path_buf();
     let (store, report) = UserStore::open_or_ingest(
         &schema,
@@ -84,11 +90,19 @@ pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result
         &path,
         &IngestOptions::default(),
         &mut |progress| match progress {
-            Progress::Source { rows, total_rows, .. } => {
-                watch(Stage::Progress { done: rows, total: total_rows });
+            Progress::Source {
+                rows, total_rows, ..
+            } => {
+                watch(Stage::Progress {
+                    done: rows,
+                    total: total_rows,
+                });
             }
             Progress::Shard { done, total } => {
-                watch(Stage::Progress { done: done as u64, total: total as u64 });
+                watch(Stage::Progress {
+                    done: done as u64,
+                    total: total as u64,
+                });
             }
         },
     )?;
@@ -107,14 +121,22 @@ pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result
             ));
         }
     };
-    Ok(Ingested { store, path, tasks, end })
+    Ok(Ingested {
+        store,
+        path,
+        tasks,
+        end,
+    })
 }
 
 fn describe(report: &IngestReport) -> Vec<String> {
     let mut lines = Vec::new();
     for source in &report.sources {
         let skipped: BTreeMap<_, _> = source.skipped.iter().filter(|(_, n)| **n > 0).collect();
-        let mut line = format!("{}: {} of {} rows kept", source.name, source.kept, source.rows);
+        let mut line = format!(
+            "{}: {} of {} rows kept",
+            source.name, source.kept, source.rows
+        );
         for (reason, count) in skipped {
             line.push_str(&format!(", {count} {reason}"));
         }
@@ -129,7 +151,10 @@ fn describe(report: &IngestReport) -> Vec<String> {
 pub fn references(config: &RunConfig, ingested: &Ingested) -> Vec<Timestamp> {
     let settings = &config.userqa;
     let newest = ingested.end.plus_days(-settings.horizon_days);
-    let oldest = ingested.store.time_range().map_or(newest, |(first, _)| first);
+    let oldest = ingested
+        .store
+        .time_range()
+        .map_or(newest, |(first, _)| first);
     let mut times: Vec<Timestamp> = (0..settings.references as i64)
         .map(|step| newest.plus_days(-step * settings.reference_step_days))
         .filter(|time| *time > oldest)
@@ -165,7 +190,9 @@ pub fn userqa(
     out: &Path,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<UserQa> {
-    watch(Stage::Begin { name: "building instructions and answers" });
+    watch(Stage::Begin {
+        name: "building instructions and answers",
+    });
     if let Ok(found) = UserQa::open(out)
         && found.manifest().config == *config
         && found.manifest().store == store.fingerprint()
@@ -173,7 +200,10 @@ pub fn userqa(
         return Ok(found);
     }
     instructue_userqa::build(store, config, out, &mut |done, total| {
-        watch(Stage::Progress { done: done as u64, total: total as u64 });
+        watch(Stage::Progress {
+            done: done as u64,
+            total: total as u64,
+        });
     })?;
     Ok(UserQa::open(out)?)
 }
@@ -189,9 +219,14 @@ pub fn fit(
     userqa: &UserQaConfig,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<Preparation> {
-    watch(Stage::Begin { name: "fitting vocabularies" });
+    watch(Stage::Begin {
+        name: "fitting vocabularies",
+    });
     let training = |user: &UserId| split_of(user, userqa.seed, userqa) == Split::Train;
-    let last = *userqa.references.last().expect("validated: at least one reference");
+    let last = *userqa
+        .references
+        .last()
+        .expect("validated: at least one reference");
     // A prefix of the shards is a sample: users are placed by a hash of their id.
     let mut shards = Vec::new();
     let mut users = 0;
@@ -199,7 +234,10 @@ pub fn fit(
         let shard = store.shard(index)?;
         users += shard.users.iter().filter(|user| training(user)).count();
         shards.push((index, shard));
-        watch(Stage::Progress { done: users.min(FIT_USERS) as u64, total: store.users() });
+        watch(Stage::Progress {
+            done: users.min(FIT_USERS) as u64,
+            total: store.users(),
+        });
         if users >= FIT_USERS {
             break;
         }
@@ -227,8 +265,10 @@ pub fn fit(
             texts.extend([triple.instruction, triple.answer]);
         }
     }
-    let tokenizer =
-        Arc::new(TextTokenizer::train(texts.into_iter(), config.model.vocabulary)?);
+    let tokenizer = Arc::new(TextTokenizer::train(
+        texts.into_iter(),
+        config.model.vocabulary,
+    )?);
     Ok(Preparation::new(
         profiles,
         normalisers,

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use instructue_data::{UserStore, seed};
 use instructue_eval::{
-    Answer, LossPoint, Proof, ProveInput, ProveOptions, RetrievalInput, Summary,
-    TaskLabels, TaskSet, UserRef, count_matrix, label_all, prove, write_report,
+    Answer, LossPoint, Proof, ProveInput, ProveOptions, RetrievalInput, Summary, TaskLabels,
+    TaskSet, UserRef, count_matrix, label_all, prove, write_report,
 };
 use instructue_model::InstructUe;
 use instructue_schema::Timestamp;
@@ -56,7 +56,11 @@ pub(crate) fn prove_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<Pro
             test: labels[train.len()..].to_vec(),
         })
         .collect::<Vec<_>>();
-    let reference = *run.userqa.references.last().expect("validated: at least one");
+    let reference = *run
+        .userqa
+        .references
+        .last()
+        .expect("validated: at least one");
     let answers = answers(run, reference)?;
     let trained = StoreEmbedder::new(run.trained, store);
     let untrained = StoreEmbedder::new(run.untrained, store);
@@ -69,7 +73,10 @@ pub(crate) fn prove_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<Pro
         train: &train,
         test: &test,
         counts: &|users, reference| Ok(count_matrix(store, users, reference)?),
-        retrieval: Some(RetrievalInput { reference, answers: &answers }),
+        retrieval: Some(RetrievalInput {
+            reference,
+            answers: &answers,
+        }),
         options: ProveOptions {
             seed: run.config.seed,
             resamples: run.config.proof.resamples,
@@ -80,16 +87,23 @@ pub(crate) fn prove_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<Pro
     })?;
     proof.save(&run.out.join(PROOF_FILE))?;
     let losses = losses(run.out)?;
-    write_report(&run.out.join(REPORT_FILE), &proof, &losses, &proof.map, &summary(run))?;
+    write_report(
+        &run.out.join(REPORT_FILE),
+        &proof,
+        &losses,
+        &proof.map,
+        &summary(run),
+    )?;
     Ok(proof)
 }
 
 fn progress(stage: instructue_eval::Stage) -> Stage {
     match stage {
         instructue_eval::Stage::Embedding { done, total, .. }
-        | instructue_eval::Stage::Probing { done, total } => {
-            Stage::Progress { done: done as u64, total: total as u64 }
-        }
+        | instructue_eval::Stage::Probing { done, total } => Stage::Progress {
+            done: done as u64,
+            total: total as u64,
+        },
         _ => Stage::Progress { done: 0, total: 1 },
     }
 }
@@ -120,20 +134,29 @@ fn answers(run: &Finished<'_>, reference: Timestamp) -> Result<Vec<Answer>> {
         };
         for triple in run.triples.shard(shard)?.into_iter().filter(wanted) {
             if let Some(index) = users.find(&triple.user) {
-                by_instruction.entry(triple.instruction.clone()).or_default().push(Answer {
-                    user: UserRef { shard, index },
-                    instruction: triple.instruction,
-                    answer: triple.answer,
-                });
+                by_instruction
+                    .entry(triple.instruction.clone())
+                    .or_default()
+                    .push(Answer {
+                        user: UserRef { shard, index },
+                        instruction: triple.instruction,
+                        answer: triple.answer,
+                    });
             }
         }
     }
     let mut groups: Vec<_> = by_instruction.into_iter().collect();
     groups.sort_by_key(|(text, answers)| {
-        (std::cmp::Reverse(answers.len()), seed::derive(run.config.seed, text, &[]))
+        (
+            std::cmp::Reverse(answers.len()),
+            seed::derive(run.config.seed, text, &[]),
+        )
     });
     groups.truncate(run.config.proof.retrieval_instructions);
-    Ok(groups.into_iter().flat_map(|(_, answers)| answers).collect())
+    Ok(groups
+        .into_iter()
+        .flat_map(|(_, answers)| answers)
+        .collect())
 }
 
 fn losses(out: &Path) -> Result<Vec<LossPoint>> {

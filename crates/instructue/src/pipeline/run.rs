@@ -44,7 +44,11 @@ pub struct Outcome {
 /// The model directory that `path` means: itself, or `model` below a run's output.
 pub fn model_dir(path: &Path) -> PathBuf {
     let inner = path.join(MODEL_DIR);
-    if !path.join(save::MANIFEST).is_file() && inner.is_dir() { inner } else { path.into() }
+    if !path.join(save::MANIFEST).is_file() && inner.is_dir() {
+        inner
+    } else {
+        path.into()
+    }
 }
 
 /// Trains on `data` (Parquet files, `schema.toml`, and `tasks.toml` if there are
@@ -68,13 +72,23 @@ pub fn train_userqa(
     let qa = userqa_config(config, &references, ingested.end);
     let qa_dir = out.join("userqa");
     let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.stage(s))?;
-    let preparation = fit(&ingested.store, &triples, config, &qa, &mut |s| watch.stage(s))?;
-    let train_config = TrainConfig { seed: config.seed, ..config.train.clone() };
+    let preparation = fit(&ingested.store, &triples, config, &qa, &mut |s| {
+        watch.stage(s)
+    })?;
+    let train_config = TrainConfig {
+        seed: config.seed,
+        ..config.train.clone()
+    };
     let untrained = fresh_model(config, preparation, &device.clone().autodiff())?;
     let training = TrainData::open(&ingested.path, &qa_dir, Split::Train)?;
     let validation = TrainData::open(&ingested.path, &qa_dir, Split::Validation).ok();
     watch.stage(Stage::Begin { name: "training" });
-    let Trained { model, steps, seconds, .. } = train(
+    let Trained {
+        model,
+        steps,
+        seconds,
+        ..
+    } = train(
         untrained.clone(),
         &training,
         validation.as_ref(),
@@ -95,7 +109,13 @@ pub fn train_userqa(
         untrained: &untrained,
     };
     let proof = prove_run(&finished, watch)?;
-    Ok(Outcome { out: out.into(), model, steps, seconds, proof })
+    Ok(Outcome {
+        out: out.into(),
+        model,
+        steps,
+        seconds,
+        proof,
+    })
 }
 
 /// Makes the output directory. A new run refuses one that holds another run.
@@ -103,7 +123,13 @@ fn prepare_out(out: &Path, config: &RunConfig, resume: bool) -> Result<()> {
     fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
     let path = out.join(CONFIG_FILE);
     if !resume {
-        for stale in ["checkpoints", "best", MODEL_DIR, "proof.json", "report.html"] {
+        for stale in [
+            "checkpoints",
+            "best",
+            MODEL_DIR,
+            "proof.json",
+            "report.html",
+        ] {
             let stale = out.join(stale);
             let gone = if stale.is_dir() {
                 fs::remove_dir_all(&stale)

@@ -18,7 +18,10 @@ pub struct StoreEmbedder<'a> {
 impl<'a> StoreEmbedder<'a> {
     /// Embeds users of `store` with `model`, without autodiff.
     pub fn new(model: &InstructUe, store: &'a UserStore) -> Self {
-        Self { model: model.frozen(), store }
+        Self {
+            model: model.frozen(),
+            store,
+        }
     }
 }
 
@@ -30,8 +33,10 @@ impl Embedder for StoreEmbedder<'_> {
         instructions: &[Option<String>],
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Vec<Matrix>, BoxError> {
-        let texts: Vec<Option<DataText>> =
-            instructions.iter().map(|text| text.as_deref().map(DataText::new)).collect();
+        let texts: Vec<Option<DataText>> = instructions
+            .iter()
+            .map(|text| text.as_deref().map(DataText::new))
+            .collect();
         let width = self.model.width();
         let mut values = vec![vec![0.0; users.len() * width]; instructions.len()];
         let mut loaded = None;
@@ -47,7 +52,12 @@ impl Embedder for StoreEmbedder<'_> {
                     _ => self.store.shard(shard)?,
                 };
                 let history = current.history(index);
-                profiles.push(self.model.preparation().profiles().build(&history, reference));
+                profiles.push(
+                    self.model
+                        .preparation()
+                        .profiles()
+                        .build(&history, reference),
+                );
                 loaded = Some((shard, current));
             }
             let vectors = self.model.embed(&profiles, &texts)?;
@@ -65,7 +75,10 @@ impl Embedder for StoreEmbedder<'_> {
     }
 
     fn embed_texts(&self, texts: &[String]) -> Result<Matrix, BoxError> {
-        let texts: Vec<DataText> = texts.iter().map(|text| DataText::new(text.as_str())).collect();
+        let texts: Vec<DataText> = texts
+            .iter()
+            .map(|text| DataText::new(text.as_str()))
+            .collect();
         let vectors = self.model.embed_texts(&texts)?;
         Ok(Matrix::new(vectors.len(), vectors.width, vectors.values)?)
     }
