@@ -9,6 +9,8 @@ mod pool;
 mod report;
 mod rules;
 mod table;
+#[cfg(test)]
+mod testing;
 mod thresholds;
 mod triple;
 mod verify;

@@ -1,55 +1,242 @@
 //! Every triple of a real data set, checked against the histories it is about.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use instructue_data::{IngestOptions, UserStore};
 use instructue_schema::{Schema, Timestamp};
-use instructue_userqa::{Facts, Finding, Split, TripleKind, UserQa, UserQaConfig, build, families, verify};
+use instructue_userqa::{
+    Facts, Mismatch, Split, Triple, TripleKind, UserQa, UserQaConfig, build, families, verify,
+};
 
 fn data() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/complete-journey"))
+    PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../data/complete-journey"
+    ))
 }
 
-/// 2017-04-01, 2017-05-01 and 2017-06-01: their horizons end before July.
-const REFERENCES: [Timestamp; 3] =
-    [Timestamp(1_491_004_800), Timestamp(1_493_596_800), Timestamp(1_496_275_200)];
+/// 2017-04-01, 2017-05-01, 2017-06-01 and, without a known future, 2017-09-15.
+const REFERENCES: [Timestamp; 4] = [
+    Timestamp(1_491_004_800),
+    Timestamp(1_493_596_800),
+    Timestamp(1_496_275_200),
+    Timestamp(1_505_433_600),
+];
+
+fn store(dir: &Path) -> UserStore {
+    let schema = Schema::load(&data().join("schema.toml")).unwrap();
+    let options = IngestOptions {
+        users_per_shard: 500,
+        ..IngestOptions::default()
+    };
+    let ingested = UserStore::ingest(&schema, &data(), &dir.join("store"), &options, &mut |_| {});
+    ingested.unwrap().0
+}
 
 #[test]
 fn all_triples_hold() {
     let dir = tempfile::tempdir().unwrap();
-    let schema = Schema::load(&data().join("schema.toml")).unwrap();
-    let options = IngestOptions { users_per_shard: 500, ..IngestOptions::default() };
-    let (store, _) =
-        UserStore::ingest(&schema, &data(), &dir.path().join("store"), &options, &mut |_| {})
-            .unwrap();
-    let config =
-        UserQaConfig { seed: 1, references: REFERENCES.to_vec(), ..UserQaConfig::default() };
+    let store = store(dir.path());
+    let schema = store.schema();
+    let config = UserQaConfig {
+        seed: 1,
+        references: REFERENCES.to_vec(),
+        ..UserQaConfig::default()
+    };
     let out = dir.path().join("userqa");
-    let started = std::time::Instant::now();
-    let report = build(&store, &config, &out, &mut |_, _| {}).unwrap();
-    println!("{:?} for {} triples, {} without", started.elapsed(), report.triples, report.without_events);
+    let mut steps = Vec::new();
+    let report = build(&store, &config, &out, &mut |done, of| {
+        steps.push((done, of))
+    })
+    .unwrap();
+    let all = 2 * store.shards();
+    assert_eq!(steps, (1..=all).map(|done| (done, all)).collect::<Vec<_>>());
+
     let userqa = UserQa::open(&out).unwrap();
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let mut longest = (0, String::new());
+    let manifest = userqa.manifest();
+    assert_eq!(manifest.report, report);
+    assert_eq!(manifest.store, store.fingerprint());
+    assert_eq!(userqa.shards(), store.shards());
+    assert_eq!(report.references_without_future, [REFERENCES[3]]);
+
+    let mut triples = Vec::new();
     for i in 0..store.shards() {
         let shard = store.shard(i).unwrap();
         for triple in userqa.shard(i).unwrap() {
+            assert_eq!(triple.shard as usize, i);
             let history = shard.history(shard.find(&triple.user).unwrap());
-            verify(&triple, &history, &schema, &userqa.manifest().thresholds).unwrap();
-            let n = seen.entry(triple.family.clone()).or_default();
-            *n += 1;
-            if *n % 97 < 3 {
-                println!("{} | {} | {}", triple.family, triple.instruction, triple.answer);
-            }
-            let words = triple.answer.split_whitespace().count();
-            if words > longest.0 {
-                longest = (words, triple.answer.clone());
-            }
+            verify(&triple, &history, schema, &manifest.thresholds)
+                .unwrap_or_else(|mismatch| panic!("{triple:?}: {mismatch}"));
+            check_text(&triple);
+            triples.push(triple);
         }
     }
-    println!("{longest:?}");
-    for (name, counts) in &report.families {
-        println!("{name} {} {:?} {:?}", counts.triples, counts.yes_no, counts.wordings);
+    assert_eq!(triples.len() as u64, report.triples);
+    // A user has some 8 triples at each reference, those outside training some 2 more.
+    let pairs = report.users * 4 - report.without_events;
+    assert!(
+        (8.3..8.9).contains(&(report.triples as f64 / pairs as f64)),
+        "{}",
+        report.triples
+    );
+
+    // Every family that the schema allows occurs, in each of its wordings.
+    for family in families(schema) {
+        let counts = &report.families[&family.name];
+        assert_eq!(counts.kind, family.kind);
+        for (wording, count) in counts.wordings.iter().enumerate() {
+            assert!(
+                *count > 0,
+                "{} {wording}: {}",
+                family.name,
+                family.wordings[wording]
+            );
+        }
+        // Held out means: not a single triple for training.
+        assert_eq!(counts.train == 0, counts.held_out, "{}", family.name);
+        assert!(counts.test > 0, "{}", family.name);
+    }
+    for triple in &triples {
+        assert!(!(triple.held_out && triple.split == Split::Train));
+        if triple.reference == REFERENCES[3] {
+            assert_eq!(triple.kind, TripleKind::Past);
+        }
+    }
+    // Yes and no are balanced where X can be chosen.
+    let [yes, no] = report.families["will_value"].yes_no;
+    assert!(
+        (0.8..1.25).contains(&(yes as f64 / no as f64)),
+        "{yes} yes, {no} no"
+    );
+    let auc = text_alone(&triples);
+    println!("will_value from the text alone: AUC {auc:.3}");
+    assert!(auc < 0.62, "the value named tells the answer: AUC {auc}");
+}
+
+fn check_text(triple: &Triple) {
+    for text in [&triple.instruction, &triple.answer] {
+        assert!(!text.contains(['{', '}', '\n']), "{text}");
+        assert!(text.ends_with(['?', '.']), "{text}");
+        assert!(text.starts_with(|c: char| !c.is_lowercase()), "{text}");
+    }
+    assert!(
+        triple.answer.split_whitespace().count() <= 32,
+        "{}",
+        triple.answer
+    );
+}
+
+/// How well the answer of `will_value` is told from the field and value that
+/// the question names: rates learnt on training users, tested on the others.
+fn text_alone(triples: &[Triple]) -> f64 {
+    let mut rates: BTreeMap<(Option<String>, Option<String>), (f64, f64)> = BTreeMap::new();
+    let mut test = Vec::new();
+    for triple in triples
+        .iter()
+        .filter(|triple| triple.family == "will_value")
+    {
+        let facts: Facts = serde_json::from_str(&triple.facts).unwrap();
+        let yes = f64::from(u8::from(triple.answer.starts_with("Yes,")));
+        if triple.split == Split::Train {
+            let rate = rates.entry((facts.field, facts.value)).or_default();
+            *rate = (rate.0 + yes, rate.1 + 1.0);
+        } else {
+            test.push(((facts.field, facts.value), yes));
+        }
+    }
+    let score = |key| {
+        rates
+            .get(key)
+            .map_or(0.5, |(yes, all)| (yes + 1.0) / (all + 2.0))
+    };
+    let (mut wins, mut pairs) = (0.0, 0.0);
+    for (a, _) in test.iter().filter(|(_, yes)| *yes > 0.0) {
+        for (b, _) in test.iter().filter(|(_, yes)| *yes == 0.0) {
+            let (a, b): (f64, f64) = (score(a), score(b));
+            pairs += 1.0;
+            wins += if a > b {
+                1.0
+            } else if a == b {
+                0.5
+            } else {
+                0.0
+            };
+        }
+    }
+    wins / pairs
+}
+
+#[test]
+fn changed_triples_are_found_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let config = UserQaConfig {
+        references: vec![REFERENCES[0]],
+        ..UserQaConfig::default()
+    };
+    build(&store, &config, &dir.path().join("userqa"), &mut |_, _| {}).unwrap();
+    let userqa = UserQa::open(&dir.path().join("userqa")).unwrap();
+    let shard = store.shard(0).unwrap();
+    let thresholds = &userqa.manifest().thresholds;
+    let triples = userqa.shard(0).unwrap();
+    let check =
+        |triple: &Triple, user| verify(triple, &shard.history(user), store.schema(), thresholds);
+    for triple in triples
+        .iter()
+        .filter(|triple| triple.family == "total_level")
+        .take(20)
+    {
+        let user = shard.find(&triple.user).unwrap();
+        check(triple, user).unwrap();
+        let differs = |change: &dyn Fn(&mut Triple)| {
+            let mut changed = triple.clone();
+            change(&mut changed);
+            check(&changed, user).unwrap_err()
+        };
+        let part = |mismatch: Mismatch| match mismatch {
+            Mismatch::Differs { part, .. } => part,
+            other => panic!("{other}"),
+        };
+        assert_eq!(part(differs(&|triple| triple.answer.push('!'))), "answer");
+        assert_eq!(
+            part(differs(&|triple| triple.instruction.push('!'))),
+            "instruction"
+        );
+        assert_eq!(
+            part(differs(&|triple| triple.wording = (triple.wording + 1) % 5)),
+            "instruction"
+        );
+        assert_eq!(
+            part(differs(&|triple| triple.kind = TripleKind::Future)),
+            "kind"
+        );
+        assert_eq!(
+            part(differs(
+                &|triple| triple.facts = triple.facts.replace("\"days\":90", "\"days\":91")
+            )),
+            "days"
+        );
+        assert_eq!(
+            part(differs(
+                &|triple| triple.facts = triple.facts.replace("\"band\":", "\"band\":1")
+            )),
+            "facts"
+        );
+        let gone = differs(&|triple| triple.reference = Timestamp(0));
+        assert!(matches!(gone, Mismatch::NotApplicable { .. }), "{gone}");
+        let wrong = differs(&|triple| triple.wording = 99);
+        assert!(matches!(wrong, Mismatch::NotApplicable { .. }), "{wrong}");
+        let wrong = differs(&|triple| triple.facts = "{}".into());
+        assert!(matches!(wrong, Mismatch::Facts { .. }), "{wrong}");
+        let wrong = differs(&|triple| triple.facts = triple.facts.replace("\"bill\"", "\"hill\""));
+        assert!(
+            matches!(wrong, Mismatch::Schema { what: "source", .. }),
+            "{wrong}"
+        );
+        let wrong = differs(&|triple| triple.family = "horoscope".into());
+        assert!(matches!(wrong, Mismatch::Family { .. }), "{wrong}");
+        let wrong = check(triple, (user + 1) % shard.len()).unwrap_err();
+        assert!(matches!(wrong, Mismatch::User { .. }), "{wrong}");
     }
 }

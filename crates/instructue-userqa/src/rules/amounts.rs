@@ -24,9 +24,12 @@ pub(crate) const RULES: &[Rule] = &[
             };
             let (level, n, s) = (level(band), &w.number, &w.source);
             let (amount, d) = (about(amount), days(w.days as u32));
-            Some(format!(
-                "The total {n} of this user's {s} is {level}: about {amount} in the last {d}."
-            ))
+            Some(match amount.as_str() {
+                "0" => format!("The total {n} of this user's {s} is zero in the last {d}."),
+                _ => format!(
+                    "The total {n} of this user's {s} is {level}: about {amount} in the last {d}."
+                ),
+            })
         },
         wordings: &[
             "What is the total {n} of this user's {s} in the last {d}?",
@@ -57,7 +60,7 @@ pub(crate) const RULES: &[Rule] = &[
         },
         wordings: &[
             "What is the average {n} of this user's {s}?",
-            "How much {n} is typical for one of the {s} here?",
+            "Which {n} is typical for one of the {s} here?",
             "Per event, what {n} do this person's {s} show?",
             "Does this customer go for small or large {n} in single {s}?",
             "Describe the mean {n} over the {s} of the profile.",
@@ -82,10 +85,10 @@ pub(crate) const RULES: &[Rule] = &[
         },
         wordings: &[
             "How has the {n} of this user's {s} changed over the last {d}?",
-            "Is the {n} spent on {s} growing or shrinking?",
+            "Is the {n} over all {s} growing or shrinking?",
             "Compare this month's {n} of {s} with the month before.",
             "What is the trend in {n} for this customer's {s}?",
-            "Lately, do {s} add up to more or less {n} than they used to?",
+            "Lately, do {s} add up to a higher or lower {n} than they used to?",
         ],
     },
     Rule {
@@ -149,7 +152,7 @@ fn total_trend(past: &Past<'_>, target: &Target) -> Option<Finding> {
     let (source, number, days) = (target.source?, target.number?, target.days);
     let (after, new) = sum(&past.recent(source, days), number);
     let (before, old) = sum(&past.stretch(source, 2 * days, days), number);
-    (new + old > 0).then_some(Finding::Change {
+    (new + old > 0 && (before != 0.0 || after != 0.0)).then_some(Finding::Change {
         before: cents(before),
         after: cents(after),
     })
@@ -163,8 +166,11 @@ fn biggest_event(past: &Past<'_>, target: &Target) -> Option<Finding> {
         let Some(amount) = events.number(i, number) else {
             continue;
         };
-        // The first of equal ones.
-        if events.text(i, field).is_some() && best.is_none_or(|(top, _)| amount > top) {
+        // The first of equal ones; a field that is always zero has no peak.
+        if amount > 0.0
+            && events.text(i, field).is_some()
+            && best.is_none_or(|(top, _)| amount > top)
+        {
             best = Some((amount, i));
         }
     }

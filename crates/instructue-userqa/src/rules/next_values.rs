@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use super::habits::trend;
 use super::next::MAX_WEEKS;
+use super::values::{new_entries, such_as};
 use super::{Find, Needs, Rule, Span};
 use crate::cut::{Future, Past, Target, cents, occurrences, positions, rank, ranked, sum};
 use crate::thresholds::quantity;
 use crate::triple::{Finding, Week};
-use crate::words::{about, count, days, level, list, shown, times};
+use crate::words::{about, days, level, list, shown, times};
 
 pub(crate) const RULES: &[Rule] = &[
     Rule {
@@ -23,7 +24,7 @@ pub(crate) const RULES: &[Rule] = &[
             };
             let (n, s, d) = (&w.number, &w.source, days(w.days as u32));
             Some(match band {
-                None => format!("There will be no {n}: this user has no {s} in the next {d}."),
+                None => format!("There will be no {n} from this user's {s} in the next {d}."),
                 Some(band) => format!(
                     "The total {n} of this user's {s} in the next {d} will be {}, about {}.",
                     level(band),
@@ -33,7 +34,7 @@ pub(crate) const RULES: &[Rule] = &[
         },
         wordings: &[
             "What will the total {n} of this user's {s} be in the next {d}?",
-            "Predict how much {n} this person's {s} add up to over the coming {d}.",
+            "Predict the {n} that this person's {s} add up to over the coming {d}.",
             "Will the {n} from {s} be high or low within {d}?",
             "What value can we expect from this customer, as {n} of {s}, in {d}?",
             "Forecast the summed {n} for {s}: {d} from today.",
@@ -67,7 +68,7 @@ pub(crate) const RULES: &[Rule] = &[
             "Will the {n} of this user's {s} rise or fall in the next {d}?",
             "How will {n} change over the coming {d} compared with the last {d}, for {s}?",
             "Is this person going to raise or cut the {n} of {s} within {d}?",
-            "Expect more, less or equal {n} from {s} during the {d} ahead?",
+            "Higher, lower or equal: what {n} from {s} do you expect during the {d} ahead?",
             "Set the {n} of past {s} against what {d} from now will bring.",
         ],
     },
@@ -78,15 +79,16 @@ pub(crate) const RULES: &[Rule] = &[
         weight: 1.5,
         find: Find::Future(top_next),
         answer: |facts, w| {
-            let Finding::Ranking { values, .. } = &facts.finding else {
+            let Finding::Ranking { values, total, .. } = &facts.finding else {
                 return None;
             };
             let names: Vec<String> = values.iter().map(|entry| entry.value.clone()).collect();
-            Some(match names.is_empty() {
-                true => w.fill("None: there will be no {s} in the next {d}."),
-                false => w.fill_with(
+            Some(match (names.as_slice(), *total) {
+                ([], 0) => w.fill("None: there will be no {s} in the next {d}."),
+                ([], _) => w.fill("The {f} of the {s} in the next {d} will not be known."),
+                (names, _) => w.fill_with(
                     "This user will mostly {do} {e} in the next {d}.",
-                    &list(&names),
+                    &list(names),
                 ),
             })
         },
@@ -119,7 +121,7 @@ pub(crate) const RULES: &[Rule] = &[
             "Can we expect this customer to {do} {x} over the coming {d}?",
             "Does the profile suggest interest in {x} for the {d} ahead?",
             "Predict whether {x} occurs as {f} during the following {d}.",
-            "Would an offer for {x} reach someone who {does} it in {d}?",
+            "Would an offer for {x} suit what this customer plans for {d} from now?",
         ],
     },
     Rule {
@@ -166,7 +168,7 @@ pub(crate) const RULES: &[Rule] = &[
         },
         wordings: &[
             "What {n} will this user reach for {x} in the next {d}?",
-            "How much {n} goes to {x} over the coming {d}?",
+            "Over the coming {d}, how large is the {n} for {x} going to be?",
             "Estimate this person's {n} on {x} within {d}.",
             "For {x} alone, what total {n} lies in the {d} ahead?",
             "Is {x} worth much to this customer in terms of {n} during {d}?",
@@ -189,8 +191,9 @@ pub(crate) const RULES: &[Rule] = &[
             Some(match values.first() {
                 None => format!("No, this user will try no new {f} in the next {d}."),
                 Some(first) => format!(
-                    "Yes, this user will try {distinct} new {f} values in the next {d}, such as {}.",
-                    first.value
+                    "Yes, this user will try {} in the next {d}, {}.",
+                    new_entries(*distinct, f),
+                    such_as(*distinct, &first.value)
                 ),
             })
         },
@@ -215,14 +218,19 @@ pub(crate) const RULES: &[Rule] = &[
             let parts: Vec<String> = (weeks.iter().enumerate())
                 .map(|(i, week)| match (week.events, &week.value) {
                     (0, _) => format!("week {}: none", i + 1),
-                    (n, None) => format!("week {}: {}", i + 1, count(n)),
-                    (n, Some(value)) => format!("week {}: {}, {value}", i + 1, count(n)),
+                    (n, None) => format!("week {}: {}", i + 1, about(n.into())),
+                    (n, Some(value)) => format!("week {}: {} {value}", i + 1, about(n.into())),
                 })
                 .collect();
             if weeks.iter().all(|week| week.events == 0) {
                 return Some(w.fill("In the next {d} this user will have no {s}."));
             }
-            Some(format!("Coming {}: {}.", w.source, parts.join("; ")))
+            // "Week 1: 24 BEEF" reads as 24 events, BEEF first among them.
+            Some(format!(
+                "Coming {}, chiefly: {}.",
+                w.source,
+                parts.join("; ")
+            ))
         },
         wordings: &[
             "Summarise this user's {s} in the next {d}, week by week, with the {f}.",
@@ -272,11 +280,12 @@ fn top_next(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Fin
     if past.events(source).is_empty() {
         return None;
     }
-    let all = rank(&future.events(source), field);
+    let events = future.events(source);
+    let all = rank(&events, field);
     Some(Finding::Ranking {
         values: all.iter().take(3).map(ranked).collect(),
         distinct: all.len() as u32,
-        total: all.iter().map(|(_, count)| count).sum(),
+        total: events.len() as u32,
     })
 }
 

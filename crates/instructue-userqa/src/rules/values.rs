@@ -262,8 +262,9 @@ pub(crate) const RULES: &[Rule] = &[
             Some(match values.first() {
                 None => format!("No, this user took up no new {f} in the last {d}."),
                 Some(first) => format!(
-                    "Yes, this user took up {distinct} new {f} values in the last {d}, such as {}.",
-                    first.value
+                    "Yes, this user took up {} in the last {d}, {}.",
+                    new_entries(*distinct, f),
+                    such_as(*distinct, &first.value)
                 ),
             })
         },
@@ -276,6 +277,19 @@ pub(crate) const RULES: &[Rule] = &[
         ],
     },
 ];
+
+/// "one new category", "12 new category values".
+pub(super) fn new_entries(n: u32, field: &str) -> String {
+    match n {
+        1 => format!("one new {field}"),
+        n => format!("{n} new {field} values"),
+    }
+}
+
+/// "namely X" for the only one, "such as X" for one of several.
+pub(super) fn such_as(n: u32, value: &str) -> String {
+    format!("{} {value}", if n == 1 { "namely" } else { "such as" })
+}
 
 fn at_least_two(finding: &Finding) -> bool {
     matches!(finding, Finding::Ranking { values, .. } if values.len() >= 2)
