@@ -1,4 +1,100 @@
-//! Proof of quality: probes, AUC and KS with intervals, retrieval, report.
+//! Proof of quality: what an embedding knows, how sure that is, and a page to show it.
+//!
+//! A user embedding is good when something simple can read answers out of it.
+//! So this crate trains logistic regressions on *frozen* vectors of training
+//! users and measures them on test users that neither the model nor the probe
+//! has seen: AUC and KS with bootstrap intervals, per task under
+//!
+//! - the **matched** instruction, **no** instruction, a **wrong** one and the
+//!   matched one **reworded**: does the vector follow the instruction?
+//! - the **untrained** model and plain **counts**: was training worth it?
+//! - counts and vectors **together**: does the model know what counts do not?
+//!
+//! Comparisons use the same resamples on both sides. Text → user retrieval and
+//! zero-shot scores need no labels for training at all.
+//!
+//! The model stands behind the [`Embedder`] trait, so anything that gives
+//! vectors can be proved:
+//!
+//! ```
+//! use instructue_eval::{
+//!     Arm, BoxError, Embedder, Matrix, ProveInput, ProveOptions, TaskLabels, TaskSet, UserRef,
+//!     prove,
+//! };
+//! use instructue_schema::Timestamp;
+//!
+//! /// A model that knows who has an even index, if asked about it.
+//! struct Toy {
+//!     knows: bool,
+//! }
+//!
+//! impl Embedder for Toy {
+//!     fn embed_users(
+//!         &self,
+//!         users: &[UserRef],
+//!         _reference: Timestamp,
+//!         instructions: &[Option<String>],
+//!         _progress: &mut dyn FnMut(usize, usize),
+//!     ) -> Result<Vec<Matrix>, BoxError> {
+//!         let vector = |user: &UserRef, instruction: &Option<String>| {
+//!             let asked = instruction.as_ref().is_some_and(|text| text.contains("even"));
+//!             let even = (user.index % 2) as f32;
+//!             let other = (user.index * 7 % 13) as f32;
+//!             [if asked && self.knows { even } else { other }, other]
+//!         };
+//!         let matrix = |instruction| {
+//!             let rows: Vec<_> = users.iter().map(|user| vector(user, instruction)).collect();
+//!             Matrix::from_rows(&rows)
+//!         };
+//!         Ok(instructions.iter().map(matrix).collect::<Result<_, _>>()?)
+//!     }
+//!
+//!     fn embed_texts(&self, texts: &[String]) -> Result<Matrix, BoxError> {
+//!         Ok(Matrix::new(texts.len(), 2, vec![1.0; texts.len() * 2])?)
+//!     }
+//! }
+//!
+//! let tasks = TaskSet::from_toml(r#"
+//!     reference = "2017-07-01"
+//!     [[task]]
+//!     name = "even"
+//!     instruction = "Is the number even?"
+//!     reworded = ["Would you call it an even one?"]
+//!     wrong = "What is the weather like?"
+//!     label = { kind = "event", source = "bill", days = 30 }
+//! "#)?;
+//!
+//! // Usually from `label_all(&tasks, &store, &users, data_dir)`.
+//! let user = |index| UserRef { shard: 0, index };
+//! let (train, test): (Vec<_>, Vec<_>) = ((0..60).map(user).collect(), (60..100).map(user).collect());
+//! let label = |user: &UserRef| Some(user.index % 2 == 0);
+//! let labels = [TaskLabels {
+//!     train: train.iter().map(label).collect(),
+//!     test: test.iter().map(label).collect(),
+//! }];
+//!
+//! let proof = prove(ProveInput {
+//!     tasks: &tasks,
+//!     labels: &labels,
+//!     trained: &Toy { knows: true },
+//!     untrained: &Toy { knows: false },
+//!     train: &train,
+//!     test: &test,
+//!     // Usually `count_matrix(&store, users, reference)`.
+//!     counts: &|users, _| Ok(Matrix::new(users.len(), 1, vec![0.0; users.len()])?),
+//!     retrieval: None,
+//!     options: ProveOptions { resamples: 100, ..ProveOptions::default() },
+//!     progress: &mut |_| {},
+//! })?;
+//!
+//! let even = &proof.tasks[0];
+//! assert_eq!(even.score(Arm::Matched).unwrap().auc.point, 1.0);
+//! assert!(even.difference(Arm::Matched, Arm::Wrong).unwrap().auc.excludes_zero());
+//! println!("{}", proof.table());
+//! # Ok::<(), instructue_eval::Error>(())
+//! ```
+//!
+//! [`Proof::save`] writes JSON and [`write_report`] one HTML page that needs no network.
 
 mod bootstrap;
 mod cross_validation;
@@ -8,6 +104,7 @@ mod error;
 mod labels;
 mod linalg;
 mod map;
+mod measure;
 mod metrics;
 mod probe;
 mod proof;

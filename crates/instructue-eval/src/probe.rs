@@ -339,7 +339,7 @@ impl<'a> Problem<'a> {
         let mut norm = dot(&residual, &conditioned);
         let first = norm;
         for _ in 0..100 {
-            if !(norm > 1e-10 * first) {
+            if norm <= 1e-10 * first || norm.is_nan() {
                 break;
             }
             let product = self.hessian_times(curvature, l2, &direction);

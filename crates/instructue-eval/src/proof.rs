@@ -75,7 +75,8 @@ pub(crate) const COMPARISONS: [(Arm, Arm); 6] = [
 pub struct Score {
     /// Area under the ROC curve.
     pub auc: Interval,
-    /// Kolmogorov–Smirnov distance.
+    /// Kolmogorov–Smirnov distance. As a maximum it is higher on resamples than
+    /// on the sample, so near zero the interval may lie above the point.
     pub ks: Interval,
 }
 
@@ -304,16 +305,20 @@ impl Proof {
     }
 }
 
-/// Writes a temporary file beside `path` and renames it.
+/// Writes a file beside `path` and renames it.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let write = || {
+        let mut file = std::fs::File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
     };
-    let mut file = tempfile::NamedTempFile::new_in(parent).map_err(Error::io(path))?;
-    file.write_all(bytes).map_err(Error::io(path))?;
-    file.as_file().sync_all().map_err(Error::io(path))?;
-    file.persist(path)
-        .map_err(|error| Error::io(path)(error.error))?;
-    Ok(())
+    write().map_err(|error| {
+        // Best effort: what matters is the first error.
+        let _ = std::fs::remove_file(&temporary);
+        Error::io(path)(error)
+    })
 }

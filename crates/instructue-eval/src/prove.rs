@@ -3,24 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use instructue_data::seed;
 use instructue_schema::Timestamp;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::{CONFIDENCE, Interval, RESAMPLES, Resamples};
+use crate::bootstrap::{CONFIDENCE, RESAMPLES};
 use crate::cross_validation::CrossValidation;
 use crate::date::format_time;
 use crate::embedder::{Embedder, Matrix, UserRef};
 use crate::error::{BoxError, Error, Result};
 use crate::map::Map2d;
-use crate::metrics::Ranking;
-use crate::probe::{LogisticRegression, log_loss};
-use crate::proof::{
-    Arm, ArmResult, Average, COMPARISONS, Difference, PROOF_FORMAT, Proof, Score, Tally, TaskProof,
-    ZeroShot,
-};
-use crate::retrieval::{RetrievalInput, check_texts, retrieve};
+use crate::measure::{ArmDraws, average, map_of, measure, summarise, zero_shot};
+use crate::proof::{Arm, PROOF_FORMAT, Proof, Tally, TaskProof};
+use crate::retrieval::{RetrievalInput, retrieve};
 use crate::tasks::{Task, TaskSet};
 
 /// How a proof is made.
@@ -121,29 +115,22 @@ pub enum Stage {
     },
 }
 
-/// One arm's results on the sample and on every resample.
-struct Measured {
-    result: ArmResult,
-    auc: Vec<f64>,
-    ks: Vec<f64>,
-}
-
 /// A task with the users that count in it, as rows of the group's matrices.
-struct Part {
-    index: usize,
-    train_rows: Vec<usize>,
-    train_labels: Vec<bool>,
-    test_rows: Vec<usize>,
-    test_labels: Vec<bool>,
+pub(crate) struct Part {
+    pub index: usize,
+    pub train_rows: Vec<usize>,
+    pub train_labels: Vec<bool>,
+    pub test_rows: Vec<usize>,
+    pub test_labels: Vec<bool>,
     /// Positions among all test users.
-    test_positions: Vec<usize>,
+    pub test_positions: Vec<usize>,
 }
 
 /// What a model says about the users of one reference time.
-struct Group {
-    trained: HashMap<Option<String>, Matrix>,
-    untrained: HashMap<Option<String>, Matrix>,
-    counts: Matrix,
+pub(crate) struct Group {
+    pub trained: HashMap<Option<String>, Matrix>,
+    pub untrained: HashMap<Option<String>, Matrix>,
+    pub counts: Matrix,
 }
 
 /// Trains probes on the training users' vectors, measures them on the test
@@ -172,7 +159,7 @@ pub fn prove(mut input: ProveInput<'_>) -> Result<Proof> {
         proofs.push(proof);
     }
     let total = groups.values().map(Vec::len).sum();
-    let mut draws: Vec<Draws> = Vec::new();
+    let mut draws: Vec<BTreeMap<Arm, ArmDraws>> = Vec::new();
     let mut map = Map2d::default();
     let map_task = match &input.options.map_task {
         Some(name) => tasks.iter().position(|task| task.name == *name),
@@ -185,13 +172,12 @@ pub fn prove(mut input: ProveInput<'_>) -> Result<Proof> {
         for part in &parts {
             (input.progress)(Stage::Probing { done, total });
             let measured = measure(&input, &group, part)?;
-            let (trained, untrained) = (&group.trained, &group.untrained);
             let proof = &mut proofs[part.index];
-            proof.zero_shot = zero_shot(&input, &tasks[part.index], part, trained, untrained)?;
+            proof.zero_shot = zero_shot(&input, &group, part)?;
             if map_task == Some(part.index) {
-                map = map_of(&tasks[part.index], part, trained)?;
+                map = map_of(&tasks[part.index], &group, part)?;
             }
-            draws.push(summarise(proof, measured, &input.options));
+            draws.push(summarise(proof, measured, input.options.confidence));
             done += 1;
             (input.progress)(Stage::Probing { done, total });
         }
@@ -445,277 +431,4 @@ pub(crate) fn check_vectors(
         }
     }
     Ok(())
-}
-
-/// Fits and measures every arm of a task.
-fn measure(input: &ProveInput<'_>, group: &Group, part: &Part) -> Result<Vec<Measured>> {
-    let task = &input.tasks.tasks[part.index];
-    let options = &input.options;
-    let of = |vectors: &'_ HashMap<Option<String>, Matrix>, text: Option<&str>| {
-        vectors
-            .get(&text.map(str::to_owned))
-            .cloned()
-            .unwrap_or_default()
-    };
-    let matched = of(&group.trained, Some(&task.instruction));
-    let both = group.counts.beside(&matched)?;
-    let wrong = input.tasks.wrong_of(part.index);
-    let mut arms: Vec<(Arm, Option<&str>, Matrix)> = vec![
-        (Arm::Matched, Some(&task.instruction), matched.clone()),
-        (Arm::Empty, None, of(&group.trained, None)),
-        (Arm::Wrong, Some(wrong), of(&group.trained, Some(wrong))),
-        (
-            Arm::Untrained,
-            Some(&task.instruction),
-            of(&group.untrained, Some(&task.instruction)),
-        ),
-        (Arm::Counts, None, group.counts.clone()),
-        (Arm::Concatenated, Some(&task.instruction), both),
-    ];
-    for text in &task.reworded {
-        arms.push((Arm::Reworded, Some(text), of(&group.trained, Some(text))));
-    }
-    // The same folds and resamples for every arm: what is compared is paired.
-    let cross_validation = CrossValidation {
-        seed: seed::derive(options.seed, "folds", &[part.index as u64]),
-        ..options.cross_validation.clone()
-    };
-    let resamples = Resamples {
-        n: input.test.len(),
-        seed: seed::derive(options.seed, "test bootstrap", &[]),
-        count: options.resamples,
-    };
-    let fits: Vec<LogisticRegression> = arms
-        .par_iter()
-        .map(|(_, _, x)| {
-            let (fit, _) = cross_validation.fit(&x.select(&part.train_rows), &part.train_labels)?;
-            Ok(fit)
-        })
-        .collect::<Result<_>>()?;
-    let test_matched = matched.select(&part.test_rows);
-    arms.into_iter()
-        .zip(&fits)
-        .map(|((arm, instruction, x), fit)| {
-            let x = x.select(&part.test_rows);
-            let scores = fit.scores(&x)?;
-            let ranking = ranking(&scores, &part.test_labels, arm.name())?;
-            let pick = |weights: &[u32]| -> Vec<u32> {
-                part.test_positions.iter().map(|&at| weights[at]).collect()
-            };
-            let auc = resamples.draws(|weights| ranking.auc(Some(&pick(weights))));
-            let ks = resamples.draws(|weights| ranking.ks(Some(&pick(weights))));
-            let other_instruction = matches!(arm, Arm::Empty | Arm::Wrong | Arm::Reworded);
-            let matched_probe_auc = if other_instruction {
-                ranking_auc(&fits[0].scores(&x)?, &part.test_labels)
-            } else {
-                None
-            };
-            let cosine_to_matched = other_instruction.then(|| {
-                let sum: f64 = (0..x.rows)
-                    .map(|row| x.cosine(row, &test_matched, row))
-                    .sum();
-                sum / x.rows as f64
-            });
-            let score = score(&ranking, &auc, &ks, options.confidence, &task.name)?;
-            let result = ArmResult {
-                arm,
-                instruction: instruction.map(str::to_owned),
-                features: x.columns,
-                l2: fit.l2,
-                score,
-                log_loss: log_loss(&scores, &part.test_labels),
-                lift_at_10_percent: ranking.lift_at(0.1, None),
-                cosine_to_matched,
-                matched_probe_auc,
-                roc: thinned(&ranking.roc_curve(), options.roc_points),
-            };
-            Ok(Measured { result, auc, ks })
-        })
-        .collect()
-}
-
-fn ranking(scores: &[f64], labels: &[bool], what: &str) -> Result<Ranking> {
-    Ranking::new(scores, labels).ok_or_else(|| Error::shape(what, "finite scores", "NaN"))
-}
-
-fn ranking_auc(scores: &[f64], labels: &[bool]) -> Option<f64> {
-    Ranking::new(scores, labels)?.auc(None)
-}
-
-fn score(ranking: &Ranking, auc: &[f64], ks: &[f64], confidence: f64, task: &str) -> Result<Score> {
-    let interval = |point: Option<f64>, draws| Interval::from_draws(point?, draws, confidence);
-    let undefined = || Error::shape(format!("task `{task}`: resamples"), "both classes", "one");
-    Ok(Score {
-        auc: interval(ranking.auc(None), auc).ok_or_else(undefined)?,
-        ks: interval(ranking.ks(None), ks).ok_or_else(undefined)?,
-    })
-}
-
-/// At most about `most` points of a curve, first and last included.
-fn thinned(curve: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
-    let step = curve.len().div_ceil(most.max(2)).max(1);
-    let last = curve.len().saturating_sub(1);
-    let keep = |at: &usize| at.is_multiple_of(step) || *at == last;
-    (0..curve.len()).filter(keep).map(|at| curve[at]).collect()
-}
-
-/// The points and draws of each arm of a task: (AUC, KS), then AUC and KS per resample.
-type Draws = BTreeMap<Arm, ((f64, f64), Vec<f64>, Vec<f64>)>;
-
-/// Moves the results into the proof and compares arms.
-fn summarise(proof: &mut TaskProof, measured: Vec<Measured>, options: &ProveOptions) -> Draws {
-    let mut lists: BTreeMap<Arm, Vec<Measured>> = BTreeMap::new();
-    for one in measured {
-        lists.entry(one.result.arm).or_default().push(one);
-    }
-    let mut draws = Draws::new();
-    for (&arm, list) in &lists {
-        let n = list.len() as f64;
-        let mean = |of: &dyn Fn(&Measured) -> f64| list.iter().map(of).sum::<f64>() / n;
-        let point = (
-            mean(&|m| m.result.score.auc.point),
-            mean(&|m| m.result.score.ks.point),
-        );
-        let per_draw = |of: &dyn Fn(&Measured) -> &Vec<f64>| -> Vec<f64> {
-            (0..options.resamples)
-                .map(|b| list.iter().map(|m| of(m)[b]).sum::<f64>() / n)
-                .collect()
-        };
-        draws.insert(arm, (point, per_draw(&|m| &m.auc), per_draw(&|m| &m.ks)));
-    }
-    proof.reworded = draws
-        .get(&Arm::Reworded)
-        .and_then(|d| as_score(d, options.confidence));
-    proof.differences = compare(&draws, options.confidence);
-    proof.arms = lists
-        .into_values()
-        .flatten()
-        .map(|one| one.result)
-        .collect();
-    draws
-}
-
-fn as_score(draws: &((f64, f64), Vec<f64>, Vec<f64>), confidence: f64) -> Option<Score> {
-    let ((auc, ks), auc_draws, ks_draws) = draws;
-    Some(Score {
-        auc: Interval::from_draws(*auc, auc_draws, confidence)?,
-        ks: Interval::from_draws(*ks, ks_draws, confidence)?,
-    })
-}
-
-fn compare(draws: &Draws, confidence: f64) -> Vec<Difference> {
-    let minus = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>();
-    COMPARISONS
-        .iter()
-        .filter_map(|&(left, right)| {
-            let (l, r) = (draws.get(&left)?, draws.get(&right)?);
-            let point = (l.0.0 - r.0.0, l.0.1 - r.0.1);
-            let difference = (point, minus(&l.1, &r.1), minus(&l.2, &r.2));
-            Some(Difference {
-                left,
-                right,
-                score: as_score(&difference, confidence)?,
-            })
-        })
-        .collect()
-}
-
-/// Means over tasks. Every task was measured on the same resamples of the test
-/// users, so a mean has one value per resample too.
-fn average(tasks: &[Draws], confidence: f64) -> Average {
-    let Some(first) = tasks.first() else {
-        return Average::default();
-    };
-    let n = tasks.len() as f64;
-    let mut draws = Draws::new();
-    for (&arm, (_, auc, _)) in first {
-        let lists: Vec<_> = tasks.iter().filter_map(|task| task.get(&arm)).collect();
-        let mean = |of: &dyn Fn(&((f64, f64), Vec<f64>, Vec<f64>)) -> f64| {
-            lists.iter().map(|list| of(list)).sum::<f64>() / n
-        };
-        let point = (mean(&|list| list.0.0), mean(&|list| list.0.1));
-        let auc_draws = (0..auc.len()).map(|b| mean(&|list| list.1[b])).collect();
-        let ks_draws = (0..auc.len()).map(|b| mean(&|list| list.2[b])).collect();
-        draws.insert(arm, (point, auc_draws, ks_draws));
-    }
-    Average {
-        tasks: tasks.len(),
-        arms: Arm::ALL
-            .into_iter()
-            .filter_map(|arm| Some((arm, as_score(draws.get(&arm)?, confidence)?)))
-            .collect(),
-        differences: compare(&draws, confidence),
-    }
-}
-
-/// Scores by cosine with the true answer minus cosine with the false one.
-fn zero_shot(
-    input: &ProveInput<'_>,
-    task: &Task,
-    part: &Part,
-    trained: &HashMap<Option<String>, Matrix>,
-    untrained: &HashMap<Option<String>, Matrix>,
-) -> Result<Option<ZeroShot>> {
-    let (Some(positive), Some(negative)) = (&task.positive_text, &task.negative_text) else {
-        return Ok(None);
-    };
-    let texts = [positive.clone(), negative.clone()];
-    let options = &input.options;
-    let resamples = Resamples {
-        n: part.test_labels.len(),
-        seed: seed::derive(options.seed, "zero-shot bootstrap", &[part.index as u64]),
-        count: options.resamples,
-    };
-    let key = Some(task.instruction.clone());
-    let mut points = Vec::new();
-    let models = [
-        (input.trained, "trained", trained),
-        (input.untrained, "untrained", untrained),
-    ];
-    for (model, name, vectors) in models {
-        let Some(vectors) = vectors.get(&key) else {
-            return Ok(None);
-        };
-        let answers = model.embed_texts(&texts).map_err(|source| Error::Model {
-            model: name,
-            source,
-        })?;
-        check_texts(&answers, 2, vectors.columns, name)?;
-        let cosine = |row, text| vectors.cosine(row, &answers, text);
-        let scores: Vec<f64> = part
-            .test_rows
-            .iter()
-            .map(|&row| cosine(row, 0) - cosine(row, 1))
-            .collect();
-        let ranking = ranking(&scores, &part.test_labels, "zero-shot")?;
-        let draws = resamples.draws(|weights| ranking.auc(Some(weights)));
-        points.push((ranking.auc(None).unwrap_or(f64::NAN), draws));
-    }
-    let ((t, trained), (u, untrained)) = (&points[0], &points[1]);
-    let difference: Vec<f64> = trained.iter().zip(untrained).map(|(t, u)| t - u).collect();
-    let interval = |point, draws: &[f64]| Interval::from_draws(point, draws, options.confidence);
-    Ok(
-        match (
-            interval(*t, trained),
-            interval(*u, untrained),
-            interval(t - u, &difference),
-        ) {
-            (Some(trained), Some(untrained), Some(difference)) => Some(ZeroShot {
-                trained,
-                untrained,
-                difference,
-            }),
-            _ => None,
-        },
-    )
-}
-
-/// The test users under a task's instruction, coloured by its label.
-fn map_of(task: &Task, part: &Part, trained: &HashMap<Option<String>, Matrix>) -> Result<Map2d> {
-    let Some(vectors) = trained.get(&Some(task.instruction.clone())) else {
-        return Ok(Map2d::default());
-    };
-    let group = |&label: &bool| if label { "yes" } else { "no" }.to_owned();
-    let groups = part.test_labels.iter().map(group).collect();
-    Map2d::pca(&vectors.select(&part.test_rows), groups, &task.instruction)
 }

@@ -1,5 +1,7 @@
 //! Text → user: does the text of an answer find the user it is true of?
 
+use std::collections::HashMap;
+
 use instructue_data::seed;
 use instructue_schema::Timestamp;
 
@@ -136,10 +138,14 @@ pub(crate) fn retrieve(
 
 /// Draws the queries and collects who else gave the same answer.
 fn plan(answers: &[Answer], test: &[UserRef], options: &ProveOptions) -> Result<Plan> {
-    let position = |user: &UserRef| test.iter().position(|other| other == user);
+    let known: HashMap<&UserRef, usize> = test
+        .iter()
+        .enumerate()
+        .map(|(position, user)| (user, position))
+        .collect();
     let mut positions = Vec::with_capacity(answers.len());
     for answer in answers {
-        positions.push(position(&answer.user).ok_or_else(|| {
+        positions.push(known.get(&answer.user).copied().ok_or_else(|| {
             let user = answer.user;
             let found = format!("user {} of shard {}", user.index, user.shard);
             Error::shape("retrieval answers", "answers of test users", found)

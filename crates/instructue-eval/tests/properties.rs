@@ -37,6 +37,8 @@ fn examples() -> impl Strategy<Value = (Matrix, Vec<bool>)> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn auc_is_the_share_of_pairs_won((scores, labels) in ranked()) {
         let (mut won, mut pairs) = (0.0, 0.0);

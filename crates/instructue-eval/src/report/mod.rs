@@ -148,7 +148,9 @@ fn tasks(proof: &Proof, section: &mut dyn FnMut(&str, &str, String)) {
             text,
             format!("<div class=\"grid\">{curves}</div>\n"),
         );
-        let text = "Kolmogorov–Smirnov distance of the scores of both classes.";
+        let text = "Kolmogorov–Smirnov distance of the scores of both classes. It is a maximum, so it \
+                    is higher on resamples than on the sample: near zero the interval may lie \
+                    above the value.";
         section("Tasks: KS", text, html::scores(proof, |score| score.ks));
         let text = "How far another instruction moves the vectors, and what the matched \
                     instruction's probe makes of them.";
