@@ -1,6 +1,6 @@
 //! Learning thresholds and popular values from the training users.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use instructue_data::{History, Shard, seed};
@@ -29,8 +29,8 @@ pub(crate) struct Fit<'a> {
     hours: BTreeMap<usize, u32>,
     /// Per (source, field): profiles, and those with a covered future.
     profiles: BTreeMap<(usize, usize), [u64; 2]>,
-    /// Per value: profiles that have it in the window, and within the horizon.
-    values: BTreeMap<(usize, usize), HashMap<Arc<str>, [u64; 2]>>,
+    /// Per value: profiles that have it in the window, within the horizon, in both.
+    values: BTreeMap<(usize, usize), HashMap<Arc<str>, [u64; 3]>>,
 }
 
 /// What was learned.
@@ -127,10 +127,15 @@ impl<'a> Fit<'a> {
                         let profiles = self.profiles.entry((source, index)).or_default();
                         let values = self.values.entry((source, index)).or_default();
                         profiles[0] += 1;
-                        count(values, &had, 0);
+                        count(values, had.iter().map(|(value, _)| *value), 0);
                         if covered {
                             profiles[1] += 1;
-                            count(values, &rank(&next, index), 1);
+                            let soon = rank(&next, index);
+                            count(values, soon.iter().map(|(value, _)| *value), 1);
+                            let known: HashSet<&str> =
+                                had.iter().map(|(value, _)| &***value).collect();
+                            let both = soon.iter().map(|(value, _)| *value);
+                            count(values, both.filter(|value| known.contains(&***value)), 2);
                         }
                         thin_out(values);
                     }
@@ -168,19 +173,11 @@ impl<'a> Fit<'a> {
             let mut values: Vec<Popular> = values
                 .into_iter()
                 .filter(|(value, _)| nameable(value))
-                .map(|(value, n)| {
-                    let past = share(n[0], profiles[0]);
-                    // Without any covered future the past is the best guess.
-                    let next = if profiles[1] == 0 {
-                        past
-                    } else {
-                        share(n[1], profiles[1])
-                    };
-                    Popular {
-                        value: value.to_string(),
-                        past,
-                        next,
-                    }
+                .map(|(value, n)| Popular {
+                    value: value.to_string(),
+                    past: share(n[0], profiles[0]),
+                    next: share(n[1], profiles[1]),
+                    both: share(n[2], profiles[1]),
                 })
                 .collect();
             values.sort_by(|a, b| {
@@ -207,14 +204,18 @@ pub(crate) fn pool_name(source: &str, field: &str) -> String {
     format!("{source}.{field}")
 }
 
-fn count(values: &mut HashMap<Arc<str>, [u64; 2]>, had: &[(&Arc<str>, u32)], when: usize) {
-    for (value, _) in had {
-        match values.get_mut(*value) {
+fn count<'a>(
+    values: &mut HashMap<Arc<str>, [u64; 3]>,
+    there: impl Iterator<Item = &'a Arc<str>>,
+    when: usize,
+) {
+    for value in there {
+        match values.get_mut(value) {
             Some(counts) => counts[when] += 1,
             None => {
-                let mut counts = [0; 2];
+                let mut counts = [0; 3];
                 counts[when] = 1;
-                values.insert((*value).clone(), counts);
+                values.insert(value.clone(), counts);
             }
         }
     }
@@ -222,7 +223,7 @@ fn count(values: &mut HashMap<Arc<str>, [u64; 2]>, had: &[(&Arc<str>, u32)], whe
 
 /// Bounds the memory of a field with very many values: the rare ones are
 /// forgotten, and none of them would be among the popular ones.
-fn thin_out(values: &mut HashMap<Arc<str>, [u64; 2]>) {
+fn thin_out(values: &mut HashMap<Arc<str>, [u64; 3]>) {
     let mut rare = 1;
     while values.len() > MAX_DISTINCT {
         values.retain(|_, counts| counts[0] > rare);

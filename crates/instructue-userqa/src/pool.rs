@@ -22,6 +22,31 @@ pub struct Popular {
     pub past: f64,
     /// Share of them that have it within the horizon.
     pub next: f64,
+    /// Share of them that have it in both.
+    pub both: f64,
+}
+
+/// How much rather a question about the future names a value the user has had
+/// than one the user has not.
+const OWN: f64 = 4.0;
+
+/// How many values are proposed before a balanced question is given up. More
+/// tries would make up for rejections, and rejections are what balances.
+const TRIES: usize = 2;
+
+impl Popular {
+    /// Shares of the training profiles that would answer yes and no, counted
+    /// as often as the value is kept for them.
+    fn future_odds(&self) -> (f64, f64) {
+        let yes = self.both + (self.next - self.both).max(0.0) / OWN;
+        let no = (self.past - self.both).max(0.0)
+            + (1.0 - self.past - self.next + self.both).max(0.0) / OWN;
+        (yes, no)
+    }
+
+    fn past_odds(&self) -> (f64, f64) {
+        (self.past, 1.0 - self.past)
+    }
 }
 
 /// The popular values of one field.
@@ -29,13 +54,60 @@ pub struct Popular {
 pub(crate) struct Pool {
     values: Vec<(Arc<str>, Popular)>,
     index: HashMap<Arc<str>, usize>,
+    past: Proposals,
+    future: Proposals,
 }
 
-/// Which rate of a value counts.
-type Rate = fn(&Popular) -> f64;
+/// How values are proposed for a yes-or-no question, whoever the user is.
+#[derive(Debug, Clone)]
+struct Proposals {
+    /// Running sums of the weights.
+    sums: Vec<f64>,
+    /// Chance to keep a value whose answer is yes, and one whose answer is no:
+    /// both then remain equally often among the training profiles, so the value
+    /// that a question names does not tell its answer.
+    keep: Vec<(f64, f64)>,
+}
+
+impl Proposals {
+    fn new(odds: impl Iterator<Item = (f64, f64)>) -> Self {
+        let (mut sums, mut keep, mut sum) = (Vec::new(), Vec::new(), 0.0);
+        for (yes, no) in odds {
+            // Rare values are kept rarely; this makes up for half of it.
+            sum += yes.min(no).max(0.0).sqrt();
+            sums.push(sum);
+            keep.push(((no / yes).min(1.0), (yes / no).min(1.0)));
+        }
+        Self { sums, keep }
+    }
+
+    fn draw(&self, rng: &mut impl RngCore) -> usize {
+        let place = unit(rng.next_u64()) * self.sums.last().copied().unwrap_or(0.0);
+        self.sums
+            .partition_point(|sum| *sum <= place)
+            .min(self.sums.len().saturating_sub(1))
+    }
+
+    /// A value for which `holds` says yes about as often as no over many users.
+    fn pick(
+        &self,
+        holds: &[bool],
+        chance: impl Fn(usize) -> f64,
+        rng: &mut impl RngCore,
+    ) -> Option<usize> {
+        (0..TRIES).find_map(|_| {
+            let i = self.draw(rng);
+            let (yes, no) = *self.keep.get(i)?;
+            let keep = if holds[i] { yes } else { no } * chance(i);
+            coin(rng, keep).then_some(i)
+        })
+    }
+}
 
 impl Pool {
     pub fn new(values: &[Popular]) -> Self {
+        let past = Proposals::new(values.iter().map(Popular::past_odds));
+        let future = Proposals::new(values.iter().map(Popular::future_odds));
         let values: Vec<(Arc<str>, Popular)> = values
             .iter()
             .map(|entry| (entry.value.as_str().into(), entry.clone()))
@@ -45,49 +117,40 @@ impl Pool {
             .enumerate()
             .map(|(i, (text, _))| (text.clone(), i))
             .collect();
-        Self { values, index }
-    }
-
-    /// Positions of the popular values among a user's.
-    fn of(&self, values: &[(&Arc<str>, u32)]) -> Vec<usize> {
-        values
-            .iter()
-            .filter_map(|(text, _)| self.index.get(*text).copied())
-            .collect()
-    }
-
-    /// Positions of the values that are not in `without`.
-    fn others(&self, without: &[usize]) -> Vec<usize> {
-        let mut there = vec![false; self.values.len()];
-        for &i in without {
-            there[i] = true;
+        Self {
+            values,
+            index,
+            past,
+            future,
         }
-        (0..self.values.len()).filter(|&i| !there[i]).collect()
     }
 
-    /// One of `among`. With rate p, a value that holds is drawn with weight 1 − p and one
-    /// that does not with weight p: both then come up in proportion to p (1 − p),
-    /// so which value a question names says little about its answer.
-    fn draw(
-        &self,
-        among: &[usize],
-        holds: bool,
-        rate: Rate,
-        rng: &mut impl RngCore,
-    ) -> Option<usize> {
-        let weight = |i: &usize| {
-            let rate = rate(&self.values[*i].1).clamp(0.01, 0.99);
-            if holds { 1.0 - rate } else { rate }
-        };
-        let total: f64 = among.iter().map(weight).sum();
-        let mut place = unit(rng.next_u64()) * total;
-        for i in among {
-            place -= weight(i);
-            if place < 0.0 {
-                return Some(*i);
+    /// Which popular values are among a user's.
+    fn among(&self, values: &[(&Arc<str>, u32)]) -> Vec<bool> {
+        let mut among = vec![false; self.values.len()];
+        for (text, _) in values {
+            if let Some(&i) = self.index.get(*text) {
+                among[i] = true;
             }
         }
-        among.last().copied()
+        among
+    }
+
+    /// One of the user's values with chance `own`, else one the user has not;
+    /// the popular ones of these rather.
+    fn pick_from(&self, had: &[bool], own: f64, rng: &mut impl RngCore) -> Option<usize> {
+        let mut want = coin(rng, own);
+        if had.iter().all(|has| *has != want) {
+            want = !want;
+        }
+        let candidates = || (0..had.len()).filter(|&i| had[i] == want);
+        let weight = |i: usize| self.values[i].1.past.max(0.001);
+        let mut place = unit(rng.next_u64()) * candidates().map(weight).sum::<f64>();
+        let found = candidates().find(|&i| {
+            place -= weight(i);
+            place < 0.0
+        });
+        found.or_else(|| candidates().last())
     }
 
     fn text(&self, i: usize) -> Arc<str> {
@@ -119,73 +182,38 @@ pub(crate) fn pick(
         return Some(target.clone());
     }
     let (pool, source, field) = (pool?, target.source?, target.field?);
-    let had = pool.of(&rank(&past.events(source), field));
+    let had = pool.among(&rank(&past.events(source), field));
     let first = match (rule.kind(), future) {
         (TripleKind::Future, Some(future)) => {
-            let next = pool.of(&rank(&future.events(source), field));
-            pick_balanced(pool, &had, &next, rng)?
+            let next = pool.among(&rank(&future.events(source), field));
+            let own = |i: usize| if had[i] { 1.0 } else { 1.0 / OWN };
+            pool.future.pick(&next, own, rng)?
         }
-        (TripleKind::Future, None) => pick_from(pool, &had, 0.5, |popular| popular.next, rng)?,
+        (TripleKind::Future, None) => pool.pick_from(&had, 0.5, rng)?,
         // Yes or no: half and half. How much, when: mostly about values the user has.
-        (TripleKind::Past, _) => {
-            let own = if rule.name == "has_value" { 0.5 } else { 0.75 };
-            pick_from(pool, &had, own, |popular| popular.past, rng)?
-        }
+        (TripleKind::Past, _) if rule.name == "has_value" => pool.past.pick(&had, |_| 1.0, rng)?,
+        (TripleKind::Past, _) => pool.pick_from(&had, 0.75, rng)?,
     };
     let mut target = Target {
         value: Some(pool.text(first)),
         ..target.clone()
     };
     if rule.needs == Needs::TwoValues {
-        let mut own: Vec<usize> = had.iter().copied().filter(|i| *i != first).collect();
-        if own.is_empty() || coin(rng, 0.4) {
-            own = pool.others(&[first]);
+        let own = coin(rng, 0.6);
+        let others = |own: bool| -> Vec<usize> {
+            (0..had.len())
+                .filter(|&i| i != first && (had[i] || !own))
+                .collect()
+        };
+        let mut candidates = others(own);
+        if candidates.is_empty() {
+            candidates = others(false);
         }
-        let second = *own.get(seed::below(rng, own.len().max(1) as u64) as usize)?;
-        target.other = Some(pool.text(second));
+        let place = seed::below(rng, candidates.len().max(1) as u64) as usize;
+        target.other = Some(pool.text(*candidates.get(place)?));
         if coin(rng, 0.5) {
             std::mem::swap(&mut target.value, &mut target.other);
         }
     }
     Some(target)
-}
-
-/// One of the user's own values with chance `own`, else one the user has not.
-fn pick_from(
-    pool: &Pool,
-    had: &[usize],
-    own: f64,
-    rate: Rate,
-    rng: &mut impl RngCore,
-) -> Option<usize> {
-    let mut holds = coin(rng, own);
-    let others = pool.others(had);
-    if had.is_empty() || others.is_empty() {
-        holds = !had.is_empty();
-    }
-    pool.draw(if holds { had } else { &others }, holds, rate, rng)
-}
-
-/// A value that will occur or one that will not, half and half where both
-/// exist. Half of each kind is taken, where possible, from the values for
-/// which past and future disagree least obviously: the ones the user had.
-fn pick_balanced(
-    pool: &Pool,
-    had: &[usize],
-    next: &[usize],
-    rng: &mut impl RngCore,
-) -> Option<usize> {
-    let not = pool.others(next);
-    let mut holds = coin(rng, 0.5);
-    if next.is_empty() || not.is_empty() {
-        holds = !next.is_empty();
-    }
-    let all = if holds { next } else { &not };
-    let known: Vec<usize> = all.iter().copied().filter(|i| had.contains(i)).collect();
-    let among = if !known.is_empty() && coin(rng, 0.5) {
-        &known
-    } else {
-        all
-    };
-    pool.draw(among, holds, |popular| popular.next, rng)
 }

@@ -111,7 +111,7 @@ fn all_triples_hold() {
     );
     let auc = text_alone(&triples);
     println!("will_value from the text alone: AUC {auc:.3}");
-    assert!(auc < 0.62, "the value named tells the answer: AUC {auc}");
+    assert!(auc < 0.58, "the value named tells the answer: AUC {auc}");
 }
 
 fn check_text(triple: &Triple) {

@@ -104,7 +104,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "will_value",
         needs: Needs::Value,
         span: Span::Horizon,
-        weight: 3.0,
+        weight: 4.0,
         find: Find::Future(value_next),
         answer: |facts, w| {
             let Finding::Share { part, .. } = facts.finding else {
