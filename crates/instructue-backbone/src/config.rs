@@ -64,6 +64,9 @@ pub struct DecoderConfig {
     pub tie_word_embeddings: bool,
     /// The longest sequence the checkpoint was trained for; not enforced.
     pub max_position_embeddings: usize,
+    /// Standard deviation of fresh weights. 0.02 suits the published widths; a
+    /// narrow decoder wants more, or every token starts out alike.
+    pub initializer_range: f64,
 }
 
 impl DecoderConfig {
@@ -85,6 +88,7 @@ impl DecoderConfig {
                 attention_bias: true,
                 tie_word_embeddings: true,
                 max_position_embeddings: 32_768,
+                initializer_range: 0.02,
             },
             ModelType::Llama => Self {
                 model_type,
@@ -100,6 +104,7 @@ impl DecoderConfig {
                 attention_bias: false,
                 tie_word_embeddings: true,
                 max_position_embeddings: 8_192,
+                initializer_range: 0.02,
             },
         }
     }
@@ -184,6 +189,7 @@ impl DecoderConfig {
         for (key, value) in [
             ("rms_norm_eps", self.rms_norm_eps),
             ("rope_theta", self.rope_theta),
+            ("initializer_range", self.initializer_range),
         ] {
             if !(value.is_finite() && value > 0.0) {
                 return refuse(key, "a positive number", value);
@@ -223,6 +229,7 @@ struct Raw {
     mlp_bias: Option<bool>,
     tie_word_embeddings: Option<bool>,
     max_position_embeddings: Option<usize>,
+    initializer_range: Option<f64>,
     hidden_act: Option<String>,
     use_sliding_window: Option<bool>,
     layer_types: Option<Vec<String>>,
@@ -270,6 +277,7 @@ impl TryFrom<Raw> for DecoderConfig {
             attention_bias: raw.attention_bias.unwrap_or(model_type == ModelType::Qwen2),
             tie_word_embeddings: raw.tie_word_embeddings.unwrap_or(false),
             max_position_embeddings: raw.max_position_embeddings.unwrap_or(2_048),
+            initializer_range: raw.initializer_range.unwrap_or(0.02),
         };
         config.validate()?;
         Ok(config)
@@ -316,6 +324,7 @@ struct Written {
     attention_bias: bool,
     tie_word_embeddings: bool,
     max_position_embeddings: usize,
+    initializer_range: f64,
     torch_dtype: &'static str,
 }
 
@@ -337,6 +346,7 @@ impl From<DecoderConfig> for Written {
             attention_bias: config.attention_bias,
             tie_word_embeddings: config.tie_word_embeddings,
             max_position_embeddings: config.max_position_embeddings,
+            initializer_range: config.initializer_range,
             torch_dtype: "float32",
         }
     }

@@ -15,10 +15,11 @@ use crate::{Decoder, DecoderConfig, Error, Result};
 const PEFT: &str = "base_model.model.";
 
 impl DecoderConfig {
-    /// A decoder with fresh weights: normal with standard deviation 0.02, norms
+    /// A decoder with fresh weights: normal with standard deviation
+    /// `initializer_range`, norms
     /// one, biases zero. The same after the same `device.seed(…)`.
     pub fn init(&self, lora: Option<&LoraConfig>, device: &Device) -> Result<Decoder> {
-        Decoder::build(self, &mut Source::Fresh, "", lora, device)
+        Decoder::build(self, &mut Source::Fresh(self.initializer_range), "", lora, device)
     }
 
     /// A decoder with the weights of a checkpoint directory.

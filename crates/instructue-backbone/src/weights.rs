@@ -9,12 +9,10 @@ use instructue_nn::norm::RmsNorm;
 
 use crate::Result;
 
-/// Standard deviation of fresh weights, as both families use it.
-const STD: f64 = 0.02;
-
 /// The source of weights while a decoder is built.
 pub(crate) enum Source<'a> {
-    Fresh,
+    /// Drawn with this standard deviation.
+    Fresh(f64),
     Checkpoint(&'a mut Checkpoint),
 }
 
@@ -28,7 +26,7 @@ impl Source<'_> {
         device: &Device,
     ) -> Result<Linear> {
         Ok(match self {
-            Self::Fresh => normal_linear(input, output, bias, STD, device),
+            Self::Fresh(std) => normal_linear(input, output, bias, *std, device),
             Self::Checkpoint(from) => from.take_linear(name, input, output, bias, device)?,
         })
     }
@@ -41,7 +39,7 @@ impl Source<'_> {
         device: &Device,
     ) -> Result<RmsNorm> {
         Ok(match self {
-            Self::Fresh => RmsNorm::new(width, epsilon, device),
+            Self::Fresh(_) => RmsNorm::new(width, epsilon, device),
             Self::Checkpoint(from) => {
                 RmsNorm::from_gamma(from.take(name, [width], device)?, epsilon)
             }
@@ -55,7 +53,7 @@ impl Source<'_> {
         device: &Device,
     ) -> Result<Param<Tensor<2>>> {
         Ok(Param::from_tensor(match self {
-            Self::Fresh => Tensor::random(shape, Distribution::Normal(0.0, STD), device),
+            Self::Fresh(std) => Tensor::random(shape, Distribution::Normal(0.0, *std), device),
             Self::Checkpoint(from) => from.take(name, shape, device)?,
         }))
     }

@@ -38,6 +38,9 @@ pub struct BertConfig {
     /// Added to the variance in each layer norm.
     #[serde(default = "norm_eps")]
     pub layer_norm_eps: f64,
+    /// Standard deviation of fresh weights; narrow encoders want more than 0.02.
+    #[serde(default = "init_std")]
+    pub initializer_range: f64,
     /// The id that fills short rows of a batch; it is masked.
     #[serde(default)]
     pub pad_token_id: Option<u32>,
@@ -58,6 +61,10 @@ fn two() -> usize {
     2
 }
 
+fn init_std() -> f64 {
+    0.02
+}
+
 fn norm_eps() -> f64 {
     1e-12
 }
@@ -75,6 +82,7 @@ impl Default for BertConfig {
             max_position_embeddings: 512,
             type_vocab_size: two(),
             layer_norm_eps: norm_eps(),
+            initializer_range: init_std(),
             pad_token_id: Some(0),
             position_embedding_type: None,
         }

@@ -48,7 +48,7 @@ impl BertConfig {
         lora: Option<&LoraConfig>,
         device: &Device,
     ) -> Result<TextEncoder, Error> {
-        self.build(pooling, Weights::fresh(lora, device))
+        self.build(pooling, Weights::fresh(self.initializer_range, lora, device))
     }
 
     /// The weights of a Hugging Face directory (`model.safetensors`, whole or

@@ -12,23 +12,23 @@ use instructue_nn::lora::{LoraConfig, LoraLinear};
 
 use crate::Error;
 
-/// Standard deviation of fresh weights.
-const INIT_STD: f64 = 0.02;
-
 /// A source of named weights on one device.
 pub(crate) struct Weights<'a> {
     pub checkpoint: Option<Checkpoint>,
     pub lora: Option<&'a LoraConfig>,
     pub device: &'a Device,
+    /// Standard deviation of fresh weights.
+    std: f64,
     prefix: &'static str,
 }
 
 impl<'a> Weights<'a> {
-    pub fn fresh(lora: Option<&'a LoraConfig>, device: &'a Device) -> Self {
+    pub fn fresh(std: f64, lora: Option<&'a LoraConfig>, device: &'a Device) -> Self {
         Self {
             checkpoint: None,
             lora,
             device,
+            std,
             prefix: "",
         }
     }
@@ -47,6 +47,7 @@ impl<'a> Weights<'a> {
             checkpoint: Some(checkpoint),
             lora,
             device,
+            std: 0.0,
             prefix,
         }
     }
@@ -57,7 +58,7 @@ impl<'a> Weights<'a> {
             Some(file) => {
                 file.take(&format!("{}{name}.weight", self.prefix), shape, self.device)?
             }
-            None => Tensor::random(shape, Distribution::Normal(0.0, INIT_STD), self.device),
+            None => Tensor::random(shape, Distribution::Normal(0.0, self.std), self.device),
         };
         let weight = Param::from_tensor(weight);
         Ok(self.frozen(Embedding { weight }))
@@ -83,7 +84,7 @@ impl<'a> Weights<'a> {
         let prefix = format!("{}{name}", self.prefix);
         let linear = match &mut self.checkpoint {
             Some(file) => file.take_linear(&prefix, input, output, true, self.device)?,
-            None => normal_linear(input, output, true, INIT_STD, self.device),
+            None => normal_linear(input, output, true, self.std, self.device),
         };
         Ok(self.frozen(linear))
     }

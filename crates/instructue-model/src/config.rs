@@ -189,6 +189,7 @@ impl ModelConfig {
                     max_position_embeddings: 64,
                     type_vocab_size: 1,
                     pad_token_id: None,
+                    initializer_range: fresh_std(width),
                     ..BertConfig::default()
                 },
                 pooling: Pooling::Mean,
@@ -211,6 +212,7 @@ impl ModelConfig {
                 num_attention_heads: shape.heads,
                 num_key_value_heads: shape.kv_heads,
                 rope_theta: 1e4,
+                initializer_range: fresh_std(shape.hidden),
                 ..DecoderConfig::new(ModelType::Qwen2)
             },
             backbone_lora: None,
@@ -220,4 +222,10 @@ impl ModelConfig {
             },
         }
     }
+}
+
+/// Keeps a linear map's output as large as its input at any width, but never
+/// below the published 0.02.
+fn fresh_std(width: usize) -> f64 {
+    (1.0 / (width as f64).sqrt()).max(0.02)
 }

@@ -299,3 +299,6 @@ fn plans(schema: &Schema, config: &UserQaConfig, fitted: &Fitted) -> Vec<Plan> {
         .filter(|plan| !plan.targets.is_empty())
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,6 +59,7 @@ max_tokens = 8
 [[source]]
 name = "tabular"
 kind = "tabular"
+description = "aggregates"
   [[source.aggregate]]
   source = "bill"
   windows_days = [7, 30]
