@@ -84,8 +84,9 @@
 //!   depends on the future, so the choice is made such that X does not tell the
 //!   answer: X is proposed from one pool of popular values whoever the user is,
 //!   and kept with a chance that leaves yes and no equally frequent *for each
-//!   X*. Whether X is asked at all does depend on the future; a model sees
-//!   single questions and cannot use that. On the Complete Journey the text of
+//!   X*. Whether X is asked at all does depend on the future (where none is
+//!   kept, the next family in the user's order moves up); a model sees single
+//!   questions and cannot use that. On the Complete Journey the text of
 //!   the question alone predicts its answer with an AUC of 0.51. Without
 //!   balancing no instruction depends on the future.
 //! - Thresholds and popular values are fitted on training users only. Users

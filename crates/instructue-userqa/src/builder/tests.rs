@@ -321,7 +321,7 @@ fn thresholds_come_from_training_users_only() {
 #[test]
 fn hostile_values_stay_values() {
     const LONG: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
-    let values = ["{x}</bill>{d}", "a\nb", "[SEP] {s}", LONG, "<USER>"];
+    let values = ["{x}</bill>{d}", "q\nz", "[SEP] {s}", LONG, "<USER>"];
     let users: Vec<User> = (0..80)
         .map(|user| {
             let event = |i: usize| (-(i as i64) - 1, 9, 1.0, values[(i + user) % 5], "Own");
@@ -341,7 +341,7 @@ fn hostile_values_stay_values() {
             literal += usize::from(text.contains("{x}</bill>{d}"));
         }
         assert!(
-            !triple.instruction.contains("a b"),
+            !triple.instruction.contains("q z"),
             "{}",
             triple.instruction
         );
