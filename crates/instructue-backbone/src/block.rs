@@ -4,7 +4,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use instructue_nn::attention::attend_grouped;
-use instructue_nn::gate::swiglu;
+use instructue_nn::kernels::silu_mul;
 use instructue_nn::lora::{LoraConfig, LoraLinear};
 use instructue_nn::norm::RmsNorm;
 use instructue_nn::rope::RopeTables;
@@ -148,6 +148,6 @@ impl Block {
         let x = self.gate_proj.input(x);
         let gate = self.gate_proj.forward_shared(&x);
         let up = self.up_proj.forward_shared(&x);
-        self.down_proj.forward(swiglu(gate, up))
+        self.down_proj.forward(silu_mul(gate, up))
     }
 }

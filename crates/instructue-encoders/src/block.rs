@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::nn::{LayerNorm, Linear};
 use burn::prelude::*;
-use burn::tensor::activation::gelu;
 use instructue_nn::attention::{AttentionBias, attend};
+use instructue_nn::kernels::gelu;
 use instructue_nn::linear::linear;
 use instructue_nn::lora::LoraLinear;
 

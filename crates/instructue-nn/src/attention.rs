@@ -1,10 +1,10 @@
 //! Masked scaled dot-product attention with grouped key and value heads.
 
-use burn::tensor::activation::softmax;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
+use crate::kernels::biased_softmax;
 use crate::{Error, Result};
 
 /// What is added to a score that must not count.
@@ -150,8 +150,8 @@ pub fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Ten
 ///
 /// If the shapes do not fit together.
 pub fn attend_grouped(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
-    let [batch, kv, rows, width] = q.dims();
-    let [_, _, bias_rows, keys] = bias.dims();
+    let [_, _, rows, width] = q.dims();
+    let bias_rows = bias.dims()[2];
     let scale = 1.0 / (width as f64).sqrt();
 
     if !(q.is_autodiff() || k.is_autodiff() || v.is_autodiff()) {
@@ -167,22 +167,6 @@ pub fn attend_grouped(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>
         return attention(q, k, v, None, Some(bias.inner()), options);
     }
 
-    // The group is an axis of its own while the bias is added, so that the
-    // bias is broadcast, not copied.
     let scores = (q * scale).matmul(k.swap_dims(2, 3));
-    let scores = scores.reshape([batch, kv, rows / bias_rows, bias_rows, keys])
-        + bias.clone().unsqueeze_dim::<5>(2);
-    let scores = scores.reshape([batch, kv, rows, keys]);
-
-    // Weights by the fused softmax, outside the graph. Inside it, the same
-    // numbers are written as p·(1 + x − x̂): in value p, in gradient p·dP, the
-    // gradient of an exponential that has already been taken. (The graph's own
-    // exponential is computed a second time in the backward pass.) Dividing by
-    // the row sums afterwards supplies the rest of the softmax's gradient on
-    // tensors that are head width, not key length, wide.
-    let fixed = scores.clone().inner();
-    let p = softmax(fixed.clone(), 3);
-    let weights = (scores - fixed) * p.clone() + p;
-    let sums = weights.clone().sum_dim(3);
-    weights.matmul(v) / sums
+    biased_softmax(scores, bias).matmul(v)
 }

@@ -46,7 +46,6 @@
 pub mod attention;
 pub mod checkpoint;
 mod error;
-pub mod gate;
 pub mod kernels;
 pub mod linear;
 pub mod lora;

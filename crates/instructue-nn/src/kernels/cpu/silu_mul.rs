@@ -97,7 +97,8 @@ impl WithSimd for Grad<'_> {
             let x = *gate;
             let s = sigmoid(x);
             let silu = x * s;
-            *gate = s * (1.0 + x - silu) * up * *grad;
+            // Not s·(1 + x − silu): two large numbers would cancel.
+            *gate = (s + silu * (1.0 - s)) * up * *grad;
             *grad *= silu;
         }
     }
