@@ -43,7 +43,7 @@ impl Default for GenerateConfig {
             reference: Timestamp(1_751_328_000),
             history_days: 180,
             future_days: 31,
-            chunk_users: 5_000,
+            chunk_users: 2_000,
         }
     }
 }

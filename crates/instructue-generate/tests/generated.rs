@@ -373,3 +373,24 @@ fn the_manifest_comes_last_and_failures_leave_nothing() {
     let error = generate(&config, &file, &mut |_, _| {}).unwrap_err();
     assert!(error.to_string().contains("bill.parquet"), "{error}");
 }
+
+#[test]
+fn evaluation_reads_the_tasks() {
+    let config = GenerateConfig {
+        users: 20,
+        ..GenerateConfig::default()
+    };
+    let dir = made(&config);
+    let set = instructue_eval::TaskSet::load(&dir.path().join("tasks.toml")).unwrap();
+    set.check_against(&Schema::default_six()).unwrap();
+    assert_eq!(set.reference, config.reference);
+    assert_eq!(set.tasks.len(), Trait::ALL.len() + 4);
+    let truth = fs::read_to_string(dir.path().join("truth.json")).unwrap();
+    let truth: serde_json::Value = serde_json::from_str(&truth).unwrap();
+    for (task, truth) in set.tasks.iter().zip(truth["tasks"].as_array().unwrap()) {
+        assert_eq!(truth["task"], task.name.as_str());
+        assert_eq!(truth["instructions"][0], task.instruction.as_str());
+        assert!(!truth["sources"].as_array().unwrap().is_empty());
+    }
+    assert_eq!(truth["generated"], true);
+}

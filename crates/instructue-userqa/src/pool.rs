@@ -150,7 +150,7 @@ impl Pool {
             place -= weight(i);
             place < 0.0
         });
-        found.or_else(|| candidates().last())
+        found.or_else(|| candidates().next_back())
     }
 
     fn text(&self, i: usize) -> Arc<str> {

@@ -12,6 +12,9 @@ pub(crate) const REFERENCE: Timestamp = Timestamp(1_498_867_200);
 /// An event of the source `bill`: days from the reference, hour, amount, category, brand.
 pub(crate) type Purchase = (i64, i64, f64, &'static str, &'static str);
 
+/// A user with purchases and mailings (days from the reference, kind).
+pub(crate) type User = (String, Vec<Purchase>, Vec<(i64, &'static str)>);
+
 /// Two sources: `bill` with one number and two category fields, and `mail`
 /// with dates only.
 pub(crate) fn schema() -> Schema {
@@ -45,8 +48,8 @@ pub(crate) fn schema() -> Schema {
     .expect("a valid schema")
 }
 
-/// A shard of users with purchases and mailings (days from the reference, kind).
-pub(crate) fn shard(users: &[(String, Vec<Purchase>, Vec<(i64, &'static str)>)]) -> Shard {
+/// A shard of these users.
+pub(crate) fn shard(users: &[User]) -> Shard {
     let mut users: Vec<_> = users.iter().collect();
     users.sort_by(|a, b| a.0.cmp(&b.0));
     let mut bill = Columns::default();

@@ -110,7 +110,6 @@ fn all_triples_hold() {
         "{yes} yes, {no} no"
     );
     let auc = text_alone(&triples);
-    println!("will_value from the text alone: AUC {auc:.3}");
     assert!(auc < 0.58, "the value named tells the answer: AUC {auc}");
 }
 

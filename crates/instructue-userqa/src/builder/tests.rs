@@ -3,9 +3,7 @@
 use instructue_data::seed;
 
 use super::*;
-use crate::testing::{Purchase, REFERENCE, schema, shard};
-
-type User = (String, Vec<Purchase>, Vec<(i64, &'static str)>);
+use crate::testing::{Purchase, REFERENCE, User, schema, shard};
 
 const CATEGORIES: [&str; 8] = [
     "FOOD", "TOYS", "BOOKS", "GAMES", "CARS", "PETS", "SHOES", "TOOLS",
