@@ -1,17 +1,19 @@
 //! Which users and instructions each step sees: a pure function of
 //! (seed, step), so that any step can be replayed and a run can be resumed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use instructue_data::{EpochOrder, ProfileTokenizer, Row, Shard, UserStore, seed};
+use instructue_data::{
+    EpochOrder, ProfileTokenizer, ProfileTokens, Row, Segment, Shard, UserStore, seed,
+};
 use instructue_model::Preparation;
 use instructue_schema::{DataText, Timestamp};
 use instructue_userqa::{Manifest, Split, Triple, UserQa};
 use rand::Rng;
-use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use crate::config::TrainConfig;
@@ -27,6 +29,14 @@ const STEPS_AHEAD: usize = 2;
 struct Unit {
     user: usize,
     reference: Timestamp,
+    triples: Vec<Triple>,
+}
+
+/// A unit with its profile, before its instructions are chosen.
+#[derive(Debug)]
+struct Draft {
+    user_key: u64,
+    profile: ProfileTokens,
     triples: Vec<Triple>,
 }
 
@@ -158,46 +168,67 @@ impl Batches {
         let first = window * self.config.length_window;
         let last = (first + self.config.length_window).min(self.steps_per_epoch());
         let order = EpochOrder::new(self.config.seed, epoch as u64, &self.data.units);
-        let mut rows = Vec::with_capacity((last - first) * per_step);
+        let mut drafts = Vec::with_capacity((last - first) * per_step);
         for position in first * per_step..last * per_step {
             let (shard, unit) = order.at(position).expect("below the number of units");
-            rows.push(self.row(epoch, shard, unit)?);
+            drafts.push(self.draft(shard, unit)?);
         }
         let layout = self.preparation.layout();
-        rows.sort_by_cached_key(|row| (layout.row_slots(row), row.user_key));
-        let mut steps: Vec<Vec<Row>> = rows.chunks(per_step).map(<[Row]>::to_vec).collect();
+        drafts.sort_by_cached_key(|draft| (draft.profile.slots(layout), draft.user_key));
         let parts = [epoch as u64, window as u64];
-        steps.shuffle(&mut seed::rng(self.config.seed, "window", &parts));
+        let mut steps: Vec<Vec<Row>> = Vec::with_capacity(last - first);
+        for (number, drafts) in drafts.chunks(per_step).enumerate() {
+            let parts = [parts[0], parts[1], number as u64];
+            steps.push(self.finish(drafts, &mut seed::rng(self.config.seed, "step", &parts)));
+        }
+        seed::shuffle(&mut steps, &mut seed::rng(self.config.seed, "window", &parts));
         Ok(steps)
     }
 
-    fn row(&mut self, epoch: usize, shard: usize, unit: usize) -> Result<Row> {
+    fn draft(&mut self, shard: usize, unit: usize) -> Result<Draft> {
         let place = self.load(shard)?;
         let loaded = &self.loaded[place];
         let unit = &loaded.units[unit];
         let history = loaded.shard.history(unit.user);
-        let user_key = seed::derive(0, history.user().as_str(), &[]);
-        let parts = [epoch as u64, user_key, unit.reference.0 as u64];
-        let mut rng = seed::rng(self.config.seed, "instructions", &parts);
-        let wanted = self.config.instructions_per_user;
-        // Drawn again from the start when a user has fewer triples than wanted.
-        let mut chosen: Vec<&Triple> = unit.triples.iter().collect();
-        chosen.shuffle(&mut rng);
-        let chosen: Vec<&Triple> = chosen.into_iter().cycle().take(wanted).collect();
-        let segments = chosen
-            .into_iter()
-            .map(|triple| {
-                let dropped = rng.random_bool(self.config.instruction_dropout);
-                let instruction = (!dropped).then(|| DataText::new(triple.instruction.as_str()));
-                let answer = DataText::new(triple.answer.as_str());
-                self.preparation
-                    .segment(instruction.as_ref(), Some(&answer))
-            })
-            .collect();
         let profile = self.preparation.profiles().build(&history, unit.reference);
-        Ok(self
-            .preparation
-            .row(&mut self.tokenizer, &profile, user_key, segments))
+        Ok(Draft {
+            user_key: seed::derive(0, history.user().as_str(), &[]),
+            profile: self.tokenizer.tokenize(&profile),
+            triples: unit.triples.clone(),
+        })
+    }
+
+    /// Chooses the instructions of one step's users.
+    fn finish(&self, drafts: &[Draft], rng: &mut ChaCha8Rng) -> Vec<Row> {
+        let families: BTreeSet<&str> =
+            drafts.iter().flat_map(|d| &d.triples).map(|t| t.family.as_str()).collect();
+        let mut families: Vec<&str> = families.into_iter().collect();
+        seed::shuffle(&mut families, rng);
+        let wanted = match self.config.families_per_step {
+            0 => families.len(),
+            wanted => wanted.min(families.len()),
+        };
+        let families = &families[..wanted];
+        let mut rows = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let mut triples: Vec<&Triple> = draft.triples.iter().collect();
+            seed::shuffle(&mut triples, rng);
+            // Stable: within the step's families and outside of them the order stays random.
+            triples.sort_by_key(|triple| !families.contains(&triple.family.as_str()));
+            // From the start again when a user has fewer triples than wanted.
+            let chosen = triples.into_iter().cycle().take(self.config.instructions_per_user);
+            let segments = chosen.map(|triple| self.segment(triple, rng)).collect();
+            let profile = draft.profile.clone();
+            rows.push(Row { user_key: draft.user_key, profile, segments });
+        }
+        rows
+    }
+
+    fn segment(&self, triple: &Triple, rng: &mut ChaCha8Rng) -> Segment {
+        let dropped = rng.random_bool(self.config.instruction_dropout);
+        let instruction = (!dropped).then(|| DataText::new(triple.instruction.as_str()));
+        let answer = DataText::new(triple.answer.as_str());
+        self.preparation.segment(instruction.as_ref(), Some(&answer))
     }
 
     fn load(&mut self, index: usize) -> Result<usize> {

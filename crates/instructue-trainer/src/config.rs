@@ -76,6 +76,11 @@ pub struct TrainConfig {
     /// Instructions per user in a step; at least 2, so that the same user under
     /// another instruction is a negative.
     pub instructions_per_user: usize,
+    /// Families that a step's instructions are drawn from as far as its users
+    /// have them; 0: all. Few families make users under the same question each
+    /// other's negatives, so that a vector must tell users apart and not just
+    /// questions.
+    pub families_per_step: usize,
     /// Steps whose users are sorted by length together, against padding.
     pub length_window: usize,
     /// Slots (rows × padded length) of one pass; a step that needs more is cut
@@ -127,6 +132,7 @@ impl Default for TrainConfig {
             steps: 400,
             users_per_step: 24,
             instructions_per_user: 4,
+            families_per_step: 6,
             length_window: 8,
             slots_per_pass: 16_384,
             accumulate: 1,

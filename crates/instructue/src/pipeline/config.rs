@@ -34,7 +34,8 @@ pub struct RunConfig {
 pub struct ModelSettings {
     /// Entries of the tokenizer trained on the run's own texts.
     pub vocabulary: usize,
-    /// At most so many events per source, below the schema's slots.
+    /// At most so many events per source, where the schema allows more;
+    /// default: 64 for `tiny`, 160 for `small`, the schema's for `base`.
     pub slots: Option<usize>,
     /// Source and user summary tokens.
     pub summaries: bool,
@@ -120,7 +121,7 @@ impl Default for UserQaSettings {
             references: 6,
             reference_step_days: 15,
             horizon_days: 30,
-            triples_per_user: 12,
+            triples_per_user: 24,
             test_share: 0.3,
             validation_share: 0.1,
         }
@@ -155,6 +156,15 @@ impl RunConfig {
         })?;
         config.train.validate()?;
         Ok(config)
+    }
+
+    /// The limit of events per source.
+    pub fn slots(&self) -> Option<usize> {
+        self.model.slots.or(match self.size {
+            Size::Tiny => Some(64),
+            Size::Small => Some(160),
+            Size::Base => None,
+        })
     }
 
     /// As TOML.

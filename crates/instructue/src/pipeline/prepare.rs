@@ -249,7 +249,7 @@ pub fn fit(
             .filter(|history| training(history.user()))
             .map(|history| (history, last))
     };
-    let profiles = ProfileBuilder::fit(store.schema(), histories(), config.model.slots);
+    let profiles = ProfileBuilder::fit(store.schema(), histories(), config.slots());
     let normalisers = Preparation::fit_normalisers(&profiles, histories())?;
     let mut texts = Vec::new();
     for (history, reference) in histories() {
