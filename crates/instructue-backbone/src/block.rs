@@ -3,7 +3,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use instructue_nn::attention::attend_grouped;
+use instructue_nn::attention::attend;
 use instructue_nn::kernels::silu_mul;
 use instructue_nn::lora::{LoraConfig, LoraLinear};
 use instructue_nn::norm::RmsNorm;
@@ -134,11 +134,9 @@ impl Block {
         let q = shared.rope.apply(q);
         let k = shared.rope.apply(k);
 
-        let width = q.dims()[3];
-        let rows = self.heads / self.kv_heads * length;
-        let q = q.reshape([batch, self.kv_heads, rows, width]);
-        let y = attend_grouped(q, k, v, &shared.bias)
-            .reshape([batch, self.heads, length, width])
+        let y = attend(q, k, v, &shared.bias);
+        let width = y.dims()[3];
+        let y = y
             .swap_dims(1, 2)
             .reshape([batch, length, self.heads * width]);
         self.o_proj.forward(y)

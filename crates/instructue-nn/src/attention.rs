@@ -4,7 +4,7 @@ use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
-use crate::kernels::biased_softmax;
+use crate::kernels::{biased_softmax, blocked_attention, own_operators};
 use crate::{Error, Result};
 
 /// What is added to a score that must not count.
@@ -97,13 +97,14 @@ impl AttentionBias {
         [batch, query, key]
     }
 
-    /// Repeats the query rows for each of `group` heads that share a key head,
-    /// as [`attend_grouped`] stacks them.
+    /// As [`attend`] wants it on this device when `group` query heads share a
+    /// key head: where it would repeat the query rows for each of them, already
+    /// repeated.
     ///
-    /// [`attend_grouped`] does it itself when needed; a model of many layers
-    /// does it once.
+    /// [`attend`] does it itself when needed; a model of many layers does it
+    /// once.
     pub fn grouped(&self, group: usize) -> Self {
-        if group == 1 || self.0.dims()[2] == 1 {
+        if group == 1 || self.0.dims()[2] == 1 || own_operators(&self.0) {
             return self.clone();
         }
         Self(self.0.clone().repeat_dim(2, group))
@@ -119,54 +120,51 @@ impl AttentionBias {
 ///
 /// - `q`: `[batch, heads, query, width]`
 /// - `k`, `v`: `[batch, kv, key, width]`, `kv` a divisor of `heads`
-/// - `bias`: `[batch, 1, query or 1, key]`
-/// - result: `[batch, heads, query, width]`
+/// - `bias`: `[batch, 1, 1 or query or heads / kv · query, key]`
+/// - result: `[batch, heads, query, width of v]`
 ///
 /// # Panics
 ///
 /// If the shapes do not fit together.
 pub fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
     let [batch, heads, query, width] = q.dims();
-    let kv = k.dims()[1];
+    let [_, kv, key, width_v] = v.dims();
     assert!(
         kv > 0 && heads.is_multiple_of(kv),
         "{heads} query heads cannot share {kv} key heads"
     );
-    let width_v = v.dims()[3];
-    let q = q.reshape([batch, kv, heads / kv * query, width]);
-    attend_grouped(q, k, v, bias).reshape([batch, heads, query, width_v])
-}
+    assert_eq!(k.dims(), [batch, kv, key, width], "keys fit the queries");
+    assert_eq!(v.dims()[0], batch, "values fit the queries");
+    let rows = bias.dims()[2];
+    assert_eq!(bias.dims(), [batch, 1, rows, key], "the bias fits the keys");
+    let stacked = heads / kv * query;
+    assert!(
+        [1, query, stacked].contains(&rows),
+        "a bias of {rows} rows does not fit {query} queries"
+    );
+    if rows <= query
+        && let Some(y) = blocked_attention(&q, &k, &v, bias)
+    {
+        return y;
+    }
 
-/// [`attend`] on queries whose heads are stacked under their key head.
-///
-/// # Shapes
-///
-/// - `q`: `[batch, kv, group · query, width]`
-/// - `k`, `v`: `[batch, kv, key, width]`
-/// - `bias`: `[batch, 1, 1 or query or group · query, key]`
-/// - result: as `q`
-///
-/// # Panics
-///
-/// If the shapes do not fit together.
-pub fn attend_grouped(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
-    let [_, _, rows, width] = q.dims();
-    let bias_rows = bias.dims()[2];
+    // The queries of heads that share a key head are stacked.
+    let q = q.reshape([batch, kv, stacked, width]);
     let scale = 1.0 / (width as f64).sqrt();
-
-    if !(q.is_autodiff() || k.is_autodiff() || v.is_autodiff()) {
-        let bias = if bias_rows == 1 || bias_rows == rows {
-            bias.clone()
-        } else {
-            bias.clone().repeat_dim(2, rows / bias_rows)
+    let graph = q.is_autodiff() || k.is_autodiff() || v.is_autodiff();
+    let y = if graph || own_operators(&q) {
+        let scores = (q * scale).matmul(k.swap_dims(2, 3));
+        biased_softmax(scores, bias).matmul(v)
+    } else {
+        let bias = match rows == 1 || rows == stacked {
+            true => bias.clone(),
+            false => bias.clone().repeat_dim(2, stacked / rows),
         };
         let options = AttentionModuleOptions {
             scale: Some(scale),
             ..Default::default()
         };
-        return attention(q, k, v, None, Some(bias.inner()), options);
-    }
-
-    let scores = (q * scale).matmul(k.swap_dims(2, 3));
-    biased_softmax(scores, bias).matmul(v)
+        attention(q, k, v, None, Some(bias.inner()), options)
+    };
+    y.reshape([batch, heads, query, width_v])
 }

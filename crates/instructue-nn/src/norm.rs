@@ -3,6 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Tensor};
 
+use crate::kernels::rms_norm;
+
 /// `x / √(mean(x²) + ε) · γ` over the last axis.
 #[derive(Module, Debug)]
 pub struct RmsNorm {
@@ -34,23 +36,9 @@ impl RmsNorm {
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let dtype = x.dtype();
         if dtype == DType::F32 {
-            return self.normalise(x) * self.gamma.val().unsqueeze();
+            return rms_norm(x, self.gamma.val(), self.epsilon);
         }
-        let y = self.normalise(x.cast(DType::F32)).cast(dtype);
-        y * self.gamma.val().unsqueeze()
-    }
-
-    fn normalise<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let width = x.dims()[D - 1] as f64;
-        let square = if x.is_autodiff() {
-            // Σ x·x̂ with x̂ held constant has half the gradient of Σ x². Twice
-            // that, less its own value, is Σ x² in value and gradient, and
-            // backward makes one full-sized product instead of two.
-            let half = (x.clone() * x.clone().inner()).sum_dim(D - 1);
-            half.clone() * 2.0 - half.inner()
-        } else {
-            x.clone().square().sum_dim(D - 1)
-        };
-        x * ((square / width) + self.epsilon).sqrt().recip()
+        let x = x.cast(DType::F32);
+        rms_norm(x, self.gamma.val().cast(DType::F32), self.epsilon).cast(dtype)
     }
 }

@@ -2,6 +2,8 @@
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
+use crate::kernels::rotate;
+
 /// The parameters of the rotation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rope {
@@ -69,10 +71,6 @@ impl RopeTables {
     /// - `x` and the result: `[batch, heads, length, head width]`; `x` may be
     ///   a transposed view, the result is contiguous
     pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        let half = x.dims()[3] / 2;
-        let first = x.clone().narrow(3, 0, half);
-        let second = x.clone().narrow(3, half, half);
-        let turned = Tensor::cat(vec![second.neg(), first], 3);
-        x * self.cos.clone() + turned * self.sin.clone()
+        rotate(x, &self.cos, &self.sin)
     }
 }

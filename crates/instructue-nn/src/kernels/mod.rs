@@ -19,11 +19,50 @@ use burn::tensor::{Tensor, activation};
 #[cfg(feature = "cpu")]
 use cpu::Kernels;
 
-/// Whether the operators of [`cpu`] can take this tensor.
+/// Whether there are operators here for this tensor.
 #[cfg(feature = "cpu")]
-fn on_cpu<const D: usize>(x: &Tensor<D>) -> bool {
+pub(crate) fn own_operators<const D: usize>(x: &Tensor<D>) -> bool {
     let device = x.device().inner();
     x.dtype() == DType::F32 && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
+}
+
+/// Whether there are operators here for this tensor.
+#[cfg(not(feature = "cpu"))]
+pub(crate) fn own_operators<const D: usize>(_: &Tensor<D>) -> bool {
+    false
+}
+
+/// Attention in blocks of query rows, if there is an operator for these
+/// tensors and it is quicker than three operations on all rows at once.
+///
+/// The shapes are those of [`attend`](crate::attention::attend) and fit.
+#[cfg(feature = "cpu")]
+pub(crate) fn blocked_attention(
+    q: &Tensor<4>,
+    k: &Tensor<4>,
+    v: &Tensor<4>,
+    bias: &Tensor<4>,
+) -> Option<Tensor<4>> {
+    /// Scores of a head below which the overhead of its products shows.
+    const FEW: usize = 48 * 48;
+    let few = q.dims()[2] * k.dims()[2] < FEW || q.dims()[0] == 0;
+    if few || ![q, k, v, bias].into_iter().all(own_operators) {
+        return None;
+    }
+    let bias = bias.clone().inner().into_dispatch();
+    let [q, k, v] = [q, k, v].map(|x| x.clone().into_dispatch());
+    Some(Tensor::from_dispatch(Dispatch::attention(q, k, v, bias)))
+}
+
+/// Without operators of its own.
+#[cfg(not(feature = "cpu"))]
+pub(crate) fn blocked_attention(
+    _: &Tensor<4>,
+    _: &Tensor<4>,
+    _: &Tensor<4>,
+    _: &Tensor<4>,
+) -> Option<Tensor<4>> {
+    None
 }
 
 /// `softmax(scores + bias)` over the last axis. No gradient goes to the bias.
@@ -48,7 +87,7 @@ pub fn biased_softmax(scores: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
         scores.dims()
     );
     #[cfg(feature = "cpu")]
-    if on_cpu(&scores) && on_cpu(bias) {
+    if own_operators(&scores) && own_operators(bias) {
         let bias = bias.clone().inner().into_dispatch();
         return Tensor::from_dispatch(Dispatch::biased_softmax(scores.into_dispatch(), bias));
     }
@@ -72,7 +111,7 @@ pub fn biased_softmax(scores: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
 pub fn silu_mul<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
     assert_eq!(gate.dims(), up.dims(), "gate and up have the same shape");
     #[cfg(feature = "cpu")]
-    if on_cpu(&gate) && on_cpu(&up) {
+    if own_operators(&gate) && own_operators(&up) {
         let y = Dispatch::silu_mul(gate.into_dispatch(), up.into_dispatch());
         return Tensor::from_dispatch(y);
     }
@@ -86,8 +125,95 @@ pub fn silu_mul<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
 /// - `x` and the result: any
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "cpu")]
-    if on_cpu(&x) {
+    if own_operators(&x) {
         return Tensor::from_dispatch(Dispatch::gelu(x.into_dispatch()));
     }
     activation::gelu(x)
+}
+
+/// `x / √(mean(x²) + ε) · γ` over the last axis.
+///
+/// # Shapes
+///
+/// - `x` and the result: `[..., width]`
+/// - `gamma`: `[width]`
+///
+/// # Panics
+///
+/// If the width differs.
+pub fn rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, epsilon: f64) -> Tensor<D> {
+    let width = x.dims()[D - 1];
+    assert_eq!(gamma.dims(), [width], "a scale per column of x");
+    #[cfg(feature = "cpu")]
+    if own_operators(&x) && own_operators(&gamma) {
+        let (x, gamma) = (x.into_dispatch(), gamma.into_dispatch());
+        return Tensor::from_dispatch(Dispatch::rms_norm(x, gamma, epsilon as f32));
+    }
+    let square = x.clone().square().sum_dim(D - 1) / width as f64;
+    x * (square + epsilon).sqrt().recip() * gamma.unsqueeze()
+}
+
+/// `(x − mean) / √(variance + ε) · γ + β` over the last axis.
+///
+/// # Shapes
+///
+/// - `x` and the result: `[..., width]`
+/// - `gamma`, `beta`: `[width]`
+///
+/// # Panics
+///
+/// If the width differs.
+pub fn layer_norm<const D: usize>(
+    x: Tensor<D>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+) -> Tensor<D> {
+    let width = x.dims()[D - 1];
+    assert_eq!(gamma.dims(), [width], "a scale per column of x");
+    assert_eq!(beta.dims(), [width], "a shift per column of x");
+    #[cfg(feature = "cpu")]
+    if own_operators(&x) && own_operators(&gamma) && own_operators(&beta) {
+        let (x, gamma, beta) = (
+            x.into_dispatch(),
+            gamma.into_dispatch(),
+            beta.into_dispatch(),
+        );
+        return Tensor::from_dispatch(Dispatch::layer_norm(x, gamma, beta, epsilon as f32));
+    }
+    burn::tensor::module::layer_norm(x, gamma, Some(beta), epsilon)
+}
+
+/// `x·cos + turned(x)·sin`, where `turned` is the second half of each row,
+/// negated, followed by the first. No gradient goes to the tables.
+///
+/// # Shapes
+///
+/// - `x` and the result: `[batch, heads, length, width]`, `width` even; `x`
+///   may be a transposed view
+/// - `cos`, `sin`: `[batch, 1, length, width]`
+///
+/// # Panics
+///
+/// If the shapes do not fit together.
+pub fn rotate(x: Tensor<4>, cos: &Tensor<4>, sin: &Tensor<4>) -> Tensor<4> {
+    let [batch, _, length, width] = x.dims();
+    for table in [cos, sin] {
+        assert_eq!(
+            table.dims(),
+            [batch, 1, length, width],
+            "a row per position"
+        );
+    }
+    assert!(width.is_multiple_of(2), "the width is even");
+    let (cos, sin) = (cos.clone().inner(), sin.clone().inner());
+    #[cfg(feature = "cpu")]
+    if own_operators(&x) && own_operators(&cos) && own_operators(&sin) {
+        let (cos, sin) = (cos.into_dispatch(), sin.into_dispatch());
+        return Tensor::from_dispatch(Dispatch::rotate(x.into_dispatch(), cos, sin));
+    }
+    let first = x.clone().narrow(3, 0, width / 2);
+    let second = x.clone().narrow(3, width / 2, width / 2);
+    let turned = Tensor::cat(vec![second.neg(), first], 3);
+    x * cos + turned * sin
 }

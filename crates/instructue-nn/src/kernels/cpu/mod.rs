@@ -5,8 +5,11 @@ use burn::backend::autodiff::ops::{Backward, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 
+mod attention;
 mod gelu;
 mod math;
+mod norm;
+mod rotate;
 mod rows;
 mod silu_mul;
 mod softmax;
@@ -14,12 +17,39 @@ mod softmax;
 /// What the graph calls; see the functions of the parent module.
 #[backend_extension(Autodiff, Flex)]
 pub(super) trait Kernels: Backend {
+    fn attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
     fn biased_softmax(scores: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self>;
     fn silu_mul(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
     fn gelu(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn rms_norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, eps: f32) -> FloatTensor<Self>;
+    fn layer_norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        eps: f32,
+    ) -> FloatTensor<Self>;
+    fn rotate(
+        x: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
 }
 
 impl Kernels for Flex {
+    fn attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        attention::forward(&attention::inputs(q, k, v, bias))
+    }
+
     fn biased_softmax(scores: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         softmax::forward(scores, bias)
     }
@@ -31,11 +61,50 @@ impl Kernels for Flex {
     fn gelu(x: FloatTensor<Self>) -> FloatTensor<Self> {
         gelu::forward(x)
     }
+
+    fn rms_norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, eps: f32) -> FloatTensor<Self> {
+        norm::rms_forward(x, gamma, eps)
+    }
+
+    fn layer_norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        eps: f32,
+    ) -> FloatTensor<Self> {
+        norm::layer_forward(x, gamma, beta, eps)
+    }
+
+    fn rotate(
+        x: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        rotate::forward(x, &rotate::State { cos, sin })
+    }
 }
 
 /// In the graph: the state that backward needs is kept only where a gradient
 /// is wanted, so that an operator may write over its input otherwise.
 impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
+    fn attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let (q, q_node) = q.into_parts();
+        let (k, k_node) = k.into_parts();
+        let (v, v_node) = v.into_parts();
+        let inputs = attention::inputs(q, k, v, bias.into_primitive());
+        let y = attention::forward(&inputs);
+        let node = attention::Node.prepare::<C>([q_node, k_node, v_node]);
+        match node.compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(inputs, y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
     fn biased_softmax(scores: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         let (scores, node) = scores.into_parts();
         let weights = softmax::forward(scores, bias.into_primitive());
@@ -67,6 +136,65 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
         match gelu::Node.prepare::<C>([node]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish(x.clone(), gelu::forward(x)),
             OpsKind::UnTracked(prep) => prep.finish(gelu::forward(x)),
+        }
+    }
+
+    fn rms_norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, eps: f32) -> FloatTensor<Self> {
+        let (x, x_node) = x.into_parts();
+        let (gamma, gamma_node) = gamma.into_parts();
+        let y = norm::rms_forward(x.clone(), gamma.clone(), eps);
+        let node = norm::RmsNode.prepare::<C>([x_node, gamma_node]);
+        match node.compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(
+                norm::State {
+                    x,
+                    gamma,
+                    epsilon: eps,
+                },
+                y,
+            ),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn layer_norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        eps: f32,
+    ) -> FloatTensor<Self> {
+        let (x, x_node) = x.into_parts();
+        let (gamma, gamma_node) = gamma.into_parts();
+        let (beta, beta_node) = beta.into_parts();
+        let y = norm::layer_forward(x.clone(), gamma.clone(), beta, eps);
+        let node = norm::LayerNode.prepare::<C>([x_node, gamma_node, beta_node]);
+        match node.compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(
+                norm::State {
+                    x,
+                    gamma,
+                    epsilon: eps,
+                },
+                y,
+            ),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn rotate(
+        x: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let (x, node) = x.into_parts();
+        let tables = rotate::State {
+            cos: cos.into_primitive(),
+            sin: sin.into_primitive(),
+        };
+        let y = rotate::forward(x, &tables);
+        match rotate::Node.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(tables, y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
         }
     }
 }

@@ -17,7 +17,7 @@ pub fn simd<O: WithSimd>(op: O) -> O::Output {
 }
 
 /// How many rows of `width` make one task.
-pub fn task_rows(width: usize) -> usize {
+fn task_rows(width: usize) -> usize {
     (TASK / width.max(1)).max(1)
 }
 
@@ -36,26 +36,34 @@ pub fn for_rows(data: &mut [f32], width: usize, f: impl Fn(usize, &mut [f32]) + 
         .for_each(|(block, data)| f(block * rows, data));
 }
 
-/// [`for_rows`] on two slices of the same rows; gives what `f` returned, in
-/// order.
+/// [`for_rows`] that gives what `f` returned, in order.
 pub fn map_rows<T: Send>(
-    a: &mut [f32],
-    b: &mut [f32],
+    data: &mut [f32],
     width: usize,
-    f: impl Fn(usize, &mut [f32], &mut [f32]) -> T + Sync,
+    f: impl Fn(usize, &mut [f32]) -> T + Sync,
 ) -> Vec<T> {
-    if a.is_empty() {
+    if data.is_empty() {
         return Vec::new();
     }
     let rows = task_rows(width);
-    if a.len() <= rows * width {
-        return vec![f(0, a, b)];
+    if data.len() <= rows * width {
+        return vec![f(0, data)];
     }
-    a.par_chunks_mut(rows * width)
-        .zip(b.par_chunks_mut(rows * width))
+    data.par_chunks_mut(rows * width)
         .enumerate()
-        .map(|(block, (a, b))| f(block * rows, a, b))
+        .map(|(block, data)| f(block * rows, data))
         .collect()
+}
+
+/// [`for_rows`] on two slices of the same length, row by row of one element.
+pub fn for_pairs(a: &mut [f32], b: &mut [f32], f: impl Fn(usize, &mut [f32], &mut [f32]) + Sync) {
+    if a.len() <= TASK {
+        return f(0, a, b);
+    }
+    a.par_chunks_mut(TASK)
+        .zip(b.par_chunks_mut(TASK))
+        .enumerate()
+        .for_each(|(block, (a, b))| f(block * TASK, a, b));
 }
 
 /// The part of `all` that belongs to `rows`, which start at row `first`.
@@ -83,26 +91,21 @@ pub fn width(x: &FlexTensor) -> usize {
     x.layout().shape().as_slice().last().copied().unwrap_or(1)
 }
 
-/// Σ f(i) for i below `length`, in [`LANES`] sums side by side: one sum alone
-/// would wait for itself at every step.
+/// Σ f(element of each slice), in [`LANES`] sums side by side: one sum alone
+/// would wait for itself at every step. The slices are equally long.
 #[inline(always)]
-pub fn sum(length: usize, f: impl Fn(usize) -> f32) -> f32 {
+pub fn sum<const N: usize>(slices: [&[f32]; N], f: impl Fn([f32; N]) -> f32) -> f32 {
     let mut lanes = [0.0; LANES];
-    let whole = length / LANES * LANES;
-    let mut at = 0;
-    while at < whole {
+    let split = slices.map(|slice| slice.as_chunks::<LANES>());
+    let blocks = split[0].0.len();
+    let split = split.map(|(whole, rest)| (&whole[..blocks], rest));
+    for block in 0..blocks {
         for (i, lane) in lanes.iter_mut().enumerate() {
-            *lane += f(at + i);
+            *lane += f(split.map(|(whole, _)| whole[block][i]));
         }
-        at += LANES;
     }
-    let mut sum = 0.0;
-    while at < length {
-        sum += f(at);
-        at += 1;
+    for i in 0..split[0].1.len() {
+        lanes[i] += f(split.map(|(_, rest)| rest[i]));
     }
-    for lane in lanes {
-        sum += lane;
-    }
-    sum
+    lanes.iter().sum()
 }

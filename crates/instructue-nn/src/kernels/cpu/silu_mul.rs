@@ -8,7 +8,7 @@ use burn::backend::flex::FlexTensor;
 use pulp::{Simd, WithSimd};
 
 use super::math::sigmoid;
-use super::rows::{beside, dense, for_rows, map_rows, simd, tensor};
+use super::rows::{beside, dense, for_pairs, for_rows, simd, tensor};
 
 /// `silu(gate) · up`, in the buffer of `gate` when nobody else holds it.
 pub fn forward(gate: FlexTensor, up: FlexTensor) -> FlexTensor {
@@ -69,10 +69,9 @@ impl WithSimd for Fresh<'_> {
 pub fn backward(gate: FlexTensor, up: FlexTensor, grad: FlexTensor) -> [FlexTensor; 2] {
     let (mut gate, up, mut grad) = (dense(gate), dense(up), dense(grad));
     let up = up.storage::<f32>();
-    map_rows(
+    for_pairs(
         gate.storage_mut(),
         grad.storage_mut(),
-        1,
         |first, gate, grad| {
             let up = beside(up, first, 1, gate);
             simd(Grad { gate, up, grad });

@@ -136,7 +136,7 @@ impl WithSimd for SoftmaxGrad<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         let weights = self.weights.chunks_exact(self.keys);
         for (p, g) in weights.zip(self.grad.chunks_exact_mut(self.keys)) {
-            let dot = sum(g.len().min(p.len()), |i| p[i] * g[i]);
+            let dot = sum([p, g], |[p, g]| p * g);
             for (g, p) in g.iter_mut().zip(p) {
                 *g = p * (*g - dot) * self.scale;
             }

@@ -1,0 +1,270 @@
+//! Attention in blocks of query rows, whose scores stay in the cache.
+//!
+//! Forward keeps no weights. Backward computes each block's weights again,
+//! which costs less than writing and reading them for all blocks would, and a
+//! layer's memory does not grow with the square of the length. Keys that no
+//! row of a block may attend to are left out of its products, half of all
+//! under a causal mask.
+
+use std::ops::Range;
+
+use burn::backend::Flex;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops};
+use burn::backend::flex::{FlexTensor, Layout};
+use burn::backend::ops::FloatTensorOps;
+use burn::tensor::{DType, Shape};
+use rayon::prelude::*;
+
+use super::rows::{dense, simd, tensor};
+use super::softmax::{Softmax, SoftmaxGrad};
+use crate::attention::MASKED;
+
+/// Scores of one block: as many as stay in the second-level cache beside their
+/// gradient.
+const BLOCK: usize = 32 * 1024;
+
+/// The inputs; what backward needs, too.
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    /// `[batch, heads, query, width]`
+    pub q: FlexTensor,
+    /// `[batch, kv, key, width]`
+    pub k: FlexTensor,
+    /// `[batch, kv, key, width of values]`
+    pub v: FlexTensor,
+    /// `[batch, 1, query or 1, key]`
+    pub bias: FlexTensor,
+}
+
+/// The sizes and how the queries are cut into blocks.
+struct Plan {
+    batch: usize,
+    heads: usize,
+    kv: usize,
+    queries: usize,
+    keys: usize,
+    width: usize,
+    width_v: usize,
+    bias_rows: usize,
+    scale: f32,
+    block: usize,
+    /// The keys that count, by batch entry and block.
+    windows: Vec<Range<usize>>,
+}
+
+impl Inputs {
+    fn plan(&self) -> Plan {
+        let [batch, heads, queries, width] = self.q.layout().shape().dims();
+        let [_, kv, keys, width_v] = self.v.layout().shape().dims();
+        let [_, _, bias_rows, _] = self.bias.layout().shape().dims();
+        let block = (BLOCK / keys).clamp(16, 256) / 16 * 16;
+        let mut plan = Plan {
+            batch,
+            heads,
+            kv,
+            queries,
+            keys,
+            width,
+            width_v,
+            bias_rows,
+            scale: 1.0 / (width as f32).sqrt(),
+            block,
+            windows: Vec::new(),
+        };
+        let bias = self.bias.storage::<f32>();
+        plan.windows = (0..batch)
+            .flat_map(|entry| plan.blocks().map(move |(_, rows)| (entry, rows)))
+            .map(|(entry, rows)| plan.window(bias, entry, rows))
+            .collect();
+        plan
+    }
+}
+
+impl Plan {
+    /// Number and rows of each block of queries.
+    fn blocks(&self) -> impl Iterator<Item = (usize, Range<usize>)> + use<> {
+        let (queries, block) = (self.queries, self.block);
+        (0..queries.div_ceil(block)).map(move |i| (i, i * block..queries.min((i + 1) * block)))
+    }
+
+    fn bias<'a>(&self, bias: &'a [f32], entry: usize, row: usize) -> &'a [f32] {
+        let row = entry * self.bias_rows + if self.bias_rows == 1 { 0 } else { row };
+        &bias[row * self.keys..][..self.keys]
+    }
+
+    /// From the first to the last key that any of the rows may attend to. A row
+    /// without an open key is an average over all of them.
+    fn window(&self, bias: &[f32], entry: usize, rows: Range<usize>) -> Range<usize> {
+        let mut window = self.keys..0;
+        for row in rows {
+            let bias = self.bias(bias, entry, row);
+            let open = |b: &f32| *b > MASKED || b.is_nan();
+            let (Some(first), Some(last)) =
+                (bias.iter().position(open), bias.iter().rposition(open))
+            else {
+                return 0..self.keys;
+            };
+            // Only beside a key that is not held down at all are masked ones
+            // sure to get nothing.
+            if bias[first].abs() > 1.0 {
+                return 0..self.keys;
+            }
+            window = window.start.min(first)..window.end.max(last + 1);
+        }
+        window
+    }
+
+    fn windows(&self, entry: usize) -> &[Range<usize>] {
+        let blocks = self.windows.len() / self.batch;
+        &self.windows[entry * blocks..][..blocks]
+    }
+
+    /// The weights of one block of one head, `[rows, window]`.
+    fn weights(&self, inputs: &Inputs, head: &Head, rows: &Range<usize>) -> FlexTensor {
+        let window = &self.windows(head.entry)[rows.start / self.block];
+        let q = view(&inputs.q, head.entry, head.q, rows);
+        let k = view(&inputs.k, head.entry, head.kv, window);
+        let mut scores = Flex::float_matmul(q, transposed(k));
+        let bias = inputs.bias.storage::<f32>();
+        simd(Softmax {
+            rows: scores.storage_mut(),
+            keys: window.len(),
+            scale: self.scale,
+            bias: |i| &self.bias(bias, head.entry, rows.start + i)[window.clone()],
+        });
+        scores
+    }
+}
+
+/// Whose head it is, among the queries' and among the keys'.
+struct Head {
+    entry: usize,
+    q: usize,
+    kv: usize,
+}
+
+/// `softmax(q·kᵀ/√width + bias)·v`, `[batch, heads, query, width of values]`.
+pub fn forward(inputs: &Inputs) -> FlexTensor {
+    let plan = inputs.plan();
+    let shape = [plan.batch, plan.heads, plan.queries, plan.width_v];
+    let mut out = vec![0.0; shape.iter().product()];
+    let of_head = plan.queries * plan.width_v;
+    out.par_chunks_mut(of_head)
+        .enumerate()
+        .for_each(|(i, out)| {
+            let (entry, q) = (i / plan.heads, i % plan.heads);
+            let kv = q / (plan.heads / plan.kv);
+            let head = Head { entry, q, kv };
+            let out = out.chunks_mut(plan.block * plan.width_v);
+            for ((block, rows), out) in plan.blocks().zip(out) {
+                let weights = plan.weights(inputs, &head, &rows);
+                let v = view(&inputs.v, entry, kv, &plan.windows(entry)[block]);
+                out.copy_from_slice(Flex::float_matmul(weights, v).storage());
+            }
+        });
+    tensor(out, Shape::new(shape))
+}
+
+/// The gradients of q, k and v.
+pub fn backward(inputs: &Inputs, grad: &FlexTensor) -> [FlexTensor; 3] {
+    let plan = inputs.plan();
+    let group = plan.heads / plan.kv;
+    let shape_q = [plan.batch, plan.heads, plan.queries, plan.width];
+    let shape_k = [plan.batch, plan.kv, plan.keys, plan.width];
+    let shape_v = [plan.batch, plan.kv, plan.keys, plan.width_v];
+    let zeros = |shape: [usize; 4]| vec![0.0; shape.iter().product()];
+    let (mut of_q, mut of_k, mut of_v) = (zeros(shape_q), zeros(shape_k), zeros(shape_v));
+    // One task per head of keys: all its queries add to the same gradient.
+    of_q.par_chunks_mut(group * plan.queries * plan.width)
+        .zip(of_k.par_chunks_mut(plan.keys * plan.width))
+        .zip(of_v.par_chunks_mut(plan.keys * plan.width_v))
+        .enumerate()
+        .for_each(|(i, ((of_q, of_k), of_v))| {
+            let (entry, kv) = (i / plan.kv, i % plan.kv);
+            let heads = of_q.chunks_mut(plan.queries * plan.width).enumerate();
+            for (member, of_q) in heads {
+                let q = kv * group + member;
+                let head = Head { entry, q, kv };
+                let of_q = of_q.chunks_mut(plan.block * plan.width);
+                for ((block, rows), of_q) in plan.blocks().zip(of_q) {
+                    let window = &plan.windows(entry)[block];
+                    let weights = plan.weights(inputs, &head, &rows);
+                    let grad = view(grad, entry, q, &rows);
+                    let v = transposed(view(&inputs.v, entry, kv, window));
+                    let mut of_scores = Flex::float_matmul(grad.clone(), v);
+                    simd(SoftmaxGrad {
+                        weights: weights.storage(),
+                        grad: of_scores.storage_mut(),
+                        keys: window.len(),
+                        scale: plan.scale,
+                    });
+                    let part = Flex::float_matmul(transposed(weights), grad);
+                    add(of_v, window.start * plan.width_v, &part);
+                    let k = view(&inputs.k, entry, kv, window);
+                    let part = Flex::float_matmul(of_scores.clone(), k);
+                    of_q.copy_from_slice(part.storage());
+                    let q = view(&inputs.q, entry, q, &rows);
+                    let part = Flex::float_matmul(transposed(of_scores), q);
+                    add(of_k, window.start * plan.width, &part);
+                }
+            }
+        });
+    [
+        tensor(of_q, Shape::new(shape_q)),
+        tensor(of_k, Shape::new(shape_k)),
+        tensor(of_v, Shape::new(shape_v)),
+    ]
+}
+
+fn add(total: &mut [f32], start: usize, part: &FlexTensor) {
+    let part = part.storage::<f32>();
+    for (total, part) in total[start..].iter_mut().zip(part) {
+        *total += part;
+    }
+}
+
+/// Some rows of one head as a matrix, nothing copied.
+fn view(x: &FlexTensor, entry: usize, head: usize, rows: &Range<usize>) -> FlexTensor {
+    let layout = x.layout();
+    let width = layout.shape()[3];
+    let strides = layout.strides();
+    let moved = [entry, head, rows.start]
+        .iter()
+        .zip(strides)
+        .map(|(&at, stride)| at as isize * stride)
+        .sum::<isize>();
+    let offset = layout.start_offset().wrapping_add_signed(moved);
+    let shape = Shape::new([rows.len(), width]);
+    let layout = Layout::new(shape, strides[2..].to_vec(), offset);
+    FlexTensor::from_arc(x.data_arc(), layout, DType::F32)
+}
+
+fn transposed(x: FlexTensor) -> FlexTensor {
+    let layout = x.layout().transpose(0, 1);
+    x.with_layout(layout)
+}
+
+/// Makes the bias row-major; the others are read wherever they lie.
+pub fn inputs(q: FlexTensor, k: FlexTensor, v: FlexTensor, bias: FlexTensor) -> Inputs {
+    let bias = dense(bias);
+    Inputs { q, k, v, bias }
+}
+
+/// The node in the graph; holds the inputs.
+#[derive(Debug)]
+pub struct Node;
+
+impl Backward<Flex, 3> for Node {
+    type State = Inputs;
+
+    fn backward(self, ops: Ops<Inputs, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradients = backward(&ops.state, &grads.consume::<Flex>(&ops.node));
+        for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
+            if let Some(parent) = parent {
+                grads.register::<Flex>(parent.id, gradient);
+            }
+        }
+    }
+}
