@@ -1,6 +1,7 @@
 //! Embeds a user base with a trained model: one row per user, one vector column
 //! per instruction.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ use instructue::eval::parse_time;
 use instructue::model::InstructUe;
 use instructue::pipeline::{EmbedRequest, Watch, embed_users, ingest, model_dir};
 use instructue::{DeviceName, schema::Timestamp};
-use instructue_examples::{Console, finish};
+use instructue_examples::{Console, finish, parse};
 
 /// Writes id + FixedSizeList<f32> as Parquet.
 #[derive(Debug, Parser)]
@@ -84,6 +85,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// The program with these arguments, the first being its name.
+pub fn program(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    finish(parse(arguments).and_then(|arguments| run(&arguments)))
+}
+
 fn main() -> ExitCode {
-    finish(run(&Arguments::parse()))
+    program(std::env::args_os())
 }

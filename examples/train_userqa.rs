@@ -4,13 +4,15 @@
 //! `data/complete-journey`; `--data DIR` takes your own Parquet files and
 //! `schema.toml`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use instructue::DeviceName;
 use instructue::model::Size;
 use instructue::pipeline::{RunConfig, train_userqa};
-use instructue_examples::{Console, finish};
+use instructue_examples::{Console, finish, parse};
 
 /// Trains on logs of events and leaves a model with its proof.
 #[derive(Debug, Parser)]
@@ -23,10 +25,10 @@ struct Arguments {
     out: PathBuf,
     /// tiny, small or base.
     #[arg(long)]
-    size: Option<String>,
+    size: Option<Size>,
     /// cpu, wgpu, cuda or ndarray; the last three want a build with that feature.
     #[arg(long)]
-    device: Option<String>,
+    device: Option<DeviceName>,
     /// TOML with every knob; each run saves the one it used as OUT/config.toml.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -45,11 +47,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         None if arguments.resume && saved.exists() => RunConfig::load(&saved)?,
         None => RunConfig::default(),
     };
-    if let Some(size) = &arguments.size {
-        config.size = size.parse::<Size>()?;
+    if let Some(size) = arguments.size {
+        config.size = size;
     }
-    if let Some(device) = &arguments.device {
-        config.device.clone_from(device);
+    if let Some(device) = arguments.device {
+        config.device = device.to_string();
     } else if let Ok(device) = std::env::var(instructue::DEVICE_VARIABLE) {
         config.device = device;
     }
@@ -81,6 +83,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// The program with these arguments, the first being its name.
+pub fn program(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    finish(parse(arguments).and_then(|arguments| run(&arguments)))
+}
+
 fn main() -> ExitCode {
-    finish(run(&Arguments::parse()))
+    program(std::env::args_os())
 }

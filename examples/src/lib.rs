@@ -1,7 +1,10 @@
-//! What the examples share: progress, bars on a terminal and plain lines elsewhere.
+//! What the examples share: arguments, errors of one line, progress as bars on a
+//! terminal and plain lines elsewhere.
 
+mod arguments;
 mod watch;
 
+pub use arguments::parse;
 pub use watch::{Console, finish};
 
 /// Large tensors are allocated and freed in every operation. The system's

@@ -1,0 +1,24 @@
+//! Arguments of a program.
+
+use std::error::Error;
+use std::ffi::OsString;
+
+use clap::Parser;
+
+/// Reads arguments. What does not fit is an error of one line, as every other
+/// error of the examples; `--help` prints and ends the program.
+///
+/// # Errors
+/// An argument that is unknown, missing or malformed.
+pub fn parse<A: Parser>(arguments: impl Iterator<Item = OsString>) -> Result<A, Box<dyn Error>> {
+    A::try_parse_from(arguments).map_err(|error| {
+        if !error.use_stderr() {
+            error.exit();
+        }
+        let text = error.to_string();
+        // Behind the first empty line stand usage and a hint.
+        let first = text.split("\n\n").next().unwrap_or(&text);
+        let first = first.strip_prefix("error: ").unwrap_or(first);
+        format!("{first} (--help shows the arguments)").into()
+    })
+}
