@@ -13,7 +13,7 @@
 //! use burn::tensor::{Device, Distribution, Tensor};
 //! use instructue_nn::lora::{LoraConfig, LoraLinear};
 //!
-//! let device = Device::flex();
+//! let device = Device::default();
 //! let base = LinearConfig::new(8, 4).init(&device);
 //! let x = Tensor::<3>::random([2, 5, 8], Distribution::Default, &device);
 //! let plain = base.forward(x.clone());
@@ -31,7 +31,7 @@
 //! use burn::tensor::{Bool, Device, Distribution, Tensor};
 //! use instructue_nn::attention::{AttentionBias, attend};
 //!
-//! let device = Device::flex();
+//! let device = Device::default();
 //! let normal = Distribution::Normal(0.0, 1.0);
 //! // Four query heads share two key and value heads.
 //! let q = Tensor::<4>::random([1, 4, 3, 8], normal, &device);

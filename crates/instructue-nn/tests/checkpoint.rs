@@ -43,7 +43,7 @@ fn says(message: &str, parts: &[&str]) {
 #[test]
 fn what_is_written_comes_back() {
     let scratch = Scratch::new();
-    let device = Device::flex();
+    let device = Device::default();
     let half = vec![f16::from_f32(0.5), f16::from_f32(-2.0)];
     let brain = vec![
         bf16::from_f32(1.0),

@@ -2,8 +2,8 @@
 //! operations, in values and gradients.
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData, activation};
-use instructue_nn::attention::MASKED;
-use instructue_nn::kernels::{biased_softmax, gelu, silu_mul};
+use instructue_nn::attention::{AttentionBias, MASKED, attend};
+use instructue_nn::kernels::{biased_softmax, gelu, layer_norm, rms_norm, rotate, silu_mul};
 
 fn graph() -> Device {
     Device::flex().autodiff()
@@ -291,4 +291,203 @@ fn half_precision_takes_the_composed_formula() {
     near(gelu(half()).cast(DType::F32), gelu(x.clone()), 5e-3);
     let softmax = biased_softmax(half(), &bias).cast(DType::F32);
     near(softmax, biased_softmax(x, &bias.cast(DType::F32)), 5e-3);
+}
+
+/// Attention as three operations, heads repeated.
+fn textbook([q, k, v]: [Tensor<4>; 3], bias: &Tensor<4>) -> Tensor<4> {
+    let [batch, heads, _, width] = q.dims();
+    let [_, kv, keys, _] = k.dims();
+    let repeat = |x: Tensor<4>| {
+        let width = x.dims()[3];
+        x.unsqueeze_dim::<5>(2)
+            .expand([batch, kv, heads / kv, keys, width])
+            .reshape([batch, heads, keys, width])
+    };
+    let scores = q.matmul(repeat(k).swap_dims(2, 3)) / (width as f64).sqrt();
+    activation::softmax(scores + bias.clone(), 3).matmul(repeat(v))
+}
+
+/// Long enough to be cut into blocks, the last of which is not full.
+#[test]
+fn attention_in_blocks_equals_the_formula() {
+    let device = Device::flex();
+    let open = |shape: [usize; 3], f: &dyn Fn(usize, usize, usize) -> bool| {
+        let [batch, rows, keys] = shape;
+        let all = (0..batch * rows * keys)
+            .map(|i| f(i / keys / rows, i / keys % rows, i % keys))
+            .collect();
+        AttentionBias::from_host(all, shape, &device).unwrap()
+    };
+    let (length, keys) = (301, 307);
+    let biases = [
+        ("none", open([2, 1, keys], &|_, _, _| true)),
+        (
+            "padding",
+            open([2, 1, keys], &|entry, _, key| {
+                key >= 5 && key < 200 + 50 * entry
+            }),
+        ),
+        ("causal", open([2, length, keys], &|_, row, key| key <= row)),
+        // As rows of several segments: all see the start, and themselves.
+        (
+            "packed",
+            open([2, length, keys], &|entry, row, key| {
+                let segment = |at: usize| at / (40 + entry);
+                key <= row && (key < 80 || segment(key) == segment(row))
+            }),
+        ),
+        (
+            "far",
+            open([2, length, keys], &|_, row, key| {
+                key > 150 && key % 7 == row % 7
+            }),
+        ),
+        // Whole blocks, and single rows of blocks, that may attend to nothing.
+        (
+            "nothing",
+            open([2, length, keys], &|_, row, key| {
+                row < 150 && row % 3 > 0 && key > row
+            }),
+        ),
+    ];
+    for (name, bias) in biases {
+        let bias = bias.tensor();
+        // Beside a bias of -3e4 a score is known to 2e-3.
+        let exact = if name == "nothing" { 100.0 } else { 1.0 };
+        // Transposed, as projections give them, and with values of another
+        // width than the keys.
+        let leaf = |heads, length, width, seed| {
+            numbers([2, length, heads, width], 2.0, seed, &graph()).require_grad()
+        };
+        for (heads, kv) in [(4, 2), (2, 2), (3, 1)] {
+            let leaves = [
+                leaf(heads, length, 12, 21),
+                leaf(kv, keys, 12, 22),
+                leaf(kv, keys, 7, 23),
+            ];
+            let inputs = || leaves.each_ref().map(|x| x.clone().swap_dims(1, 2));
+            let expected = textbook(inputs(), bias);
+            let [q, k, v] = inputs();
+            let found = attend(q, k, v, bias);
+            let [q, k, v] = inputs().map(Tensor::inner);
+            for found in [found.clone(), attend(q, k, v, bias)] {
+                let worst = (found - expected.clone()).abs().max().into_scalar::<f32>();
+                assert!(worst < 1e-5 * exact, "{name}: off by {worst}");
+            }
+            let weights = numbers(expected.dims(), 1.0, 24, &graph());
+            let found = (found * weights.clone()).sum().backward();
+            let expected = (expected * weights).sum().backward();
+            for (i, leaf) in leaves.iter().enumerate() {
+                let [found, expected] = [&found, &expected].map(|g| leaf.grad(g).unwrap());
+                let worst = (found - expected).abs().max().into_scalar::<f32>();
+                assert!(worst < 5e-5 * exact, "{name}, gradient {i}: off by {worst}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_masked_in_a_block_is_not_seen() {
+    let device = Device::flex();
+    let [q, k, v] = [1, 2, 3].map(|seed| numbers([1, 2, 200, 16], 2.0, seed, &device));
+    let tokens = numbers([1, 200], 1.0, 1, &device)
+        .greater_elem(2.0)
+        .bool_not();
+    let bias = AttentionBias::causal(tokens);
+    let whole = attend(q.clone(), k.clone(), v.clone(), bias.tensor());
+    // Other keys and values from 120 on.
+    let after = |x: &Tensor<4>| {
+        let rest = numbers([1, 2, 80, 16], 9.0, 9, &device);
+        Tensor::cat(vec![x.clone().narrow(2, 0, 120), rest], 2)
+    };
+    let other = attend(q, after(&k), after(&v), bias.tensor());
+    near(other.narrow(2, 0, 120), whole.narrow(2, 0, 120), 0.0);
+}
+
+#[test]
+#[should_panic(expected = "does not fit")]
+fn a_bias_of_other_queries_is_refused() {
+    let device = Device::flex();
+    let x = || Tensor::<4>::zeros([1, 1, 64, 8], &device);
+    attend(x(), x(), x(), &Tensor::zeros([1, 1, 32, 64], &device));
+}
+
+#[test]
+fn norms_equal_their_formulas() {
+    let epsilon = 1e-5;
+    for shape in SHAPES {
+        // Transposed views have the width of the original.
+        let width = shape[3];
+        let gamma = || numbers([width], 1.5, 31, &graph()).require_grad();
+        let beta = || numbers([width], 1.5, 32, &graph()).require_grad();
+        let x = numbers(shape, 3.0, 33, &graph()).require_grad();
+        let weights = numbers(shape, 1.0, 34, &graph());
+        let view = || x.clone().swap_dims(1, 2);
+
+        let (own, stock) = (gamma(), gamma());
+        let found = rms_norm(view(), own.clone(), epsilon).swap_dims(1, 2);
+        let mean = x.clone().square().mean_dim(3) + epsilon;
+        let expected = x.clone() / mean.sqrt() * stock.clone().unsqueeze();
+        near(found.clone(), expected.clone(), 2e-6);
+        let (a, b) = (
+            (found * weights.clone()).sum().backward(),
+            (expected * weights.clone()).sum().backward(),
+        );
+        near(x.grad(&a).unwrap(), x.grad(&b).unwrap(), 1e-5);
+        near(own.grad(&a).unwrap(), stock.grad(&b).unwrap(), 1e-4);
+
+        let (own, stock) = ((gamma(), beta()), (gamma(), beta()));
+        let found = layer_norm(view(), own.0.clone(), own.1.clone(), epsilon).swap_dims(1, 2);
+        let centred = x.clone() - x.clone().mean_dim(3);
+        let variance = centred.clone().square().mean_dim(3) + epsilon;
+        let expected =
+            centred / variance.sqrt() * stock.0.clone().unsqueeze() + stock.1.clone().unsqueeze();
+        near(found.clone(), expected.clone(), 2e-6);
+        let (a, b) = (
+            (found * weights.clone()).sum().backward(),
+            (expected * weights).sum().backward(),
+        );
+        // One column has no slope; its formula divides by √ε, 300.
+        near(x.grad(&a).unwrap(), x.grad(&b).unwrap(), 1e-4);
+        near(own.0.grad(&a).unwrap(), stock.0.grad(&b).unwrap(), 1e-4);
+        near(own.1.grad(&a).unwrap(), stock.1.grad(&b).unwrap(), 1e-4);
+    }
+    let ones = || Tensor::ones([5], &graph());
+    let x = || numbers([4, 5], 2.0, 35, &graph());
+    slopes(x(), |x| rms_norm(x, ones(), epsilon));
+    slopes(x(), |x| layer_norm(x, ones(), ones(), epsilon));
+}
+
+#[test]
+fn rotation_equals_the_formula() {
+    for [batch, heads, length, width] in [[1, 1, 1, 2], [2, 3, 5, 6], [3, 4, 120, 64]] {
+        let table = |seed| numbers([batch, 1, length, width], 1.0, seed, &Device::flex());
+        let (cos, sin) = (table(41), table(42));
+        let formula = |x: Tensor<4>| {
+            let first = x.clone().narrow(3, 0, width / 2);
+            let second = x.clone().narrow(3, width / 2, width / 2);
+            x * cos.clone() + Tensor::cat(vec![second.neg(), first], 3) * sin.clone()
+        };
+        for transposed in [true, false] {
+            let shape = match transposed {
+                true => [batch, length, heads, width],
+                false => [batch, heads, length, width],
+            };
+            let leaf = numbers(shape, 2.0, 43, &graph()).require_grad();
+            let x = || match transposed {
+                true => leaf.clone().swap_dims(1, 2),
+                false => leaf.clone(),
+            };
+            let (found, expected) = (rotate(x(), &cos, &sin), formula(x()));
+            near(found.clone(), expected.clone(), 1e-6);
+            let weights = numbers([batch, heads, length, width], 1.0, 44, &graph());
+            let found = (found * weights.clone()).sum().backward();
+            let expected = (expected * weights).sum().backward();
+            near(
+                leaf.grad(&found).unwrap(),
+                leaf.grad(&expected).unwrap(),
+                1e-6,
+            );
+        }
+    }
 }

@@ -48,7 +48,7 @@ fn tokens(rows: &[[bool; 5]], device: &Device) -> Tensor<2, Bool> {
 
 #[test]
 fn attention_equals_the_formula_in_values_and_gradients() {
-    let plain = Device::flex();
+    let plain = Device::default();
     let device = plain.clone().autodiff();
     let mask = [[true; 5], [false, true, true, true, false]];
     for (heads, kv) in [(4, 4), (4, 2), (6, 2), (3, 1)] {
@@ -87,11 +87,11 @@ fn attention_equals_the_formula_in_values_and_gradients() {
 
 #[test]
 fn large_scores_neither_overflow_nor_lose_their_gradient() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let q = (normal([1, 1, 3, 8], &device) * 30.0).require_grad();
     let k = normal([1, 1, 3, 8], &device) * 30.0;
     let v = normal([1, 1, 3, 8], &device);
-    let bias = Tensor::zeros([1, 1, 3, 3], &Device::flex());
+    let bias = Tensor::zeros([1, 1, 3, 3], &Device::default());
     let expected = textbook(q.clone(), k.clone(), v.clone(), bias.clone());
     let found = attend(q.clone(), k, v, &bias);
     near(found.clone(), expected.clone(), 1e-4);
@@ -101,7 +101,7 @@ fn large_scores_neither_overflow_nor_lose_their_gradient() {
 
 #[test]
 fn masks_become_biases() {
-    let device = Device::flex();
+    let device = Device::default();
     let host = AttentionBias::from_host(vec![true, false, true, true], [1, 2, 2], &device).unwrap();
     let causal = AttentionBias::causal(Tensor::from_data([[true, true]], &device));
     assert_eq!(
@@ -121,7 +121,7 @@ fn masks_become_biases() {
 
 #[test]
 fn rms_norm_equals_the_formula_in_values_and_gradients() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let x = normal([2, 3, 8], &device).require_grad();
     let gamma = normal([8], &device);
     let norm = RmsNorm::from_gamma(gamma.clone(), 1e-5);
@@ -139,7 +139,7 @@ fn rms_norm_equals_the_formula_in_values_and_gradients() {
 
 #[test]
 fn rope_rotates_pairs_of_halves() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let rope = Rope {
         head_dim: 8,
         theta: 100.0,
@@ -176,7 +176,7 @@ fn rope_rotates_pairs_of_halves() {
 
 #[test]
 fn dropout_keeps_the_mean() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let base = LinearConfig::new(2_000, 1).init(&device);
     let lora = LoraConfig::new()
         .with_rank(1)
@@ -208,7 +208,7 @@ fn trained(lora: &LoraConfig, device: &Device) -> (LoraLinear, Linear) {
 
 #[test]
 fn lora_adds_the_scaled_product_and_freezes_the_base() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let lora = LoraConfig::new()
         .with_rank(2)
         .with_alpha(6.0)
@@ -243,7 +243,7 @@ fn lora_adds_the_scaled_product_and_freezes_the_base() {
 
 #[test]
 fn dropout_acts_in_training_only_and_is_shared() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let lora = LoraConfig::new().with_rank(2).with_dropout(0.5);
     let (layer, _) = trained(&lora, &device);
     let x = normal([4, 6], &device);

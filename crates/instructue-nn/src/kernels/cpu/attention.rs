@@ -15,8 +15,10 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{DType, Shape};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::math::LANES;
 use super::rows::{dense, simd, tensor};
 use super::softmax::{Softmax, SoftmaxGrad};
 use crate::attention::MASKED;
@@ -34,11 +36,13 @@ pub struct Inputs {
     pub k: FlexTensor,
     /// `[batch, kv, key, width of values]`
     pub v: FlexTensor,
-    /// `[batch, 1, query or 1, key]`
+    /// `[batch, 1, query or 1, key]`, row-major
     pub bias: FlexTensor,
+    plan: Plan,
 }
 
 /// The sizes and how the queries are cut into blocks.
+#[derive(Debug, Clone)]
 struct Plan {
     batch: usize,
     heads: usize,
@@ -55,11 +59,14 @@ struct Plan {
 }
 
 impl Inputs {
-    fn plan(&self) -> Plan {
-        let [batch, heads, queries, width] = self.q.layout().shape().dims();
-        let [_, kv, keys, width_v] = self.v.layout().shape().dims();
-        let [_, _, bias_rows, _] = self.bias.layout().shape().dims();
-        let block = (BLOCK / keys).clamp(16, 256) / 16 * 16;
+    /// Makes the bias row-major; the others are read wherever they lie.
+    ///
+    /// The shapes fit together, and neither keys nor queries are empty.
+    pub fn new(q: FlexTensor, k: FlexTensor, v: FlexTensor, bias: FlexTensor) -> Self {
+        let bias = dense(bias);
+        let [batch, heads, queries, width] = q.layout().shape().dims();
+        let [_, kv, keys, width_v] = v.layout().shape().dims();
+        let [_, _, bias_rows, _] = bias.layout().shape().dims();
         let mut plan = Plan {
             batch,
             heads,
@@ -70,16 +77,64 @@ impl Inputs {
             width_v,
             bias_rows,
             scale: 1.0 / (width as f32).sqrt(),
-            block,
+            block: (BLOCK / keys).clamp(16, 256) / 16 * 16,
             windows: Vec::new(),
         };
-        let bias = self.bias.storage::<f32>();
-        plan.windows = (0..batch)
-            .flat_map(|entry| plan.blocks().map(move |(_, rows)| (entry, rows)))
-            .map(|(entry, rows)| plan.window(bias, entry, rows))
-            .collect();
-        plan
+        plan.windows = simd(Windows {
+            plan: &plan,
+            bias: bias.storage(),
+        });
+        Self {
+            q,
+            k,
+            v,
+            bias,
+            plan,
+        }
     }
+}
+
+struct Windows<'a> {
+    plan: &'a Plan,
+    bias: &'a [f32],
+}
+
+impl WithSimd for Windows<'_> {
+    type Output = Vec<Range<usize>>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Self::Output {
+        let mut windows = Vec::new();
+        for entry in 0..self.plan.batch {
+            for (_, rows) in self.plan.blocks() {
+                windows.push(self.plan.window(self.bias, entry, rows));
+            }
+        }
+        windows
+    }
+}
+
+#[inline(always)]
+fn is_open(bias: f32) -> bool {
+    // NaN is not hidden.
+    bias > MASKED || bias.is_nan()
+}
+
+/// The last open key of a row, if there is one.
+#[inline(always)]
+fn last_open(bias: &[f32]) -> Option<usize> {
+    let (rest, blocks) = bias.as_rchunks::<LANES>();
+    for (i, block) in blocks.iter().enumerate().rev() {
+        let mut any = false;
+        for &b in block {
+            any |= is_open(b);
+        }
+        if any {
+            let last = block.iter().rposition(|&b| is_open(b))?;
+            return Some(rest.len() + i * LANES + last);
+        }
+    }
+    rest.iter().rposition(|&b| is_open(b))
 }
 
 impl Plan {
@@ -89,6 +144,7 @@ impl Plan {
         (0..queries.div_ceil(block)).map(move |i| (i, i * block..queries.min((i + 1) * block)))
     }
 
+    #[inline(always)]
     fn bias<'a>(&self, bias: &'a [f32], entry: usize, row: usize) -> &'a [f32] {
         let row = entry * self.bias_rows + if self.bias_rows == 1 { 0 } else { row };
         &bias[row * self.keys..][..self.keys]
@@ -96,14 +152,13 @@ impl Plan {
 
     /// From the first to the last key that any of the rows may attend to. A row
     /// without an open key is an average over all of them.
+    #[inline(always)]
     fn window(&self, bias: &[f32], entry: usize, rows: Range<usize>) -> Range<usize> {
         let mut window = self.keys..0;
         for row in rows {
             let bias = self.bias(bias, entry, row);
-            let open = |b: &f32| *b > MASKED || b.is_nan();
-            let (Some(first), Some(last)) =
-                (bias.iter().position(open), bias.iter().rposition(open))
-            else {
+            let first = bias.iter().position(|&b| is_open(b));
+            let (Some(first), Some(last)) = (first, last_open(bias)) else {
                 return 0..self.keys;
             };
             // Only beside a key that is not held down at all are masked ones
@@ -147,7 +202,7 @@ struct Head {
 
 /// `softmax(q·kᵀ/√width + bias)·v`, `[batch, heads, query, width of values]`.
 pub fn forward(inputs: &Inputs) -> FlexTensor {
-    let plan = inputs.plan();
+    let plan = &inputs.plan;
     let shape = [plan.batch, plan.heads, plan.queries, plan.width_v];
     let mut out = vec![0.0; shape.iter().product()];
     let of_head = plan.queries * plan.width_v;
@@ -169,7 +224,7 @@ pub fn forward(inputs: &Inputs) -> FlexTensor {
 
 /// The gradients of q, k and v.
 pub fn backward(inputs: &Inputs, grad: &FlexTensor) -> [FlexTensor; 3] {
-    let plan = inputs.plan();
+    let plan = &inputs.plan;
     let group = plan.heads / plan.kv;
     let shape_q = [plan.batch, plan.heads, plan.queries, plan.width];
     let shape_k = [plan.batch, plan.kv, plan.keys, plan.width];
@@ -244,12 +299,6 @@ fn view(x: &FlexTensor, entry: usize, head: usize, rows: &Range<usize>) -> FlexT
 fn transposed(x: FlexTensor) -> FlexTensor {
     let layout = x.layout().transpose(0, 1);
     x.with_layout(layout)
-}
-
-/// Makes the bias row-major; the others are read wherever they lie.
-pub fn inputs(q: FlexTensor, k: FlexTensor, v: FlexTensor, bias: FlexTensor) -> Inputs {
-    let bias = dense(bias);
-    Inputs { q, k, v, bias }
 }
 
 /// The node in the graph; holds the inputs.
