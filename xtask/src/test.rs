@@ -15,7 +15,7 @@ pub struct Options {
     /// Only these packages rather than the whole workspace.
     #[arg(short, long = "package", value_name = "NAME")]
     packages: Vec<String>,
-    /// Features to enable, such as `cuda` for INSTRUCTUE_DEVICE=cuda.
+    /// Features to enable; that of INSTRUCTUE_DEVICE is, if all packages are tested.
     #[arg(long, value_name = "LIST")]
     features: Option<String>,
     /// What runs the tests; documentation tests always run by cargo.
@@ -33,6 +33,44 @@ enum Runner {
     Nextest,
 }
 
+/// A device by the name that the facade gives it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Device {
+    name: &'static str,
+    /// The value of `BURN_DEVICE` that means the same.
+    burn: &'static str,
+}
+
+/// The variable by which Burn chooses its default device.
+const BURN_DEVICE: &str = "BURN_DEVICE";
+
+impl Device {
+    const CPU: Self = Self::new("cpu", "flex");
+    const ALL: [Self; 4] = [
+        Self::CPU,
+        Self::new("ndarray", "ndarray"),
+        Self::new("wgpu", "wgpu"),
+        Self::new("cuda", "cuda"),
+    ];
+
+    const fn new(name: &'static str, burn: &'static str) -> Self {
+        Self { name, burn }
+    }
+
+    fn named(name: &str) -> Result<Self> {
+        let known = Self::ALL.map(|device| device.name).join(", ");
+        let mut all = Self::ALL.into_iter();
+        all.find(|device| device.name.eq_ignore_ascii_case(name))
+            .ok_or_else(|| format!("{DEVICE}: expected one of {known}, found {name:?}").into())
+    }
+
+    /// The feature that compiles it in. The CPU is always there; with single
+    /// packages the feature may not exist, so it is the caller's to name.
+    fn feature(self, workspace: bool) -> Option<&'static str> {
+        (workspace && self != Self::CPU).then_some(self.name)
+    }
+}
+
 /// Runs the tests and prints how many passed.
 pub fn run(options: &Options) -> Result<()> {
     let nextest = match options.runner {
@@ -40,34 +78,42 @@ pub fn run(options: &Options) -> Result<()> {
         Runner::Nextest => true,
         Runner::Cargo => false,
     };
-    match std::env::var(DEVICE) {
-        Ok(device) => println!("device: {device} ({DEVICE})"),
-        Err(_) => println!("device: cpu ({DEVICE} is not set)"),
-    }
+    let device = match std::env::var(DEVICE) {
+        Ok(name) => Device::named(&name)?,
+        Err(_) => Device::CPU,
+    };
+    println!("device: {} (set {DEVICE} for another)", device.name);
     let mut steps = Steps::default();
     let tests = if nextest {
         "nextest run --tests --no-fail-fast --no-tests pass"
     } else {
         "test --tests --no-fail-fast"
     };
-    steps.step("unit and integration", || counted(tests, options));
+    steps.step("unit and integration", || counted(tests, options, device));
     steps.step("documentation", || {
-        counted("test --no-fail-fast --doc", options)
+        counted("test --no-fail-fast --doc", options, device)
     });
     steps.finish()
 }
 
 /// Runs one cargo command, shows its output as it comes and counts the tests.
-fn counted(arguments: &str, options: &Options) -> Result<String> {
+fn counted(arguments: &str, options: &Options, device: Device) -> Result<String> {
     let mut command = cargo(arguments.split_whitespace());
+    // What `Device::default()` of Burn goes by, in the crates below the facade.
+    command.env(BURN_DEVICE, device.burn);
     if options.packages.is_empty() {
         command.arg("--workspace");
     }
     for package in &options.packages {
         command.args(["--package", package]);
     }
-    if let Some(features) = &options.features {
-        command.args(["--features", features]);
+    let features: Vec<&str> = device
+        .feature(options.packages.is_empty())
+        .into_iter()
+        .chain(options.features.as_deref())
+        .collect();
+    if !features.is_empty() {
+        command.args(["--features", &features.join(",")]);
     }
     command.args(&options.filter);
 
@@ -193,6 +239,18 @@ mod tests {
             "     Summary [   1.034s] 5 tests run: 3 passed (1 slow), 1 failed, 1 timed out, 2 skipped",
         ];
         assert_eq!(counts(true, &lines), (3, 2, 2));
+    }
+
+    #[test]
+    fn devices_are_known_by_the_facades_names() {
+        let cuda = Device::named("CUDA").expect("known");
+        assert_eq!((cuda.name, cuda.burn), ("cuda", "cuda"));
+        assert_eq!(cuda.feature(true), Some("cuda"));
+        assert_eq!(cuda.feature(false), None);
+        let cpu = Device::named("cpu").expect("known");
+        assert_eq!((cpu.burn, cpu.feature(true)), ("flex", None));
+        let error = Device::named("tpu").expect_err("unknown").to_string();
+        assert!(error.contains("wgpu") && error.contains("tpu"), "{error}");
     }
 
     #[test]

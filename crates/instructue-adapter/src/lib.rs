@@ -10,7 +10,7 @@
 //! use instructue_adapter::{AdapterConfig, SummaryConfig};
 //!
 //! # fn main() -> Result<(), instructue_adapter::Error> {
-//! let device = Device::flex();
+//! let device = Device::default();
 //! // Encoder vectors 8 wide, 2 numeric features per event, backbone 16 wide.
 //! let adapter = AdapterConfig::new(8, 2, 16).init(&device)?;
 //! let vectors = Tensor::random([3, 8], burn::tensor::Distribution::Default, &device);

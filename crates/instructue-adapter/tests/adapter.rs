@@ -14,7 +14,7 @@ fn distance(a: Tensor<2>, b: Tensor<2>) -> f32 {
 
 #[test]
 fn each_event_is_mapped_on_its_own() {
-    let device = Device::flex();
+    let device = Device::default();
     for kind in [AdapterKind::Linear, AdapterKind::Mlp] {
         let config = AdapterConfig::new(6, 2, 10).with_kind(kind);
         let adapter = config.init(&device).unwrap();
@@ -28,7 +28,7 @@ fn each_event_is_mapped_on_its_own() {
 
 #[test]
 fn features_are_added() {
-    let device = Device::flex();
+    let device = Device::default();
     let config = AdapterConfig::new(6, 2, 10);
     let adapter = config.init(&device).unwrap();
     let (x, f) = (random(3, 6, &device), random(3, 2, &device));
@@ -41,7 +41,7 @@ fn features_are_added() {
 
 #[test]
 fn no_events_give_no_tokens() {
-    for device in [Device::flex(), Device::flex().autodiff()] {
+    for device in [Device::default(), Device::default().autodiff()] {
         for kind in [AdapterKind::Linear, AdapterKind::Mlp] {
             let config = AdapterConfig::new(6, 2, 10).with_kind(kind);
             let adapter = config.init(&device).unwrap();
@@ -58,7 +58,7 @@ fn no_events_give_no_tokens() {
 
 #[test]
 fn every_weight_gets_a_gradient() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let adapter = AdapterConfig::new(6, 2, 10).init(&device).unwrap();
     let loss = adapter
         .forward(random(4, 6, &device), Some(random(4, 2, &device)))
@@ -77,7 +77,7 @@ fn every_weight_gets_a_gradient() {
 
 #[test]
 fn zero_widths_are_named() {
-    let device = Device::flex();
+    let device = Device::default();
     let cases = [
         (AdapterConfig::new(0, 2, 10), "AdapterConfig: `input`"),
         (AdapterConfig::new(6, 2, 0), "AdapterConfig: `output`"),

@@ -34,7 +34,7 @@ fn distance(a: Tensor<2>, b: Tensor<2>) -> f32 {
 
 #[test]
 fn mlp_and_features_match_torch() {
-    let device = Device::flex();
+    let device = Device::default();
     let golden = Golden::open();
     let get = |name: &str| Param::from_tensor(golden.get::<1>(name, &device));
     let matrix = |name: &str| Param::from_tensor(golden.get::<2>(name, &device).transpose());

@@ -37,7 +37,7 @@ fn mean(events: &Tensor<2>, rows: &[i32]) -> Tensor<2> {
 
 #[test]
 fn a_source_token_is_the_mean_of_its_events_through_the_modal_adapter() {
-    let device = Device::flex();
+    let device = Device::default();
     let summary = summary(&device);
     let events = random(5, &device);
     let found = summary
@@ -57,7 +57,7 @@ fn a_source_token_is_the_mean_of_its_events_through_the_modal_adapter() {
 
 #[test]
 fn the_modal_adapter_is_shared_and_the_empty_tokens_are_not() {
-    let device = Device::flex();
+    let device = Device::default();
     let summary = summary(&device);
     let events = random(2, &device);
     let of = |source| {
@@ -72,7 +72,7 @@ fn the_modal_adapter_is_shared_and_the_empty_tokens_are_not() {
 
 #[test]
 fn a_source_absent_from_the_whole_batch_is_its_empty_token_exactly() {
-    for device in [Device::flex(), Device::flex().autodiff()] {
+    for device in [Device::default(), Device::default().autodiff()] {
         let summary = summary(&device);
         let none = Tensor::zeros([0, WIDTH], &device);
         let found = summary.source_tokens(2, none, &[], 3).unwrap();
@@ -84,7 +84,7 @@ fn a_source_absent_from_the_whole_batch_is_its_empty_token_exactly() {
 
 #[test]
 fn order_of_events_and_other_rows_change_nothing() {
-    let device = Device::flex();
+    let device = Device::default();
     let summary = summary(&device);
     let events = random(4, &device);
     let all = summary
@@ -99,7 +99,7 @@ fn order_of_events_and_other_rows_change_nothing() {
 
 #[test]
 fn absent_sources_do_not_count_into_the_user() {
-    let device = Device::flex();
+    let device = Device::default();
     let summary = summary(&device);
     let rows = |tokens: Tensor<2>, present: [bool; 3]| SourceTokens {
         tokens,
@@ -130,7 +130,7 @@ fn absent_sources_do_not_count_into_the_user() {
 
 #[test]
 fn gradients_are_those_of_the_mean() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let summary = summary(&device);
     let events = random(3, &device).require_grad();
     let source = summary
@@ -153,7 +153,7 @@ fn gradients_are_those_of_the_mean() {
 
 #[test]
 fn an_empty_batch_has_no_rows() {
-    let device = Device::flex();
+    let device = Device::default();
     let summary = summary(&device);
     let none = || Tensor::zeros([0, WIDTH], &device);
     let source = summary.source_tokens(0, none(), &[], 0).unwrap();
@@ -163,7 +163,7 @@ fn an_empty_batch_has_no_rows() {
 
 #[test]
 fn bad_calls_are_named() {
-    let device = Device::flex();
+    let device = Device::default();
     let summary = summary(&device);
     let error = |source, events: Tensor<2>, rows: &[usize]| {
         summary

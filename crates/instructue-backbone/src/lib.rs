@@ -22,7 +22,7 @@
 //!     num_key_value_heads: 2,
 //!     ..DecoderConfig::new(ModelType::Qwen2)
 //! };
-//! let device = Device::flex();
+//! let device = Device::default();
 //! let decoder = config.init(None, &device)?;
 //!
 //! // Two rows; the second is one token shorter and padded at its end.

@@ -19,7 +19,7 @@ fn write(dir: &Path, tensors: Tensors) {
 }
 
 fn small_tensors() -> Tensors {
-    let device = Device::flex();
+    let device = Device::default();
     small().init(None, &device).unwrap().save_tensors()
 }
 
@@ -29,7 +29,7 @@ fn refusal(change: impl FnOnce(&mut Tensors)) -> String {
     let mut tensors = small_tensors();
     change(&mut tensors);
     write(dir.path(), tensors);
-    let result = small().load_weights(dir.path(), None, &Device::flex());
+    let result = small().load_weights(dir.path(), None, &Device::default());
     result.unwrap_err().to_string()
 }
 
@@ -54,7 +54,7 @@ fn says(message: &str, parts: &[&str]) {
 
 #[test]
 fn saved_and_loaded_is_bit_for_bit_the_same() {
-    let device = Device::flex();
+    let device = Device::default();
     for case in CASES {
         let decoder = load(case, None, &device);
         let dir = TempDir::new().unwrap();
@@ -80,7 +80,7 @@ fn the_names_are_those_of_the_checkpoint() {
         let bytes = fs::read(golden(case).join(WEIGHTS)).unwrap();
         let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
         let mut expected: Vec<String> = file.names().into_iter().map(String::from).collect();
-        let decoder = load(case, None, &Device::flex());
+        let decoder = load(case, None, &Device::default());
         let mut found: Vec<String> = decoder.save_tensors().into_iter().map(|t| t.0).collect();
         expected.sort();
         found.sort();
@@ -90,7 +90,7 @@ fn the_names_are_those_of_the_checkpoint() {
 
 #[test]
 fn an_adapter_comes_back() {
-    let device = Device::flex();
+    let device = Device::default();
     let lora = LoraConfig::new().with_rank(4);
     let decoder = small().init(Some(&lora), &device).unwrap();
     let dir = TempDir::new().unwrap();
@@ -122,7 +122,7 @@ fn an_adapter_comes_back() {
 
 #[test]
 fn a_sharded_directory_loads_like_one_file() {
-    let device = Device::flex();
+    let device = Device::default();
     let dir = TempDir::new().unwrap();
     let mut tensors = small_tensors();
     let expected = tensors.clone();
@@ -212,7 +212,7 @@ fn a_tied_model_may_carry_its_head() {
     tensors.push(("lm_head.weight".into(), head));
     write(dir.path(), tensors);
     small()
-        .load_weights(dir.path(), None, &Device::flex())
+        .load_weights(dir.path(), None, &Device::default())
         .unwrap();
 }
 
@@ -225,14 +225,14 @@ fn a_model_without_head_loads_without_prefix() {
         .collect();
     write(dir.path(), bare);
     small()
-        .load_weights(dir.path(), None, &Device::flex())
+        .load_weights(dir.path(), None, &Device::default())
         .unwrap();
 }
 
 #[test]
 fn an_empty_directory_is_named() {
     let dir = TempDir::new().unwrap();
-    let result = small().load_weights(dir.path(), None, &Device::flex());
+    let result = small().load_weights(dir.path(), None, &Device::default());
     says(&result.unwrap_err().to_string(), &[WEIGHTS, INDEX]);
     let message = DecoderConfig::load(dir.path()).unwrap_err().to_string();
     says(&message, &[CONFIG]);
@@ -275,7 +275,7 @@ fn unsupported_architectures_are_refused_by_key() {
 
 #[test]
 fn settings_of_lora_are_checked() {
-    let device = Device::flex();
+    let device = Device::default();
     for (lora, key) in [
         (LoraConfig::new().with_rank(0), "lora.rank"),
         (LoraConfig::new().with_dropout(1.0), "lora.dropout"),

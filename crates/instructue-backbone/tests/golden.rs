@@ -65,7 +65,7 @@ fn real(flat: &[f32], tokens: &[bool], width: usize) -> Vec<f32> {
 #[test]
 fn hidden_states_and_logits_equal_transformers() {
     // Without autodiff the backend's own attention runs, with it ours: both.
-    for device in [Device::flex(), Device::flex().autodiff()] {
+    for device in [Device::default(), Device::default().autodiff()] {
         for case in CASES {
             let decoder = load(case, None, &device);
             let file = Golden::open(case);
@@ -89,7 +89,7 @@ fn hidden_states_and_logits_equal_transformers() {
 
 #[test]
 fn embeddings_are_the_table_of_the_checkpoint() {
-    let device = Device::flex();
+    let device = Device::default();
     for case in CASES {
         let file = Golden::open(case);
         let (embeddings, shape) = file.floats("embeddings");
@@ -101,7 +101,7 @@ fn embeddings_are_the_table_of_the_checkpoint() {
 
 #[test]
 fn gradients_of_the_embeddings_equal_transformers() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     for case in CASES {
         let decoder = load(case, None, &device);
         let file = Golden::open(case);

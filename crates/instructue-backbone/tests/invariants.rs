@@ -19,7 +19,7 @@ fn states(hidden: &Tensor<3>, row: usize, from: usize, count: usize) -> Vec<f32>
 
 #[test]
 fn padding_and_company_change_nothing() {
-    for device in [Device::flex(), Device::flex().autodiff()] {
+    for device in [Device::default(), Device::default().autodiff()] {
         let decoder = load("qwen2_tied", None, &device);
         let run = |rows: &[&[i64]], tokens: &[&[bool]]| {
             let inputs = decoder.embed(ids(rows, &device));
@@ -39,7 +39,7 @@ fn padding_and_company_change_nothing() {
 
 #[test]
 fn the_future_changes_nothing_at_all() {
-    for device in [Device::flex(), Device::flex().autodiff()] {
+    for device in [Device::default(), Device::default().autodiff()] {
         // The longest takes the backend's tiled path.
         for length in [6, 70, 400] {
             let decoder = load("llama_tied", None, &device);
@@ -65,7 +65,7 @@ fn the_future_changes_nothing_at_all() {
 
 #[test]
 fn a_row_without_tokens_is_finite() {
-    for device in [Device::flex(), Device::flex().autodiff()] {
+    for device in [Device::default(), Device::default().autodiff()] {
         let decoder = load("qwen2_tied", None, &device);
         let mut inputs = normal([2, 4, 32], &device);
         if device.is_autodiff() {
@@ -86,7 +86,7 @@ fn a_row_without_tokens_is_finite() {
 /// equals two rows of one segment each.
 #[test]
 fn segments_of_one_row_equal_rows_of_their_own() {
-    for device in [Device::flex(), Device::flex().autodiff()] {
+    for device in [Device::default(), Device::default().autodiff()] {
         let decoder = load("llama_bias_untied", None, &device);
         let profile = normal([1, 3, 32], &device);
         let segments = [normal([1, 2, 32], &device), normal([1, 2, 32], &device)];
@@ -116,7 +116,7 @@ fn segments_of_one_row_equal_rows_of_their_own() {
 
 #[test]
 fn lora_starts_as_nothing_and_trains_alone() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let lora = LoraConfig::new().with_rank(4);
     let base = load("qwen2_untied", None, &device);
     let adapted = load("qwen2_untied", Some(&lora), &device);
@@ -149,7 +149,7 @@ fn lora_starts_as_nothing_and_trains_alone() {
 
 #[test]
 fn every_parameter_has_a_gradient_without_lora() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let decoder = small().init(None, &device).unwrap();
     let tokens = mask(&[&[T; 4]], &device);
     let inputs = decoder.embed(ids(&[&[1, 2, 3, 4]], &device));
@@ -162,7 +162,7 @@ fn every_parameter_has_a_gradient_without_lora() {
 
 #[test]
 fn without_autodiff_a_model_with_dropout_is_deterministic() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let lora = LoraConfig::new().with_rank(4).with_dropout(0.5);
     let mut decoder = small().init(Some(&lora), &device).unwrap();
     for layer in &mut decoder.layers {

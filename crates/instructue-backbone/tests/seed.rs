@@ -9,7 +9,7 @@ use instructue_backbone::LoraConfig;
 
 #[test]
 fn a_seed_decides_the_fresh_weights() {
-    let device = Device::flex();
+    let device = Device::default();
     let draw = |seed| {
         device.seed(seed);
         small().init(Some(&LoraConfig::new()), &device).unwrap()

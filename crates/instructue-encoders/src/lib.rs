@@ -10,7 +10,7 @@
 //! use instructue_encoders::{BertConfig, Pooling};
 //!
 //! # fn main() -> Result<(), instructue_encoders::Error> {
-//! let device = Device::flex();
+//! let device = Device::default();
 //! let config = BertConfig {
 //!     vocab_size: 100,
 //!     hidden_size: 16,
@@ -44,7 +44,7 @@
 //! use instructue_encoders::{TabularConfig, TabularNormaliser};
 //!
 //! # fn main() -> Result<(), instructue_encoders::Error> {
-//! let device = Device::flex();
+//! let device = Device::default();
 //! let rows = [([1.0, 20.0], [2]), ([3.0, f32::NAN], [0])];
 //! let normaliser = TabularNormaliser::fit(2, rows.iter().map(|(numbers, _)| numbers))?;
 //! // Two numbers, one category with codes 0 to 2, vectors 16 wide.

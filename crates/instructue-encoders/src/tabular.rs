@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn each_category_has_rows_of_its_own_in_the_table() {
-        let device = Device::flex().autodiff();
+        let device = Device::default().autodiff();
         let encoder = TabularConfig::new(1, vec![3, 2, 4], 8)
             .init(&device)
             .unwrap();

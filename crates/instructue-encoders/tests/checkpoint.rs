@@ -26,7 +26,7 @@ fn config_with(key: &str, value: Value) -> String {
 }
 
 fn weights_error(dir: &Path) -> String {
-    let device = Device::flex();
+    let device = Device::default();
     tiny()
         .load_weights(dir, Pooling::Cls, None, &device)
         .unwrap_err()
@@ -118,7 +118,7 @@ fn weights_that_do_not_fit_are_named() {
 
 #[test]
 fn lora_that_does_not_fit_is_named() {
-    let device = Device::flex();
+    let device = Device::default();
     let dir = copy();
     let config = LoraConfig::new().with_rank(4);
     let encoder = tiny().init(Pooling::Cls, Some(&config), &device).unwrap();

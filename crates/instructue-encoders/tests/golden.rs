@@ -23,7 +23,7 @@ fn inputs(device: &Device) -> TextBatch {
 fn states_and_poolings_match_transformers() {
     let file = read(&golden().join("bert.safetensors"));
     // The two devices take different paths through attention and norms.
-    for device in [Device::flex(), Device::flex().autodiff()] {
+    for device in [Device::default(), Device::default().autodiff()] {
         let batch = inputs(&device);
         let cls = load(&golden().join("bert"), Pooling::Cls, &device);
         let mean = load(&golden().join("bert"), Pooling::Mean, &device);
@@ -40,7 +40,7 @@ fn states_and_poolings_match_transformers() {
 
 #[test]
 fn keys_under_bert_with_heads_and_buffers_load_the_same() {
-    let device = Device::flex();
+    let device = Device::default();
     let dir = common::copy();
     let path = dir.path().join("model.safetensors");
     let mut tensors: std::collections::BTreeMap<_, _> = read(&path)

@@ -79,7 +79,7 @@ fn a_normaliser_survives_its_file() {
 
 #[test]
 fn counts_are_checked() {
-    let device = Device::flex();
+    let device = Device::default();
     let mut statistics = TabularStatistics::new(2);
     statistics.add(&[1.0, 2.0]).unwrap();
     let error = statistics.add(&[1.0]).unwrap_err().to_string();
@@ -114,7 +114,7 @@ fn counts_are_checked() {
 
 #[test]
 fn sizes_of_zero_are_named() {
-    let device = Device::flex();
+    let device = Device::default();
     let cases = [
         (TabularConfig::new(2, vec![], 0), "`width`"),
         (TabularConfig::new(2, vec![3, 0], 4), "`categories`"),
@@ -132,7 +132,7 @@ fn sizes_of_zero_are_named() {
 
 #[test]
 fn rows_are_encoded_on_their_own_and_every_part_counts() {
-    let device = Device::flex();
+    let device = Device::default();
     let normaliser = TabularStatistics::new(2).finish();
     for hidden in [None, Some(6)] {
         let config = TabularConfig::new(2, vec![3, 3], 16).with_hidden(hidden);
@@ -169,7 +169,7 @@ fn rows_are_encoded_on_their_own_and_every_part_counts() {
 
 #[test]
 fn no_rows_no_categories_or_no_numbers() {
-    let device = Device::flex();
+    let device = Device::default();
     let none: [(&[f32], &[u32]); 0] = [];
     let two = TabularStatistics::new(2).finish();
     let encoder = TabularConfig::new(2, vec![3], 16).init(&device).unwrap();

@@ -27,7 +27,7 @@ fn texts() -> Vec<Vec<u32>> {
 
 #[test]
 fn neighbours_and_padding_change_no_vector() {
-    for device in [Device::flex(), Device::flex().autodiff()] {
+    for device in [Device::default(), Device::default().autodiff()] {
         for pooling in BOTH {
             let encoder = encoder(pooling, None, &device);
             let batch = encoder.batch(&texts(), &device).unwrap();
@@ -45,7 +45,7 @@ fn neighbours_and_padding_change_no_vector() {
 
 #[test]
 fn a_permutation_of_texts_permutes_the_vectors() {
-    let device = Device::flex();
+    let device = Device::default();
     let encoder = encoder(Pooling::Cls, None, &device);
     let order = [2, 0, 3, 1];
     let shuffled: Vec<_> = order.iter().map(|&i| texts()[i].clone()).collect();
@@ -57,7 +57,7 @@ fn a_permutation_of_texts_permutes_the_vectors() {
 
 #[test]
 fn a_text_without_tokens_gives_zeros() {
-    for device in [Device::flex(), Device::flex().autodiff()] {
+    for device in [Device::default(), Device::default().autodiff()] {
         for pooling in BOTH {
             let encoder = encoder(pooling, None, &device);
             let batch = [vec![], vec![3, 4]];
@@ -77,7 +77,7 @@ fn a_text_without_tokens_gives_zeros() {
 
 #[test]
 fn empty_batches_have_no_rows_and_wordless_ones_zeros() {
-    let device = Device::flex();
+    let device = Device::default();
     let encoder = encoder(Pooling::Cls, None, &device);
     let none: [Vec<u32>; 0] = [];
     let batch = encoder.batch(&none, &device).unwrap();
@@ -89,7 +89,7 @@ fn empty_batches_have_no_rows_and_wordless_ones_zeros() {
 
 #[test]
 fn limits_are_named() {
-    let device = Device::flex();
+    let device = Device::default();
     let encoder = encoder(Pooling::Cls, None, &device);
     assert!(encoder.batch(&[vec![1; 16]], &device).is_ok());
     let error = |texts: &[Vec<u32>]| encoder.batch(texts, &device).unwrap_err().to_string();
@@ -106,7 +106,7 @@ fn limits_are_named() {
 #[test]
 #[should_panic(expected = "rows of 17 tokens, the encoder allows 16")]
 fn a_batch_made_by_hand_is_checked_too() {
-    let device = Device::flex();
+    let device = Device::default();
     let encoder = encoder(Pooling::Cls, None, &device);
     let batch = encoder.batch(&[vec![1; 16]], &device).unwrap();
     encoder.forward(pad(batch, 1));
@@ -134,7 +134,7 @@ impl ModuleMapper for Disturb {
 
 #[test]
 fn lora_changes_nothing_until_b_moves() {
-    let device = Device::flex();
+    let device = Device::default();
     let config = LoraConfig::new().with_rank(4);
     for pooling in BOTH {
         let base = encoder(pooling, None, &device);
@@ -168,7 +168,7 @@ fn learning(encoder: &TextEncoder, device: &Device) -> (usize, usize) {
 
 #[test]
 fn with_lora_only_its_factors_learn() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let config = LoraConfig::new().with_rank(4).with_dropout(0.0);
     // Three tables, a norm, and 16 tensors in each of two blocks.
     let base = 3 + 2 + 2 * 16;
@@ -186,7 +186,7 @@ fn with_lora_only_its_factors_learn() {
 
 #[test]
 fn saved_and_loaded_is_equal_bit_by_bit() {
-    let device = Device::flex();
+    let device = Device::default();
     let config = LoraConfig::new().with_rank(4);
     for lora in [None, Some(&config)] {
         let encoder = tiny().init(Pooling::Mean, lora, &device).unwrap();
@@ -211,7 +211,7 @@ fn saved_and_loaded_is_equal_bit_by_bit() {
 
 #[test]
 fn saved_names_are_those_of_the_checkpoint() {
-    let device = Device::flex();
+    let device = Device::default();
     let file = common::read(&golden().join("bert/model.safetensors"));
     let saved = encoder(Pooling::Cls, None, &device).save_tensors();
     let wanted = file.keys().filter(|name| !name.starts_with("pooler."));

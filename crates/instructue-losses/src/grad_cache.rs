@@ -64,7 +64,7 @@ pub struct GradCacheOutput {
 /// use instructue_losses::grad_cache::{self, MicroBatch};
 /// use instructue_losses::{Error, l2_normalize};
 ///
-/// let device = Device::flex().autodiff();
+/// let device = Device::default().autodiff();
 /// let weight = Tensor::<2>::from_floats([[1.0, 0.5], [-0.5, 1.0]], &device).require_grad();
 /// let batches: Vec<Tensor<2>> = vec![
 ///     Tensor::from_floats([[1.0, 2.0], [3.0, -1.0]], &device),

@@ -11,7 +11,7 @@
 //! use burn::tensor::{Device, Distribution, Int, Tensor};
 //! use instructue_losses::{ContrastiveConfig, ContrastiveInput, l2_normalize, next_token_loss};
 //!
-//! let device = Device::flex().autodiff();
+//! let device = Device::default().autodiff();
 //! // Two users under two instructions each; what the model's head gave.
 //! let noise = || Tensor::<2>::random([4, 16], Distribution::Normal(0.0, 1.0), &device);
 //! let users = noise().require_grad();

@@ -35,7 +35,7 @@ fn input(golden: &Golden, case: &Case, device: &Device) -> ContrastiveInput {
 #[test]
 fn loss_gradients_and_counts_equal_the_reference() {
     let golden = Golden::new(GOLDEN);
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let cases = cases(&golden);
     assert_eq!(cases.len(), 18);
     for case in &cases {
@@ -80,7 +80,7 @@ fn loss_gradients_and_counts_equal_the_reference() {
 #[test]
 fn learned_temperature_has_the_same_loss_and_the_reference_gradient() {
     let golden = Golden::new(GOLDEN);
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     for case in cases(&golden) {
         let start = case.config.temperature.ln();
         let log_temperature = Tensor::<1>::from_floats([start], &device).require_grad();
@@ -102,7 +102,7 @@ fn learned_temperature_has_the_same_loss_and_the_reference_gradient() {
 #[test]
 fn order_of_rows_does_not_matter() {
     let golden = Golden::new(GOLDEN);
-    let device = Device::flex();
+    let device = Device::default();
     for case in cases(&golden) {
         let loss = case.config.init().unwrap();
         let straight = input(&golden, &case, &device);
@@ -140,7 +140,7 @@ fn two_rows(users: [[f32; 2]; 2], answers: [[f32; 2]; 2], device: &Device) -> Co
 
 #[test]
 fn another_instruction_of_the_same_user_is_a_negative_only_beside_answers() {
-    let device = Device::flex();
+    let device = Device::default();
     let orthogonal = [[1.0, 0.0], [0.0, 1.0]];
     let mut input = two_rows(orthogonal, orthogonal, &device);
     input.user_keys = vec![7, 7];
@@ -174,7 +174,7 @@ fn another_instruction_of_the_same_user_is_a_negative_only_beside_answers() {
 
 #[test]
 fn a_single_row_costs_nothing_and_has_a_zero_gradient() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let users = Tensor::<2>::from_floats([[0.6, 0.8]], &device).require_grad();
     let input = ContrastiveInput {
         users: users.clone(),
@@ -199,7 +199,7 @@ fn without_any_term_only_the_positive_is_left() {
     let input = two_rows(
         [[1.0, 0.0], [0.0, 1.0]],
         [[1.0, 1.0], [1.0, 0.5]],
-        &Device::flex(),
+        &Device::default(),
     );
     let output = config.init().unwrap().forward(input).unwrap();
     assert_eq!(values(output.loss), [0.0]);
@@ -207,7 +207,7 @@ fn without_any_term_only_the_positive_is_left() {
 
 #[test]
 fn a_very_low_temperature_stays_finite() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let mut input = two_rows([[1.0, 0.1], [1.0, 0.0]], [[-1.0, 0.0], [1.0, 0.3]], &device);
     let users = input.users.detach().require_grad();
     input.users = users.clone();
@@ -225,7 +225,7 @@ fn a_very_low_temperature_stays_finite() {
 
 #[test]
 fn wrong_configurations_and_inputs_are_named() {
-    let device = Device::flex();
+    let device = Device::default();
     let bad = ContrastiveConfig::new().with_temperature(0.0).init();
     assert!(matches!(
         bad,
@@ -257,7 +257,7 @@ fn wrong_configurations_and_inputs_are_named() {
 
 #[test]
 fn normalising_a_zero_row_keeps_it_and_its_gradient_finite() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let x = Tensor::<2>::from_floats([[0.0, 0.0], [3.0, 4.0]], &device).require_grad();
     let y = l2_normalize(x.clone());
     assert_close(&values(y.clone()), &[0.0, 0.0, 0.6, 0.8], 1e-6, "value");

@@ -136,7 +136,7 @@ fn scalar(tensor: &Tensor<1>) -> f32 {
 
 #[test]
 fn gradients_equal_those_of_the_whole_batch() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     device.seed(1);
     let model = Model::new(&device);
     let rows = batch(&device);
@@ -179,7 +179,7 @@ fn gradients_equal_those_of_the_whole_batch() {
 
 #[test]
 fn randomness_seeded_by_the_index_is_replayed() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     device.seed(2);
     let model = Model::new(&device);
     let rows = batch(&device);
@@ -207,7 +207,7 @@ fn randomness_seeded_by_the_index_is_replayed() {
 
 #[test]
 fn a_first_pass_without_autodiff_gives_the_same() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     device.seed(4);
     let model = Model::new(&device);
     let rows = batch(&device);
@@ -235,7 +235,7 @@ fn a_first_pass_without_autodiff_gives_the_same() {
 
 #[test]
 fn what_cannot_be_replayed_is_refused() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let model = Model::new(&device);
     let rows = batch(&device);
     let result = grad_cache::backward(

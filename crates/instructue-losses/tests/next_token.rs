@@ -12,7 +12,7 @@ const GOLDEN: &[u8] = include_bytes!("golden/next_token.safetensors");
 #[test]
 fn values_and_gradients_equal_the_reference() {
     let golden = Golden::new(GOLDEN);
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     let targets = golden.integers("targets");
     let targets = Tensor::<1, Int>::from_data(targets.as_slice(), &device);
     let weights = golden.floats("weights");
@@ -33,7 +33,7 @@ fn values_and_gradients_equal_the_reference() {
 
 #[test]
 fn the_known_gradient_chains_through_what_made_the_logits() {
-    let device = Device::flex().autodiff();
+    let device = Device::default().autodiff();
     device.seed(3);
     let hidden = Tensor::<2>::random([5, 4], Distribution::Normal(0.0, 1.0), &device);
     let head = Tensor::<2>::random([4, 7], Distribution::Normal(0.0, 1.0), &device);
@@ -59,7 +59,7 @@ fn the_known_gradient_chains_through_what_made_the_logits() {
 
 #[test]
 fn without_autodiff_there_is_just_the_value() {
-    let device = Device::flex();
+    let device = Device::default();
     let logits = Tensor::<2>::zeros([3, 8], &device);
     let targets = Tensor::<1, Int>::from_ints([0, 3, 7], &device);
     let loss = next_token_loss(logits, targets);
@@ -68,7 +68,7 @@ fn without_autodiff_there_is_just_the_value() {
 
 #[test]
 fn no_rows_give_zero() {
-    let device = Device::flex();
+    let device = Device::default();
     let logits = Tensor::<2>::from_data(TensorData::new(Vec::<f32>::new(), [0, 8]), &device);
     let targets = Tensor::<1, Int>::from_data(TensorData::new(Vec::<i64>::new(), [0]), &device);
     assert_eq!(values(next_token_loss(logits, targets)), [0.0]);

@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn gradients_are_clipped_together() {
-        let device = Device::flex().autodiff();
+        let device = Device::default().autodiff();
         let layer = LinearConfig::new(3, 4).init(&device);
         let mut clipped = gradients(&layer, 10.0);
         // Each weight's gradient is 20, each bias's 2.
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_gradient_that_is_no_number_is_named() {
-        let device = Device::flex().autodiff();
+        let device = Device::default().autodiff();
         let layer = LinearConfig::new(3, 4).init(&device);
         let mut bad = gradients(&layer, f32::INFINITY);
         assert_eq!(
