@@ -19,7 +19,13 @@ impl DecoderConfig {
     /// `initializer_range`, norms
     /// one, biases zero. The same after the same `device.seed(…)`.
     pub fn init(&self, lora: Option<&LoraConfig>, device: &Device) -> Result<Decoder> {
-        Decoder::build(self, &mut Source::Fresh(self.initializer_range), "", lora, device)
+        Decoder::build(
+            self,
+            &mut Source::Fresh(self.initializer_range),
+            "",
+            lora,
+            device,
+        )
     }
 
     /// A decoder with the weights of a checkpoint directory.

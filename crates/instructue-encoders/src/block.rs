@@ -8,7 +8,7 @@ use instructue_nn::kernels::gelu;
 use instructue_nn::linear::linear;
 use instructue_nn::lora::LoraLinear;
 
-use crate::weights::{Tensors, Weights};
+use crate::weights::{Tensors, Weights, normalise};
 use crate::{BertConfig, Error};
 
 /// Attention, residual, norm; feed-forward, residual, norm.
@@ -23,6 +23,7 @@ pub(crate) struct Block {
     down: Linear,
     down_norm: LayerNorm,
     heads: usize,
+    eps: f64,
 }
 
 impl Block {
@@ -42,6 +43,7 @@ impl Block {
             down: from.linear(&format!("{name}.output.dense"), inner, width)?,
             down_norm: from.norm(&format!("{name}.output.LayerNorm"), width, eps)?,
             heads: config.num_attention_heads,
+            eps,
         })
     }
 
@@ -82,9 +84,9 @@ impl Block {
         let heads = attend(self.split(q), k, v, bias.tensor());
         let joined = heads.swap_dims(1, 2).reshape([texts, queries, width]);
         // The fresh tensor on the left is the one that can be added to in place.
-        let x = self.output_norm.forward(self.output.forward(joined) + x);
+        let x = normalise(&self.output_norm, self.output.forward(joined) + x, self.eps);
         let inner = gelu(linear(&self.up, x.clone()));
-        self.down_norm.forward(linear(&self.down, inner) + x)
+        normalise(&self.down_norm, linear(&self.down, inner) + x, self.eps)
     }
 
     /// `[texts, length, width]` → `[texts, heads, length, head width]`.

@@ -10,7 +10,7 @@ use instructue_nn::checkpoint::Checkpoint;
 use instructue_nn::lora::LoraConfig;
 
 use crate::block::Block;
-use crate::weights::{Tensors, Weights};
+use crate::weights::{Tensors, Weights, normalise};
 use crate::{BertConfig, Error, Pooling};
 
 /// Texts as token ids, short ones padded at the end.
@@ -31,6 +31,7 @@ pub struct TextEncoder {
     positions: Embedding,
     types: Embedding,
     norm: LayerNorm,
+    eps: f64,
     blocks: Vec<Block>,
     #[module(skip)]
     pooling: Pooling,
@@ -48,7 +49,10 @@ impl BertConfig {
         lora: Option<&LoraConfig>,
         device: &Device,
     ) -> Result<TextEncoder, Error> {
-        self.build(pooling, Weights::fresh(self.initializer_range, lora, device))
+        self.build(
+            pooling,
+            Weights::fresh(self.initializer_range, lora, device),
+        )
     }
 
     /// The weights of a Hugging Face directory (`model.safetensors`, whole or
@@ -97,6 +101,7 @@ impl BertConfig {
             positions,
             types,
             norm,
+            eps: self.layer_norm_eps,
             blocks,
             pooling,
             pad: self.pad_token_id.unwrap_or(0) as usize,
@@ -175,7 +180,7 @@ impl TextEncoder {
         let places = self.positions.weight.val().narrow(0, 0, length);
         let places = places + self.types.weight.val().narrow(0, 0, 1);
         let x = self.words.forward(batch.ids) + places.unsqueeze::<3>();
-        let mut x = self.norm.forward(x);
+        let mut x = normalise(&self.norm, x, self.eps);
 
         // One row per query from the start: a backend that wants it so would
         // otherwise copy it for each head of each block.

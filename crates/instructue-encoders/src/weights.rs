@@ -7,6 +7,7 @@ use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear};
 use burn::prelude::*;
 use burn::tensor::Distribution;
 use instructue_nn::checkpoint::Checkpoint;
+use instructue_nn::kernels::layer_norm;
 use instructue_nn::linear::normal_linear;
 use instructue_nn::lora::{LoraConfig, LoraLinear};
 
@@ -171,5 +172,15 @@ impl Tensors {
             self.push(format!("{name}.lora_A.weight"), lora.a.val().transpose());
             self.push(format!("{name}.lora_B.weight"), lora.b.val().transpose());
         }
+    }
+}
+
+/// Layer norm by the operator that has a backward pass of its own.
+///
+/// `eps` is that of the layer, which keeps it to itself.
+pub(crate) fn normalise<const D: usize>(norm: &LayerNorm, x: Tensor<D>, eps: f64) -> Tensor<D> {
+    match &norm.beta {
+        Some(beta) => layer_norm(x, norm.gamma.val(), beta.val(), eps),
+        None => norm.forward(x),
     }
 }

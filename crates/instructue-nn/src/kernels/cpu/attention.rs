@@ -1,7 +1,7 @@
 //! Attention in blocks of query rows, whose scores stay in the cache.
 //!
-//! Forward keeps no weights. Backward computes each block's weights again,
-//! which costs less than writing and reading them for all blocks would, and a
+//! Forward keeps no weights, only maximum and sum of each row. Backward computes
+//! each block's weights again, which costs less than writing and reading them for all blocks would, and a
 //! layer's memory does not grow with the square of the length. Keys that no
 //! row of a block may attend to are left out of its products, half of all
 //! under a causal mask.
@@ -20,7 +20,7 @@ use rayon::prelude::*;
 
 use super::math::LANES;
 use super::rows::{dense, simd, tensor};
-use super::softmax::{Softmax, SoftmaxGrad};
+use super::softmax::{Again, Softmax, SoftmaxGrad};
 use crate::attention::MASKED;
 
 /// Scores of one block: as many as stay in the second-level cache beside their
@@ -176,20 +176,13 @@ impl Plan {
         &self.windows[entry * blocks..][..blocks]
     }
 
-    /// The weights of one block of one head, `[rows, window]`.
-    fn weights(&self, inputs: &Inputs, head: &Head, rows: &Range<usize>) -> FlexTensor {
+    /// The products of queries and keys of one block of one head, `[rows,
+    /// window]`.
+    fn scores(&self, inputs: &Inputs, head: &Head, rows: &Range<usize>) -> FlexTensor {
         let window = &self.windows(head.entry)[rows.start / self.block];
         let q = view(&inputs.q, head.entry, head.q, rows);
         let k = view(&inputs.k, head.entry, head.kv, window);
-        let mut scores = Flex::float_matmul(q, transposed(k));
-        let bias = inputs.bias.storage::<f32>();
-        simd(Softmax {
-            rows: scores.storage_mut(),
-            keys: window.len(),
-            scale: self.scale,
-            bias: |i| &self.bias(bias, head.entry, rows.start + i)[window.clone()],
-        });
-        scores
+        Flex::float_matmul(q, transposed(k))
     }
 }
 
@@ -200,35 +193,57 @@ struct Head {
     kv: usize,
 }
 
-/// `softmax(q·kᵀ/√width + bias)·v`, `[batch, heads, query, width of values]`.
-pub fn forward(inputs: &Inputs) -> FlexTensor {
+/// `softmax(q·kᵀ/√width + bias)·v`, `[batch, heads, query, width of values]`,
+/// and what [`backward`] needs of each row.
+pub fn forward(inputs: &Inputs) -> (FlexTensor, Vec<[f32; 2]>) {
     let plan = &inputs.plan;
     let shape = [plan.batch, plan.heads, plan.queries, plan.width_v];
     let mut out = vec![0.0; shape.iter().product()];
-    let of_head = plan.queries * plan.width_v;
-    out.par_chunks_mut(of_head)
+    let mut stats = vec![[0.0; 2]; plan.batch * plan.heads * plan.queries];
+    let bias = inputs.bias.storage::<f32>();
+    out.par_chunks_mut(plan.queries * plan.width_v)
+        .zip(stats.par_chunks_mut(plan.queries))
         .enumerate()
-        .for_each(|(i, out)| {
+        .for_each(|(i, (out, stats))| {
             let (entry, q) = (i / plan.heads, i % plan.heads);
             let kv = q / (plan.heads / plan.kv);
             let head = Head { entry, q, kv };
             let out = out.chunks_mut(plan.block * plan.width_v);
-            for ((block, rows), out) in plan.blocks().zip(out) {
-                let weights = plan.weights(inputs, &head, &rows);
-                let v = view(&inputs.v, entry, kv, &plan.windows(entry)[block]);
-                out.copy_from_slice(Flex::float_matmul(weights, v).storage());
+            let stats = stats.chunks_mut(plan.block);
+            for ((block, rows), (out, stats)) in plan.blocks().zip(out.zip(stats)) {
+                let window = &plan.windows(entry)[block];
+                let mut weights = plan.scores(inputs, &head, &rows);
+                simd(Softmax {
+                    rows: weights.storage_mut(),
+                    keys: window.len(),
+                    scale: plan.scale,
+                    stats: Some(&mut *stats),
+                    bias: |i| &plan.bias(bias, entry, rows.start + i)[window.clone()],
+                });
+                let v = view(&inputs.v, entry, kv, window);
+                let sums = Flex::float_matmul(weights, v);
+                // The factor meets the output, which is narrower than the
+                // weights.
+                let sums = sums.storage::<f32>().chunks_exact(plan.width_v);
+                let rows = out.chunks_exact_mut(plan.width_v);
+                for ((out, sums), [_, factor]) in rows.zip(sums).zip(stats) {
+                    for (out, sum) in out.iter_mut().zip(sums) {
+                        *out = sum * *factor;
+                    }
+                }
             }
         });
-    tensor(out, Shape::new(shape))
+    (tensor(out, Shape::new(shape)), stats)
 }
 
 /// The gradients of q, k and v.
-pub fn backward(inputs: &Inputs, grad: &FlexTensor) -> [FlexTensor; 3] {
+fn backward(inputs: &Inputs, stats: &[[f32; 2]], grad: &FlexTensor) -> [FlexTensor; 3] {
     let plan = &inputs.plan;
     let group = plan.heads / plan.kv;
     let shape_q = [plan.batch, plan.heads, plan.queries, plan.width];
     let shape_k = [plan.batch, plan.kv, plan.keys, plan.width];
     let shape_v = [plan.batch, plan.kv, plan.keys, plan.width_v];
+    let bias = inputs.bias.storage::<f32>();
     let zeros = |shape: [usize; 4]| vec![0.0; shape.iter().product()];
     let (mut of_q, mut of_k, mut of_v) = (zeros(shape_q), zeros(shape_k), zeros(shape_v));
     // One task per head of keys: all its queries add to the same gradient.
@@ -245,7 +260,15 @@ pub fn backward(inputs: &Inputs, grad: &FlexTensor) -> [FlexTensor; 3] {
                 let of_q = of_q.chunks_mut(plan.block * plan.width);
                 for ((block, rows), of_q) in plan.blocks().zip(of_q) {
                     let window = &plan.windows(entry)[block];
-                    let weights = plan.weights(inputs, &head, &rows);
+                    let mut weights = plan.scores(inputs, &head, &rows);
+                    let first = (entry * plan.heads + q) * plan.queries + rows.start;
+                    simd(Again {
+                        rows: weights.storage_mut(),
+                        keys: window.len(),
+                        scale: plan.scale,
+                        stats: &stats[first..][..rows.len()],
+                        bias: |i| &plan.bias(bias, entry, rows.start + i)[window.clone()],
+                    });
                     let grad = view(grad, entry, q, &rows);
                     let v = transposed(view(&inputs.v, entry, kv, window));
                     let mut of_scores = Flex::float_matmul(grad.clone(), v);
@@ -306,10 +329,11 @@ fn transposed(x: FlexTensor) -> FlexTensor {
 pub struct Node;
 
 impl Backward<Flex, 3> for Node {
-    type State = Inputs;
+    type State = (Inputs, Vec<[f32; 2]>);
 
-    fn backward(self, ops: Ops<Inputs, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradients = backward(&ops.state, &grads.consume::<Flex>(&ops.node));
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (inputs, stats) = &ops.state;
+        let gradients = backward(inputs, stats, &grads.consume::<Flex>(&ops.node));
         for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
             if let Some(parent) = parent {
                 grads.register::<Flex>(parent.id, gradient);

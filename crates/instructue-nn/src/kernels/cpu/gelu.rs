@@ -34,7 +34,7 @@ impl WithSimd for InPlace<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for y in self.0 {
-            *y *= normal(*y).0;
+            *y *= normal::<S>(*y).0;
         }
     }
 }
@@ -50,7 +50,7 @@ impl WithSimd for Fresh<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for (y, x) in self.y.iter_mut().zip(self.x) {
-            *y = x * normal(*x).0;
+            *y = x * normal::<S>(*x).0;
         }
     }
 }
@@ -78,7 +78,7 @@ impl WithSimd for Grad<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         const DENSITY: f32 = 0.398_942_28; // 1 / √(2π)
         for (grad, x) in self.grad.iter_mut().zip(self.x) {
-            let (share, bell) = normal(*x);
+            let (share, bell) = normal::<S>(*x);
             *grad *= share + x * (DENSITY * bell);
         }
     }

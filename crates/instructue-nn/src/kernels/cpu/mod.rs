@@ -47,7 +47,7 @@ impl Kernels for Flex {
         v: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        attention::forward(&attention::Inputs::new(q, k, v, bias))
+        attention::forward(&attention::Inputs::new(q, k, v, bias)).0
     }
 
     fn biased_softmax(scores: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -97,10 +97,10 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
         let (k, k_node) = k.into_parts();
         let (v, v_node) = v.into_parts();
         let inputs = attention::Inputs::new(q, k, v, bias.into_primitive());
-        let y = attention::forward(&inputs);
+        let (y, stats) = attention::forward(&inputs);
         let node = attention::Node.prepare::<C>([q_node, k_node, v_node]);
         match node.compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(inputs, y),
+            OpsKind::Tracked(prep) => prep.finish((inputs, stats), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
     }

@@ -42,7 +42,7 @@ impl WithSimd for InPlace<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for (y, up) in self.y.iter_mut().zip(self.up) {
-            *y *= sigmoid(*y) * up;
+            *y *= sigmoid::<S>(*y) * up;
         }
     }
 }
@@ -59,7 +59,7 @@ impl WithSimd for Fresh<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for (y, (gate, up)) in self.y.iter_mut().zip(self.gate.iter().zip(self.up)) {
-            *y = gate * (sigmoid(*gate) * up);
+            *y = gate * (sigmoid::<S>(*gate) * up);
         }
     }
 }
@@ -94,7 +94,7 @@ impl WithSimd for Grad<'_> {
         let slices = self.gate.iter_mut().zip(self.grad).zip(self.up);
         for ((gate, grad), up) in slices {
             let x = *gate;
-            let s = sigmoid(x);
+            let s = sigmoid::<S>(x);
             let silu = x * s;
             // Not s·(1 + x − silu): two large numbers would cancel.
             *gate = (s + silu * (1.0 - s)) * up * *grad;

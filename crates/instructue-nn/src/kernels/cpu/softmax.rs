@@ -7,7 +7,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, unary};
 use burn::backend::flex::FlexTensor;
 use pulp::{Simd, WithSimd};
 
-use super::math::{LANES, exp};
+use super::math::{LANES, exp, mul_add};
 use super::rows::{beside, dense, for_rows, simd, sum, width};
 
 /// `softmax(scores + bias)` over the last axis, in the buffer of `scores` when
@@ -25,6 +25,7 @@ pub fn forward(scores: FlexTensor, bias: FlexTensor) -> FlexTensor {
             rows,
             keys,
             scale: 1.0,
+            stats: None,
             bias: |row| {
                 let row = first + row;
                 let bias_row = row / per_batch * bias_rows + row % queries % bias_rows;
@@ -41,6 +42,9 @@ pub struct Softmax<'a, B> {
     pub keys: usize,
     /// Of the scores, before the bias is added.
     pub scale: f32,
+    /// Where to note maximum and factor of each row; its weights are then left
+    /// without the factor.
+    pub stats: Option<&'a mut [[f32; 2]]>,
     /// The bias of each row.
     pub bias: B,
 }
@@ -50,26 +54,58 @@ impl<'b, B: Fn(usize) -> &'b [f32]> WithSimd for Softmax<'_, B> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
+        let mut stats = self.stats;
         for (i, row) in self.rows.chunks_exact_mut(self.keys).enumerate() {
-            softmax(row, self.scale, (self.bias)(i));
+            let [max, factor] = exponentials::<S>(row, self.scale, (self.bias)(i));
+            match &mut stats {
+                Some(stats) => stats[i] = [max, factor],
+                None => row.iter_mut().for_each(|x| *x *= factor),
+            }
         }
     }
 }
 
+/// Rows of scores to be turned into weights again.
+pub struct Again<'a, B> {
+    pub rows: &'a mut [f32],
+    pub keys: usize,
+    pub scale: f32,
+    /// What [`Softmax`] noted.
+    pub stats: &'a [[f32; 2]],
+    pub bias: B,
+}
+
+impl<'b, B: Fn(usize) -> &'b [f32]> WithSimd for Again<'_, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (i, row) in self.rows.chunks_exact_mut(self.keys).enumerate() {
+            let [max, factor] = self.stats[i];
+            for (x, b) in row.iter_mut().zip((self.bias)(i)) {
+                let score = mul_add::<S>(*x, self.scale, *b);
+                *x = exp::<S>(score - max) * factor;
+            }
+        }
+    }
+}
+
+/// Turns a row of scores into exponentials below their maximum; gives that and
+/// one over their sum.
 #[inline(always)]
-fn softmax(row: &mut [f32], scale: f32, bias: &[f32]) {
+fn exponentials<S: Simd>(row: &mut [f32], scale: f32, bias: &[f32]) -> [f32; 2] {
     let (blocks, rest) = row.as_chunks_mut::<LANES>();
     let (bias_blocks, bias_rest) = bias.as_chunks::<LANES>();
     let mut top = [f32::NEG_INFINITY; LANES];
     // The rest becomes a block of its own, filled up with what counts nothing.
     let mut last = [f32::NEG_INFINITY; LANES];
     for (i, (x, b)) in rest.iter().zip(bias_rest).enumerate() {
-        last[i] = x * scale + b;
+        last[i] = mul_add::<S>(*x, scale, *b);
         top[i] = last[i];
     }
     for (block, bias) in blocks.iter_mut().zip(bias_blocks) {
         for i in 0..LANES {
-            let x = block[i] * scale + bias[i];
+            let x = mul_add::<S>(block[i], scale, bias[i]);
             block[i] = x;
             top[i] = if x > top[i] { x } else { top[i] };
         }
@@ -82,24 +118,21 @@ fn softmax(row: &mut [f32], scale: f32, bias: &[f32]) {
     let mut sums = [0.0; LANES];
     for block in blocks.iter_mut() {
         for i in 0..LANES {
-            let e = exp(block[i] - max);
+            let e = exp::<S>(block[i] - max);
             block[i] = e;
             sums[i] += e;
         }
     }
     if !rest.is_empty() {
         for i in 0..LANES {
-            last[i] = exp(last[i] - max);
+            last[i] = exp::<S>(last[i] - max);
         }
         for (i, x) in rest.iter_mut().enumerate() {
             *x = last[i];
             sums[i] += last[i];
         }
     }
-    let factor = 1.0 / sums.iter().sum::<f32>();
-    for x in row {
-        *x *= factor;
-    }
+    [max, 1.0 / sums.iter().sum::<f32>()]
 }
 
 /// From weights p and the gradient g of them: `p·(g − Σ p·g)`, in the buffer of
