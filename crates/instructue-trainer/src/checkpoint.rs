@@ -4,12 +4,14 @@
 //! optimiser's state and [`State`]. It counts only once its `manifest.json` is
 //! there, and it appears under its name whole, by rename.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::optim::ModuleOptimizer;
-use instructue_model::{InstructUe, Network, parameters, save};
+use instructue_model::{InstructUe, ModelConfig, Network, parameters, save};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
@@ -28,19 +30,23 @@ pub struct State {
     pub step: usize,
     /// Seconds of training so far.
     pub seconds: f64,
-    /// Lowest validation loss so far and its step.
+    /// Lowest validation loss so far, rounded to f32, and its step.
     pub best: Option<(f64, usize)>,
     /// Validations since then.
     pub stale: usize,
     /// The configuration of the run.
     pub config: TrainConfig,
+    /// The configuration of its model.
+    pub model: ModelConfig,
     /// The data of the run.
     pub fingerprint: String,
+    /// SHA-256 of the checkpoint's other files.
+    pub files: BTreeMap<String, String>,
 }
 
 impl State {
     /// The state before the first step.
-    pub fn start(config: &TrainConfig, fingerprint: &str) -> Self {
+    pub fn start(config: &TrainConfig, model: &ModelConfig, fingerprint: &str) -> Self {
         Self {
             format: FORMAT,
             step: 0,
@@ -48,7 +54,9 @@ impl State {
             best: None,
             stale: 0,
             config: config.clone(),
+            model: model.clone(),
             fingerprint: fingerprint.into(),
+            files: BTreeMap::new(),
         }
     }
 }
@@ -76,8 +84,13 @@ pub fn write(
         path: path.clone(),
         message: e.to_string(),
     })?;
+    let mut state = state.clone();
+    for name in [WEIGHTS, OPTIMIZER] {
+        let digest = save::digest(&partial.path().join(name))?;
+        state.files.insert(name.into(), digest);
+    }
     let path = partial.path().join(MANIFEST);
-    let json = serde_json::to_vec_pretty(state).map_err(|e| Error::Format {
+    let json = serde_json::to_vec_pretty(&state).map_err(|e| Error::Format {
         path: path.clone(),
         message: e.to_string(),
     })?;
@@ -128,34 +141,38 @@ pub fn read(
     expected: &State,
 ) -> Result<(InstructUe, ModuleOptimizer, State)> {
     let manifest = path.join(MANIFEST);
-    let json = fs::read(&manifest).map_err(|e| Error::io(&manifest, e))?;
-    let state: State = serde_json::from_slice(&json).map_err(|e| Error::Format {
-        path: manifest,
+    let bytes = fs::read(&manifest).map_err(|e| Error::io(&manifest, e))?;
+    let broken = |e: serde_json::Error| Error::Format {
+        path: manifest.clone(),
         message: e.to_string(),
-    })?;
-    let other = |key: &str, expected: String, found: String| Error::OtherRun {
-        path: path.into(),
-        key: key.into(),
-        expected,
-        found,
     };
-    if state.format != expected.format {
-        return Err(other(
-            "format",
-            expected.format.to_string(),
-            state.format.to_string(),
-        ));
+    let found: Value = serde_json::from_slice(&bytes).map_err(broken)?;
+    // JSON may change the last bit of a number, so both sides go through it once.
+    let ours: Value = serde_json::to_vec(expected)
+        .and_then(|json| serde_json::from_slice(&json))
+        .map_err(broken)?;
+    for key in ["format", "fingerprint", "config", "model"] {
+        if let Some((key, expected, found)) = difference(&ours[key], &found[key], key.into()) {
+            return Err(Error::OtherRun {
+                path: path.into(),
+                key,
+                expected,
+                found,
+            });
+        }
     }
-    if state.fingerprint != expected.fingerprint {
-        return Err(other(
-            "data fingerprint",
-            expected.fingerprint.clone(),
-            state.fingerprint,
-        ));
-    }
-    if state.config != expected.config {
-        let (key, ours, theirs) = first_difference(&expected.config, &state.config);
-        return Err(other(&key, ours, theirs));
+    let state: State = serde_json::from_value(found).map_err(broken)?;
+    // Burn leaves out what a torn optimiser file lacks; the digest does not.
+    for name in [WEIGHTS, OPTIMIZER] {
+        let path = path.join(name);
+        let found = save::digest(&path)?;
+        let expected = state.files.get(name).map_or("none", String::as_str);
+        if expected != found {
+            return Err(Error::Format {
+                path,
+                message: format!("expected SHA-256 {expected} as in the manifest, found {found}"),
+            });
+        }
     }
     let weights = path.join(WEIGHTS);
     let network = parameters::load(
@@ -168,21 +185,30 @@ pub fn read(
         path: file,
         message: e.to_string(),
     })?;
+    let state = State {
+        // Equal, but for what JSON does to the last bit of a number.
+        config: expected.config.clone(),
+        model: expected.model.clone(),
+        best: state
+            .best
+            .map(|(loss, step)| (f64::from(loss as f32), step)),
+        ..state
+    };
     Ok((model.with_network(network), optimizer, state))
 }
 
 /// The first key in which two configurations differ, with both values.
-fn first_difference(ours: &TrainConfig, theirs: &TrainConfig) -> (String, String, String) {
-    let json = |config| serde_json::to_value(config).unwrap_or_default();
-    let (ours, theirs) = (json(ours), json(theirs));
-    let keys = ours.as_object().into_iter().flatten();
-    keys.filter(|(key, value)| theirs.get(key.as_str()) != Some(value))
-        .map(|(key, value)| {
-            let found = theirs
-                .get(key.as_str())
-                .map_or("nothing".into(), ToString::to_string);
-            (key.clone(), value.to_string(), found)
-        })
-        .next()
-        .unwrap_or_default()
+fn difference(ours: &Value, theirs: &Value, key: String) -> Option<(String, String, String)> {
+    if ours == theirs {
+        return None;
+    }
+    let (Value::Object(a), Value::Object(b)) = (ours, theirs) else {
+        return Some((key, ours.to_string(), theirs.to_string()));
+    };
+    let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
+    keys.sort();
+    keys.into_iter().find_map(|name| {
+        let of = |side: &Map<String, Value>| side.get(name).cloned().unwrap_or_default();
+        difference(&of(a), &of(b), format!("{key}.{name}"))
+    })
 }

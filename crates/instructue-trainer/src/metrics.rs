@@ -62,11 +62,9 @@ impl MetricsSink {
     pub fn open(dir: &Path, step: usize) -> Result<Self> {
         fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
         let path = dir.join("metrics.jsonl");
-        let kept: Vec<Metrics> = if step > 0 && path.exists() {
-            read(&path)?
-                .into_iter()
-                .filter(|m| m.step <= step)
-                .collect()
+        let kept: Vec<(String, Metrics)> = if step > 0 && path.exists() {
+            let lines = read_lines(&path)?.into_iter();
+            lines.filter(|(_, m)| m.step <= step).collect()
         } else {
             Vec::new()
         };
@@ -82,8 +80,8 @@ impl MetricsSink {
             lines: BufWriter::new(file),
             events,
         };
-        for metrics in &kept {
-            sink.write(metrics)?;
+        for (line, metrics) in &kept {
+            sink.put(line, metrics)?;
         }
         Ok(sink)
     }
@@ -97,6 +95,11 @@ impl MetricsSink {
             path: self.path.clone(),
             message: e.to_string(),
         })?;
+        self.put(&line, metrics)
+    }
+
+    /// Writes `metrics`, whose line is `line`: a line that is kept stays as it is.
+    fn put(&mut self, line: &str, metrics: &Metrics) -> Result<()> {
         writeln!(self.lines, "{line}")
             .and_then(|()| self.lines.flush())
             .map_err(|e| Error::io(&self.path, e))?;
@@ -127,16 +130,22 @@ impl MetricsSink {
 /// # Errors
 /// When the file cannot be read, or another line is no metrics.
 pub fn read(path: &Path) -> Result<Vec<Metrics>> {
+    let lines = read_lines(path)?.into_iter();
+    Ok(lines.map(|(_, metrics)| metrics).collect())
+}
+
+fn read_lines(path: &Path) -> Result<Vec<(String, Metrics)>> {
     let file = File::open(path).map_err(|e| Error::io(path, e))?;
     let lines: Vec<String> = BufReader::new(file)
         .lines()
         .collect::<std::io::Result<_>>()
         .map_err(|e| Error::io(path, e))?;
     let mut out = Vec::with_capacity(lines.len());
-    for (number, line) in lines.iter().enumerate() {
-        match serde_json::from_str(line) {
-            Ok(metrics) => out.push(metrics),
-            Err(_) if number + 1 == lines.len() => {}
+    let count = lines.len();
+    for (number, line) in lines.into_iter().enumerate() {
+        match serde_json::from_str(&line) {
+            Ok(metrics) => out.push((line, metrics)),
+            Err(_) if number + 1 == count => {}
             Err(e) => {
                 return Err(Error::Format {
                     path: path.into(),

@@ -24,6 +24,22 @@ impl Losses {
     pub fn total(&self, config: &TrainConfig) -> f64 {
         config.contrastive_weight * self.contrastive + config.next_token_weight * self.next_token
     }
+
+    /// Refuses a loss that is no number.
+    pub(crate) fn check(&self, step: usize) -> Result<()> {
+        let losses = [
+            ("contrastive", self.contrastive),
+            ("next-token", self.next_token),
+        ];
+        match losses.into_iter().find(|(_, value)| !value.is_finite()) {
+            None => Ok(()),
+            Some((loss, value)) => Err(Error::NonFiniteLoss {
+                step,
+                loss,
+                value: value as f32,
+            }),
+        }
+    }
 }
 
 /// Rows laid out for one pass, with the keys that the contrastive loss needs.
@@ -35,7 +51,10 @@ struct Pack {
 }
 
 /// Cuts `rows` into passes of at most `slots_per_pass` slots.
-fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Vec<Pack> {
+fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<Pack>> {
+    if rows.is_empty() {
+        return Err(Error::NoData("a step without rows".into()));
+    }
     let layout = model.preparation().layout();
     let lengths: Vec<usize> = rows.iter().map(|row| layout.row_slots(row)).collect();
     let tokens: usize = rows
@@ -48,16 +67,19 @@ fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Vec<Pack> {
         .map(|indices| {
             let rows: Vec<Row> = indices.iter().map(|&row| rows[row].clone()).collect();
             let batch = Batch::collate(layout, &rows);
+            if batch.answer_of.contains(&None) {
+                return Err(Error::NoData("an instruction without an answer".into()));
+            }
             let answers = rows.iter().flat_map(|row| &row.segments);
             let answer_keys = answers.map(|segment| answer_key(&segment.answer)).collect();
             // Weights of the whole step, so that the passes' losses add up.
             let weights = vec![1.0 / tokens.max(1) as f32; batch.targets.len()];
             debug_assert_eq!(Weighting::Tokens, Weighting::default());
-            Pack {
+            Ok(Pack {
                 batch,
                 answer_keys,
                 weights,
-            }
+            })
         })
         .collect()
 }
@@ -127,7 +149,7 @@ fn contrastive_loss(
 /// When a loss cannot be computed.
 pub fn evaluate(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Losses> {
     let loss = config.contrastive.config().init()?;
-    let packs = packs(model, rows, config);
+    let packs = packs(model, rows, config)?;
     let passes: Vec<MicroBatch> = packs
         .iter()
         .map(|pack| forward(model, pack, true))
@@ -160,7 +182,7 @@ pub fn gradients(
     step: usize,
 ) -> Result<(Losses, GradientsParams)> {
     let loss = config.contrastive.config().init()?;
-    let packs = packs(model, rows, config);
+    let packs = packs(model, rows, config)?;
     let network = model.network();
     let reseed = |index: usize| {
         let parts = [step as u64, index as u64];
@@ -168,6 +190,7 @@ pub fn gradients(
             .device()
             .seed(seed::derive(config.seed, "dropout", &parts));
     };
+    let next_token_weight = config.next_token_weight_at(step / config.accumulate);
     let weigh = |loss: Tensor<1>, weight: f64| loss.mul_scalar(weight);
     let mut sum = GradientsAccumulator::<Network>::new();
     let (contrastive, next_token) = if let [pack] = packs.as_slice() {
@@ -177,7 +200,7 @@ pub fn gradients(
         let next_token = pass.extra_loss;
         let mut total = weigh(contrastive.clone(), config.contrastive_weight);
         if let Some(next_token) = &next_token {
-            total = total + weigh(next_token.clone(), config.next_token_weight);
+            total = total + weigh(next_token.clone(), next_token_weight);
         }
         sum.accumulate(
             network,
@@ -185,47 +208,36 @@ pub fn gradients(
         );
         (scalar(contrastive), next_token.map_or(0.0, scalar))
     } else {
-        let output = grad_cache::backward(
+        // What is back-propagated is weighted; what is reported is not.
+        let (mut contrastive, mut next_token) = (0.0, 0.0);
+        grad_cache::backward(
             &packs,
             |pass, index, pack| {
                 reseed(index);
                 let mut micro = forward(model, pack, pass == Pass::Replay);
-                micro.extra_loss = micro.extra_loss.map(|l| weigh(l, config.next_token_weight));
+                micro.extra_loss = micro.extra_loss.map(|loss| {
+                    next_token += scalar(loss.clone());
+                    weigh(loss, next_token_weight)
+                });
                 Ok::<_, Error>(micro)
             },
             |users, answers| {
-                let contrastive = contrastive_loss(&loss, &packs, users, answers)?;
-                Ok(weigh(contrastive, config.contrastive_weight))
+                let loss = contrastive_loss(&loss, &packs, users, answers)?;
+                contrastive = scalar(loss.clone());
+                Ok(weigh(loss, config.contrastive_weight))
             },
             |gradients: Gradients| {
                 sum.accumulate(network, GradientsParams::from_grads(gradients, network));
             },
         )?;
-        let unweigh = |value: f64, weight: f64| if weight > 0.0 { value / weight } else { value };
-        (
-            unweigh(scalar(output.loss), config.contrastive_weight),
-            unweigh(
-                output.extra_loss.map_or(0.0, scalar),
-                config.next_token_weight,
-            ),
-        )
+        (contrastive, next_token)
     };
-    for (name, value) in [("contrastive", contrastive), ("next-token", next_token)] {
-        if !value.is_finite() {
-            return Err(Error::NonFiniteLoss {
-                step,
-                loss: name,
-                value: value as f32,
-            });
-        }
-    }
-    Ok((
-        Losses {
-            contrastive,
-            next_token,
-        },
-        sum.grads(),
-    ))
+    let losses = Losses {
+        contrastive,
+        next_token,
+    };
+    losses.check(step)?;
+    Ok((losses, sum.grads()))
 }
 
 fn scalar(loss: Tensor<1>) -> f64 {

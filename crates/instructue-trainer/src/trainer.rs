@@ -55,7 +55,7 @@ pub struct Trained {
     pub model: InstructUe,
     /// Steps done.
     pub steps: usize,
-    /// Lowest validation loss and its step.
+    /// Lowest validation loss, rounded to f32, and its step.
     pub best: Option<(f64, usize)>,
     /// Seconds of training, over all resumed parts.
     pub seconds: f64,
@@ -64,7 +64,11 @@ pub struct Trained {
 /// Trains `model` (on an autodiff device) on `data`, writing metrics,
 /// checkpoints and the best weights below `dir`. With `resume` it goes on from
 /// the newest checkpoint there, and ends bit-equal to an uninterrupted run on a
-/// CPU.
+/// CPU; without, it replaces what an earlier run left there.
+///
+/// Burn's CPU backend has one random generator per process. Two trainings with
+/// dropout at a time in one process therefore disturb each other's replay: each
+/// still trains, but neither can be repeated bit by bit.
 ///
 /// # Errors
 /// A configuration that makes no sense, unreadable data, a checkpoint of another
@@ -83,10 +87,16 @@ pub fn train(
     let best_dir = dir.join("best");
     let mut optimizer = optimizer(config);
     let mut model = model;
-    let mut state = State::start(config, data.fingerprint());
+    let mut state = State::start(config, model.config(), data.fingerprint());
     let newest: Option<PathBuf> = if resume {
         checkpoint::list(&checkpoints)?.pop()
     } else {
+        // Or the older run's later steps would pass for the newest of this one.
+        for stale in [&checkpoints, &best_dir] {
+            if stale.exists() {
+                std::fs::remove_dir_all(stale).map_err(|e| Error::io(stale, e))?;
+            }
+        }
         None
     };
     if let Some(path) = newest {
@@ -111,7 +121,9 @@ pub fn train(
     );
     let before = state.seconds;
     let started = Instant::now();
-    while state.step < config.steps {
+    let no_longer_improves = |state: &State| config.patience > 0 && state.stale >= config.patience;
+    // A run that stopped early stays stopped when it is resumed.
+    while state.step < config.steps && !no_longer_improves(&state) {
         let clock = Instant::now();
         let mut users = 0;
         let mut losses = Losses {
@@ -171,15 +183,17 @@ pub fn train(
                 metrics: &metrics,
                 steps: config.steps,
             });
-            if state.best.is_none_or(|(best, _)| metrics.loss < best) {
-                state.best = Some((metrics.loss, state.step));
+            // As exact as losses are: a checkpoint's JSON may lose an f64's last bit.
+            let loss = f64::from(metrics.loss as f32);
+            if state.best.is_none_or(|(best, _)| loss < best) {
+                state.best = Some((loss, state.step));
                 state.stale = 0;
                 model.save(&best_dir)?;
             } else {
                 state.stale += 1;
             }
         }
-        let stop = config.patience > 0 && state.stale >= config.patience;
+        let stop = no_longer_improves(&state);
         let due = config.checkpoint_every > 0 && state.step % config.checkpoint_every == 0;
         if due || last || stop {
             let path = checkpoint::write(
@@ -253,6 +267,7 @@ fn validate(
         mean.contrastive += losses.contrastive / steps.len() as f64;
         mean.next_token += losses.next_token / steps.len() as f64;
     }
+    mean.check(state.step)?;
     Ok(Metrics {
         step: state.step,
         phase: Phase::Validation,

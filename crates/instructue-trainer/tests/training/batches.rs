@@ -1,0 +1,168 @@
+//! Which users and instructions the steps see.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use instructue_data::{Row, seed};
+use instructue_schema::{DataText, UserId};
+use instructue_trainer::{Batches, TrainConfig};
+use instructue_userqa::{Split, Triple, split_of};
+
+use crate::data::data;
+use crate::run::config;
+
+pub fn batches(split: Split, config: &TrainConfig) -> Batches {
+    let preparation = Arc::new(data().preparation.clone());
+    Batches::new(&data().open(split).unwrap(), split, preparation, config).unwrap()
+}
+
+fn key(user: &UserId) -> u64 {
+    seed::derive(0, user.as_str(), &[])
+}
+
+/// NaN stands for a missing number, so rows are compared as text.
+fn text(rows: &[Row]) -> Vec<String> {
+    rows.iter().map(|row| format!("{row:?}")).collect()
+}
+
+fn triples() -> Vec<Triple> {
+    let triples = data().triples();
+    (0..triples.shards())
+        .flat_map(|shard| triples.shard(shard).unwrap())
+        .collect()
+}
+
+/// As a segment holds it.
+fn instruction(triple: &Triple) -> Vec<u32> {
+    let text = DataText::new(triple.instruction.as_str());
+    data().preparation.segment(Some(&text), None).instruction
+}
+
+#[test]
+fn a_step_is_a_pure_function_of_seed_and_number() {
+    let config = config();
+    let mut all = batches(Split::Train, &config);
+    let steps = 2 * all.steps_per_epoch() + 2;
+    let walked: Vec<_> = (0..steps)
+        .map(|step| text(&all.step(step).unwrap()))
+        .collect();
+    for step in (0..steps).rev() {
+        let fresh = batches(Split::Train, &config).step(step).unwrap();
+        assert_eq!(text(&fresh), walked[step], "step {step}");
+    }
+    let ahead: Vec<_> = batches(Split::Train, &config)
+        .ahead(3, steps)
+        .iter()
+        .map(|rows| text(&rows.unwrap()))
+        .collect();
+    assert_eq!(ahead, walked[3..]);
+    let other = TrainConfig { seed: 8, ..config };
+    assert_ne!(
+        text(&batches(Split::Train, &other).step(0).unwrap()),
+        walked[0]
+    );
+}
+
+#[test]
+fn an_epoch_has_every_user_at_every_reference_once() {
+    let units = data().open(Split::Train).unwrap().units();
+    let per_step = (2..units)
+        .find(|per_step| units % per_step == 0)
+        .unwrap_or(units);
+    let config = TrainConfig {
+        users_per_step: per_step,
+        ..config()
+    };
+    let mut tokenizer = data().preparation.profile_tokenizer();
+    let store = data().store();
+    let mut expected = BTreeSet::new();
+    for triple in triples()
+        .iter()
+        .filter(|t| t.split == Split::Train && !t.held_out)
+    {
+        let shard = store.shard(triple.shard as usize).unwrap();
+        let history = shard.history(shard.find(&triple.user).unwrap());
+        let profile = data()
+            .preparation
+            .profiles()
+            .build(&history, triple.reference);
+        expected.insert(format!(
+            "{} {:?}",
+            key(&triple.user),
+            tokenizer.tokenize(&profile)
+        ));
+    }
+    assert_eq!(expected.len(), units, "no two units look the same");
+    let mut all = batches(Split::Train, &config);
+    let per_epoch = all.steps_per_epoch();
+    assert_eq!(per_epoch * per_step, units);
+    let mut orders = Vec::new();
+    for epoch in 0..2 {
+        let mut seen = Vec::new();
+        for step in 0..per_epoch {
+            let rows = all.step(epoch * per_epoch + step).unwrap();
+            assert_eq!(rows.len(), per_step);
+            seen.extend(
+                rows.iter()
+                    .map(|row| format!("{} {:?}", row.user_key, row.profile)),
+            );
+        }
+        orders.push(seen.clone());
+        seen.sort();
+        assert!(seen.iter().eq(&expected), "epoch {epoch}");
+    }
+    assert_ne!(orders[0], orders[1], "each epoch has its own order");
+}
+
+#[test]
+fn a_step_holds_only_what_its_split_allows() {
+    let all = triples();
+    let held_out: BTreeSet<Vec<u32>> = all.iter().filter(|t| t.held_out).map(instruction).collect();
+    assert!(!held_out.is_empty(), "or the test says nothing");
+    let config = TrainConfig {
+        instruction_dropout: 0.3,
+        ..config()
+    };
+    for split in [Split::Train, Split::Validation] {
+        let mut allowed: BTreeMap<u64, BTreeSet<Vec<u32>>> = BTreeMap::new();
+        for triple in all.iter().filter(|t| t.split == split && !t.held_out) {
+            assert_eq!(
+                split_of(&triple.user, data().userqa.seed, &data().userqa),
+                split
+            );
+            allowed
+                .entry(key(&triple.user))
+                .or_default()
+                .insert(instruction(triple));
+        }
+        let mut batches = batches(split, &config);
+        let (mut dropped, mut segments) = (0, 0);
+        for step in 0..3 * batches.steps_per_epoch() {
+            for row in batches.step(step).unwrap() {
+                let own = allowed.get(&row.user_key).expect("a user of the split");
+                assert_eq!(row.segments.len(), config.instructions_per_user);
+                for segment in row.segments {
+                    assert!(!segment.answer.is_empty());
+                    segments += 1;
+                    if segment.instruction.is_empty() {
+                        dropped += 1;
+                        continue;
+                    }
+                    assert!(
+                        own.contains(&segment.instruction),
+                        "another user's instruction"
+                    );
+                    assert!(
+                        !held_out.contains(&segment.instruction),
+                        "a held-out family"
+                    );
+                }
+            }
+        }
+        let share = f64::from(dropped) / f64::from(segments);
+        assert!(
+            (0.15..0.45).contains(&share),
+            "{share} of {segments} instructions dropped"
+        );
+    }
+}

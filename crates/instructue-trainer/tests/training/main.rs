@@ -1,0 +1,9 @@
+//! Training as a whole, on a few generated users and a tiny model.
+
+mod batches;
+mod data;
+mod learning;
+mod refusals;
+mod resume;
+mod run;
+mod sinks;
