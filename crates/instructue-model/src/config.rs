@@ -127,6 +127,9 @@ pub struct ModelConfig {
     pub adapter: AdapterKind,
     /// Source and user summary tokens (method §3.4).
     pub summaries: bool,
+    /// Adds the user's summary to the input at `<USER>`, so that what is known of
+    /// the user need not be found by attention first. Wants `summaries`.
+    pub summary_at_user: bool,
     /// Shape of the decoder.
     pub backbone: DecoderConfig,
     /// LoRA on the decoder; the rest of it is then frozen.
@@ -204,6 +207,7 @@ impl ModelConfig {
             },
             adapter: AdapterKind::Linear,
             summaries: true,
+            summary_at_user: true,
             backbone: DecoderConfig {
                 vocab_size: vocab,
                 hidden_size: shape.hidden,

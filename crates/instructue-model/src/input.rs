@@ -48,6 +48,15 @@ pub enum SourceInput {
     },
 }
 
+/// Which summaries a batch carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summaries {
+    /// Source and user summary tokens.
+    pub tokens: bool,
+    /// The user's summary at `<USER>`; only with `tokens`.
+    pub at_user: bool,
+}
+
 /// A batch on the device.
 #[derive(Debug, Clone)]
 pub struct NetworkInput {
@@ -61,6 +70,8 @@ pub struct NetworkInput {
     pub sources: Vec<SourceInput>,
     /// Whether summary tokens are made.
     pub summaries: bool,
+    /// Whether `<USER>` carries its row's summary.
+    pub summary_at_user: bool,
     /// `[rows · length]`: the row of the input table that each slot takes.
     pub slots: Tensor<1, Int>,
     /// `[rows, length]`
@@ -132,7 +143,7 @@ impl NetworkInput {
     pub fn new(
         batch: &Batch,
         normalisers: &[TabularNormaliser],
-        summaries: bool,
+        summaries: Summaries,
         device: &Device,
     ) -> Self {
         let mut tabular = normalisers.iter();
@@ -173,7 +184,8 @@ impl NetworkInput {
             length,
             tokens: ints(tokens, device),
             sources,
-            summaries,
+            summaries: summaries.tokens,
+            summary_at_user: summaries.at_user,
             slots: ints(slots, device),
             positions: ints2(
                 batch.positions.iter().map(|&p| i64::from(p)).collect(),
@@ -189,7 +201,7 @@ impl NetworkInput {
 }
 
 /// For each slot its row in the input table; see `Network::input_table` for the order.
-fn slot_rows(batch: &Batch, summaries: bool) -> Vec<i64> {
+fn slot_rows(batch: &Batch, summaries: Summaries) -> Vec<i64> {
     let sources = batch.sources.len();
     let reserved = batch.tokens.len().max(1);
     let mut next = reserved + 2 * sources + 2;
@@ -200,13 +212,14 @@ fn slot_rows(batch: &Batch, summaries: bool) -> Vec<i64> {
             SourceBatch::Tabular(_) => batch.rows,
         };
         let (first, empty, summary) = (next, next + vectors, next + vectors + 1);
-        next = summary + if summaries { batch.rows } else { 0 };
+        next = summary + if summaries.tokens { batch.rows } else { 0 };
         starts.push((first, empty, summary));
     }
-    let row = |input: &Input| match *input {
+    let table_row = |slot: usize, input: &Input| match *input {
         Input::Token(index) => index as usize,
         Input::Open(source) => reserved + 2 * source,
         Input::Close(source) => reserved + 2 * source + 1,
+        Input::User if summaries.at_user => next + batch.rows + slot / batch.length,
         Input::User => reserved + 2 * sources,
         Input::Pad => reserved + 2 * sources + 1,
         Input::Event { source, index } => starts[source].0 + index,
@@ -215,7 +228,12 @@ fn slot_rows(batch: &Batch, summaries: bool) -> Vec<i64> {
         Input::SourceSummary { source, row } => starts[source].2 + row,
         Input::UserSummary(row) => next + row,
     };
-    batch.inputs.iter().map(|input| row(input) as i64).collect()
+    batch
+        .inputs
+        .iter()
+        .enumerate()
+        .map(|(slot, input)| table_row(slot, input) as i64)
+        .collect()
 }
 
 fn event_input(events: &EventBatch, device: &Device) -> Option<EventInput> {

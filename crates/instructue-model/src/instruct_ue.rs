@@ -7,7 +7,7 @@ use instructue_schema::DataText;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::input::{NetworkInput, TextInput};
+use crate::input::{NetworkInput, Summaries, TextInput};
 use crate::network::{Network, NetworkOutput};
 use crate::parameters::name_parameters;
 use crate::preparation::{MAX_TEXT_TOKENS, Preparation};
@@ -118,7 +118,10 @@ impl InstructUe {
         NetworkInput::new(
             batch,
             self.preparation.normalisers(),
-            self.config.summaries,
+            Summaries {
+                tokens: self.config.summaries,
+                at_user: self.config.summaries && self.config.summary_at_user,
+            },
             &self.device,
         )
     }

@@ -194,7 +194,7 @@ impl Network {
     /// All distinct input vectors of the batch, in the order that
     /// [`NetworkInput`] counts them: tokens, reserved rows, then for each source
     /// its events or tabular rows, its learned empty token, its summaries, and
-    /// at last the users' summaries.
+    /// at last the users' summaries and their `<USER>` inputs.
     fn input_table(&self, input: &NetworkInput) -> Tensor<2> {
         let width = self.backbone.hidden_size();
         let tokens = self.backbone.embed(input.tokens.clone().unsqueeze::<2>());
@@ -248,7 +248,12 @@ impl Network {
             }
         }
         if input.summaries {
-            parts.push(self.summary.user_tokens(&summaries).expect(SHAPED));
+            let users = self.summary.user_tokens(&summaries).expect(SHAPED);
+            parts.push(users.clone());
+            if input.summary_at_user {
+                // One `<USER>` per row: the learned mark, with the row's summary on top.
+                parts.push(users + self.reserved.val().narrow(0, 2 * input.sources.len(), 1));
+            }
         }
         Tensor::cat(parts, 0)
     }

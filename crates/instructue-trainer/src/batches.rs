@@ -179,9 +179,14 @@ impl Batches {
         let mut steps: Vec<Vec<Row>> = Vec::with_capacity(last - first);
         for (number, drafts) in drafts.chunks(per_step).enumerate() {
             let parts = [parts[0], parts[1], number as u64];
-            steps.push(self.finish(drafts, &mut seed::rng(self.config.seed, "step", &parts)));
+            let focused = self.is_focused(epoch * self.steps_per_epoch() + first + number);
+            let mut rng = seed::rng(self.config.seed, "step", &parts);
+            steps.push(self.finish(drafts, focused, &mut rng));
         }
-        seed::shuffle(&mut steps, &mut seed::rng(self.config.seed, "window", &parts));
+        seed::shuffle(
+            &mut steps,
+            &mut seed::rng(self.config.seed, "window", &parts),
+        );
         Ok(steps)
     }
 
@@ -198,15 +203,24 @@ impl Batches {
         })
     }
 
+    /// Whether the instructions of `step` come from few families.
+    fn is_focused(&self, step: usize) -> bool {
+        let steps = (self.config.steps * self.config.accumulate) as f64;
+        self.config.families_per_step > 0 && step as f64 >= self.config.mixed_families * steps
+    }
+
     /// Chooses the instructions of one step's users.
-    fn finish(&self, drafts: &[Draft], rng: &mut ChaCha8Rng) -> Vec<Row> {
-        let families: BTreeSet<&str> =
-            drafts.iter().flat_map(|d| &d.triples).map(|t| t.family.as_str()).collect();
+    fn finish(&self, drafts: &[Draft], focused: bool, rng: &mut ChaCha8Rng) -> Vec<Row> {
+        let families: BTreeSet<&str> = drafts
+            .iter()
+            .flat_map(|d| &d.triples)
+            .map(|t| t.family.as_str())
+            .collect();
         let mut families: Vec<&str> = families.into_iter().collect();
         seed::shuffle(&mut families, rng);
-        let wanted = match self.config.families_per_step {
-            0 => families.len(),
-            wanted => wanted.min(families.len()),
+        let wanted = match focused {
+            true => self.config.families_per_step.min(families.len()),
+            false => families.len(),
         };
         let families = &families[..wanted];
         let mut rows = Vec::with_capacity(drafts.len());
@@ -216,10 +230,17 @@ impl Batches {
             // Stable: within the step's families and outside of them the order stays random.
             triples.sort_by_key(|triple| !families.contains(&triple.family.as_str()));
             // From the start again when a user has fewer triples than wanted.
-            let chosen = triples.into_iter().cycle().take(self.config.instructions_per_user);
+            let chosen = triples
+                .into_iter()
+                .cycle()
+                .take(self.config.instructions_per_user);
             let segments = chosen.map(|triple| self.segment(triple, rng)).collect();
             let profile = draft.profile.clone();
-            rows.push(Row { user_key: draft.user_key, profile, segments });
+            rows.push(Row {
+                user_key: draft.user_key,
+                profile,
+                segments,
+            });
         }
         rows
     }
@@ -228,7 +249,8 @@ impl Batches {
         let dropped = rng.random_bool(self.config.instruction_dropout);
         let instruction = (!dropped).then(|| DataText::new(triple.instruction.as_str()));
         let answer = DataText::new(triple.answer.as_str());
-        self.preparation.segment(instruction.as_ref(), Some(&answer))
+        self.preparation
+            .segment(instruction.as_ref(), Some(&answer))
     }
 
     fn load(&mut self, index: usize) -> Result<usize> {

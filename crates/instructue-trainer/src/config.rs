@@ -35,10 +35,14 @@ impl Default for ContrastiveSettings {
         Self {
             temperature: config.temperature,
             margin: config.margin,
-            user_answer: config.user_answer,
-            user_user: config.user_user,
-            answer_answer: config.answer_answer,
-            answer_user: config.answer_user,
+            user_answer: true,
+            // In a fresh model users are alike and answers are alike, so these two
+            // terms are masked as false negatives until all vectors have become
+            // alike, and a model trained from scratch stays there.
+            user_user: false,
+            answer_answer: false,
+            // As in the published code.
+            answer_user: true,
             symmetric: config.symmetric,
             mask_false_negatives: config.mask_false_negatives,
             same_user_negatives: config.same_user_negatives,
@@ -81,6 +85,10 @@ pub struct TrainConfig {
     /// other's negatives, so that a vector must tell users apart and not just
     /// questions.
     pub families_per_step: usize,
+    /// Share of the steps before `families_per_step` counts; until then all
+    /// families mix, because telling questions apart is learned first and
+    /// opens the way to telling users apart.
+    pub mixed_families: f64,
     /// Steps whose users are sorted by length together, against padding.
     pub length_window: usize,
     /// Slots (rows × padded length) of one pass; a step that needs more is cut
@@ -93,6 +101,8 @@ pub struct TrainConfig {
     pub instruction_dropout: f64,
     /// Weight of the next-token loss (λ).
     pub next_token_weight: f64,
+    /// Share of the steps in which that weight rises linearly from 0.
+    pub next_token_warmup: f64,
     /// Weight of the contrastive loss; 0 switches it off.
     pub contrastive_weight: f64,
     /// Contrastive loss.
@@ -133,14 +143,16 @@ impl Default for TrainConfig {
             users_per_step: 24,
             instructions_per_user: 4,
             families_per_step: 6,
+            mixed_families: 0.35,
             length_window: 8,
             slots_per_pass: 16_384,
             accumulate: 1,
             instruction_dropout: 0.15,
             next_token_weight: 1.0,
+            next_token_warmup: 0.0,
             contrastive_weight: 1.0,
             contrastive: ContrastiveSettings::default(),
-            learning_rate: 1e-3,
+            learning_rate: 2e-3,
             warmup: 0.05,
             final_learning_rate: 0.05,
             beta1: 0.9,
@@ -180,6 +192,8 @@ impl TrainConfig {
         let shares = [
             ("instruction_dropout", self.instruction_dropout),
             ("warmup", self.warmup),
+            ("next_token_warmup", self.next_token_warmup),
+            ("mixed_families", self.mixed_families),
             ("final_learning_rate", self.final_learning_rate),
         ];
         for (key, value) in shares {
@@ -220,6 +234,15 @@ impl TrainConfig {
             ));
         }
         Ok(())
+    }
+
+    /// The weight of the next-token loss at `step` (0-based).
+    pub fn next_token_weight_at(&self, step: usize) -> f64 {
+        let warmup = (self.next_token_warmup * self.steps as f64).ceil();
+        if (step as f64) < warmup {
+            return self.next_token_weight * (step as f64 + 1.0) / (warmup + 1.0);
+        }
+        self.next_token_weight
     }
 
     /// The learning rate at `step` (0-based): linear warm-up, then cosine.

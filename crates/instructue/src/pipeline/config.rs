@@ -7,6 +7,7 @@ use instructue_trainer::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::error::{Error, Result};
+use crate::pipeline::suggest;
 
 /// A run: `--config` reads it, and each run saves the one it used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,8 @@ pub struct ModelSettings {
     pub slots: Option<usize>,
     /// Source and user summary tokens.
     pub summaries: bool,
+    /// The user's summary at `<USER>` too; wants `summaries`.
+    pub summary_at_user: bool,
     /// `linear` or `mlp` adapters.
     pub adapter: Adapter,
     /// A Hugging Face directory with a pretrained backbone.
@@ -108,6 +111,7 @@ impl Default for ModelSettings {
             vocabulary: 4096,
             slots: None,
             summaries: true,
+            summary_at_user: true,
             adapter: Adapter::Mlp,
             backbone: None,
             encoder: None,
@@ -146,7 +150,7 @@ impl RunConfig {
     pub fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
         let config: Self = toml::from_str(&text).map_err(|e| {
-            let message = e.message().to_string();
+            let message = suggest::shorten(e.message());
             let line = e.span().map(|s| text[..s.start].matches('\n').count() + 1);
             Error::Config {
                 path: path.into(),

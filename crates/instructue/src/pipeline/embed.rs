@@ -19,6 +19,10 @@ use crate::pipeline::error::{Error, Result};
 use crate::pipeline::prepare::Stage;
 use crate::pipeline::store_embedder::StoreEmbedder;
 
+/// The longest instruction, in bytes of UTF-8. A model is trained on a sentence or
+/// two; memory grows with the square of an instruction's tokens.
+pub const MAX_INSTRUCTION_BYTES: usize = 8192;
+
 /// What to embed, and under which instructions.
 #[derive(Debug, Clone)]
 pub struct EmbedRequest {
@@ -46,7 +50,7 @@ pub struct Embedded {
 /// in the columns' metadata under `instruction`.
 ///
 /// # Errors
-/// An empty instruction, an unreadable store, or a disk that does not take the file.
+/// An empty or overlong instruction, an unreadable store, or a disk that does not take the file.
 pub fn embed_users(
     model: &InstructUe,
     store: &UserStore,
@@ -59,14 +63,10 @@ pub fn embed_users(
     } else {
         request.instructions.iter().cloned().map(Some).collect()
     };
-    if instructions
+    request
+        .instructions
         .iter()
-        .flatten()
-        .any(|text| text.trim().is_empty())
-    {
-        let expected = "a text (leave the option out for the general vector)";
-        return Err(Error::argument("instruction", expected, "an empty text"));
-    }
+        .try_for_each(check_instruction)?;
     let model_schema = model.preparation().schema();
     if model_schema.digest() != store.schema().digest() {
         return Err(Error::argument(
@@ -74,6 +74,16 @@ pub fn embed_users(
             "the one that the model was trained with",
             "another one",
         ));
+    }
+    if out.exists() && !out.is_file() {
+        // The file is put in place by a rename, which would replace a device.
+        let found = if out.is_dir() {
+            "a directory"
+        } else {
+            "something that is no file"
+        };
+        let what = out.display().to_string();
+        return Err(Error::argument(&what, "a Parquet file to write", found));
     }
     let width = model.width();
     let columns: Vec<String> = match instructions.len() {
@@ -140,6 +150,21 @@ pub fn embed_users(
         width,
         columns,
     })
+}
+
+fn check_instruction(text: &String) -> Result<()> {
+    if text.trim().is_empty() {
+        let expected = "a text (leave the option out for the general vector)";
+        return Err(Error::argument("instruction", expected, "an empty text"));
+    }
+    if text.len() > MAX_INSTRUCTION_BYTES {
+        let begin: String = text.chars().take(20).collect();
+        let expected = format!("at most {MAX_INSTRUCTION_BYTES} bytes");
+        let found = format!("{}", text.len());
+        let what = format!("instruction {begin:?}...");
+        return Err(Error::argument(&what, &expected, found));
+    }
+    Ok(())
 }
 
 fn arrow_schema(

@@ -8,9 +8,10 @@ mod prepare;
 mod proof;
 mod run;
 mod store_embedder;
+mod suggest;
 
 pub use config::{Adapter, ModelSettings, ProofSettings, RunConfig, UserQaSettings};
-pub use embed::{EmbedRequest, Embedded, embed_users};
+pub use embed::{EmbedRequest, Embedded, MAX_INSTRUCTION_BYTES, embed_users};
 pub use error::{Error, Result};
 pub use prepare::{
     Ingested, SCHEMA_FILE, Stage, TASKS_FILE, fit, ingest, references, userqa, userqa_config,

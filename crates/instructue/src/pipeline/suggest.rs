@@ -1,0 +1,58 @@
+//! What a misspelt key may have meant.
+
+/// Serde's message about an unknown field, shortened to the name that was
+/// probably meant; other messages as they are.
+pub(crate) fn shorten(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = message.starts_with("unknown field");
+    let (true, Some(found)) = (unknown, quoted.next()) else {
+        return message.into();
+    };
+    let nearest = quoted
+        .map(|known| (distance(found, known), known))
+        .min()
+        .filter(|(distance, _)| *distance <= 2 + found.len() / 5);
+    match nearest {
+        Some((_, known)) => format!("unknown key `{found}`, expected `{known}`?"),
+        None => message.into(),
+    }
+}
+
+/// Levenshtein distance in bytes.
+fn distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (at, byte) in left.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = at + 1;
+        for (column, other) in right.bytes().enumerate() {
+            let replaced = diagonal + usize::from(byte != other);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_levenshteins() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("same", "same"), 0);
+    }
+
+    #[test]
+    fn a_near_name_is_suggested_and_a_far_one_is_not() {
+        let message = "unknown field `learning_rat`, expected one of `seed`, `learning_rate`";
+        assert_eq!(
+            shorten(message),
+            "unknown key `learning_rat`, expected `learning_rate`?"
+        );
+        let far = "unknown field `zzz`, expected one of `seed`, `learning_rate`";
+        assert_eq!(shorten(far), far);
+        assert_eq!(shorten("invalid type: `x`"), "invalid type: `x`");
+    }
+}
