@@ -19,6 +19,9 @@ pub fn parse<A: Parser>(arguments: impl Iterator<Item = OsString>) -> Result<A, 
         // Behind the first empty line stand usage and a hint.
         let first = text.split("\n\n").next().unwrap_or(&text);
         let first = first.strip_prefix("error: ").unwrap_or(first);
-        format!("{first} (--help shows the arguments)").into()
+        let tips = text.lines().map(str::trim);
+        let tip = tips.into_iter().find(|line| line.starts_with("tip: "));
+        let tip = tip.unwrap_or("--help shows the arguments");
+        format!("{first} ({tip})").into()
     })
 }

@@ -1,0 +1,550 @@
+//! The example programs as a user runs them: real processes, their standard
+//! error and exit codes, on good and on bad input.
+//!
+//! Cargo builds no examples for a test, so this file contains them and starts
+//! itself again: [`program`] is the process under test.
+
+#[allow(dead_code, reason = "their `main` is that of the example")]
+#[path = "../embed_users.rs"]
+mod embed_users;
+#[allow(dead_code, reason = "their `main` is that of the example")]
+#[path = "../generate_users.rs"]
+mod generate_users;
+#[allow(dead_code, reason = "their `main` is that of the example")]
+#[path = "../train_userqa.rs"]
+mod train_userqa;
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output};
+use std::sync::OnceLock;
+
+use arrow::array::{AsArray, RecordBatch, StringArray, TimestampSecondArray};
+use arrow::datatypes::Float32Type;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use tempfile::TempDir;
+
+const PROGRAM: &str = "INSTRUCTUE_TEST_PROGRAM";
+const ARGUMENTS: &str = "INSTRUCTUE_TEST_ARGUMENTS";
+const SEPARATOR: &str = "\u{1f}";
+
+/// Everything small: two steps are enough to leave every file.
+const CONFIG: &str = "
+[model]
+vocabulary = 300
+slots = 4
+[userqa]
+references = 2
+triples_per_user = 4
+[train]
+steps = 2
+users_per_step = 4
+instructions_per_user = 2
+validate_every = 1
+validation_users = 4
+checkpoint_every = 1
+[proof]
+resamples = 20
+retrieval_queries = 10
+retrieval_instructions = 2
+";
+
+/// Not a test of its own: what [`run`] starts.
+#[test]
+fn program() {
+    let Ok(name) = std::env::var(PROGRAM) else {
+        return;
+    };
+    let text = std::env::var(ARGUMENTS).expect("given together with the program");
+    let arguments = std::iter::once(name.as_str())
+        .chain(
+            text.split(SEPARATOR)
+                .filter(|argument| !argument.is_empty()),
+        )
+        .map(OsString::from);
+    let code = match name.as_str() {
+        "embed_users" => embed_users::program(arguments),
+        "generate_users" => generate_users::program(arguments),
+        "train_userqa" => train_userqa::program(arguments),
+        other => panic!("no example {other}"),
+    };
+    std::process::exit(i32::from(code != ExitCode::SUCCESS));
+}
+
+/// Runs an example; `limit` is the largest file that it may write, in KiB, as
+/// on a disk that gets full.
+fn run_limited(name: &str, arguments: &[&str], limit: Option<u64>) -> Output {
+    let this = std::env::current_exe().expect("a test is a program");
+    let mut command = match limit {
+        None => Command::new(&this),
+        Some(kibibytes) => {
+            let mut shell = Command::new("bash");
+            // With the signal ignored, writing fails as on a full disk.
+            shell.arg("-c").arg(format!(
+                "trap '' XFSZ; ulimit -f {kibibytes}; exec \"$0\" \"$@\""
+            ));
+            shell.arg(&this);
+            shell
+        }
+    };
+    command
+        .args(["--exact", "program", "--nocapture"])
+        .env(PROGRAM, name)
+        .env(ARGUMENTS, arguments.join(SEPARATOR))
+        .env_remove("INSTRUCTUE_DEVICE")
+        .output()
+        .expect("starts")
+}
+
+fn run(name: &str, arguments: &[&str]) -> Output {
+    run_limited(name, arguments, None)
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What it printed, provided that it ended well.
+#[track_caller]
+fn good(output: &Output) -> String {
+    assert!(output.status.success(), "{}", stderr(output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The one line of the error. It must be the last one, of readable length, and
+/// the program must have ended with code 1, not by a panic.
+#[track_caller]
+fn bad(output: &Output, expected: &[&str]) -> String {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let errors: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("error:"))
+        .collect();
+    assert_eq!(errors.len(), 1, "{text}");
+    assert_eq!(text.lines().last(), Some(errors[0]), "{text}");
+    assert!(errors[0].len() < 400, "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+    for part in expected {
+        assert!(errors[0].contains(part), "without {part:?}: {}", errors[0]);
+    }
+    errors[0].to_owned()
+}
+
+/// Names below a directory; none if it does not exist.
+fn names(directory: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            entry
+                .expect("readable")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+/// Sixty generated users and a model trained on them, made once.
+struct Made {
+    directory: TempDir,
+}
+
+impl Made {
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_string_lossy().into_owned()
+    }
+}
+
+fn made() -> &'static Made {
+    static MADE: OnceLock<Made> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let made = Made {
+            directory: tempfile::tempdir().expect("a temporary directory"),
+        };
+        let (data, out) = (made.text("data"), made.text("run"));
+        let few = ["--users", "60", "--events-per-user", "20", "--out", &data];
+        let printed = good(&run("generate_users", &few));
+        assert!(printed.contains("bill.parquet:"), "{printed}");
+        assert!(
+            printed.contains(&format!("train_userqa -- --data {data}")),
+            "{printed}"
+        );
+        fs::write(made.path("tiny.toml"), CONFIG).expect("writes");
+        let config = made.text("tiny.toml");
+        let trained = run(
+            "train_userqa",
+            &["--data", &data, "--out", &out, "--config", &config],
+        );
+        let printed = good(&trained);
+        assert!(printed.contains("trained 2 steps"), "{printed}");
+        let said = stderr(&trained);
+        assert!(
+            said.contains("60 users") && said.contains("training"),
+            "{said}"
+        );
+        made
+    })
+}
+
+#[test]
+fn generated_users_are_trained_on_and_embedded() {
+    let made = made();
+    for file in [
+        "config.toml",
+        "metrics.jsonl",
+        "proof.json",
+        "report.html",
+        "model/manifest.json",
+    ] {
+        assert!(made.path("run").join(file).is_file(), "{file}");
+    }
+    let out = made.text("users.parquet");
+    let printed = good(&run(
+        "embed_users",
+        &[
+            "--model",
+            &made.text("run"),
+            "--data",
+            &made.text("data"),
+            "--out",
+            &out,
+            "--instruction",
+            "Does this user have a pet?",
+            "--instruction",
+            "Does this user have children?",
+        ],
+    ));
+    assert!(printed.contains("60 users, 2 column(s)"), "{printed}");
+    let batch = read(&made.path("users.parquet"));
+    assert_eq!(batch.num_rows(), 60);
+    let column = batch
+        .column_by_name("vector_1")
+        .expect("there")
+        .as_fixed_size_list();
+    let values = column.values().as_primitive::<Float32Type>().values();
+    for vector in values.chunks(column.value_length() as usize) {
+        let length: f32 = vector.iter().map(|value| value * value).sum();
+        assert!((length - 1.0).abs() < 1e-4, "{length}");
+    }
+    assert_ne!(
+        batch.column(1).as_ref(),
+        batch.column(2).as_ref(),
+        "the instruction matters"
+    );
+}
+
+fn read(path: &Path) -> RecordBatch {
+    let file = File::open(path).expect("there");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
+    let batches: Vec<_> = reader
+        .build()
+        .expect("readable")
+        .map(Result::unwrap)
+        .collect();
+    arrow::compute::concat_batches(&batches[0].schema(), &batches).expect("one schema")
+}
+
+#[test]
+fn a_wrong_path_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (missing, out) = (dir.path().join("no/such"), dir.path().join("out"));
+    let (missing, out) = (missing.to_string_lossy(), out.to_string_lossy());
+    bad(
+        &run("train_userqa", &["--data", &missing, "--out", &out]),
+        &[
+            &missing,
+            "expected a directory with schema.toml",
+            "found nothing",
+        ],
+    );
+    bad(
+        &run("train_userqa", &["--config", &missing, "--out", &out]),
+        &[&missing, "No such file"],
+    );
+    bad(
+        &run(
+            "embed_users",
+            &["--model", &missing, "--data", &missing, "--out", &out],
+        ),
+        &[&missing, "no such directory"],
+    );
+    assert!(names(dir.path()).iter().all(|name| name == "out"));
+    assert!(!names(&dir.path().join("out")).contains(&"model".to_string()));
+}
+
+#[test]
+fn an_empty_directory_lacks_a_schema() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_string_lossy();
+    let out = dir.path().join("out");
+    let output = run(
+        "train_userqa",
+        &["--data", &data, "--out", &out.to_string_lossy()],
+    );
+    bad(&output, &["schema.toml"]);
+}
+
+#[test]
+fn unknown_choices_show_the_known_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let out = out.to_string_lossy();
+    let train = |arguments: &[&str]| run("train_userqa", &[arguments, &["--out", &out]].concat());
+    bad(
+        &train(&["--size", "huge"]),
+        &["--size", "tiny, small or base", "huge"],
+    );
+    bad(
+        &train(&["--device", "tpu"]),
+        &["--device", "cpu, wgpu, cuda or ndarray", "tpu"],
+    );
+    bad(&train(&["--stepz", "3"]), &["--stepz", "--steps"]);
+    bad(&train(&["--steps", "0"]), &["steps", "at least 1", "0"]);
+    bad(
+        &run("generate_users", &["--users", "0", "--out", &out]),
+        &["users", "at least 1", "0"],
+    );
+    bad(&run("generate_users", &[]), &["--out", "not provided"]);
+    assert!(names(dir.path()).is_empty(), "{:?}", names(dir.path()));
+}
+
+#[test]
+fn a_misspelt_key_of_a_file_is_named_with_its_line() {
+    let made = made();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let config = dir.path().join("run.toml");
+    fs::write(&config, "seed = 1\n\n[train]\nlearning_rat = 1e-3\n").unwrap();
+    let (out, config) = (out.to_string_lossy(), config.to_string_lossy());
+    let train = [
+        "--data",
+        &made.text("data"),
+        "--config",
+        &config,
+        "--out",
+        &out,
+    ];
+    bad(
+        &run("train_userqa", &train),
+        &["run.toml:4", "learning_rat", "learning_rate"],
+    );
+
+    for (file, line) in [
+        ("schema.toml", "nmae = \"x\"\n"),
+        ("tasks.toml", "referenze = \"2025-01-01\"\n"),
+    ] {
+        let data = copy_of_data(made, dir.path());
+        let text = fs::read_to_string(data.join(file)).unwrap();
+        fs::write(data.join(file), format!("{line}{text}")).unwrap();
+        let output = run(
+            "train_userqa",
+            &["--data", &data.to_string_lossy(), "--out", &out],
+        );
+        bad(&output, &[file, line.split(' ').next().unwrap()]);
+    }
+}
+
+fn copy_of_data(made: &Made, below: &Path) -> PathBuf {
+    let data = below.join("data");
+    fs::create_dir_all(&data).unwrap();
+    for name in names(&made.path("data")) {
+        fs::copy(made.path("data").join(&name), data.join(&name)).unwrap();
+    }
+    data
+}
+
+#[test]
+fn a_damaged_file_of_the_data_is_named() {
+    let made = made();
+    let dir = tempfile::tempdir().unwrap();
+    let data = copy_of_data(made, dir.path());
+    let bill = data.join("bill.parquet");
+    let whole = fs::read(&bill).unwrap();
+    let out = dir.path().join("out");
+    let train = || {
+        run(
+            "train_userqa",
+            &[
+                "--data",
+                &data.to_string_lossy(),
+                "--out",
+                &out.to_string_lossy(),
+            ],
+        )
+    };
+
+    fs::write(&bill, &whole[..whole.len() / 2]).unwrap();
+    bad(&train(), &["bill.parquet", "expected a complete file"]);
+
+    fs::write(&bill, "user_id,time,amount\nu1,2025-01-01,3.5\n").unwrap();
+    bad(&train(), &["bill.parquet", "expected a Parquet file"]);
+
+    // `amount` as text.
+    let ids = StringArray::from(vec!["u0000000000"]);
+    let times = TimestampSecondArray::from(vec![1_750_000_000]);
+    let words = StringArray::from(vec!["much"]);
+    let batch = RecordBatch::try_from_iter([
+        ("user_id", std::sync::Arc::new(ids) as _),
+        ("time", std::sync::Arc::new(times) as _),
+        ("amount", std::sync::Arc::new(words.clone()) as _),
+        ("counterparty", std::sync::Arc::new(words.clone()) as _),
+        ("category", std::sync::Arc::new(words) as _),
+    ])
+    .unwrap();
+    let mut writer =
+        ArrowWriter::try_new(File::create(&bill).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bad(
+        &train(),
+        &["bill.parquet", "column `amount`", "expected", "found"],
+    );
+
+    fs::remove_file(&bill).unwrap();
+    bad(&train(), &["bill.parquet", "found nothing"]);
+    assert!(
+        names(&out.join("store")).is_empty(),
+        "no half-written store"
+    );
+    assert!(!out.join("model").exists());
+}
+
+#[test]
+fn an_unfinished_model_is_refused() {
+    let made = made();
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("model");
+    fs::create_dir(&model).unwrap();
+    for name in names(&made.path("run/model")) {
+        let from = made.path("run/model").join(&name);
+        if name != "manifest.json" && from.is_file() {
+            fs::copy(from, model.join(&name)).unwrap();
+        }
+    }
+    let out = dir.path().join("users.parquet");
+    let arguments = |instruction: &str| {
+        run(
+            "embed_users",
+            &[
+                "--model",
+                &model.to_string_lossy(),
+                "--data",
+                &made.text("data"),
+                "--out",
+                &out.to_string_lossy(),
+                "--instruction",
+                instruction,
+            ],
+        )
+    };
+    bad(
+        &arguments("pets?"),
+        &["not a finished model", "manifest.json"],
+    );
+    assert!(!out.exists());
+}
+
+#[test]
+fn what_to_embed_is_checked() {
+    let made = made();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("users.parquet");
+    let embed = |more: &[&str]| {
+        let (model, data, out) = (made.text("run"), made.text("data"), out.to_string_lossy());
+        let first = ["--model", &model, "--data", &data, "--out", &out];
+        run("embed_users", &[&first, more].concat())
+    };
+    bad(
+        &embed(&["--instruction", " "]),
+        &["instruction", "an empty text"],
+    );
+    bad(
+        &embed(&["--reference", "tomorrow"]),
+        &["--reference", "2017-07-01", "tomorrow"],
+    );
+    bad(
+        &embed(&["--device", "tpu"]),
+        &["cpu, wgpu, cuda or ndarray", "tpu"],
+    );
+    // Neither a device file nor a directory is replaced.
+    let (model, data) = (made.text("run"), made.text("data"));
+    for taken in ["/dev/full", &made.text("data")] {
+        let arguments = ["--model", &model, "--data", &data, "--out", taken];
+        bad(
+            &run("embed_users", &arguments),
+            &[taken, "expected", "found"],
+        );
+    }
+    assert!(names(dir.path()).is_empty(), "{:?}", names(dir.path()));
+}
+
+/// Writing fails in the middle: nothing is left that looks whole.
+#[test]
+fn a_full_disk_leaves_nothing_half_written() {
+    if !Path::new("/bin/bash").exists() || cfg!(not(unix)) {
+        println!("skipped: bash is not there to limit the size of files");
+        return;
+    }
+    let made = made();
+    let (model, data) = (made.text("run"), made.text("data"));
+    let dir = tempfile::tempdir().unwrap();
+
+    let users = dir.path().join("generated");
+    let generated = run_limited(
+        "generate_users",
+        &["--users", "300", "--out", &users.to_string_lossy()],
+        Some(4),
+    );
+    bad(&generated, &[".parquet"]);
+    assert!(names(&users).is_empty(), "{:?}", names(&users));
+
+    let out = dir.path().join("embedded");
+    let file = out.join("users.parquet");
+    let store = dir.path().join("store");
+    let arguments = [
+        "--model",
+        &model,
+        "--data",
+        &data,
+        "--out",
+        &file.to_string_lossy(),
+        "--store",
+        &store.to_string_lossy(),
+    ];
+    good(&run("embed_users", &arguments));
+    fs::remove_file(&file).unwrap();
+    bad(
+        &run_limited("embed_users", &arguments, Some(4)),
+        &["users.parquet"],
+    );
+    assert!(names(&out).is_empty(), "{:?}", names(&out));
+
+    let trained = dir.path().join("trained");
+    let config = made.text("tiny.toml");
+    let out = trained.to_string_lossy();
+    let arguments = ["--data", &data, "--config", &config, "--out", &out];
+    let line = bad(
+        &run_limited("train_userqa", &arguments, Some(64)),
+        &["File too large"],
+    );
+    assert!(line.contains(&*out), "{line}");
+    for artefact in ["model", "best"] {
+        assert!(
+            !trained.join(artefact).join("manifest.json").exists(),
+            "{artefact}"
+        );
+    }
+    // With room again, the same command runs to its end.
+    good(&run("train_userqa", &arguments));
+}
