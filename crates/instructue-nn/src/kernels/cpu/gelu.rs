@@ -76,7 +76,7 @@ impl WithSimd for Grad<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        const DENSITY: f32 = 0.398_942_28; // 1 / √(2π)
+        const DENSITY: f32 = 0.398_942_3; // 1 / √(2π)
         for (grad, x) in self.grad.iter_mut().zip(self.x) {
             let (share, bell) = normal::<S>(*x);
             *grad *= share + x * (DENSITY * bell);

@@ -124,8 +124,8 @@ fn exponentials<S: Simd>(row: &mut [f32], scale: f32, bias: &[f32]) -> [f32; 2] 
         }
     }
     if !rest.is_empty() {
-        for i in 0..LANES {
-            last[i] = exp::<S>(last[i] - max);
+        for x in &mut last {
+            *x = exp::<S>(*x - max);
         }
         for (i, x) in rest.iter_mut().enumerate() {
             *x = last[i];
