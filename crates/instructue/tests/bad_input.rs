@@ -264,24 +264,45 @@ fn another_schema_than_the_models_is_refused() {
 
 /// Too little data is said to be that, whatever is missing.
 #[test]
-fn too_few_users_or_events_to_train_on_are_named() {
-    let one = (0..50).map(|event| ("only".to_string(), event * DAY));
+fn too_few_events_to_train_on_are_named() {
     let moment = (0..40).map(|user| (format!("user {user}"), 0));
     let cases = [
         ("no events", Vec::new(), "at least one event"),
-        ("one user", one.collect(), "no train"),
-        ("one moment", moment.collect(), "no train"),
+        (
+            "one moment",
+            moment.collect(),
+            "no training user has an event",
+        ),
     ];
     for (name, events, expected) in cases {
         let dir = tempfile::tempdir().unwrap();
         let data = data(dir.path(), &events, &["quiet"]);
         let out = dir.path().join("run");
-        let error = train_userqa(&data, &out, &config(), false, &mut Silent).unwrap_err();
-        let error = error.to_string();
+        let error = match train_userqa(&data, &out, &config(), false, &mut Silent) {
+            Ok(outcome) => panic!("{name}: {} steps", outcome.steps),
+            Err(error) => error.to_string(),
+        };
         assert!(error.contains(expected), "{name}: {error}");
         assert!(!error.contains('\n'), "{name}: {error}");
         assert!(!out.join("model/manifest.json").exists(), "{name}");
         assert!(!out.join("report.html").exists(), "{name}");
+    }
+}
+
+/// One user is too few for a proof, and the proof says so.
+#[test]
+fn a_single_user_trains_without_being_proved() {
+    let dir = tempfile::tempdir().unwrap();
+    let one: Vec<_> = (0..50).map(|event| ("only".into(), event * DAY)).collect();
+    let data = data(dir.path(), &one, &[]);
+    let out = dir.path().join("run");
+    match train_userqa(&data, &out, &config(), false, &mut Silent) {
+        Ok(outcome) => {
+            assert_eq!(outcome.proof.train_users + outcome.proof.test_users, 1);
+            assert!(outcome.proof.retrieval.is_none());
+        }
+        // Which split the user falls into depends on the seed.
+        Err(error) => assert!(error.to_string().contains("no train"), "{error}"),
     }
 }
 
