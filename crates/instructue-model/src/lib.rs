@@ -4,6 +4,83 @@
 //! [`InstructUe`] is what users see. Inside are the [`Network`] (tensors) and
 //! the [`Preparation`] (the fitted host side: vocabularies, normalisers,
 //! tokenizers). Both are saved together, see [`save`].
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use burn::tensor::Device;
+//! use instructue_data::{ColumnData, ProfileBuilder, Shard, SourceTable, TextTokenizer};
+//! use instructue_model::{InstructUe, ModelConfig, Preparation, Size};
+//! use instructue_schema::{DataText, Schema, Timestamp, UserId};
+//!
+//! let schema = Schema::from_toml(
+//!     r#"
+//!     name = "shop"
+//!     [[source]]
+//!     name = "bill"
+//!     kind = "events"
+//!     description = "purchases"
+//!     column = [
+//!         { name = "user", type = "text", role = "user" },
+//!         { name = "time", type = "timestamp", role = "time" },
+//!         { name = "shop", type = "text", role = "category" },
+//!     ]
+//!     "#,
+//! )?;
+//! // Usually a shard comes from a `UserStore`. Here: two users with two events each.
+//! let shard = Shard {
+//!     users: ["ann", "bob"].into_iter().filter_map(UserId::new).collect(),
+//!     sources: vec![SourceTable {
+//!         offsets: vec![0, 2, 4],
+//!         times: [1, 2, 1, 3].map(|day| Timestamp(day * 86_400)).to_vec(),
+//!         columns: vec![ColumnData::Text {
+//!             codes: vec![0, 0, 0, 1],
+//!             dictionary: Arc::new(vec!["books".into(), "pets".into()]),
+//!         }],
+//!     }],
+//! };
+//! let reference = Timestamp(10 * 86_400);
+//!
+//! // The host side is fitted on the training users.
+//! let histories = || shard.histories().map(|history| (history, reference));
+//! let profiles = ProfileBuilder::fit(&schema, histories(), None);
+//! let normalisers = Preparation::fit_normalisers(&profiles, histories())?;
+//! let corpus = ["books pets shop", "Does this user have a pet?"].map(String::from);
+//! let tokenizer = Arc::new(TextTokenizer::train(corpus.into_iter(), 300)?);
+//! let preparation =
+//!     Preparation::new(profiles, normalisers, tokenizer.clone(), tokenizer.clone(), true);
+//!
+//! // A model with fresh weights; `instructue-trainer` would train it now.
+//! let vocab = tokenizer.vocab_size();
+//! let config = ModelConfig::fresh(Size::Tiny, vocab, vocab);
+//! let model = InstructUe::new(config, preparation, /* seed */ 7, &Device::default())?;
+//!
+//! // Each user under an instruction, and in general.
+//! let profiles = model.preparation().profiles();
+//! let users: Vec<_> = histories().map(|(history, at)| profiles.build(&history, at)).collect();
+//! let questions = [Some(DataText::new("Does this user have a pet?")), None];
+//! let vectors = model.embed(&users, &questions)?;
+//! assert_eq!((vectors[0].len(), vectors[0].width), (2, model.width()));
+//! let length = |vector: &[f32]| vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+//! assert!((length(vectors[0].row(1)) - 1.0).abs() < 1e-3);
+//! // The question changes the vector, and so does the user.
+//! assert_ne!(vectors[0].row(1), vectors[1].row(1));
+//! assert_ne!(vectors[0].row(1), vectors[0].row(0));
+//!
+//! // Texts live in the same space: rank audiences by a dot product.
+//! let audience = model.embed_texts(&[DataText::new("Yes, this user has a pet.")])?;
+//! let score = |user| -> f32 {
+//!     vectors[0].row(user).iter().zip(audience.row(0)).map(|(a, b)| a * b).sum()
+//! };
+//! assert!(score(1).abs() <= 1.001);
+//!
+//! // A saved model gives the same vectors bit for bit.
+//! let dir = tempfile::tempdir()?;
+//! model.save(&dir.path().join("model"))?;
+//! let loaded = InstructUe::load(&dir.path().join("model"), &Device::default())?;
+//! assert_eq!(loaded.embed(&users, &questions)?, vectors);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod config;
 mod error;

@@ -3,6 +3,98 @@
 //! [`train`] reads from top to bottom: draw a step's rows, compute both losses
 //! and their gradients (through GradCache when a step does not fit one pass),
 //! clip by global norm, move the optimiser, log, validate, checkpoint.
+//!
+//! Every knob is in [`TrainConfig`], and a TOML file need name only what differs:
+//!
+//! ```
+//! use instructue_trainer::TrainConfig;
+//!
+//! let config: TrainConfig = toml::from_str("steps = 100\nlearning_rate = 1e-3\nwarmup = 0.1")?;
+//! config.validate()?;
+//! // Linear warm-up, then cosine.
+//! assert!(config.learning_rate_at(0) < config.learning_rate_at(9));
+//! assert!(config.learning_rate_at(50) > config.learning_rate_at(90));
+//!
+//! let error = TrainConfig { warmup: 1.5, ..config }.validate().unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "config key `warmup`: expected a share between 0 and 1, found 1.5"
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A run reads a user store and the training set built from it, and leaves
+//! metrics, checkpoints and the best weights in a directory:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use burn::tensor::Device;
+//! use instructue_data::{IngestOptions, ProfileBuilder, TextTokenizer, UserStore};
+//! use instructue_generate::{GenerateConfig, generate};
+//! use instructue_model::{InstructUe, ModelConfig, Preparation, Size};
+//! use instructue_schema::Schema;
+//! use instructue_trainer::{Event, TrainConfig, TrainData, metrics, train};
+//! use instructue_userqa::{Split, UserQaConfig, build, split_of};
+//!
+//! // Generated users, grouped, and instructions with answers about them.
+//! let dir = tempfile::tempdir()?;
+//! let at = |name: &str| dir.path().join(name);
+//! let users = GenerateConfig { users: 20, events_per_user: 30.0, ..Default::default() };
+//! generate(&users, &at("data"), &mut |_, _| {})?;
+//! let schema = Schema::load(&at("data").join("schema.toml"))?;
+//! let options = IngestOptions::default();
+//! let (store, _) =
+//!     UserStore::ingest(&schema, &at("data"), &at("store"), &options, &mut |_| {})?;
+//! let userqa = UserQaConfig { references: vec![users.reference], ..Default::default() };
+//! build(&store, &userqa, &at("userqa"), &mut |_, _| {})?;
+//!
+//! // The model's host side, fitted on the training users, around a tiny network.
+//! let shard = store.shard(0)?;
+//! let histories = || {
+//!     let train = |user| split_of(user, userqa.seed, &userqa) == Split::Train;
+//!     let histories = shard.histories().filter(move |history| train(history.user()));
+//!     histories.map(|history| (history, users.reference))
+//! };
+//! let profiles = ProfileBuilder::fit(&schema, histories(), /* events per source */ Some(4));
+//! let normalisers = Preparation::fit_normalisers(&profiles, histories())?;
+//! let corpus = ["Will this user buy dog food?", "Yes, this user will."].map(String::from);
+//! let tokenizer = Arc::new(TextTokenizer::train(corpus.into_iter(), 300)?);
+//! let vocab = tokenizer.vocab_size();
+//! let preparation =
+//!     Preparation::new(profiles, normalisers, tokenizer.clone(), tokenizer, true);
+//! let mut shape = ModelConfig::fresh(Size::Tiny, vocab, vocab);
+//! shape.backbone.hidden_size = 32;
+//! shape.backbone.num_hidden_layers = 1;
+//! let model = InstructUe::new(shape, preparation, 7, &Device::default().autodiff())?;
+//!
+//! // Two steps with a checkpoint after each.
+//! let data = TrainData::open(&at("store"), &at("userqa"), Split::Train)?;
+//! let config = TrainConfig {
+//!     steps: 2,
+//!     users_per_step: 4,
+//!     instructions_per_user: 2,
+//!     checkpoint_every: 1,
+//!     ..TrainConfig::default()
+//! };
+//! let trained = train(model.clone(), &data, None, &config, &at("run"), false, &mut |_| {})?;
+//! assert_eq!(trained.steps, 2);
+//! let lines = metrics::read(&at("run").join("metrics.jsonl"))?;
+//! assert!(lines[1].contrastive > 0.0 && lines[1].next_token > 0.0);
+//!
+//! // As if it had been killed before the second checkpoint: it goes on after
+//! // the first and ends where it did, bit for bit.
+//! std::fs::remove_dir_all(at("run/checkpoints/step-00000002"))?;
+//! let mut from = 0;
+//! let resumed = train(model, &data, None, &config, &at("run"), true, &mut |event| {
+//!     if let Event::Resumed { step, .. } = event {
+//!         from = step;
+//!     }
+//! })?;
+//! assert_eq!(from, 1);
+//! assert_eq!(metrics::read(&at("run").join("metrics.jsonl"))?[1].loss, lines[1].loss);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod batches;
 pub mod checkpoint;
