@@ -176,7 +176,7 @@ pub fn train(
         });
 
         let last = state.step == config.steps;
-        if !held.is_empty() && (last || state.step % config.validate_every == 0) {
+        if !held.is_empty() && (last || state.step.is_multiple_of(config.validate_every)) {
             let metrics = validate(&model, &held, config, &state)?;
             sink.write(&metrics)?;
             watch(Event::Metrics {
@@ -194,7 +194,7 @@ pub fn train(
             }
         }
         let stop = no_longer_improves(&state);
-        let due = config.checkpoint_every > 0 && state.step % config.checkpoint_every == 0;
+        let due = config.checkpoint_every > 0 && state.step.is_multiple_of(config.checkpoint_every);
         if due || last || stop {
             let path = checkpoint::write(
                 &checkpoints,
