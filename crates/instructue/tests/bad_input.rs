@@ -307,6 +307,41 @@ fn a_single_user_trains_without_being_proved() {
 }
 
 #[test]
+fn a_wrong_data_directory_does_not_cost_an_earlier_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let manifest = out.join("model/manifest.json");
+    fs::create_dir_all(out.join("model")).unwrap();
+    fs::write(&manifest, "{}").unwrap();
+    let data = data(dir.path(), &events()[..400], &["quiet"]);
+    fs::write(data.join("bill.parquet"), "no Parquet").unwrap();
+    for wrong in [dir.path().join("nowhere"), data] {
+        let error = train_userqa(&wrong, &out, &config(), false, &mut Silent).unwrap_err();
+        assert!(error.to_string().contains("expected"), "{error}");
+        assert!(manifest.exists(), "{error}");
+    }
+}
+
+#[test]
+fn a_pretrained_part_is_not_silently_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config();
+    config.model.backbone = Some("qwen".into());
+    let error = train_userqa(
+        dir.path(),
+        &dir.path().join("run"),
+        &config,
+        false,
+        &mut Silent,
+    );
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("model.backbone") && error.contains("qwen"),
+        "{error}"
+    );
+}
+
+#[test]
 fn an_unknown_device_is_named_before_any_work() {
     let dir = tempfile::tempdir().unwrap();
     let data = data(dir.path(), &events()[..400], &["quiet"]);

@@ -66,8 +66,10 @@ pub fn train_userqa(
     config.train.validate()?;
     let name: DeviceName = config.device.parse()?;
     let device = name.open()?;
-    prepare_out(out, config, resume)?;
+    refuse_pretrained(config)?;
+    // First, so that a wrong path or file does not cost an earlier run's model.
     let ingested = ingest(data, &out.join("store"), &mut |s| watch.stage(s))?;
+    prepare_out(out, config, resume)?;
     let references = references(config, &ingested);
     let qa = userqa_config(config, &references, ingested.end);
     let qa_dir = out.join("userqa");
@@ -118,7 +120,23 @@ pub fn train_userqa(
     })
 }
 
-/// Makes the output directory. A new run refuses one that holds another run.
+/// Pretrained parts are loaded by the crates below; a run that would leave them
+/// out without a word must not begin.
+fn refuse_pretrained(config: &RunConfig) -> Result<()> {
+    let parts = [
+        ("model.backbone", &config.model.backbone),
+        ("model.encoder", &config.model.encoder),
+    ];
+    for (key, directory) in parts {
+        if let Some(directory) = directory {
+            let expected = "nothing: runs train from scratch so far";
+            return Err(Error::argument(key, expected, directory.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Makes the output directory ready. A new run replaces what an earlier one left.
 fn prepare_out(out: &Path, config: &RunConfig, resume: bool) -> Result<()> {
     fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
     let path = out.join(CONFIG_FILE);
@@ -144,8 +162,7 @@ fn prepare_out(out: &Path, config: &RunConfig, resume: bool) -> Result<()> {
     fs::write(&path, config.to_toml()).map_err(|e| Error::io(&path, e))
 }
 
-/// A model of the configured size, with pretrained parts where the
-/// configuration names some.
+/// A model of the configured size.
 fn fresh_model(
     config: &RunConfig,
     preparation: Preparation,
