@@ -36,7 +36,10 @@ fn one_by_one(model: &InstructUe) -> Vec<Vectors> {
         let mut values = Vec::new();
         for profile in &profiles {
             let one = model
-                .embed(std::slice::from_ref(profile), &[instruction.clone()])
+                .embed(
+                    std::slice::from_ref(profile),
+                    std::slice::from_ref(&instruction),
+                )
                 .unwrap();
             values.extend_from_slice(&one[0].values);
         }

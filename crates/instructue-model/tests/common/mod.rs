@@ -1,5 +1,7 @@
 //! A few users of two sources and a tiny model over them.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::sync::Arc;
 
 use burn::tensor::Device;

@@ -67,7 +67,7 @@ fn a_step_is_a_pure_function_of_seed_and_number() {
 fn an_epoch_has_every_user_at_every_reference_once() {
     let units = data().open(Split::Train).unwrap().units();
     let per_step = (2..units)
-        .find(|per_step| units % per_step == 0)
+        .find(|per_step| units.is_multiple_of(*per_step))
         .unwrap_or(units);
     let config = TrainConfig {
         users_per_step: per_step,

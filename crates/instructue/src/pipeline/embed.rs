@@ -66,7 +66,7 @@ pub fn embed_users(
     request
         .instructions
         .iter()
-        .try_for_each(check_instruction)?;
+        .try_for_each(|text| check_instruction(text))?;
     let model_schema = model.preparation().schema();
     if model_schema.digest() != store.schema().digest() {
         return Err(Error::argument(
@@ -152,7 +152,7 @@ pub fn embed_users(
     })
 }
 
-fn check_instruction(text: &String) -> Result<()> {
+fn check_instruction(text: &str) -> Result<()> {
     if text.trim().is_empty() {
         let expected = "a text (leave the option out for the general vector)";
         return Err(Error::argument("instruction", expected, "an empty text"));
