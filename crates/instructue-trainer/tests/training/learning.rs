@@ -11,7 +11,7 @@ use instructue_userqa::Split;
 
 use crate::batches::batches;
 use crate::data::{data, few};
-use crate::run::{alone, config, lines, model, of, run, tensors};
+use crate::run::{alone, config, lines, model, of, run, spoilt, tensors};
 
 fn flat(model: &InstructUe) -> Vec<f32> {
     let tensors = tensors(model).into_values();
@@ -75,6 +75,28 @@ fn several_passes_give_the_gradients_of_one() {
     let seen = evaluate(&model.frozen(), &rows, &with(250)).unwrap();
     assert!((seen.contrastive - whole.contrastive).abs() < 1e-5);
     assert!((seen.next_token - whole.next_token).abs() < 1e-5);
+}
+
+#[test]
+fn dropout_is_on_in_training_and_belongs_to_the_step() {
+    let _alone = alone();
+    let model = model(data(), Some(0.5), 3);
+    // LoRA starts at zero, where dropout would change no loss.
+    let name = "backbone.layers.0.q_proj.lora.b";
+    let model = spoilt(model, name, 3.0);
+    let rows = batches(Split::Train, &config()).step(0).unwrap();
+    for slots_per_pass in [150, 1_000_000] {
+        let config = TrainConfig {
+            slots_per_pass,
+            ..config()
+        };
+        let losses = |step| gradients(&model, &rows, &config, step).unwrap().0;
+        let first = losses(0);
+        assert_ne!(first, losses(1));
+        assert_eq!(first, losses(0));
+    }
+    let validated = || evaluate(&model.frozen(), &rows, &config()).unwrap();
+    assert_eq!(validated(), validated(), "and off in validation");
 }
 
 #[test]
