@@ -159,7 +159,7 @@ impl ModelConfig {
                 kv_heads: 2,
                 ffn: 256,
                 encoder: (96, 1, 4),
-                head: (128, 64),
+                head: (256, 128),
             },
             Size::Small => Shape {
                 hidden: 384,

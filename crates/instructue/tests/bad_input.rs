@@ -323,25 +323,6 @@ fn a_wrong_data_directory_does_not_cost_an_earlier_model() {
 }
 
 #[test]
-fn a_pretrained_part_is_not_silently_left_out() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut config = config();
-    config.model.backbone = Some("qwen".into());
-    let error = train_userqa(
-        dir.path(),
-        &dir.path().join("run"),
-        &config,
-        false,
-        &mut Silent,
-    );
-    let error = error.unwrap_err().to_string();
-    assert!(
-        error.contains("model.backbone") && error.contains("qwen"),
-        "{error}"
-    );
-}
-
-#[test]
 fn an_unknown_device_is_named_before_any_work() {
     let dir = tempfile::tempdir().unwrap();
     let data = data(dir.path(), &events()[..400], &["quiet"]);

@@ -6,6 +6,10 @@ use super::Violation;
 use crate::metadata::{Package, Target};
 use crate::run::Result;
 
+/// Holds the CPU operators of our own, behind its feature `cpu`: the one place
+/// below the facade that may name a backend (docs/architecture.md).
+const KERNELS: &str = "instructue-nn";
+
 /// Features of burn that bring a backend (or speed one up): the choice is the
 /// facade's alone.
 const BACKEND_FEATURES: [&str; 20] = [
@@ -88,7 +92,8 @@ fn backends_of(package: &Package) -> Vec<Violation> {
     for (feature, enables) in &package.features {
         for enabled in enables {
             let (name, inner) = enabled.split_once('/').unwrap_or((enabled, ""));
-            if name.starts_with("burn") && BACKEND_FEATURES.contains(&inner) {
+            let kernels = package.name == KERNELS && feature == "cpu";
+            if name.starts_with("burn") && BACKEND_FEATURES.contains(&inner) && !kernels {
                 let message = format!(
                     "feature `{feature}` enables `{enabled}`: only the facade chooses a backend"
                 );

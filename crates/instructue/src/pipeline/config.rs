@@ -1,6 +1,6 @@
 //! Every knob of a run, in one TOML file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use instructue_model::Size;
 use instructue_trainer::TrainConfig;
@@ -44,10 +44,6 @@ pub struct ModelSettings {
     pub summary_at_user: bool,
     /// `linear` or `mlp` adapters.
     pub adapter: Adapter,
-    /// A Hugging Face directory with a pretrained backbone.
-    pub backbone: Option<PathBuf>,
-    /// A Hugging Face directory with a pretrained text encoder.
-    pub encoder: Option<PathBuf>,
 }
 
 /// The adapter's kind by name.
@@ -113,8 +109,6 @@ impl Default for ModelSettings {
             summaries: true,
             summary_at_user: true,
             adapter: Adapter::Mlp,
-            backbone: None,
-            encoder: None,
         }
     }
 }

@@ -66,7 +66,6 @@ pub fn train_userqa(
     config.train.validate()?;
     let name: DeviceName = config.device.parse()?;
     let device = name.open()?;
-    refuse_pretrained(config)?;
     // First, so that a wrong path or file does not cost an earlier run's model.
     let ingested = ingest(data, &out.join("store"), &mut |s| watch.stage(s))?;
     prepare_out(out, config, resume)?;
@@ -118,22 +117,6 @@ pub fn train_userqa(
         seconds,
         proof,
     })
-}
-
-/// Pretrained parts are loaded by the crates below; a run that would leave them
-/// out without a word must not begin.
-fn refuse_pretrained(config: &RunConfig) -> Result<()> {
-    let parts = [
-        ("model.backbone", &config.model.backbone),
-        ("model.encoder", &config.model.encoder),
-    ];
-    for (key, directory) in parts {
-        if let Some(directory) = directory {
-            let expected = "nothing: runs train from scratch so far";
-            return Err(Error::argument(key, expected, directory.display()));
-        }
-    }
-    Ok(())
 }
 
 /// Makes the output directory ready. A new run replaces what an earlier one left.
