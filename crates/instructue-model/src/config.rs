@@ -207,7 +207,7 @@ impl ModelConfig {
             },
             adapter: AdapterKind::Linear,
             summaries: true,
-            summary_at_user: true,
+            summary_at_user: false,
             backbone: DecoderConfig {
                 vocab_size: vocab,
                 hidden_size: shape.hidden,

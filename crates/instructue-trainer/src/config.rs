@@ -139,11 +139,11 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             seed: 7,
-            steps: 400,
+            steps: 1200,
             users_per_step: 24,
             instructions_per_user: 4,
             families_per_step: 6,
-            mixed_families: 0.35,
+            mixed_families: 0.2,
             length_window: 8,
             slots_per_pass: 16_384,
             accumulate: 1,
@@ -160,10 +160,10 @@ impl Default for TrainConfig {
             epsilon: 1e-6,
             weight_decay: 1e-5,
             clip_norm: 1.0,
-            validate_every: 50,
+            validate_every: 100,
             validation_users: 96,
             patience: 0,
-            checkpoint_every: 50,
+            checkpoint_every: 100,
             keep_checkpoints: 2,
         }
     }

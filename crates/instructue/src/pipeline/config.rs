@@ -107,7 +107,7 @@ impl Default for ModelSettings {
             vocabulary: 4096,
             slots: None,
             summaries: true,
-            summary_at_user: true,
+            summary_at_user: false,
             adapter: Adapter::Mlp,
         }
     }
