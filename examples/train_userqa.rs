@@ -18,7 +18,7 @@ use instructue_examples::{Console, finish, parse};
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Directory with Parquet files, schema.toml and, if there are downstream tasks, tasks.toml.
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/complete-journey"))]
+    #[arg(long, default_value = "data/complete-journey")]
     data: PathBuf,
     /// Where model, metrics, proof and report go.
     #[arg(long, default_value = "target/userqa")]

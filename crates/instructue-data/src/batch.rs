@@ -119,6 +119,9 @@ pub struct Batch {
     pub positions: Vec<u32>,
     /// `[rows, length]`, flat: 0 = profile, k ≥ 1 = k-th segment, `u32::MAX` = padding.
     pub segment_of: Vec<u32>,
+    /// `[rows, length]`, flat: for a slot of an answer the slot of its `<USER>`,
+    /// from which on it may look back; 0 elsewhere. See [`Layout::bottleneck`].
+    pub sees_from: Vec<u32>,
     /// Distinct backbone tokens in `inputs`.
     pub tokens: Vec<u32>,
     /// One entry per source, schema order.
@@ -155,6 +158,7 @@ impl Batch {
             inputs: Vec::with_capacity(rows.len() * length),
             positions: Vec::with_capacity(rows.len() * length),
             segment_of: Vec::with_capacity(rows.len() * length),
+            sees_from: Vec::with_capacity(rows.len() * length),
             tokens: Vec::new(),
             sources,
             users: Vec::new(),
@@ -176,6 +180,8 @@ impl Batch {
                 .extend(std::iter::repeat_n(Input::Pad, missing));
             batch.positions.append(&mut laid.positions);
             batch.positions.extend(std::iter::repeat_n(0, missing));
+            batch.sees_from.append(&mut laid.sees_from);
+            batch.sees_from.extend(std::iter::repeat_n(0, missing));
             batch.segment_of.append(&mut laid.segment_of);
             batch
                 .segment_of
@@ -211,10 +217,14 @@ impl Batch {
     }
 
     /// Whether slot `query` of `row` may attend to slot `key`: the key is not
-    /// later, not padding, and belongs to the profile or to the same segment.
+    /// later, not padding, belongs to the profile or to the same segment, and
+    /// is not hidden from answers.
     pub fn may_attend(&self, row: usize, query: usize, key: usize) -> bool {
         let of = |slot: usize| self.segment_of[row * self.length + slot];
-        key <= query && of(key) != PADDING && (of(key) == 0 || of(key) == of(query))
+        let from = self.sees_from[row * self.length + query] as usize;
+        (from..=query).contains(&key)
+            && of(key) != PADDING
+            && (of(key) == 0 || of(key) == of(query))
     }
 
     /// The slots that are not padding.
@@ -253,6 +263,7 @@ struct LaidRow {
     slots: Vec<Slot>,
     positions: Vec<u32>,
     segment_of: Vec<u32>,
+    sees_from: Vec<u32>,
     users: Vec<usize>,
 }
 
@@ -263,10 +274,14 @@ impl LaidRow {
         let profile = slots.len();
         let mut positions: Vec<u32> = (0..profile as u32).collect();
         let mut segment_of = vec![0; profile];
+        let mut sees_from = vec![0; profile];
         let mut users = Vec::with_capacity(row.segments.len());
         for (number, segment) in row.segments.iter().enumerate() {
             let (mut more, user) = layout.segment_slots(segment);
-            users.push(slots.len() + user);
+            let mark = slots.len() + user;
+            users.push(mark);
+            let hidden = if layout.bottleneck() { mark as u32 } else { 0 };
+            sees_from.extend((0..more.len()).map(|offset| if offset > user { hidden } else { 0 }));
             positions.extend((0..more.len()).map(|offset| (profile + offset) as u32));
             segment_of.extend(std::iter::repeat_n(number as u32 + 1, more.len()));
             slots.append(&mut more);
@@ -275,6 +290,7 @@ impl LaidRow {
             slots,
             positions,
             segment_of,
+            sees_from,
             users,
         }
     }

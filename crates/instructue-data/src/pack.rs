@@ -178,6 +178,7 @@ pub struct Row {
 pub struct Layout {
     kinds: Vec<SourceKind>,
     summaries: bool,
+    bottleneck: bool,
     intro: Vec<u32>,
     lead: Vec<u32>,
 }
@@ -194,9 +195,23 @@ impl Layout {
         Self {
             kinds: schema.sources.iter().map(|s| s.kind).collect(),
             summaries,
+            bottleneck: false,
             intro: tokenizer.encode_template(INTRO),
             lead: tokenizer.encode_template(LEAD),
         }
+    }
+
+    /// With `bottleneck` an answer's tokens see `<USER>` and each other only, so
+    /// that what they need of the profile and the instruction has to go through
+    /// the state that becomes the user's vector.
+    pub fn with_bottleneck(mut self, bottleneck: bool) -> Self {
+        self.bottleneck = bottleneck;
+        self
+    }
+
+    /// Whether answers see the user's state only, see [`Layout::with_bottleneck`].
+    pub fn bottleneck(&self) -> bool {
+        self.bottleneck
     }
 
     /// Whether rows carry summary tokens.

@@ -130,6 +130,10 @@ pub struct ModelConfig {
     /// Adds the user's summary to the input at `<USER>`, so that what is known of
     /// the user need not be found by attention first. Wants `summaries`.
     pub summary_at_user: bool,
+    /// Answers see `<USER>` and themselves only, so that the next-token loss
+    /// asks for all it needs through the state that becomes the vector.
+    #[serde(default)]
+    pub answer_bottleneck: bool,
     /// Shape of the decoder.
     pub backbone: DecoderConfig,
     /// LoRA on the decoder; the rest of it is then frozen.
@@ -208,6 +212,7 @@ impl ModelConfig {
             adapter: AdapterKind::Linear,
             summaries: true,
             summary_at_user: false,
+            answer_bottleneck: false,
             backbone: DecoderConfig {
                 vocab_size: vocab,
                 hidden_size: shape.hidden,

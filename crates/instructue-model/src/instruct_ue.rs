@@ -63,6 +63,7 @@ impl InstructUe {
         seed: u64,
         device: &Device,
     ) -> Result<Self> {
+        let preparation = preparation.with_bottleneck(config.answer_bottleneck);
         device.seed(seed);
         let network = Network::new(&config, &preparation.source_shapes(), device)?;
         Ok(Self {

@@ -107,6 +107,12 @@ impl Preparation {
         &self.tokenizer
     }
 
+    /// Hides profile and instruction from answers, see [`Layout::with_bottleneck`].
+    pub fn with_bottleneck(mut self, bottleneck: bool) -> Self {
+        self.layout = self.layout.with_bottleneck(bottleneck);
+        self
+    }
+
     /// How rows are laid out.
     pub fn layout(&self) -> &Layout {
         &self.layout

@@ -191,3 +191,45 @@ fn a_megabyte_of_instruction_is_cut_and_answered() {
     let vectors = model.embed(&profiles[..1], &[Some(long)]).unwrap();
     assert_eq!(vectors[0].len(), 1);
 }
+
+#[test]
+fn behind_the_bottleneck_an_answer_sees_the_user_slot_and_itself_only() {
+    let model = model(&shard(), &Device::default());
+    let preparation = model.preparation();
+    let mut tokenizer = preparation.profile_tokenizer();
+    let instruction = DataText::new("Will this user buy pets food?");
+    let answer = DataText::new("Yes, this user will.");
+    let segment = preparation.segment(Some(&instruction), Some(&answer));
+    let rows: Vec<Row> = profiles(&model, &shard())
+        .iter()
+        .zip(0..)
+        .map(|(profile, key)| {
+            preparation.row(&mut tokenizer, profile, key, vec![segment.clone(); 2])
+        })
+        .collect();
+    let open = Batch::collate(preparation.layout(), &rows);
+    let closed = Batch::collate(&preparation.layout().clone().with_bottleneck(true), &rows);
+    let read = segment.answer.len() - 1;
+    for user in &closed.users {
+        for query in 0..=user.slot + read {
+            for key in 0..=query {
+                let inside = key >= user.slot;
+                let is_answer = query > user.slot;
+                if is_answer && !inside {
+                    assert!(!closed.may_attend(user.row, query, key));
+                } else if query >= user.slot {
+                    let expected = open.may_attend(user.row, query, key);
+                    assert_eq!(closed.may_attend(user.row, query, key), expected);
+                }
+            }
+        }
+        assert!(
+            closed.may_attend(user.row, user.slot, 0),
+            "the user slot sees the profile"
+        );
+        assert!(
+            open.may_attend(user.row, user.slot + 1, 0),
+            "and without it the answer does"
+        );
+    }
+}

@@ -42,6 +42,8 @@ pub struct ModelSettings {
     pub summaries: bool,
     /// The user's summary at `<USER>` too; wants `summaries`.
     pub summary_at_user: bool,
+    /// Answers see `<USER>` and themselves only.
+    pub answer_bottleneck: bool,
     /// `linear` or `mlp` adapters.
     pub adapter: Adapter,
 }
@@ -108,6 +110,7 @@ impl Default for ModelSettings {
             slots: None,
             summaries: true,
             summary_at_user: false,
+            answer_bottleneck: false,
             adapter: Adapter::Mlp,
         }
     }

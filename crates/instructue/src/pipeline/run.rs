@@ -155,6 +155,7 @@ fn fresh_model(
     let mut model = ModelConfig::fresh(config.size, vocab, vocab);
     model.summaries = config.model.summaries;
     model.summary_at_user = config.model.summary_at_user;
+    model.answer_bottleneck = config.model.answer_bottleneck;
     model.adapter = match config.model.adapter {
         Adapter::Linear => instructue_adapter::AdapterKind::Linear,
         Adapter::Mlp => instructue_adapter::AdapterKind::Mlp,
