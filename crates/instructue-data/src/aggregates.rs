@@ -9,7 +9,7 @@ use crate::features::{number_fields, signed_log1p};
 use crate::history::{Events, History};
 
 /// Keeps sums finite whatever the data hold.
-const LARGEST: f64 = 1e100;
+pub(crate) const LARGEST: f64 = 1e100;
 /// The group of a value that is none of the top ones.
 const NO_GROUP: u32 = u32::MAX;
 

@@ -2,8 +2,9 @@
 
 use std::f64::consts::TAU;
 
-use instructue_schema::{ColumnRole, SECONDS_PER_DAY, Source, Timestamp};
+use instructue_schema::{ColumnRole, Repeats, SECONDS_PER_DAY, Source, Timestamp};
 
+use crate::aggregates::LARGEST;
 use crate::history::Events;
 
 /// Names of the features that every event has, in order.
@@ -16,14 +17,28 @@ const TIME_FEATURES: [&str; 6] = [
     "weekday_cos",
 ];
 
+/// Names of the further features of merged events, in order.
+const REPEAT_FEATURES: [&str; 3] = ["repeats", "days_before_first", "recent_share"];
+
+/// So many repetitions are 1 as a feature.
+const MANY_REPEATS: f64 = 50.0;
+
 /// Scaled numbers beyond this are cut.
 const LIMIT: f64 = 2.0;
 /// The scale of a number field of which no value was seen in fitting.
 const UNFITTED_SCALE: f32 = 8.0;
 
-/// Number of features of an event: six of time, two per number field.
+/// Number of features of an event: six of time, two per number field, three
+/// more where repeated events are merged.
 pub fn event_feature_width(source: &Source) -> usize {
-    TIME_FEATURES.len() + 2 * number_fields(source).len()
+    TIME_FEATURES.len() + repeat_features(source).len() + 2 * number_fields(source).len()
+}
+
+fn repeat_features(source: &Source) -> &'static [&'static str] {
+    match source.repeats {
+        Repeats::Keep => &[],
+        Repeats::Merge => &REPEAT_FEATURES,
+    }
 }
 
 /// The names of the features of an event, in order.
@@ -33,6 +48,12 @@ pub fn event_feature_width(source: &Source) -> usize {
 /// weekday (UTC) are points on a circle. A number field `x` has `x`, its signed
 /// log(1 + |value|) over twice its root mean square in fitting, and `x_missing`,
 /// which is 1 when there is no value and 0 otherwise.
+///
+/// Where repeated events are merged, the features of time are those of the
+/// newest of them, its previous event is the one before it with the same text,
+/// and `x` is made of the sum of the values. Then there are also `repeats`,
+/// log(1 + how many) / log(51), `days_before_first`, scaled as `days_before`,
+/// and `recent_share`, the share of them in the newest third of the window.
 pub fn event_feature_names(source: &Source) -> Vec<String> {
     let fields = source.fields();
     let numbers = number_fields(source).into_iter().flat_map(|field| {
@@ -41,6 +62,7 @@ pub fn event_feature_names(source: &Source) -> Vec<String> {
     });
     TIME_FEATURES
         .iter()
+        .chain(repeat_features(source))
         .map(|name| name.to_string())
         .chain(numbers)
         .collect()
@@ -92,7 +114,9 @@ impl ScaleFit {
 /// How to compute the features of a source's events.
 #[derive(Debug, Clone)]
 pub(crate) struct EventFeatures {
-    log_window: f64,
+    /// In days.
+    window: f64,
+    repeats: Repeats,
     /// Position among the source's fields, and scale.
     numbers: Vec<(usize, f64)>,
 }
@@ -102,25 +126,71 @@ impl EventFeatures {
     pub(crate) fn new(source: &Source, scales: &[f32]) -> Self {
         let scales = scales.iter().map(|&scale| f64::from(scale));
         Self {
-            log_window: f64::from(source.window_days.max(1)).ln_1p(),
+            window: f64::from(source.window_days.max(1)),
+            repeats: source.repeats,
             numbers: number_fields(source).into_iter().zip(scales).collect(),
         }
     }
 
     /// The features of event `i` of `events` as seen from `reference`, which is later.
-    pub(crate) fn compute(&self, events: &Events<'_>, i: usize, reference: Timestamp) -> Vec<f32> {
+    pub(crate) fn of_one(&self, events: &Events<'_>, i: usize, reference: Timestamp) -> Vec<f32> {
+        let mut features = self.time(events, i, i.checked_sub(1), reference);
+        self.push_numbers(events, &[i], &mut features);
+        features
+    }
+
+    /// The features of all of `same`, events of one text in their order; at least one.
+    pub(crate) fn of_merged(
+        &self,
+        events: &Events<'_>,
+        same: &[usize],
+        reference: Timestamp,
+    ) -> Vec<f32> {
+        let (first, newest) = (same[0], same[same.len() - 1]);
+        let previous = same.len().checked_sub(2).map(|at| same[at]);
+        let mut features = self.time(events, newest, previous, reference);
+        let recent = same
+            .iter()
+            .filter(|&&i| reference.days_since(events.time(i)) <= self.window / 3.0);
+        features.extend(
+            [
+                ((same.len() as f64).ln_1p() / MANY_REPEATS.ln_1p()).min(LIMIT),
+                self.log_days(reference.days_since(events.time(first))),
+                recent.count() as f64 / same.len() as f64,
+            ]
+            .map(|value| value as f32),
+        );
+        self.push_numbers(events, same, &mut features);
+        features
+    }
+
+    fn log_days(&self, days: f64) -> f64 {
+        days.max(0.0).ln_1p() / self.window.ln_1p()
+    }
+
+    fn time(
+        &self,
+        events: &Events<'_>,
+        i: usize,
+        previous: Option<usize>,
+        reference: Timestamp,
+    ) -> Vec<f32> {
         let time = events.time(i);
-        let since_previous = i.checked_sub(1).map(|previous| {
-            let days = time.days_since(events.time(previous)).max(0.0);
-            (days.ln_1p() / self.log_window).min(1.0)
+        let since_previous = previous.map(|previous| {
+            self.log_days(time.days_since(events.time(previous)))
+                .min(1.0)
         });
         let second = time.0.rem_euclid(SECONDS_PER_DAY) as f64;
         let hour = TAU * second / SECONDS_PER_DAY as f64;
         let weekday = TAU * f64::from(time.weekday()) / 7.0;
-        let mut features = Vec::with_capacity(TIME_FEATURES.len() + 2 * self.numbers.len());
+        let more = match self.repeats {
+            Repeats::Keep => 0,
+            Repeats::Merge => REPEAT_FEATURES.len(),
+        };
+        let mut features = Vec::with_capacity(TIME_FEATURES.len() + more + 2 * self.numbers.len());
         features.extend(
             [
-                reference.days_since(time).max(0.0).ln_1p() / self.log_window,
+                self.log_days(reference.days_since(time)),
                 since_previous.unwrap_or(1.0),
                 hour.sin(),
                 hour.cos(),
@@ -129,12 +199,18 @@ impl EventFeatures {
             ]
             .map(|value| value as f32),
         );
-        for &(field, scale) in &self.numbers {
-            let value = events.number(i, field);
-            let scaled = value.map_or(0.0, |v| (signed_log1p(v) / scale).clamp(-LIMIT, LIMIT));
-            features.extend([scaled as f32, f32::from(u8::from(value.is_none()))]);
-        }
         features
+    }
+
+    fn push_numbers(&self, events: &Events<'_>, same: &[usize], features: &mut Vec<f32>) {
+        for &(field, scale) in &self.numbers {
+            let values = same.iter().filter_map(|&i| events.number(i, field));
+            let sum = values.fold(None, |sum: Option<f64>, value| {
+                Some(sum.unwrap_or(0.0) + value.clamp(-LARGEST, LARGEST))
+            });
+            let scaled = sum.map_or(0.0, |v| (signed_log1p(v) / scale).clamp(-LIMIT, LIMIT));
+            features.extend([scaled as f32, f32::from(u8::from(sum.is_none()))]);
+        }
     }
 }
 
@@ -155,8 +231,8 @@ mod tests {
         let shard = shard(&schema, &rows, 0);
         let events = shard.history(0).events(0);
         let features = EventFeatures::new(source, &[10.0, 1.0]);
-        let first = features.compute(&events, 0, day(5.0));
-        let second = features.compute(&events, 1, day(4.75));
+        let first = features.of_one(&events, 0, day(5.0));
+        let second = features.of_one(&events, 1, day(4.75));
 
         let log = |days: f64| (days.ln_1p() / 91_f64.ln()) as f32;
         let near = |found: &[f32], expected: &[f32]| {
@@ -222,7 +298,7 @@ mod tests {
         let cells = [Null, Number(f64::MAX), Null, Number(f64::MIN)];
         let shard = shard(&schema, &[row("u", 0, day(0.0), &cells)], 0);
         let features = EventFeatures::new(&schema.sources[0], &[1e-3, 1e30]);
-        let features = features.compute(&shard.history(0).events(0), 0, Timestamp(i64::MAX));
+        let features = features.of_one(&shard.history(0).events(0), 0, Timestamp(i64::MAX));
         assert!(
             features.iter().all(|value| value.is_finite()),
             "{features:?}"

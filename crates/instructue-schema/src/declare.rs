@@ -141,6 +141,19 @@ pub enum EventOrder {
     UserTime,
 }
 
+/// What becomes of events of a user that read the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Repeats {
+    /// Each is a token of its own.
+    #[default]
+    Keep,
+    /// Those of the window are one token, which carries how many there were,
+    /// when the first and the newest were, and the sums of their numbers. So a
+    /// profile reaches further back with the same number of slots.
+    Merge,
+}
+
 /// Numbers computed from an events source for the tabular source: counts and sums per window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,7 +185,7 @@ pub struct Source {
     pub file: String,
     /// Days before the reference time that count; default 90.
     pub window_days: u32,
-    /// How many events (the newest) a profile keeps; default 100, tabular 1.
+    /// How many tokens (the newest) a profile keeps; default 100, tabular 1.
     pub slots: usize,
     /// How many text tokens an event may have; default 32.
     pub max_tokens: usize,
@@ -184,6 +197,8 @@ pub struct Source {
     pub on_error: Option<OnError>,
     /// How the rows are ordered.
     pub order: EventOrder,
+    /// What becomes of events that read the same.
+    pub repeats: Repeats,
     /// The file's columns that are used (TOML key `column`).
     #[serde(rename = "column", skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<Column>,

@@ -93,8 +93,8 @@ mod text;
 mod validate;
 
 pub use declare::{
-    Aggregate, Column, ColumnRole, ColumnType, EventOrder, Field, Lookup, OnError, Schema, Source,
-    SourceKind,
+    Aggregate, Column, ColumnRole, ColumnType, EventOrder, Field, Lookup, OnError, Repeats, Schema,
+    Source, SourceKind,
 };
 pub use error::Error;
 pub use ids::{SECONDS_PER_DAY, Timestamp, UserId};

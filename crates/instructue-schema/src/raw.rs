@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::declare::{Aggregate, Column, EventOrder, Lookup, OnError, Source, SourceKind};
+use crate::declare::{Aggregate, Column, EventOrder, Lookup, OnError, Repeats, Source, SourceKind};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +19,8 @@ pub(crate) struct RawSource {
     on_error: Option<OnError>,
     #[serde(default)]
     order: EventOrder,
+    #[serde(default)]
+    repeats: Repeats,
     #[serde(default, rename = "column")]
     columns: Vec<Column>,
     #[serde(default, rename = "lookup")]
@@ -41,6 +43,7 @@ impl From<RawSource> for Source {
             delimiter: raw.delimiter,
             on_error: raw.on_error,
             order: raw.order,
+            repeats: raw.repeats,
             columns: raw.columns,
             lookups: raw.lookups,
             aggregates: raw.aggregates,

@@ -159,7 +159,7 @@ impl ProfileBuilder {
         let sources = plans.map(|(index, plan)| match plan {
             SourcePlan::Events(plan) => {
                 let events = history.events(index);
-                SourceProfile::Events(plan.newest(&events, &shard.texts[index], reference))
+                SourceProfile::Events(plan.events(&events, &shard.texts[index], reference))
             }
             SourcePlan::Tabular(plan) => {
                 let codes = &shard.codes[index];

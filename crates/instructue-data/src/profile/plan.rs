@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use instructue_schema::{ColumnRole, Schema, Source, SourceKind, Timestamp};
+use instructue_schema::{ColumnRole, DataText, Repeats, Schema, Source, SourceKind, Timestamp};
 
 use super::fit::FittedSource;
 use super::shard_index::TabularCodes;
@@ -25,6 +25,7 @@ pub(super) struct EventPlan {
     /// In days.
     window: i64,
     slots: usize,
+    repeats: Repeats,
     renderer: Renderer,
     features: EventFeatures,
 }
@@ -50,6 +51,7 @@ impl SourcePlan {
             SourceKind::Events => Self::Events(EventPlan {
                 window: i64::from(source.window_days),
                 slots: source.slots.min(slot_limit),
+                repeats: source.repeats,
                 renderer: Renderer::new(source),
                 features: EventFeatures::new(source, &fitted.number_scales),
             }),
@@ -94,23 +96,64 @@ impl SourcePlan {
 }
 
 impl EventPlan {
-    /// The newest of `events` in the window before `reference`, oldest first.
-    pub(super) fn newest(
+    /// What of `events` in the window before `reference` is shown, oldest first.
+    pub(super) fn events(
         &self,
         events: &Events<'_>,
         texts: &TextCache,
         reference: Timestamp,
     ) -> Vec<ProfileEvent> {
         let before = events.before(reference);
-        let from = reference.plus_days(-self.window);
-        let kept = before.between(from, reference).newest(self.slots);
+        let window = before.between(reference.plus_days(-self.window), reference);
+        match self.repeats {
+            Repeats::Keep => self.newest(&before, &window.newest(self.slots), texts, reference),
+            Repeats::Merge => self.merged(&window, texts, reference),
+        }
+    }
+
+    /// Each of `kept`, the newest of the events `before` the reference.
+    fn newest(
+        &self,
+        before: &Events<'_>,
+        kept: &Events<'_>,
+        texts: &TextCache,
+        reference: Timestamp,
+    ) -> Vec<ProfileEvent> {
         // An event's gap to the one before it is known even if that one is not kept.
         let first = before.len() - kept.len();
-        let texts = texts.texts(&self.renderer, &kept).into_iter();
+        let texts = texts.texts(&self.renderer, kept).into_iter();
         let events = texts.zip(first..).map(|(text, i)| ProfileEvent {
             text,
-            features: self.features.compute(&before, i, reference),
+            features: self.features.of_one(before, i, reference),
         });
+        events.collect()
+    }
+
+    /// One for each text in the window, in the order of their newest events.
+    fn merged(
+        &self,
+        window: &Events<'_>,
+        texts: &TextCache,
+        reference: Timestamp,
+    ) -> Vec<ProfileEvent> {
+        let mut groups: Vec<(DataText, Vec<usize>)> = Vec::new();
+        let mut group_of: HashMap<DataText, usize> = HashMap::new();
+        for (i, text) in texts.texts(&self.renderer, window).into_iter().enumerate() {
+            let group = *group_of.entry(text).or_insert_with_key(|text| {
+                groups.push((text.clone(), Vec::new()));
+                groups.len() - 1
+            });
+            groups[group].1.push(i);
+        }
+        groups.sort_unstable_by_key(|(_, same)| same.last().copied());
+        let hidden = groups.len().saturating_sub(self.slots);
+        let events = groups
+            .into_iter()
+            .skip(hidden)
+            .map(|(text, same)| ProfileEvent {
+                text,
+                features: self.features.of_merged(window, &same, reference),
+            });
         events.collect()
     }
 }

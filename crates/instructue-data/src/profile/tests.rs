@@ -178,6 +178,69 @@ fn gaps_look_past_the_events_that_are_kept() {
 }
 
 #[test]
+fn repeated_events_become_one() {
+    let mut schema = schema();
+    schema.sources[0].repeats = instructue_schema::Repeats::Merge;
+    // The amount is part of the text, so it tells events apart; the items are summed.
+    let buy = |at: f64, product: &str, items: Cell| {
+        let mut row = bill("u", at, product, 1.0);
+        row.cells[3] = items;
+        row
+    };
+    let rows = [
+        buy(5.0, "milk", Number(9.0)), // outside 90 days
+        buy(20.0, "milk", Number(1.0)),
+        buy(40.0, "bread", Null),
+        buy(90.0, "milk", Number(2.0)),
+        buy(92.0, "tea", Number(4.0)),
+        buy(96.0, "milk", Null),
+        buy(97.0, "bread", Null),
+        buy(100.0, "tea", Number(8.0)), // not before
+    ];
+    let shard = shard(&schema, &rows, 0);
+    let histories = || shard.histories().map(|history| (history, day(100.0)));
+    let builder = ProfileBuilder::fit(&schema, histories(), None);
+    let profile = builder.build(&shard.history(0), day(100.0));
+    let found = events(&profile, 0);
+    let texts: Vec<_> = found.iter().map(|event| event.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        ["tea | 1 | shop", "milk | 1 | shop", "bread | 1 | shop"]
+    );
+
+    let names = crate::event_feature_names(&schema.sources[0]);
+    assert_eq!(
+        names[6..9],
+        ["repeats", "days_before_first", "recent_share"]
+    );
+    let feature = |event: usize, name: &str| {
+        let at = names.iter().position(|n| n == name).unwrap();
+        f64::from(found[event].features[at])
+    };
+    let log = |days: f64| days.ln_1p() / 90_f64.ln_1p();
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} is not {b}");
+    near(feature(1, "days_before"), log(4.0));
+    near(feature(1, "days_since_previous"), log(6.0));
+    near(feature(1, "days_before_first"), log(80.0));
+    near(feature(1, "repeats"), 3_f64.ln_1p() / 50_f64.ln_1p());
+    near(feature(1, "recent_share"), 2.0 / 3.0);
+    near(feature(1, "items_missing"), 0.0);
+    // One tea of 4, and milk of 1 + 2.
+    near(
+        feature(0, "items") / feature(1, "items"),
+        4_f64.ln_1p() / 3_f64.ln_1p(),
+    );
+    near(feature(0, "days_since_previous"), 1.0);
+    near(feature(0, "repeats"), 1_f64.ln_1p() / 50_f64.ln_1p());
+    near(feature(2, "items_missing"), 1.0);
+
+    // The newest are kept.
+    let two = ProfileBuilder::fit(&schema, histories(), Some(2));
+    let two = two.build(&shard.history(0), day(100.0));
+    assert_eq!(events(&two, 0), &found[1..]);
+}
+
+#[test]
 fn aggregates_of_a_known_history() {
     let mut rows = vec![
         bill("u", 5.0, "bread", 100.0), // outside 90 days
