@@ -155,7 +155,8 @@ impl TripleBuilder {
         Some(triples)
     }
 
-    /// Adds `n` triples, past and future in their shares, each of another family.
+    /// Adds `n` triples, past and future in their shares, each of another family or,
+    /// where the family names a value, about another value.
     fn draw(&self, cut: &Cut<'_>, held_out: bool, n: usize, out: &mut Vec<Triple>) {
         let covered = self.covers(cut.past.reference, self.config.horizon_days);
         let future = if covered {
@@ -168,35 +169,52 @@ impl TripleBuilder {
             (TripleKind::Future, future),
         ] {
             // Drawing without replacement by weight: the smallest −ln(u) / weight come first.
-            let mut order: Vec<(f64, &Plan)> = (self.plans.iter())
+            let mut order: Vec<(f64, &Plan, usize)> = (self.plans.iter())
                 .filter(|plan| plan.held_out == held_out && plan.rule.kind() == kind)
-                .map(|plan| {
-                    let u = unit(self.derive("userqa.family", cut, plan));
-                    (-(1.0 - u).ln() / plan.rule.weight, plan)
+                .flat_map(|plan| {
+                    let times = match plan.rule.needs.names_value() {
+                        true => self.config.values_per_family,
+                        false => 1,
+                    };
+                    (0..times).map(move |time| (plan, time))
+                })
+                .map(|(plan, time)| {
+                    let u = unit(self.derive("userqa.family", cut, plan, time));
+                    (-(1.0 - u).ln() / plan.rule.weight, plan, time)
                 })
                 .collect();
             order.sort_by(|a, b| a.0.total_cmp(&b.0));
-            out.extend(
-                order
-                    .iter()
-                    .filter_map(|(_, plan)| self.triple(cut, plan))
-                    .take(n),
-            );
+            let first = out.len();
+            for (_, plan, time) in order {
+                if out.len() == first + n {
+                    break;
+                }
+                let Some(triple) = self.triple(cut, plan, time) else {
+                    continue;
+                };
+                // Two draws may have come to the same value. Answers are not
+                // compared: which questions are asked must not depend on them.
+                let asked = triple.question();
+                if out[first..].iter().all(|other| other.question() != asked) {
+                    out.push(triple);
+                }
+            }
         }
     }
 
-    fn derive(&self, purpose: &str, cut: &Cut<'_>, plan: &Plan) -> u64 {
-        seed::derive(self.config.seed, purpose, &self.parts(cut, plan))
+    fn derive(&self, purpose: &str, cut: &Cut<'_>, plan: &Plan, time: usize) -> u64 {
+        seed::derive(self.config.seed, purpose, &Self::parts(cut, plan, time))
     }
 
-    fn parts(&self, cut: &Cut<'_>, plan: &Plan) -> [u64; 3] {
-        [cut.user, cut.past.reference.0 as u64, plan.key]
+    fn parts(cut: &Cut<'_>, plan: &Plan, time: usize) -> [u64; 4] {
+        [cut.user, cut.past.reference.0 as u64, plan.key, time as u64]
     }
 
-    /// The triple of one family, about the first suitable target in a random order.
-    fn triple(&self, cut: &Cut<'_>, plan: &Plan) -> Option<Triple> {
+    /// A triple of one family, about the first suitable target in a random order.
+    fn triple(&self, cut: &Cut<'_>, plan: &Plan, time: usize) -> Option<Triple> {
         let (rule, past) = (plan.rule, &cut.past);
-        let mut rng = seed::rng(self.config.seed, "userqa.triple", &self.parts(cut, plan));
+        let parts = Self::parts(cut, plan, time);
+        let mut rng = seed::rng(self.config.seed, "userqa.triple", &parts);
         let wording = seed::below(&mut rng, rule.wordings.len() as u64) as usize;
         let mut order: Vec<usize> = (0..plan.targets.len()).collect();
         seed::shuffle(&mut order, &mut rng);

@@ -30,6 +30,9 @@ pub struct UserQaConfig {
     pub validation_share: f64,
     /// Triples of trained families per user and reference.
     pub triples_per_user: usize,
+    /// Triples of one family per user and reference at most, where its question
+    /// names a value of the data: each then names another.
+    pub values_per_family: usize,
     /// Triples of held-out families per user and reference; only for users
     /// outside the training split.
     pub held_out_triples: usize,
@@ -59,6 +62,7 @@ impl Default for UserQaConfig {
             test_share: 0.3,
             validation_share: 0.1,
             triples_per_user: 8,
+            values_per_family: 3,
             held_out_triples: 2,
             future_share: 0.5,
             balance_future: true,
@@ -126,6 +130,12 @@ impl UserQaConfig {
         check(
             self.triples_per_user > 0,
             "triples_per_user",
+            "at least 1",
+            0,
+        )?;
+        check(
+            self.values_per_family > 0,
+            "values_per_family",
             "at least 1",
             0,
         )?;

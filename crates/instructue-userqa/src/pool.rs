@@ -174,11 +174,7 @@ pub(crate) fn pick(
     future: Option<&Future<'_>>,
     rng: &mut impl RngCore,
 ) -> Option<Target> {
-    let named = matches!(
-        rule.needs,
-        Needs::Value | Needs::TwoValues | Needs::NumberValue | Needs::ValueCategory
-    );
-    if !named {
+    if !rule.needs.names_value() {
         return Some(target.clone());
     }
     let (pool, source, field) = (pool?, target.source?, target.field?);

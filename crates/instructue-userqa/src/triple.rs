@@ -61,6 +61,28 @@ pub struct Triple {
     pub held_out: bool,
 }
 
+impl Triple {
+    /// What is asked, whoever is asked and in whatever words: equal for triples
+    /// whose answers could be swapped. `None` when `facts` are no [`Facts`].
+    pub fn question(&self) -> Option<String> {
+        let facts: Facts = serde_json::from_str(&self.facts).ok()?;
+        let (source, number) = (facts.source.as_deref(), facts.number.as_deref());
+        let (field, second) = (facts.field.as_deref(), facts.second.as_deref());
+        let (value, other) = (facts.value.as_deref(), facts.other.as_deref());
+        let asked = (
+            &self.family,
+            source,
+            field,
+            number,
+            second,
+            value,
+            other,
+            facts.days,
+        );
+        serde_json::to_string(&asked).ok()
+    }
+}
+
 /// What an answer says, in numbers. An answer is a pure function of the facts
 /// and the schema's words.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

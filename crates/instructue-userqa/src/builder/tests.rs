@@ -226,10 +226,21 @@ fn counts_kinds_and_held_out_families_are_as_configured() {
             }
         );
         assert!(triples.len() - held_out <= 8, "{}", triples.len());
-        let mut names: Vec<_> = triples.iter().map(|triple| &triple.family).collect();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), triples.len(), "each family once");
+        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+        for triple in &triples {
+            *times.entry(&triple.family).or_default() += 1;
+        }
+        for (family, times) in times {
+            let most = match rules::rule(family).unwrap().needs.names_value() {
+                true => config().values_per_family,
+                false => 1,
+            };
+            assert!(times <= most, "{family} {times} times");
+        }
+        let mut questions: Vec<_> = triples.iter().map(Triple::question).collect();
+        questions.sort();
+        questions.dedup();
+        assert_eq!(questions.len(), triples.len(), "each question once");
         assert!(
             triples
                 .iter()

@@ -38,6 +38,17 @@ pub(crate) enum Needs {
     ValueCategory,
 }
 
+impl Needs {
+    /// Whether the question names a value of the data.
+    pub fn names_value(self) -> bool {
+        match self {
+            Self::Value | Self::TwoValues | Self::NumberValue | Self::ValueCategory => true,
+            Self::Source | Self::Clock | Self::Overall | Self::Number => false,
+            Self::Category | Self::NumberCategory => false,
+        }
+    }
+}
+
 /// Which days a family looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Span {

@@ -17,6 +17,8 @@ pub struct RunConfig {
     pub size: Size,
     /// `cpu`, `wgpu`, `cuda` or `ndarray`.
     pub device: String,
+    /// Passes that run at a time; 0: one per core on `cpu` (at most 8), one elsewhere.
+    pub workers: usize,
     /// Seed of splits, triples, weights and training.
     pub seed: u64,
     /// Model.
@@ -36,7 +38,7 @@ pub struct ModelSettings {
     /// Entries of the tokenizer trained on the run's own texts.
     pub vocabulary: usize,
     /// At most so many events per source, where the schema allows more;
-    /// default: 64 for `tiny`, 160 for `small`, the schema's for `base`.
+    /// default: 96 for `tiny`, 160 for `small`, the schema's for `base`.
     pub slots: Option<usize>,
     /// Source and user summary tokens.
     pub summaries: bool,
@@ -44,6 +46,8 @@ pub struct ModelSettings {
     pub summary_at_user: bool,
     /// Answers see `<USER>` and themselves only.
     pub answer_bottleneck: bool,
+    /// Words of instructions look up the events that share them.
+    pub lookup: bool,
     /// `linear` or `mlp` adapters.
     pub adapter: Adapter,
 }
@@ -70,6 +74,8 @@ pub struct UserQaSettings {
     pub horizon_days: i64,
     /// Triples per user and reference time.
     pub triples_per_user: usize,
+    /// Of these, triples of one family at most, each about another value.
+    pub values_per_family: usize,
     /// Share of users kept for testing.
     pub test_share: f64,
     /// Share of users kept for validation.
@@ -94,6 +100,7 @@ impl Default for RunConfig {
         Self {
             size: Size::Tiny,
             device: "cpu".into(),
+            workers: 0,
             seed: 7,
             model: ModelSettings::default(),
             userqa: UserQaSettings::default(),
@@ -111,6 +118,7 @@ impl Default for ModelSettings {
             summaries: true,
             summary_at_user: false,
             answer_bottleneck: false,
+            lookup: true,
             adapter: Adapter::Mlp,
         }
     }
@@ -122,7 +130,8 @@ impl Default for UserQaSettings {
             references: 6,
             reference_step_days: 15,
             horizon_days: 30,
-            triples_per_user: 24,
+            triples_per_user: 32,
+            values_per_family: 3,
             test_share: 0.3,
             validation_share: 0.1,
         }
@@ -162,7 +171,7 @@ impl RunConfig {
     /// The limit of events per source.
     pub fn slots(&self) -> Option<usize> {
         self.model.slots.or(match self.size {
-            Size::Tiny => Some(64),
+            Size::Tiny => Some(96),
             Size::Small => Some(160),
             Size::Base => None,
         })

@@ -173,6 +173,7 @@ pub fn userqa_config(config: &RunConfig, references: &[Timestamp], end: Timestam
         references: references.to_vec(),
         horizon_days: config.userqa.horizon_days,
         triples_per_user: config.userqa.triples_per_user,
+        values_per_family: config.userqa.values_per_family,
         test_share: config.userqa.test_share,
         validation_share: config.userqa.validation_share,
         data_end: Some(end),
