@@ -39,11 +39,9 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let device = arguments
-        .device
-        .map_or_else(DeviceName::from_env, Ok)?
-        .open()?;
-    let model = InstructUe::load(&model_dir(&arguments.model), &device)?;
+    let device = arguments.device.map_or_else(DeviceName::from_env, Ok)?;
+    let model = InstructUe::load(&model_dir(&arguments.model), &device.open()?)?
+        .with_workers(device.workers(0));
     let temporary = tempfile::tempdir()?;
     let store = arguments
         .store

@@ -132,8 +132,11 @@ pub struct Batch {
     pub user_keys: Vec<u64>,
     /// Next-token targets of all answers.
     pub targets: Vec<Target>,
-    /// Distinct answers without end mark, for the answer side.
+    /// Distinct answers without end mark, for the answer side: those of the
+    /// segments, then contrasts that are no segment's answer.
     pub answers: Vec<Vec<u32>>,
+    /// How many of `answers` are segments' answers.
+    pub own_answers: usize,
     /// For each segment its answer in `answers`; `None` when it has none.
     pub answer_of: Vec<Option<u32>>,
 }
@@ -165,6 +168,7 @@ impl Batch {
             user_keys: Vec::new(),
             targets: Vec::new(),
             answers: Vec::new(),
+            own_answers: 0,
             answer_of: Vec::new(),
         };
         let mut token_index: HashMap<u32, u32> = HashMap::new();
@@ -198,7 +202,7 @@ impl Batch {
                         segment: number,
                     });
                 }
-                let text = &segment.answer[..segment.answer.len().saturating_sub(1)];
+                let text = without_end(&segment.answer);
                 batch.answer_of.push((!text.is_empty()).then(|| {
                     let next = answer_index.len() as u32;
                     *answer_index.entry(text.to_vec()).or_insert_with(|| {
@@ -206,6 +210,15 @@ impl Batch {
                         next
                     })
                 }));
+            }
+        }
+        batch.own_answers = batch.answers.len();
+        let segments = rows.iter().flat_map(|row| &row.segments);
+        for contrast in segments.flat_map(|segment| &segment.contrasts) {
+            let text = without_end(contrast);
+            if !text.is_empty() && !answer_index.contains_key(text) {
+                answer_index.insert(text.to_vec(), batch.answers.len() as u32);
+                batch.answers.push(text.to_vec());
             }
         }
         batch
@@ -257,6 +270,11 @@ impl Batch {
             Slot::User => Input::User,
         }
     }
+}
+
+/// The end mark is predicted, never read.
+fn without_end(answer: &[u32]) -> &[u32] {
+    &answer[..answer.len().saturating_sub(1)]
 }
 
 struct LaidRow {

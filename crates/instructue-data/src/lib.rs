@@ -79,7 +79,7 @@
 //!     profile: ProfileTokenizer::new(tokenizer.clone(), &schema).tokenize(&profile),
 //!     // Two instructions share the profile; the second asks for the general vector.
 //!     segments: vec![
-//!         Segment { instruction: tokenizer.encode(&question), answer: Vec::new() },
+//!         Segment { instruction: tokenizer.encode(&question), ..Segment::default() },
 //!         Segment::default(),
 //!     ],
 //! };

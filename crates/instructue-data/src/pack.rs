@@ -160,6 +160,8 @@ pub struct Segment {
     pub instruction: Vec<u32>,
     /// Backbone tokens of the answer with the end mark; empty: no answer.
     pub answer: Vec<u32>,
+    /// In training: what others answer to the same question, each as `answer`.
+    pub contrasts: Vec<Vec<u32>>,
 }
 
 /// A user's profile with its segments.

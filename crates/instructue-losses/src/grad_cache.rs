@@ -22,13 +22,22 @@ pub enum Pass {
     Replay,
 }
 
+/// The vectors of one micro-batch, or of all of them in order.
+#[derive(Debug, Clone)]
+pub struct Vectors {
+    /// Of the user rows, `[rows, width]`.
+    pub users: Tensor<2>,
+    /// Of their answers, `[rows, width]`.
+    pub answers: Tensor<2>,
+    /// Of answers that belong to no row, `[m, width]`.
+    pub others: Option<Tensor<2>>,
+}
+
 /// What the model makes of one micro-batch.
 #[derive(Debug, Clone)]
 pub struct MicroBatch {
-    /// Vectors of the user rows, `[rows, width]`.
-    pub users: Tensor<2>,
-    /// Vectors of their answers, `[rows, width]`.
-    pub answers: Tensor<2>,
+    /// What the loss is computed from.
+    pub vectors: Vectors,
     /// A loss of these rows alone, e.g. the next-token one, shape `[1]`. The
     /// micro-batches' extra losses are *added*, so weights that belong to the
     /// whole batch must already be in them
@@ -53,7 +62,7 @@ pub struct GradCacheOutput {
 ///   instruction dropout) must be seeded from `index`, not carried along. Note
 ///   that Burn's own dropout is off without autodiff; a model that has it must
 ///   run with autodiff in both passes (the tape of the first is dropped at once).
-/// - `loss(users, answers)` is called once, with the vectors of all micro-batches
+/// - `loss(vectors)` is called once, with the vectors of all micro-batches
 ///   in order; it may use parameters of its own, such as a temperature.
 /// - `accumulate(gradients)` is called once per back-propagation, once for the
 ///   loss's own parameters and once per micro-batch; the sum over the calls is
@@ -61,7 +70,7 @@ pub struct GradCacheOutput {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use instructue_losses::grad_cache::{self, MicroBatch};
+/// use instructue_losses::grad_cache::{self, MicroBatch, Vectors};
 /// use instructue_losses::{Error, l2_normalize};
 ///
 /// let device = Device::default().autodiff();
@@ -75,10 +84,11 @@ pub struct GradCacheOutput {
 ///     &batches,
 ///     |_pass, _index, batch| {
 ///         let users = l2_normalize(batch.clone().matmul(weight.clone()));
-///         Ok::<_, Error>(MicroBatch { answers: users.clone(), users, extra_loss: None })
+///         let vectors = Vectors { answers: users.clone(), users, others: None };
+///         Ok::<_, Error>(MicroBatch { vectors, extra_loss: None })
 ///     },
 ///     // Any function of all rows at once.
-///     |users, answers| Ok(users.matmul(answers.transpose()).square().mean()),
+///     |all| Ok(all.users.matmul(all.answers.transpose()).square().mean()),
 ///     |mut gradients| {
 ///         if let Some(g) = weight.grad_remove(&mut gradients) {
 ///             gradient = gradient.clone() + g;
@@ -97,38 +107,29 @@ pub struct GradCacheOutput {
 pub fn backward<B, E>(
     micro_batches: &[B],
     mut forward: impl FnMut(Pass, usize, &B) -> Result<MicroBatch, E>,
-    loss: impl FnOnce(Tensor<2>, Tensor<2>) -> Result<Tensor<1>, E>,
+    loss: impl FnOnce(Vectors) -> Result<Tensor<1>, E>,
     mut accumulate: impl FnMut(Gradients),
 ) -> Result<GradCacheOutput, E>
 where
     E: From<Error>,
 {
-    let mut cache = Cache::default();
-    for (index, batch) in micro_batches.iter().enumerate() {
-        cache.push(forward(Pass::Cache, index, batch)?)?;
-    }
-    let (users, answers) = cache.leaves()?;
-    let loss = loss(users.clone(), answers.clone())?;
+    let cached = micro_batches
+        .iter()
+        .enumerate()
+        .map(|(index, batch)| Ok(forward(Pass::Cache, index, batch)?.vectors))
+        .collect::<Result<Vec<_>, E>>()?;
+    let gathered = Gathered::new(&cached)?;
+    let loss = loss(gathered.vectors())?;
     let mut gradients = loss.backward();
-    let user_gradient = users.grad_remove(&mut gradients);
-    let answer_gradient = answers.grad_remove(&mut gradients);
+    let shares = gathered.shares(&mut gradients);
     // What is left belongs to the loss's own parameters.
     accumulate(gradients);
 
     let mut extra_loss: Option<Tensor<1>> = None;
-    let mut start = 0;
-    for (index, batch) in micro_batches.iter().enumerate() {
+    for (index, (batch, share)) in micro_batches.iter().zip(shares).enumerate() {
         let replayed = forward(Pass::Replay, index, batch)?;
-        let [rows, _] = cache.check(index, &replayed)?;
-        let part = |gradient: &Option<Tensor<2>>| {
-            let gradient = gradient.clone()?;
-            Some(gradient.narrow(0, start, rows))
-        };
-        let terms = [
-            part(&user_gradient).map(|g| inner_product(replayed.users, g)),
-            part(&answer_gradient).map(|g| inner_product(replayed.answers, g)),
-            replayed.extra_loss.clone(),
-        ];
+        let surrogate = share.surrogate(replayed.vectors)?;
+        let terms = [surrogate, replayed.extra_loss.clone()];
         if let Some(surrogate) = terms.into_iter().flatten().reduce(|sum, term| sum + term)
             && surrogate.is_tracked()
         {
@@ -140,7 +141,6 @@ where
                 None => extra,
             });
         }
-        start += rows;
     }
     Ok(GradCacheOutput {
         loss: loss.without_autodiff(),
@@ -148,55 +148,150 @@ where
     })
 }
 
-/// Vectors of the first pass, without a tape.
-#[derive(Default)]
-struct Cache {
-    users: Vec<Tensor<2>>,
-    answers: Vec<Tensor<2>>,
+/// Users, answers, other answers.
+const SIDES: usize = 3;
+const SIDE_NAMES: [&str; SIDES] = ["users", "answers", "others"];
+
+impl Vectors {
+    fn sides(self) -> [Option<Tensor<2>>; SIDES] {
+        // A side without rows has no gradient to pass on.
+        let others = self.others.filter(|others| others.dims()[0] > 0);
+        [Some(self.users), Some(self.answers), others]
+    }
 }
 
-impl Cache {
-    fn push(&mut self, batch: MicroBatch) -> Result<(), Error> {
-        let [expected, _] = batch.users.dims();
-        let [found, _] = batch.answers.dims();
-        if expected != found {
-            return Err(Error::Length {
-                what: "answer vectors of a micro-batch",
-                expected,
-                found,
-            });
-        }
-        self.users.push(batch.users.without_autodiff());
-        self.answers.push(batch.answers.without_autodiff());
-        Ok(())
-    }
+/// The vectors of several passes, cut off from what made them, as the leaves of
+/// a loss over all of them.
+///
+/// The passes may have run one after the other ([`backward`]), at the same time
+/// or on several devices: [`shares`](Self::shares) gives each its part of the
+/// gradient back.
+#[derive(Debug, Clone)]
+pub struct Gathered {
+    leaves: [Option<Tensor<2>>; SIDES],
+    rows: Vec<[usize; SIDES]>,
+}
 
-    /// All vectors in one tensor per side, as leaves that keep their gradient.
-    fn leaves(&self) -> Result<(Tensor<2>, Tensor<2>), Error> {
-        if self.users.is_empty() {
+impl Gathered {
+    /// Gathers in order.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] without passes; [`Error::Length`] when one has other
+    /// numbers of users and answers.
+    pub fn new(passes: &[Vectors]) -> Result<Self, Error> {
+        if passes.is_empty() {
             return Err(Error::Empty {
                 what: "`micro_batches`",
             });
         }
-        let leaf = |parts: &[Tensor<2>]| Tensor::cat(parts.to_vec(), 0).autodiff().require_grad();
-        Ok((leaf(&self.users), leaf(&self.answers)))
+        let mut parts: [Vec<Tensor<2>>; SIDES] = Default::default();
+        let mut rows = Vec::with_capacity(passes.len());
+        for pass in passes {
+            let mut counts = [0; SIDES];
+            for (side, vectors) in pass.clone().sides().into_iter().enumerate() {
+                if let Some(vectors) = vectors {
+                    counts[side] = vectors.dims()[0];
+                    parts[side].push(vectors.without_autodiff());
+                }
+            }
+            let [expected, found, _] = counts;
+            if expected != found {
+                return Err(Error::Length {
+                    what: "answer vectors of a micro-batch",
+                    expected,
+                    found,
+                });
+            }
+            rows.push(counts);
+        }
+        let leaf = |parts: Vec<Tensor<2>>| {
+            (!parts.is_empty()).then(|| Tensor::cat(parts, 0).autodiff().require_grad())
+        };
+        Ok(Self {
+            leaves: parts.map(leaf),
+            rows,
+        })
     }
 
-    /// The shape of the users, once both sides agree with the first pass.
-    fn check(&self, index: usize, replayed: &MicroBatch) -> Result<[usize; 2], Error> {
-        for (side, first, second) in [
-            ("users", &self.users[index], &replayed.users),
-            ("answers", &self.answers[index], &replayed.answers),
-        ] {
-            if first.dims() != second.dims() {
+    /// All vectors, in the order of the passes.
+    ///
+    /// # Panics
+    /// Never: a pass has users and answers.
+    pub fn vectors(&self) -> Vectors {
+        let [users, answers, others] = self.leaves.clone();
+        Vectors {
+            users: users.expect("a pass has users"),
+            answers: answers.expect("a pass has answers"),
+            others,
+        }
+    }
+
+    /// Takes the vectors' gradients out of `gradients`, one share per pass.
+    pub fn shares(&self, gradients: &mut Gradients) -> Vec<Share> {
+        let all = self.leaves.clone();
+        let all = all.map(|leaf| leaf.and_then(|leaf| leaf.grad_remove(gradients)));
+        let mut start = [0; SIDES];
+        let mut shares = Vec::with_capacity(self.rows.len());
+        for (index, rows) in self.rows.iter().enumerate() {
+            let mut gradients: [Option<Tensor<2>>; SIDES] = Default::default();
+            for side in 0..SIDES {
+                if rows[side] > 0 {
+                    let all = all[side].clone();
+                    gradients[side] = all.map(|all| all.narrow(0, start[side], rows[side]));
+                    start[side] += rows[side];
+                }
+            }
+            let shape = |side: usize| [rows[side], self.width()];
+            shares.push(Share {
+                index,
+                shapes: [shape(0), shape(1), shape(2)],
+                gradients,
+            });
+        }
+        shares
+    }
+
+    fn width(&self) -> usize {
+        self.leaves[0].as_ref().map_or(0, |leaf| leaf.dims()[1])
+    }
+}
+
+/// One pass's share of the gradient, see [`Gathered`].
+#[derive(Debug, Clone)]
+pub struct Share {
+    index: usize,
+    shapes: [[usize; 2]; SIDES],
+    gradients: [Option<Tensor<2>>; SIDES],
+}
+
+impl Share {
+    /// A scalar whose gradient with respect to the model is the pass's part of
+    /// the gradient of the whole loss; `None` when the loss does not depend on
+    /// the pass. `vectors` are the pass's, on its tape.
+    ///
+    /// # Errors
+    /// [`Error::Replay`] when their shapes are not those that were gathered.
+    pub fn surrogate(&self, vectors: Vectors) -> Result<Option<Tensor<1>>, Error> {
+        let mut sum: Option<Tensor<1>> = None;
+        for (side, vectors) in vectors.sides().into_iter().enumerate() {
+            let (rows, expected) = (vectors.as_ref().map(Tensor::dims), self.shapes[side]);
+            let found = rows.unwrap_or([0, expected[1]]);
+            if found != expected {
                 return Err(Error::Replay {
-                    index,
-                    side,
-                    expected: first.dims(),
-                    found: second.dims(),
+                    index: self.index,
+                    side: SIDE_NAMES[side],
+                    expected,
+                    found,
+                });
+            }
+            if let (Some(vectors), Some(gradient)) = (vectors, &self.gradients[side]) {
+                let term = inner_product(vectors, gradient.clone());
+                sum = Some(match sum {
+                    Some(sum) => sum + term,
+                    None => term,
                 });
             }
         }
-        Ok(replayed.users.dims())
+        Ok(sum)
     }
 }

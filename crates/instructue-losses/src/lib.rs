@@ -25,6 +25,8 @@
 //!     user_keys: vec![7, 7, 9, 9],
 //!     // Rows 1 and 3 have the same answer: no negatives of each other.
 //!     answer_keys: vec![100, 101, 102, 101],
+//!     // Answers of others to the same questions, as further negatives.
+//!     others: None,
 //! })?;
 //!
 //! // Rows of logits that predict a token of an answer, and these tokens.
@@ -61,7 +63,7 @@ mod surrogate;
 
 pub use contrastive::{
     Contrastive, ContrastiveConfig, ContrastiveInput, ContrastiveOutput, DroppedNegatives,
-    TermCount,
+    OtherAnswers, TermCount,
 };
 pub use error::Error;
 pub use next_token::{Weighting, next_token_loss, weighted_next_token_loss};

@@ -4,7 +4,9 @@ mod common;
 
 use burn::tensor::{Device, Tensor};
 use common::{Golden, assert_close, values};
-use instructue_losses::{ContrastiveConfig, ContrastiveInput, Error, TermCount, l2_normalize};
+use instructue_losses::{
+    ContrastiveConfig, ContrastiveInput, Error, OtherAnswers, TermCount, l2_normalize,
+};
 
 #[derive(serde::Deserialize)]
 struct Case {
@@ -29,6 +31,7 @@ fn input(golden: &Golden, case: &Case, device: &Device) -> ContrastiveInput {
         answers: golden.matrix(&format!("{}.answers", case.inputs), device),
         user_keys: case.user_keys.clone(),
         answer_keys: case.answer_keys.clone(),
+        others: None,
     }
 }
 
@@ -116,6 +119,7 @@ fn order_of_rows_does_not_matter() {
             answers: straight.answers.clone().select(0, indices),
             user_keys: order.iter().map(|&i| case.user_keys[i]).collect(),
             answer_keys: order.iter().map(|&i| case.answer_keys[i]).collect(),
+            others: None,
         };
         let a = loss.forward(straight).unwrap();
         let b = loss.forward(shuffled).unwrap();
@@ -135,6 +139,7 @@ fn two_rows(users: [[f32; 2]; 2], answers: [[f32; 2]; 2], device: &Device) -> Co
         answers: l2_normalize(Tensor::from_floats(answers, device)),
         user_keys: vec![1, 2],
         answer_keys: vec![1, 2],
+        others: None,
     }
 }
 
@@ -181,6 +186,7 @@ fn a_single_row_costs_nothing_and_has_a_zero_gradient() {
         answers: Tensor::from_floats([[1.0, 0.0]], &device),
         user_keys: vec![0],
         answer_keys: vec![0],
+        others: None,
     };
     let config = ContrastiveConfig::new().with_symmetric(true);
     let output = config.init().unwrap().forward(input).unwrap();
@@ -265,4 +271,85 @@ fn normalising_a_zero_row_keeps_it_and_its_gradient_finite() {
     assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");
     // d(x/|x|)/dx at (3, 4): (16, -12)/125.
     assert_close(&gradient[2..], &[0.128, -0.096], 1e-6, "gradient");
+}
+
+#[test]
+fn answers_of_no_row_are_negatives_of_every_user() {
+    let device = Device::default().autodiff();
+    let users = [[1.0f32, 0.0], [0.6, 0.8]];
+    let answers = [[0.8f32, 0.6], [0.0, 1.0]];
+    // The first reads as row 1's answer, the third is nearer to row 0 than its own by more
+    // than the margin.
+    let others = [[0.6f32, -0.8], [-1.0, 0.0], [1.0, 0.0]];
+    let leaf = Tensor::<2>::from_floats(others, &device).require_grad();
+    let mut input = two_rows(users, answers, &device);
+    input.others = Some(OtherAnswers {
+        vectors: leaf.clone(),
+        keys: vec![2, 8, 9],
+    });
+    let config = ContrastiveConfig::new()
+        .with_user_user(false)
+        .with_answer_answer(false);
+    let output = config.init().unwrap().forward(input.clone()).unwrap();
+
+    let dot = |a: [f32; 2], b: [f32; 2]| f64::from(a[0] * b[0] + a[1] * b[1]);
+    let mut expected = 0.0;
+    let mut kept = 0;
+    for (i, user) in users.into_iter().enumerate() {
+        let positive = dot(user, answers[i]);
+        let mut total = (positive / 0.07).exp();
+        let in_batch = answers.iter().enumerate().filter(|(j, _)| *j != i);
+        let other = others
+            .iter()
+            .enumerate()
+            .filter(|(j, _)| !(*j == 0 && i == 1));
+        for (_, &answer) in in_batch {
+            let cosine = dot(user, answer);
+            total += if cosine > positive + 0.1 {
+                0.0
+            } else {
+                (cosine / 0.07).exp()
+            };
+        }
+        for (_, &answer) in other {
+            let cosine = dot(user, answer);
+            if cosine <= positive + 0.1 {
+                total += (cosine / 0.07).exp();
+                kept += 1;
+            }
+        }
+        expected += (total.ln() - positive / 0.07) / 2.0;
+    }
+    assert_close(
+        &values(output.loss.clone()),
+        &[expected as f32],
+        1e-5,
+        "loss",
+    );
+    let count = output.dropped().unwrap().user_other;
+    let pairs = 6;
+    assert_eq!(
+        count,
+        Some(TermCount {
+            pairs,
+            dropped: pairs - kept
+        })
+    );
+    assert!(kept < pairs - 1, "both reasons to drop one are met");
+    let gradient = values(leaf.grad(&output.loss.backward()).unwrap());
+    assert!(gradient.iter().any(|g| g.abs() > 1e-3));
+
+    // Anchored on answers there is no such term.
+    let without = ContrastiveInput {
+        others: None,
+        ..input.clone()
+    };
+    let only_answers = config
+        .with_user_answer(false)
+        .with_answer_user(true)
+        .init()
+        .unwrap();
+    let a = values(only_answers.forward(input).unwrap().loss);
+    let b = values(only_answers.forward(without).unwrap().loss);
+    assert_close(&a, &b, 1e-7, "no term");
 }

@@ -5,12 +5,14 @@ mod common;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Distribution, Gradients, Int, Tensor};
 use common::{assert_close, values};
-use instructue_losses::grad_cache::{self, MicroBatch, Pass};
+use instructue_losses::grad_cache::{self, MicroBatch, Pass, Vectors};
 use instructue_losses::{
-    ContrastiveConfig, ContrastiveInput, Error, Weighting, l2_normalize, weighted_next_token_loss,
+    ContrastiveConfig, ContrastiveInput, Error, OtherAnswers, Weighting, l2_normalize,
+    weighted_next_token_loss,
 };
 
 const ROWS: usize = 11;
+const OTHERS: usize = ROWS - 2;
 const WIDTH: usize = 6;
 /// Uneven on purpose; one row alone, too.
 const SIZES: [usize; 4] = [4, 1, 5, 1];
@@ -28,6 +30,7 @@ struct Model {
 struct Rows {
     users: Tensor<2>,
     answers: Tensor<2>,
+    others: Tensor<2>,
     targets: Tensor<1, Int>,
     weights: Tensor<1>,
 }
@@ -37,6 +40,12 @@ impl Rows {
         Self {
             users: self.users.clone().narrow(0, start, length),
             answers: self.answers.clone().narrow(0, start, length),
+            // The rows before the last two bring another answer each.
+            others: {
+                let end = (start + length).min(OTHERS);
+                let first = start.min(OTHERS);
+                self.others.clone().slice([first..end, 0..WIDTH])
+            },
             targets: self.targets.clone().narrow(0, start, length),
             weights: self.weights.clone().narrow(0, start, length),
         }
@@ -65,25 +74,34 @@ impl Model {
             let kept = states.random_like(Distribution::Bernoulli(0.7));
             states = states * kept;
         }
-        let answers = hidden(rows.answers.clone()).matmul(self.second.clone());
+        let side = |x: &Tensor<2>| l2_normalize(hidden(x.clone()).matmul(self.second.clone()));
+        let others = (rows.others.dims()[0] > 0).then(|| side(&rows.others));
         let next = weighted_next_token_loss(
             states.clone().matmul(self.head.clone()),
             rows.targets.clone(),
             rows.weights.clone(),
         );
         MicroBatch {
-            users: l2_normalize(states.matmul(self.second.clone())),
-            answers: l2_normalize(answers),
+            vectors: Vectors {
+                users: l2_normalize(states.matmul(self.second.clone())),
+                answers: side(&rows.answers),
+                others,
+            },
             extra_loss: Some(next),
         }
     }
 
-    fn loss(&self, users: Tensor<2>, answers: Tensor<2>) -> Result<Tensor<1>, Error> {
+    fn loss(&self, all: Vectors) -> Result<Tensor<1>, Error> {
         let input = ContrastiveInput {
-            users,
-            answers,
+            users: all.users,
+            answers: all.answers,
             user_keys: (0..ROWS as u64).map(|i| i / 2).collect(),
             answer_keys: (0..ROWS as u64).map(|i| i % 9).collect(),
+            others: all.others.map(|vectors| OtherAnswers {
+                vectors,
+                // Some are answers of the batch.
+                keys: (0..OTHERS as u64).map(|i| 2 * i).collect(),
+            }),
         };
         let loss = ContrastiveConfig::new().init()?;
         let output = loss.forward_with_temperature(input, self.log_temperature.clone())?;
@@ -113,6 +131,7 @@ fn batch(device: &Device) -> Rows {
     Rows {
         users: matrix(),
         answers: matrix(),
+        others: matrix().narrow(0, 0, OTHERS),
         targets: Tensor::from_data(targets.as_slice(), device),
         weights: Tensor::from_data(weights.as_slice(), device),
     }
@@ -142,7 +161,7 @@ fn gradients_equal_those_of_the_whole_batch() {
     let rows = batch(&device);
     for with_extra in [false, true] {
         let whole = model.forward(&rows, None);
-        let loss = model.loss(whole.users, whole.answers).unwrap();
+        let loss = model.loss(whole.vectors).unwrap();
         let extra = whole.extra_loss.unwrap();
         let total = match with_extra {
             true => loss.clone() + extra.clone(),
@@ -160,7 +179,7 @@ fn gradients_equal_those_of_the_whole_batch() {
                 batch.extra_loss = batch.extra_loss.filter(|_| with_extra);
                 Ok::<_, Error>(batch)
             },
-            |users, answers| model.loss(users, answers),
+            |vectors| model.loss(vectors),
             |gradients| model.accumulate(&mut found, &gradients),
         )
         .unwrap();
@@ -190,10 +209,10 @@ fn randomness_seeded_by_the_index_is_replayed() {
         |pass, index, rows| {
             calls.push((pass, index));
             let batch = model.forward(rows, Some((&device, index as u64)));
-            vectors[(pass == Pass::Replay) as usize].push(values(batch.users.clone()));
+            vectors[(pass == Pass::Replay) as usize].push(values(batch.vectors.users.clone()));
             Ok::<_, Error>(batch)
         },
-        |users, answers| model.loss(users, answers),
+        |vectors| model.loss(vectors),
         |_| {},
     )
     .unwrap();
@@ -218,13 +237,16 @@ fn a_first_pass_without_autodiff_gives_the_same() {
             |pass, _, rows| {
                 let mut batch = model.forward(rows, None);
                 if pass == Pass::Cache && !taped {
-                    batch.users = batch.users.inner();
-                    batch.answers = batch.answers.inner();
+                    batch.vectors = Vectors {
+                        users: batch.vectors.users.inner(),
+                        answers: batch.vectors.answers.inner(),
+                        others: batch.vectors.others.map(Tensor::inner),
+                    };
                     batch.extra_loss = None;
                 }
                 Ok::<_, Error>(batch)
             },
-            |users, answers| model.loss(users, answers),
+            |vectors| model.loss(vectors),
             |gradients| model.accumulate(&mut found, &gradients),
         )
         .unwrap();
@@ -249,7 +271,7 @@ fn what_cannot_be_replayed_is_refused() {
             };
             Ok(model.forward(&rows, None))
         },
-        |users, answers| model.loss(users, answers),
+        |vectors| model.loss(vectors),
         |_| {},
     );
     let expected = Error::Replay {
@@ -264,7 +286,7 @@ fn what_cannot_be_replayed_is_refused() {
     let result = grad_cache::backward(
         &none,
         |_, _, rows| Ok(model.forward(rows, None)),
-        |users, answers| model.loss(users, answers),
+        |vectors| model.loss(vectors),
         |_| {},
     );
     assert!(matches!(result, Err(Error::Empty { .. })));

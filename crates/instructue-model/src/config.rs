@@ -134,6 +134,10 @@ pub struct ModelConfig {
     /// asks for all it needs through the state that becomes the vector.
     #[serde(default)]
     pub answer_bottleneck: bool,
+    /// Words of instructions look up the events that share them, see
+    /// [`Lookup`](crate::Lookup). Wants one tokenizer for events and backbone.
+    #[serde(default)]
+    pub lookup: bool,
     /// Shape of the decoder.
     pub backbone: DecoderConfig,
     /// LoRA on the decoder; the rest of it is then frozen.
@@ -213,6 +217,7 @@ impl ModelConfig {
             summaries: true,
             summary_at_user: false,
             answer_bottleneck: false,
+            lookup: true,
             backbone: DecoderConfig {
                 vocab_size: vocab,
                 hidden_size: shape.hidden,
@@ -230,6 +235,14 @@ impl ModelConfig {
                 output: shape.head.1,
             },
         }
+    }
+}
+
+impl ModelConfig {
+    /// Whether training draws random numbers in the network.
+    pub fn has_dropout(&self) -> bool {
+        let loras = [self.encoder.lora, self.backbone_lora];
+        loras.into_iter().flatten().any(|lora| lora.dropout > 0.0)
     }
 }
 

@@ -6,6 +6,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use crate::config::HeadSettings;
+use crate::lookup::unit;
 
 /// Linear → ReLU → Linear → L2.
 #[derive(Module, Debug)]
@@ -30,13 +31,4 @@ impl Head {
     pub fn forward(&self, states: Tensor<2>) -> Tensor<2> {
         unit(self.outer.forward(relu(self.inner.forward(states))))
     }
-}
-
-/// Scales each row to length 1; a zero row stays zero and has a finite gradient.
-///
-/// # Shapes
-/// `[n, d]` → `[n, d]`
-fn unit(vectors: Tensor<2>) -> Tensor<2> {
-    let squared = vectors.clone().square().sum_dim(1);
-    vectors / squared.add_scalar(1e-12).sqrt()
 }

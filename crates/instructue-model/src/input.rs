@@ -5,7 +5,9 @@ use std::sync::Arc;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use instructue_data::{Batch, EventBatch, Input, SourceBatch};
 use instructue_encoders::TabularNormaliser;
-use instructue_nn::attention::AttentionBias;
+use instructue_nn::attention::{AttentionBias, MASKED};
+
+use crate::lookup::{LookupPlaces, NOTHING};
 
 /// Why a mask has the size that its shape says.
 const SIZED: &str = "one entry per row, query and key";
@@ -74,6 +76,8 @@ pub struct NetworkInput {
     pub summary_at_user: bool,
     /// `[rows · length]`: the row of the input table that each slot takes.
     pub slots: Tensor<1, Int>,
+    /// Which events instructions may look up; `None`: no row has an event.
+    pub lookup: Option<LookupPlaces>,
     /// `[rows, length]`
     pub positions: Tensor<2, Int>,
     /// `[rows, 1, length, length]`
@@ -187,6 +191,7 @@ impl NetworkInput {
             summaries: summaries.tokens,
             summary_at_user: summaries.at_user,
             slots: ints(slots, device),
+            lookup: lookup_places(batch, device),
             positions: ints2(
                 batch.positions.iter().map(|&p| i64::from(p)).collect(),
                 [rows, length],
@@ -234,6 +239,45 @@ fn slot_rows(batch: &Batch, summaries: Summaries) -> Vec<i64> {
         .enumerate()
         .map(|(slot, input)| table_row(slot, input) as i64)
         .collect()
+}
+
+/// For each row its events, over all sources in the order of the schema, and
+/// which slots may look at them: tokens of instructions and answers.
+fn lookup_places(batch: &Batch, device: &Device) -> Option<LookupPlaces> {
+    let mut of_row: Vec<Vec<i64>> = vec![Vec::new(); batch.rows];
+    let mut events = 0;
+    for source in &batch.sources {
+        if let SourceBatch::Events(batch) = source {
+            for &row in &batch.row_of {
+                of_row[row as usize].push(events);
+                events += 1;
+            }
+        }
+    }
+    if events == 0 {
+        return None;
+    }
+    let keys = 1 + of_row.iter().map(Vec::len).max().unwrap_or(0);
+    let mut bias = Vec::with_capacity(batch.rows * batch.length * keys);
+    for (row, own) in of_row.iter().enumerate() {
+        for slot in row * batch.length..(row + 1) * batch.length {
+            let reads = matches!(batch.inputs[slot], Input::Token(_)) && batch.segment_of[slot] > 0;
+            let open = if reads { own.len() } else { 0 };
+            bias.push(NOTHING);
+            bias.extend(std::iter::repeat_n(0.0, open));
+            bias.extend(std::iter::repeat_n(MASKED, keys - 1 - open));
+        }
+    }
+    let numbers = of_row.into_iter().flat_map(|own| {
+        let missing = keys - 1 - own.len();
+        let none = std::iter::repeat_n(events, missing);
+        std::iter::once(events).chain(own).chain(none)
+    });
+    let shape = [batch.rows, 1, batch.length, keys];
+    Some(LookupPlaces {
+        keys: ints(numbers.collect(), device),
+        bias: Tensor::from_data(TensorData::new(bias, shape), &device.clone().inner()),
+    })
 }
 
 fn event_input(events: &EventBatch, device: &Device) -> Option<EventInput> {

@@ -11,6 +11,7 @@ use crate::input::{NetworkInput, Summaries, TextInput};
 use crate::network::{Network, NetworkOutput};
 use crate::parameters::name_parameters;
 use crate::preparation::{MAX_TEXT_TOKENS, Preparation};
+use crate::workers::Workers;
 
 /// Slots (rows × padded length) that one pass of [`InstructUe::embed`] takes.
 const EMBED_SLOTS: usize = 8192;
@@ -50,6 +51,7 @@ pub struct InstructUe {
     preparation: Preparation,
     network: Network,
     device: Device,
+    workers: Workers,
 }
 
 impl InstructUe {
@@ -63,6 +65,13 @@ impl InstructUe {
         seed: u64,
         device: &Device,
     ) -> Result<Self> {
+        if config.lookup && preparation.encoder_tokenizer() != preparation.tokenizer() {
+            return Err(Error::Config {
+                key: "lookup".into(),
+                expected: "false, or one tokenizer for event texts and the backbone".into(),
+                found: "true with two tokenizers".into(),
+            });
+        }
         let preparation = preparation.with_bottleneck(config.answer_bottleneck);
         device.seed(seed);
         let network = Network::new(&config, &preparation.source_shapes(), device)?;
@@ -71,7 +80,26 @@ impl InstructUe {
             config,
             preparation,
             device: device.clone(),
+            workers: Workers::default(),
         })
+    }
+
+    /// The same model, running `count` passes at a time where there is work for
+    /// so many; see [`Workers`].
+    pub fn with_workers(mut self, count: usize) -> Self {
+        self.workers = Workers::new(count);
+        self
+    }
+
+    /// What runs its passes.
+    pub fn workers(&self) -> &Workers {
+        &self.workers
+    }
+
+    /// A copy whose parameters are leaves of their own, so that a backward pass
+    /// through it does not meet another one's.
+    pub fn replica(&self) -> Self {
+        self.clone().with_network(self.network.valid().train())
     }
 
     /// The same model around another network of the same shape.
@@ -173,7 +201,8 @@ impl InstructUe {
                 .map(|s| layout.segment_slots(s).0.len())
                 .sum();
             let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
-            for batch in token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0) {
+            let batches = token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0);
+            let passes = self.workers.map(batches, |_, batch| {
                 let rows: Vec<Row> = batch
                     .iter()
                     .map(|&user| Row {
@@ -183,6 +212,9 @@ impl InstructUe {
                     })
                     .collect();
                 let vectors = to_host(self.forward(&Batch::collate(layout, &rows)).users);
+                (batch, vectors)
+            });
+            for (batch, vectors) in passes {
                 for (place, &user) in batch.iter().enumerate() {
                     for segment in 0..segments.len() {
                         let from = (place * segments.len() + segment) * width;

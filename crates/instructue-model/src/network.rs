@@ -14,6 +14,7 @@ use crate::config::ModelConfig;
 use crate::error::Result;
 use crate::head::Head;
 use crate::input::{NetworkInput, SourceInput, Tokens};
+use crate::lookup::{Lookup, LookupInput};
 
 /// Why a part cannot disagree: all are built from the same list of sources.
 const SHAPED: &str = "input and network are built from the same sources";
@@ -40,6 +41,7 @@ pub struct Network {
     reserved: Param<Tensor<2>>,
     backbone: Decoder,
     head: Head,
+    lookup: Option<Lookup>,
 }
 
 /// What a pass over packed rows gives.
@@ -116,6 +118,7 @@ impl Network {
             reserved: normal.init([rows, hidden], device),
             backbone: config.backbone.init(backbone_lora.as_ref(), device)?,
             head: Head::new(config.head, hidden, device),
+            lookup: config.lookup.then(|| Lookup::new(hidden, device)),
         })
     }
 
@@ -178,12 +181,19 @@ impl Network {
 
     /// The decoder's states of all slots, `[rows, length, hidden]`.
     fn hidden(&self, input: &NetworkInput) -> Tensor<3> {
-        let table = self.input_table(input);
+        let (table, events) = self.input_table(input);
         let width = self.backbone.hidden_size();
-        let inputs =
-            table
-                .select(0, input.slots.clone())
-                .reshape([input.rows, input.length, width]);
+        let slots = table.select(0, input.slots.clone());
+        let slots = slots.reshape([input.rows, input.length, width]);
+        let inputs = match (&self.lookup, events, &input.lookup) {
+            (Some(lookup), Some((words, events)), Some(places)) => lookup.forward(LookupInput {
+                slots,
+                words,
+                events,
+                places: places.clone(),
+            }),
+            _ => slots,
+        };
         self.backbone.forward(DecoderInput {
             inputs,
             positions: input.positions.clone(),
@@ -195,13 +205,16 @@ impl Network {
     /// [`NetworkInput`] counts them: tokens, reserved rows, then for each source
     /// its events or tabular rows, its learned empty token, its summaries, and
     /// at last the users' summaries and their `<USER>` inputs.
-    fn input_table(&self, input: &NetworkInput) -> Tensor<2> {
+    ///
+    /// With a lookup also the mean word embedding and the token of each event.
+    fn input_table(&self, input: &NetworkInput) -> (Tensor<2>, Option<(Tensor<2>, Tensor<2>)>) {
         let width = self.backbone.hidden_size();
         let tokens = self.backbone.embed(input.tokens.clone().unsqueeze::<2>());
         let count = tokens.dims()[1];
         let mut parts = vec![tokens.reshape([count, width]), self.reserved.val()];
         let (mut encoder, mut tabular) = (0, 0);
         let mut summaries = Vec::new();
+        let (mut words, mut looked_up) = (Vec::new(), Vec::new());
         for (source, (entry, adapter)) in input.sources.iter().zip(&self.adapters).enumerate() {
             let (vectors, row_of) = match entry {
                 SourceInput::Events(events) => {
@@ -213,6 +226,11 @@ impl Network {
                             let texts = self.encode(place, &events.texts);
                             let vectors = texts.select(0, events.text_of.clone());
                             let vectors = adapter.forward(vectors, events.features.clone());
+                            if self.lookup.is_some() {
+                                let of_texts = self.words(&events.texts);
+                                words.push(of_texts.select(0, events.text_of.clone()));
+                                looked_up.push(vectors.clone());
+                            }
                             (Some(vectors), events.row_of.clone())
                         }
                     }
@@ -255,7 +273,20 @@ impl Network {
                 parts.push(users + self.reserved.val().narrow(0, 2 * input.sources.len(), 1));
             }
         }
-        Tensor::cat(parts, 0)
+        let events =
+            (!words.is_empty()).then(|| (Tensor::cat(words, 0), Tensor::cat(looked_up, 0)));
+        (Tensor::cat(parts, 0), events)
+    }
+
+    /// The mean embedding of each distinct text's tokens, in the backbone's own table.
+    fn words(&self, buckets: &[Tokens]) -> Tensor<2> {
+        let means = buckets.iter().map(|bucket| {
+            let mask = bucket.mask.clone().float().unsqueeze_dim::<3>(2);
+            let sum = (self.backbone.embed(bucket.ids.clone()) * mask.clone()).sum_dim(1);
+            let [texts, _, width] = sum.dims();
+            (sum / mask.sum_dim(1)).reshape([texts, width])
+        });
+        Tensor::cat(means.collect(), 0)
     }
 
     /// Encodes distinct texts, given in buckets of similar length.

@@ -147,17 +147,23 @@ impl Preparation {
     /// A segment from texts; no instruction asks for the general vector.
     pub fn segment(&self, instruction: Option<&DataText>, answer: Option<&DataText>) -> Segment {
         let encode = |text: &DataText| self.tokenizer.encode_limited(text, MAX_TEXT_TOKENS);
-        let answer = answer
-            .map(encode)
-            .filter(|ids| !ids.is_empty())
-            .map(|mut ids| {
-                ids.push(self.tokenizer.end_id());
-                ids
-            });
         Segment {
             instruction: instruction.map(encode).unwrap_or_default(),
-            answer: answer.unwrap_or_default(),
+            answer: answer
+                .and_then(|text| self.answer(text))
+                .unwrap_or_default(),
+            contrasts: Vec::new(),
         }
+    }
+
+    /// An answer's tokens with the end mark; `None` for a text without tokens.
+    pub fn answer(&self, text: &DataText) -> Option<Vec<u32>> {
+        let mut ids = self.tokenizer.encode_limited(text, MAX_TEXT_TOKENS);
+        if ids.is_empty() {
+            return None;
+        }
+        ids.push(self.tokenizer.end_id());
+        Some(ids)
     }
 
     /// A packed row without answers.

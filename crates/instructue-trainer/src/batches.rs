@@ -16,6 +16,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
+use crate::answers::Answers;
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
 
@@ -101,6 +102,7 @@ pub struct Batches {
     userqa: UserQa,
     split: Split,
     preparation: Arc<Preparation>,
+    answers: Answers,
     tokenizer: ProfileTokenizer,
     config: TrainConfig,
     loaded: VecDeque<LoadedShard>,
@@ -118,11 +120,17 @@ impl Batches {
         preparation: Arc<Preparation>,
         config: &TrainConfig,
     ) -> Result<Self> {
+        let (store, userqa) = (UserStore::open(&data.store)?, UserQa::open(&data.userqa)?);
+        let answers = match config.contrasts {
+            0 => Answers::default(),
+            _ => Answers::collect(&store, &userqa, &preparation)?,
+        };
         Ok(Self {
             data: data.clone(),
-            store: UserStore::open(&data.store)?,
-            userqa: UserQa::open(&data.userqa)?,
+            store,
+            userqa,
             split,
+            answers,
             tokenizer: preparation.profile_tokenizer(),
             preparation,
             config: config.clone(),
@@ -249,8 +257,12 @@ impl Batches {
         let dropped = rng.random_bool(self.config.instruction_dropout);
         let instruction = (!dropped).then(|| DataText::new(triple.instruction.as_str()));
         let answer = DataText::new(triple.answer.as_str());
-        self.preparation
-            .segment(instruction.as_ref(), Some(&answer))
+        let mut segment = self
+            .preparation
+            .segment(instruction.as_ref(), Some(&answer));
+        let count = self.config.contrasts;
+        segment.contrasts = self.answers.others(triple, &segment.answer, count, rng);
+        segment
     }
 
     fn load(&mut self, index: usize) -> Result<usize> {

@@ -89,6 +89,9 @@ pub struct TrainConfig {
     /// families mix, because telling questions apart is learned first and
     /// opens the way to telling users apart.
     pub mixed_families: f64,
+    /// Further negatives per instruction: answers of others to the same
+    /// question. They make vectors tell answers apart, not just questions.
+    pub contrasts: usize,
     /// Steps whose users are sorted by length together, against padding.
     pub length_window: usize,
     /// Slots (rows × padded length) of one pass; a step that needs more is cut
@@ -144,6 +147,7 @@ impl Default for TrainConfig {
             instructions_per_user: 4,
             families_per_step: 6,
             mixed_families: 0.2,
+            contrasts: 1,
             length_window: 8,
             slots_per_pass: 16_384,
             accumulate: 1,

@@ -1,10 +1,12 @@
 //! One step: rows in, losses and gradients out.
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::{Gradients, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use instructue_data::{Batch, Row, seed, token_budget_batches};
-use instructue_losses::grad_cache::{self, MicroBatch, Pass};
-use instructue_losses::{Contrastive, ContrastiveInput, Weighting, weighted_next_token_loss};
+use instructue_losses::grad_cache::{Gathered, MicroBatch, Vectors};
+use instructue_losses::{
+    Contrastive, ContrastiveInput, OtherAnswers, Weighting, weighted_next_token_loss,
+};
 use instructue_model::{InstructUe, Network, TextInput};
 
 use crate::config::TrainConfig;
@@ -47,10 +49,12 @@ impl Losses {
 struct Pack {
     batch: Batch,
     answer_keys: Vec<u64>,
+    other_keys: Vec<u64>,
     weights: Vec<f32>,
 }
 
-/// Cuts `rows` into passes of at most `slots_per_pass` slots.
+/// Cuts `rows` into passes of at most `slots_per_pass` slots, at least one for
+/// each worker where there are rows enough.
 fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<Pack>> {
     if rows.is_empty() {
         return Err(Error::NoData("a step without rows".into()));
@@ -62,7 +66,20 @@ fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<P
         .flat_map(|r| &r.segments)
         .map(|s| s.answer.len())
         .sum();
-    token_budget_batches(&lengths, config.slots_per_pass, usize::MAX, 0)
+    let shares = model.workers().count().min(rows.len());
+    // Every n-th of the rows by length: the shares cost the same.
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|&row| lengths[row]);
+    let shares = (0..shares).map(|share| {
+        let rows: Vec<usize> = order.iter().skip(share).step_by(shares).copied().collect();
+        let lengths: Vec<usize> = rows.iter().map(|&row| lengths[row]).collect();
+        let batches = token_budget_batches(&lengths, config.slots_per_pass, usize::MAX, 0);
+        let batches = batches.into_iter();
+        batches
+            .map(|batch| batch.into_iter().map(|at| rows[at]).collect::<Vec<_>>())
+            .collect()
+    });
+    interleaved(shares.collect())
         .into_iter()
         .map(|indices| {
             let rows: Vec<Row> = indices.iter().map(|&row| rows[row].clone()).collect();
@@ -70,16 +87,33 @@ fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<P
             if batch.answer_of.contains(&None) {
                 return Err(Error::NoData("an instruction without an answer".into()));
             }
-            let answers = rows.iter().flat_map(|row| &row.segments);
-            let answer_keys = answers.map(|segment| answer_key(&segment.answer)).collect();
+            let keys: Vec<u64> = batch.answers.iter().map(|a| answer_key(a)).collect();
+            let answer_of = batch.answer_of.iter().flatten();
+            let answer_keys = answer_of.map(|&answer| keys[answer as usize]).collect();
+            let other_keys = keys[batch.own_answers..].to_vec();
             // Weights of the whole step, so that the passes' losses add up.
             let weights = vec![1.0 / tokens.max(1) as f32; batch.targets.len()];
             debug_assert_eq!(Weighting::Tokens, Weighting::default());
             Ok(Pack {
                 batch,
                 answer_keys,
+                other_keys,
                 weights,
             })
+        })
+        .collect()
+}
+
+/// The first of each list, then the second of each, and so on.
+fn interleaved<T>(lists: Vec<Vec<T>>) -> Vec<T> {
+    let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
+    let mut lists: Vec<_> = lists.into_iter().map(Vec::into_iter).collect();
+    (0..longest)
+        .flat_map(|_| {
+            lists
+                .iter_mut()
+                .filter_map(Iterator::next)
+                .collect::<Vec<_>>()
         })
         .collect()
 }
@@ -112,33 +146,30 @@ fn forward(model: &InstructUe, pack: &Pack, next_token: bool) -> MicroBatch {
         }
         _ => None,
     };
+    let own = pack.batch.own_answers;
+    let others = pack.other_keys.len();
     MicroBatch {
-        users: output.users,
-        answers: texts.select(0, index),
+        vectors: Vectors {
+            users: output.users,
+            others: (others > 0).then(|| texts.clone().narrow(0, own, others)),
+            answers: texts.select(0, index),
+        },
         extra_loss,
     }
 }
 
-fn contrastive_loss(
-    loss: &Contrastive,
-    packs: &[Pack],
-    users: Tensor<2>,
-    answers: Tensor<2>,
-) -> Result<Tensor<1>> {
-    let user_keys = packs
-        .iter()
-        .flat_map(|p| p.batch.user_keys.iter().copied())
-        .collect();
-    let answer_keys = packs
-        .iter()
-        .flat_map(|p| p.answer_keys.iter().copied())
-        .collect();
+fn contrastive_loss(loss: &Contrastive, packs: &[Pack], vectors: Vectors) -> Result<Tensor<1>> {
+    let keys = |of: fn(&Pack) -> &[u64]| packs.iter().flat_map(of).copied().collect();
     Ok(loss
         .forward(ContrastiveInput {
-            users,
-            answers,
-            user_keys,
-            answer_keys,
+            users: vectors.users,
+            answers: vectors.answers,
+            user_keys: keys(|pack| &pack.batch.user_keys),
+            answer_keys: keys(|pack| &pack.answer_keys),
+            others: vectors.others.map(|vectors| OtherAnswers {
+                vectors,
+                keys: keys(|pack| &pack.other_keys),
+            }),
         })?
         .loss)
 }
@@ -150,13 +181,12 @@ fn contrastive_loss(
 pub fn evaluate(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Losses> {
     let loss = config.contrastive.config().init()?;
     let packs = packs(model, rows, config)?;
-    let passes: Vec<MicroBatch> = packs
-        .iter()
-        .map(|pack| forward(model, pack, true))
-        .collect();
-    let users = Tensor::cat(passes.iter().map(|p| p.users.clone()).collect(), 0);
-    let answers = Tensor::cat(passes.iter().map(|p| p.answers.clone()).collect(), 0);
-    let contrastive = contrastive_loss(&loss, &packs, users, answers)?;
+    let passes: Vec<MicroBatch> = model
+        .workers()
+        .map(packs.iter().collect(), |_, pack| forward(model, pack, true));
+    let vectors: Vec<Vectors> = passes.iter().map(|pass| pass.vectors.clone()).collect();
+    let vectors = Gathered::new(&vectors)?.vectors();
+    let contrastive = contrastive_loss(&loss, &packs, vectors)?;
     let next_token: f64 = passes
         .into_iter()
         .filter_map(|p| p.extra_loss)
@@ -168,8 +198,11 @@ pub fn evaluate(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Resul
     })
 }
 
-/// Losses and gradients of one step. A step that does not fit one pass goes
-/// through GradCache, whose gradients are those of the whole step.
+/// Losses and gradients of one step, those of the whole step however it is cut:
+/// the passes' vectors are gathered, the contrastive loss over all of them gives
+/// each pass its share of the gradient, and each goes back on its own. A step
+/// with more passes than workers keeps no tape in between and computes each pass
+/// again (GradCache).
 ///
 /// `seed` fixes all randomness (dropout) of the step.
 ///
@@ -183,55 +216,64 @@ pub fn gradients(
 ) -> Result<(Losses, GradientsParams)> {
     let loss = config.contrastive.config().init()?;
     let packs = packs(model, rows, config)?;
-    let network = model.network();
-    let reseed = |index: usize| {
+    let workers = model.workers();
+    let replicas: Vec<InstructUe> = match workers.count() {
+        1 => vec![model.clone()],
+        count => (0..count).map(|_| model.replica()).collect(),
+    };
+    let run = |index: usize, next_token: bool| {
         let parts = [step as u64, index as u64];
-        model
-            .device()
-            .seed(seed::derive(config.seed, "dropout", &parts));
+        let seed = seed::derive(config.seed, "dropout", &parts);
+        model.device().seed(seed);
+        forward(&replicas[index % replicas.len()], &packs[index], next_token)
     };
-    let next_token_weight = config.next_token_weight_at(step / config.accumulate);
-    let weigh = |loss: Tensor<1>, weight: f64| loss.mul_scalar(weight);
-    let mut sum = GradientsAccumulator::<Network>::new();
-    let (contrastive, next_token) = if let [pack] = packs.as_slice() {
-        reseed(0);
-        let pass = forward(model, pack, true);
-        let contrastive = contrastive_loss(&loss, &packs, pass.users, pass.answers)?;
-        let next_token = pass.extra_loss;
-        let mut total = weigh(contrastive.clone(), config.contrastive_weight);
-        if let Some(next_token) = &next_token {
-            total = total + weigh(next_token.clone(), next_token_weight);
+    let kept = packs.len() <= workers.count();
+    let all = || (0..packs.len()).collect::<Vec<usize>>();
+    let first: Vec<MicroBatch> = workers.map(all(), |_, index| {
+        let mut pass = run(index, kept);
+        if !kept {
+            let cut = Tensor::without_autodiff;
+            pass.vectors = Vectors {
+                users: cut(pass.vectors.users),
+                answers: cut(pass.vectors.answers),
+                others: pass.vectors.others.map(cut),
+            };
         }
-        sum.accumulate(
-            network,
-            GradientsParams::from_grads(total.backward(), network),
-        );
-        (scalar(contrastive), next_token.map_or(0.0, scalar))
-    } else {
-        // What is back-propagated is weighted; what is reported is not.
-        let (mut contrastive, mut next_token) = (0.0, 0.0);
-        grad_cache::backward(
-            &packs,
-            |pass, index, pack| {
-                reseed(index);
-                let mut micro = forward(model, pack, pass == Pass::Replay);
-                micro.extra_loss = micro.extra_loss.map(|loss| {
-                    next_token += scalar(loss.clone());
-                    weigh(loss, next_token_weight)
-                });
-                Ok::<_, Error>(micro)
-            },
-            |users, answers| {
-                let loss = contrastive_loss(&loss, &packs, users, answers)?;
-                contrastive = scalar(loss.clone());
-                Ok(weigh(loss, config.contrastive_weight))
-            },
-            |gradients: Gradients| {
-                sum.accumulate(network, GradientsParams::from_grads(gradients, network));
-            },
-        )?;
-        (contrastive, next_token)
-    };
+        pass
+    });
+    let vectors: Vec<Vectors> = first.iter().map(|pass| pass.vectors.clone()).collect();
+    let gathered = Gathered::new(&vectors)?;
+    drop(vectors);
+    let contrastive = contrastive_loss(&loss, &packs, gathered.vectors())?;
+    let weighted = contrastive.clone().mul_scalar(config.contrastive_weight);
+    let shares = gathered.shares(&mut weighted.backward());
+
+    // What is back-propagated is weighted; what is reported is not.
+    let weight = config.next_token_weight_at(step / config.accumulate);
+    let work = first.into_iter().zip(shares).collect();
+    let passes = workers.map(work, |index, (pass, share)| {
+        let network = replicas[index % replicas.len()].network();
+        let pass = if kept { pass } else { run(index, true) };
+        let surrogate = share.surrogate(pass.vectors)?;
+        let next_token = pass.extra_loss.clone().map_or(0.0, scalar);
+        let extra = pass.extra_loss.map(|loss| loss.mul_scalar(weight));
+        let total = [surrogate, extra].into_iter().flatten();
+        let gradients = total
+            .reduce(|sum, term| sum + term)
+            .filter(Tensor::is_tracked)
+            .map(|total| GradientsParams::from_grads(total.backward(), network));
+        Ok::<_, Error>((next_token, gradients))
+    });
+    let mut sum = GradientsAccumulator::<Network>::new();
+    let mut next_token = 0.0;
+    for pass in passes {
+        let (loss, gradients) = pass?;
+        next_token += loss;
+        if let Some(gradients) = gradients {
+            sum.accumulate(model.network(), gradients);
+        }
+    }
+    let contrastive = scalar(contrastive);
     let losses = Losses {
         contrastive,
         next_token,

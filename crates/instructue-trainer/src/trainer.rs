@@ -86,7 +86,12 @@ pub fn train(
     let checkpoints = dir.join("checkpoints");
     let best_dir = dir.join("best");
     let mut optimizer = optimizer(config);
-    let mut model = model;
+    // Draws of passes at a time would come in any order: that generator again.
+    let workers = match model.config().has_dropout() {
+        true => 1,
+        false => model.workers().count(),
+    };
+    let mut model = model.with_workers(workers);
     let mut state = State::start(config, model.config(), data.fingerprint());
     let newest: Option<PathBuf> = if resume {
         checkpoint::list(&checkpoints)?.pop()
@@ -212,7 +217,9 @@ pub fn train(
         }
     }
     let best = match state.best {
-        Some((_, step)) if step < state.step => InstructUe::load(&best_dir, model.device())?,
+        Some((_, step)) if step < state.step => {
+            InstructUe::load(&best_dir, model.device())?.with_workers(workers)
+        }
         _ => model,
     };
     Ok(Trained {

@@ -67,6 +67,19 @@ impl DeviceName {
         std::env::var(DEVICE_VARIABLE).map_or(Ok(Self::Cpu), |name| name.parse())
     }
 
+    /// How many passes to run at a time when `asked` for 0: one per core on a CPU,
+    /// whose operators leave cores idle when they share a small model, else one.
+    pub fn workers(self, asked: usize) -> usize {
+        const MOST: usize = 8;
+        match (asked, self) {
+            (0, Self::Cpu) => std::thread::available_parallelism()
+                .map_or(1, |cores| cores.get())
+                .min(MOST),
+            (0, _) => 1,
+            (asked, _) => asked,
+        }
+    }
+
     /// The backend's first device.
     ///
     /// # Errors

@@ -101,6 +101,19 @@ pub struct ContrastiveInput {
     pub user_keys: Vec<u64>,
     /// Which answer each row has; equal keys mean the same text.
     pub answer_keys: Vec<u64>,
+    /// Answers of no row, as further negatives `s(u_i, v_j)`.
+    pub others: Option<OtherAnswers>,
+}
+
+/// Answers that belong to no row of the batch, such as what other users answer
+/// to the same questions. They make a vector tell answers apart, not just
+/// questions.
+#[derive(Debug, Clone)]
+pub struct OtherAnswers {
+    /// Vectors of length 1, `[m, width]`.
+    pub vectors: Tensor<2>,
+    /// One key each, as in [`ContrastiveInput::answer_keys`].
+    pub keys: Vec<u64>,
 }
 
 impl ContrastiveInput {
@@ -108,6 +121,11 @@ impl ContrastiveInput {
     pub(super) fn check(&self) -> Result<usize, Error> {
         let [rows, width] = self.users.dims();
         let [answers, answer_width] = self.answers.dims();
+        let [others, other_width] = self
+            .others
+            .as_ref()
+            .map_or([0, width], |o| o.vectors.dims());
+        let other_keys = self.others.as_ref().map_or(0, |others| others.keys.len());
         if rows == 0 {
             return Err(Error::Empty { what: "`users`" });
         }
@@ -116,6 +134,8 @@ impl ContrastiveInput {
             ("width of `answers`", width, answer_width),
             ("length of `user_keys`", rows, self.user_keys.len()),
             ("length of `answer_keys`", rows, self.answer_keys.len()),
+            ("width of `others`", width, other_width),
+            ("length of `others.keys`", others, other_keys),
         ] {
             if expected != found {
                 return Err(Error::Length {

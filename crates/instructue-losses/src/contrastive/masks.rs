@@ -14,24 +14,31 @@ pub(super) enum Term {
     UserUser,
     AnswerAnswer,
     AnswerUser,
+    UserOther,
 }
 
-/// The pairs of rows that agree on something, diagonal included, each `[n, n]`.
+/// The pairs of rows that agree on something, diagonal included, each `[n, n]`;
+/// and the pairs of a row with another's answer, `[n, m]`.
 pub(super) struct Keys {
     same_row: Tensor<2, Bool>,
     same_user: Tensor<2, Bool>,
     same_answer: Tensor<2, Bool>,
+    other_same_answer: Tensor<2, Bool>,
 }
 
 impl Keys {
-    pub(super) fn new(users: &[u64], answers: &[u64], device: &Device) -> Self {
+    pub(super) fn new(users: &[u64], answers: &[u64], others: &[u64], device: &Device) -> Self {
         // A mask is a constant: keeping it off the tape saves work.
         let device = &device.clone().without_autodiff();
-        let n = users.len();
+        let (n, m) = (users.len(), others.len());
+        let all: Vec<u64> = answers.iter().chain(others).copied().collect();
+        let all = ranks(&all, device);
+        let answers = all.clone().narrow(0, 0, n);
         Self {
-            same_row: pairs(Tensor::arange(0..n as i64, device)),
-            same_user: pairs(ranks(users, device)),
-            same_answer: pairs(ranks(answers, device)),
+            same_row: square(Tensor::arange(0..n as i64, device)),
+            same_user: square(ranks(users, device)),
+            same_answer: square(answers.clone()),
+            other_same_answer: pairs(answers, if m > 0 { all.narrow(0, n, m) } else { all }),
         }
     }
 }
@@ -51,20 +58,25 @@ fn ranks(keys: &[u64], device: &Device) -> Tensor<1, Int> {
 }
 
 /// `[i, j]` is true where `keys[i] == keys[j]`.
-fn pairs(keys: Tensor<1, Int>) -> Tensor<2, Bool> {
-    let n = keys.dims()[0];
-    let rows = keys.clone().reshape([n, 1]).expand([n, n]);
-    let columns = keys.reshape([1, n]).expand([n, n]);
+fn square(keys: Tensor<1, Int>) -> Tensor<2, Bool> {
+    pairs(keys.clone(), keys)
+}
+
+/// `[i, j]` is true where `left[i] == right[j]`.
+fn pairs(left: Tensor<1, Int>, right: Tensor<1, Int>) -> Tensor<2, Bool> {
+    let ([n], [m]) = (left.dims(), right.dims());
+    let rows = left.reshape([n, 1]).expand([n, m]);
+    let columns = right.reshape([1, m]).expand([n, m]);
     rows.equal(columns)
 }
 
-/// Pairs of one term that are left out, `[n, n]`, with the diagonal.
+/// Pairs of one term that are left out: `[n, n]` with the diagonal, or `[n, m]`.
 #[derive(Debug, Clone)]
 pub(super) struct TermMask(Tensor<2, Bool>);
 
 impl TermMask {
     /// # Shapes
-    /// - `cosines`: `[n, n]`, anchors in rows
+    /// - `cosines`: `[n, n]` or `[n, m]`, anchors in rows
     /// - `positive`: `[n, 1]`
     pub(super) fn new(
         config: &ContrastiveConfig,
@@ -73,14 +85,19 @@ impl TermMask {
         positive: &Tensor<2>,
         keys: &Keys,
     ) -> Self {
-        let mut excluded = keys.same_row.clone();
-        match term {
-            Term::UserUser => excluded = excluded.bool_or(keys.same_user.clone()),
+        let same_answer = match term {
+            Term::UserOther => &keys.other_same_answer,
+            _ => &keys.same_answer,
+        };
+        let mut excluded = match term {
+            // What is no row's own answer is still none where it reads the same.
+            Term::UserOther => same_answer.clone(),
+            Term::UserUser => keys.same_row.clone().bool_or(keys.same_user.clone()),
             Term::UserAnswer | Term::AnswerUser if !config.same_user_negatives => {
-                excluded = excluded.bool_or(keys.same_user.clone());
+                keys.same_row.clone().bool_or(keys.same_user.clone())
             }
-            Term::UserAnswer | Term::AnswerUser | Term::AnswerAnswer => {}
-        }
+            Term::UserAnswer | Term::AnswerUser | Term::AnswerAnswer => keys.same_row.clone(),
+        };
         if config.mask_false_negatives {
             // Compared off the tape: no gradient flows through a mask.
             let limit = positive
@@ -89,7 +106,7 @@ impl TermMask {
                 .add_scalar(config.margin);
             let cosines = cosines.clone().without_autodiff();
             let too_near = cosines.greater(limit.expand(excluded.dims()));
-            excluded = excluded.bool_or(keys.same_answer.clone()).bool_or(too_near);
+            excluded = excluded.bool_or(same_answer.clone()).bool_or(too_near);
         }
         Self(excluded)
     }
@@ -129,11 +146,12 @@ pub struct DroppedNegatives {
     pub answer_answer: Option<TermCount>,
     /// Of `s(v_i, u_j)`.
     pub answer_user: Option<TermCount>,
+    /// Of `s(u_i, v_j)` with answers of no row.
+    pub user_other: Option<TermCount>,
 }
 
 impl DroppedNegatives {
-    pub(super) fn count(masks: &[(Term, TermMask)], rows: usize) -> Result<Self, Error> {
-        let rows = rows as u64;
+    pub(super) fn count(masks: &[(Term, TermMask)]) -> Result<Self, Error> {
         let mut counts = Self::default();
         for (term, mask) in masks {
             let excluded: i64 = mask
@@ -145,16 +163,19 @@ impl DroppedNegatives {
                     what: "masked negatives",
                     reason: error.to_string(),
                 })?;
+            let [rows, columns] = mask.0.dims().map(|size| size as u64);
+            // The diagonal of a square is in the mask but was never a pair.
+            let diagonal = if *term == Term::UserOther { 0 } else { rows };
             let count = TermCount {
-                pairs: rows * rows.saturating_sub(1),
-                // The diagonal is in the mask but was never a pair.
-                dropped: (excluded as u64).saturating_sub(rows),
+                pairs: rows * columns - diagonal,
+                dropped: (excluded as u64).saturating_sub(diagonal),
             };
             *match term {
                 Term::UserAnswer => &mut counts.user_answer,
                 Term::UserUser => &mut counts.user_user,
                 Term::AnswerAnswer => &mut counts.answer_answer,
                 Term::AnswerUser => &mut counts.answer_user,
+                Term::UserOther => &mut counts.user_other,
             } = Some(count);
         }
         Ok(counts)

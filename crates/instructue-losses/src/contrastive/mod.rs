@@ -3,7 +3,7 @@
 mod config;
 mod masks;
 
-pub use config::{Contrastive, ContrastiveConfig, ContrastiveInput};
+pub use config::{Contrastive, ContrastiveConfig, ContrastiveInput, OtherAnswers};
 pub use masks::{DroppedNegatives, TermCount};
 
 use burn::tensor::{FloatDType, Tensor};
@@ -17,7 +17,6 @@ pub struct ContrastiveOutput {
     /// Mean loss over the anchors, shape `[1]`.
     pub loss: Tensor<1>,
     masks: Vec<(Term, TermMask)>,
-    rows: usize,
 }
 
 impl ContrastiveOutput {
@@ -28,7 +27,7 @@ impl ContrastiveOutput {
     /// # Errors
     /// [`Error::Read`] when the device fails.
     pub fn dropped(&self) -> Result<DroppedNegatives, Error> {
-        DroppedNegatives::count(&self.masks, self.rows)
+        DroppedNegatives::count(&self.masks)
     }
 }
 
@@ -79,9 +78,15 @@ impl Contrastive {
         input: ContrastiveInput,
         scale: impl Fn(Tensor<2>) -> Tensor<2>,
     ) -> Result<ContrastiveOutput, Error> {
-        let rows = input.check()?;
+        input.check()?;
         let config = self.config();
-        let keys = Keys::new(&input.user_keys, &input.answer_keys, &input.users.device());
+        let others = input.others.filter(|others| !others.keys.is_empty());
+        let keys = Keys::new(
+            &input.user_keys,
+            &input.answer_keys,
+            others.as_ref().map_or(&[], |others| &others.keys),
+            &input.users.device(),
+        );
         // Half precision is enough for the vectors, not for a sum of exponentials.
         let users = input.users.cast(FloatDType::F32);
         let answers = input.answers.cast(FloatDType::F32);
@@ -97,9 +102,12 @@ impl Contrastive {
 
         let needs_cross = config.user_answer || config.answer_user;
         let cross = needs_cross.then(|| users.clone().matmul(answers.clone().transpose()));
-        let user_user = config
-            .user_user
-            .then(|| negatives(Term::UserUser, users.clone().matmul(users.transpose())));
+        let user_user = config.user_user.then(|| {
+            negatives(
+                Term::UserUser,
+                users.clone().matmul(users.clone().transpose()),
+            )
+        });
         let answer_answer = config.answer_answer.then(|| {
             let cosines = answers.clone().matmul(answers.transpose());
             negatives(Term::AnswerAnswer, cosines)
@@ -113,27 +121,35 @@ impl Contrastive {
             .flatten()
             .map(|cosines| negatives(Term::AnswerUser, cosines.transpose()));
 
+        let user_other = others.filter(|_| config.user_answer).map(|others| {
+            let others = others.vectors.cast(FloatDType::F32);
+            negatives(Term::UserOther, users.clone().matmul(others.transpose()))
+        });
+
         let positive = scale(positive);
-        let direction = |cross: [(bool, &Option<Negatives>); 2]| {
+        let direction = |on_users: bool, cross: [(bool, &Option<Negatives>); 2]| {
             let terms = cross
                 .into_iter()
                 .filter_map(|(on, term)| term.as_ref().filter(|_| on))
                 .chain(&user_user)
-                .chain(&answer_answer);
+                .chain(&answer_answer)
+                .chain(user_other.as_ref().filter(|_| on_users));
             anchored(positive.clone(), terms)
         };
-        let mut loss = direction([
+        let cross = [
             (config.user_answer, &user_answer),
             (config.answer_user, &answer_user),
-        ]);
+        ];
+        let mut loss = direction(true, cross);
         if config.symmetric {
-            let answers_first = direction([
+            let cross = [
                 (config.user_answer, &answer_user),
                 (config.answer_user, &user_answer),
-            ]);
+            ];
+            let answers_first = direction(false, cross);
             loss = (loss + answers_first).mul_scalar(0.5);
         }
-        Ok(ContrastiveOutput { loss, masks, rows })
+        Ok(ContrastiveOutput { loss, masks })
     }
 }
 
@@ -144,7 +160,7 @@ impl Contrastive {
 /// `-inf` turns into an exact zero, forward and backward.
 ///
 /// # Shapes
-/// - `positive`: `[n, 1]`; each term's logits `[n, n]`, `-inf` where masked
+/// - `positive`: `[n, 1]`; each term's logits `[n, …]`, `-inf` where masked
 /// - result: `[1]`
 fn anchored<'a>(positive: Tensor<2>, terms: impl Iterator<Item = &'a Negatives>) -> Tensor<1> {
     let terms: Vec<_> = terms.map(|term| term.logits.clone()).collect();

@@ -166,3 +166,50 @@ fn a_step_holds_only_what_its_split_allows() {
         );
     }
 }
+
+#[test]
+fn contrasts_are_other_answers_to_the_same_question() {
+    let config = TrainConfig {
+        contrasts: 3,
+        instruction_dropout: 0.0,
+        ..config()
+    };
+    let rows = batches(Split::Train, &config).step(0).unwrap();
+    let answer = |text: &str| data().preparation.answer(&DataText::new(text)).unwrap();
+    let mut questions: BTreeMap<String, BTreeSet<Vec<u32>>> = BTreeMap::new();
+    let mut asked: BTreeMap<Vec<u32>, BTreeSet<String>> = BTreeMap::new();
+    for triple in triples() {
+        let question = triple.question().unwrap();
+        asked
+            .entry(instruction(&triple))
+            .or_default()
+            .insert(question.clone());
+        if triple.split == Split::Train {
+            questions
+                .entry(question)
+                .or_default()
+                .insert(answer(&triple.answer));
+        }
+    }
+    let mut found = 0;
+    for segment in rows.iter().flat_map(|row| &row.segments) {
+        assert!(segment.contrasts.len() <= 3);
+        for contrast in &segment.contrasts {
+            assert_ne!(*contrast, segment.answer);
+            let mut possible = asked[&segment.instruction].iter();
+            assert!(possible.any(|question| questions[question].contains(contrast)));
+            found += 1;
+        }
+    }
+    assert!(found > rows.len(), "only {found} contrasts");
+    let without = TrainConfig {
+        contrasts: 0,
+        ..config
+    };
+    let rows = batches(Split::Train, &without).step(0).unwrap();
+    assert!(
+        rows.iter()
+            .flat_map(|row| &row.segments)
+            .all(|s| s.contrasts.is_empty())
+    );
+}

@@ -52,8 +52,10 @@ fn several_passes_give_the_gradients_of_one() {
     };
     let (whole, one_pass) = gradients(&model, &rows, &with(1_000_000), 0).unwrap();
     let expected = values(model.network(), &one_pass);
-    // A row each, and then about two rows each.
-    for slots in [1, 250] {
+    // A row each, then about two rows each, then a pass per worker with its tape kept.
+    let passes = [(1, 1), (250, 1), (1_000_000, 2), (1_000_000, 3), (1, 2)];
+    for (slots, workers) in passes {
+        let model = model.clone().with_workers(workers);
         let (losses, passes) = gradients(&model, &rows, &with(slots), 0).unwrap();
         assert!((losses.contrastive - whole.contrastive).abs() < 1e-5);
         assert!((losses.next_token - whole.next_token).abs() < 1e-5);

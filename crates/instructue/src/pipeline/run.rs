@@ -80,7 +80,8 @@ pub fn train_userqa(
         seed: config.seed,
         ..config.train.clone()
     };
-    let untrained = fresh_model(config, preparation, &device.clone().autodiff())?;
+    let untrained = fresh_model(config, preparation, &device.clone().autodiff())?
+        .with_workers(name.workers(config.workers));
     let training = TrainData::open(&ingested.path, &qa_dir, Split::Train)?;
     let validation = TrainData::open(&ingested.path, &qa_dir, Split::Validation).ok();
     watch.stage(Stage::Begin { name: "training" });
@@ -155,6 +156,7 @@ fn fresh_model(
     let mut model = ModelConfig::fresh(config.size, vocab, vocab);
     model.summaries = config.model.summaries;
     model.summary_at_user = config.model.summary_at_user;
+    model.lookup = config.model.lookup;
     model.answer_bottleneck = config.model.answer_bottleneck;
     model.adapter = match config.model.adapter {
         Adapter::Linear => instructue_adapter::AdapterKind::Linear,

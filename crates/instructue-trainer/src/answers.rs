@@ -1,0 +1,76 @@
+//! What others answer to the same questions.
+
+use std::collections::HashMap;
+
+use instructue_data::{UserStore, seed};
+use instructue_model::Preparation;
+use instructue_schema::DataText;
+use instructue_userqa::{Split, Triple, UserQa};
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::Result;
+
+/// Triples looked at; beyond that a question's answers repeat.
+const LOOKED_AT: usize = 400_000;
+/// Answers kept per question.
+const KEPT: usize = 64;
+
+/// For each question of the training users some of the answers to it, tokenised.
+///
+/// A question is a family and what it asks about; its wording does not count.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answers(HashMap<u64, Vec<Vec<u32>>>);
+
+impl Answers {
+    /// Collects the training users' answers, a prefix of the shards: users are
+    /// placed by a hash of their id, so that is a sample.
+    pub(crate) fn collect(
+        store: &UserStore,
+        triples: &UserQa,
+        preparation: &Preparation,
+    ) -> Result<Self> {
+        let mut texts: HashMap<u64, Vec<String>> = HashMap::new();
+        let mut seen = 0;
+        for shard in 0..store.shards() {
+            let training = |triple: &Triple| triple.split == Split::Train && !triple.held_out;
+            for triple in triples.shard(shard)?.into_iter().filter(training) {
+                seen += 1;
+                let Some(question) = question(&triple) else {
+                    continue;
+                };
+                let known = texts.entry(question).or_default();
+                if known.len() < KEPT && !known.contains(&triple.answer) {
+                    known.push(triple.answer);
+                }
+            }
+            if seen >= LOOKED_AT {
+                break;
+            }
+        }
+        let encode = |text: String| preparation.answer(&DataText::new(text));
+        let answers = texts
+            .into_iter()
+            .map(|(question, texts)| (question, texts.into_iter().filter_map(encode).collect()));
+        Ok(Self(answers.collect()))
+    }
+
+    /// Up to `count` different answers to the triple's question that are not `own`.
+    pub(crate) fn others(
+        &self,
+        triple: &Triple,
+        own: &[u32],
+        count: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Vec<Vec<u32>> {
+        let all = question(triple).and_then(|question| self.0.get(&question));
+        let mut others: Vec<&Vec<u32>> = all.into_iter().flatten().filter(|a| *a != own).collect();
+        seed::shuffle(&mut others, rng);
+        others.into_iter().take(count).cloned().collect()
+    }
+}
+
+/// `None` for facts that are none; such a triple has no contrast.
+fn question(triple: &Triple) -> Option<u64> {
+    let question = triple.question()?;
+    Some(seed::derive(0, &question, &[]))
+}
