@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use instructue::eval::parse_time;
-use instructue::model::InstructUe;
+use instructue::model::{InstructUe, VectorKind};
 use instructue::pipeline::{EmbedRequest, Watch, embed_users, ingest, model_dir};
 use instructue::{DeviceName, schema::Timestamp};
 use instructue_examples::{Console, finish, parse};
@@ -24,6 +24,10 @@ struct Arguments {
     /// What the vectors should be about; several give several columns, none the general vector.
     #[arg(long)]
     instruction: Vec<String>,
+    /// unit: vectors of length 1, to compare by cosine with each other and with
+    /// texts; state: what a model of your own reads more from.
+    #[arg(long, default_value = "unit")]
+    vectors: VectorKind,
     /// The Parquet file to write.
     #[arg(long)]
     out: PathBuf,
@@ -61,6 +65,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let request = EmbedRequest {
         reference,
         instructions: arguments.instruction.clone(),
+        kind: arguments.vectors,
     };
     let embedded = embed_users(
         &model,

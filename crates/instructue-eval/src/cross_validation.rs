@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::embedder::Matrix;
 use crate::error::{Error, Result};
 use crate::metrics::auc;
-use crate::probe::{LogisticRegression, log_loss};
+use crate::probe::{Block, LogisticRegression, log_loss};
 
 /// What a penalty is chosen by, on the examples left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +50,11 @@ impl Default for CrossValidation {
     }
 }
 
+/// How much the second block may count.
+const BLOCK_SHARES: [f64; 4] = [0.03, 0.1, 0.3, 1.0];
+
 /// One penalty's result on the examples left out.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct GridPoint {
     /// The penalty.
     pub l2: f64,
@@ -72,17 +75,54 @@ impl CrossValidation {
     pub fn fit(&self, x: &Matrix, y: &[bool]) -> Result<(LogisticRegression, Vec<GridPoint>)> {
         let folds = stratified_folds(y, self.folds, self.seed)?;
         let points = self.evaluate(x, y, &folds)?;
-        let worth = |point: &GridPoint| match self.criterion {
+        let best = self.best(&points);
+        Ok((LogisticRegression::fit(x, y, best.l2)?, points))
+    }
+
+    /// As [`fit`](Self::fit) for two blocks of columns, the second from column
+    /// `second` on: how much it counts beside the first is chosen, too. So a
+    /// second block that adds nothing hardly disturbs the first, however many
+    /// columns it has.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn fit_blocks(&self, x: &Matrix, y: &[bool], second: usize) -> Result<LogisticRegression> {
+        let folds = stratified_folds(y, self.folds, self.seed)?;
+        let mut best: Option<(Block, GridPoint)> = None;
+        // The smallest first: of shares that do equally well it is taken.
+        for share in BLOCK_SHARES {
+            let block = Block {
+                first: second,
+                share,
+            };
+            let points = self.evaluate_with(x, y, &folds, block)?;
+            let point = *self.best(&points);
+            if best.is_none_or(|(_, known)| self.worth(&point) > self.worth(&known)) {
+                best = Some((block, point));
+            }
+        }
+        let (block, point) = best.unwrap_or((Block::NONE, GridPoint::default()));
+        let mut path = LogisticRegression::path(x, y, &[point.l2], block)?;
+        path.pop()
+            .ok_or_else(|| Error::shape("penalties", "one", "none"))
+    }
+
+    fn worth(&self, point: &GridPoint) -> f64 {
+        match self.criterion {
             Criterion::LogLoss => -point.log_loss,
             Criterion::Auc => point.auc,
-        };
+        }
+    }
+
+    /// The first of the best points.
+    fn best<'a>(&self, points: &'a [GridPoint]) -> &'a GridPoint {
         let mut best = &points[0];
         for point in &points[1..] {
-            if worth(point) > worth(best) {
+            if self.worth(point) > self.worth(best) {
                 best = point;
             }
         }
-        Ok((LogisticRegression::fit(x, y, best.l2)?, points))
+        best
     }
 
     /// The grid's results, from the strongest penalty to the weakest, with given folds.
@@ -93,6 +133,16 @@ impl CrossValidation {
     /// # Errors
     /// As [`LogisticRegression::fit`]; and an empty grid.
     pub fn evaluate(&self, x: &Matrix, y: &[bool], folds: &[usize]) -> Result<Vec<GridPoint>> {
+        self.evaluate_with(x, y, folds, Block::NONE)
+    }
+
+    fn evaluate_with(
+        &self,
+        x: &Matrix,
+        y: &[bool],
+        folds: &[usize],
+        block: Block,
+    ) -> Result<Vec<GridPoint>> {
         if y.len() != x.rows {
             return Err(Error::shape("probe labels", x.rows, y.len()));
         }
@@ -117,7 +167,7 @@ impl CrossValidation {
                     (0..x.rows).partition(|&row| folds[row] == fold);
                 let pick = |rows: &[usize]| rows.iter().map(|&row| y[row]).collect::<Vec<_>>();
                 let (x_out, y_out) = (x.select(&out), pick(&out));
-                let fits = LogisticRegression::path(&x.select(&kept), &pick(&kept), &grid)?;
+                let fits = LogisticRegression::path(&x.select(&kept), &pick(&kept), &grid, block)?;
                 fits.iter()
                     .map(|fit| {
                         let scores = fit.scores(&x_out)?;

@@ -11,27 +11,46 @@ use crate::error::{BoxError, Error, Result};
 /// function of (history, instruction): a trained model, the same model before
 /// training, or a test double.
 pub trait Embedder {
-    /// One matrix per instruction (`None`: no instruction), rows in the order of `users`.
+    /// The vectors under each instruction (`None`: no instruction), rows in the order of `users`.
     ///
     /// Only events strictly before `reference` may be used. A model that
     /// shares a user's profile among instructions computes it once here.
     /// `progress` takes users done and users in all.
     ///
     /// # Shapes
-    /// `instructions.len()` matrices of `[users, width]`.
+    /// `instructions.len()` pairs of matrices of `[users, width]`.
     fn embed_users(
         &self,
         users: &[UserRef],
         reference: Timestamp,
         instructions: &[Option<String>],
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Vec<Matrix>, BoxError>;
+    ) -> Result<Vec<UserVectors>, BoxError>;
 
     /// Texts in the space of the users.
     ///
     /// # Shapes
     /// `[texts, width]`.
     fn embed_texts(&self, texts: &[String]) -> Result<Matrix, BoxError>;
+}
+
+/// Vectors of users under one instruction.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UserVectors {
+    /// In the space of texts: what searches compare.
+    pub unit: Matrix,
+    /// What probes read; a model may keep more here than texts can say.
+    pub state: Matrix,
+}
+
+/// For a model whose vectors serve for both.
+impl From<Matrix> for UserVectors {
+    fn from(unit: Matrix) -> Self {
+        Self {
+            state: unit.clone(),
+            unit,
+        }
+    }
 }
 
 /// A user by position in the user store.
@@ -96,6 +115,14 @@ impl Matrix {
     /// If there is no such row.
     pub fn row(&self, row: usize) -> &[f32] {
         &self.values[row * self.columns..(row + 1) * self.columns]
+    }
+
+    /// Row `row`, to write to.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.values[row * self.columns..(row + 1) * self.columns]
     }
 
     /// The given rows, in that order.

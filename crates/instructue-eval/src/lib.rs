@@ -19,7 +19,7 @@
 //! ```
 //! use instructue_eval::{
 //!     Arm, BoxError, Embedder, Matrix, ProveInput, ProveOptions, TaskLabels, TaskSet, UserRef,
-//!     prove,
+//!     UserVectors, prove,
 //! };
 //! use instructue_schema::Timestamp;
 //!
@@ -35,7 +35,7 @@
 //!         _reference: Timestamp,
 //!         instructions: &[Option<String>],
 //!         _progress: &mut dyn FnMut(usize, usize),
-//!     ) -> Result<Vec<Matrix>, BoxError> {
+//!     ) -> Result<Vec<UserVectors>, BoxError> {
 //!         let vector = |user: &UserRef, instruction: &Option<String>| {
 //!             let asked = instruction.as_ref().is_some_and(|text| text.contains("even"));
 //!             let even = (user.index % 2) as f32;
@@ -44,9 +44,9 @@
 //!         };
 //!         let matrix = |instruction| {
 //!             let rows: Vec<_> = users.iter().map(|user| vector(user, instruction)).collect();
-//!             Matrix::from_rows(&rows)
+//!             Ok::<_, BoxError>(Matrix::from_rows(&rows)?.into())
 //!         };
-//!         Ok(instructions.iter().map(matrix).collect::<Result<_, _>>()?)
+//!         instructions.iter().map(matrix).collect()
 //!     }
 //!
 //!     fn embed_texts(&self, texts: &[String]) -> Result<Matrix, BoxError> {
@@ -119,7 +119,7 @@ pub use bootstrap::{
 };
 pub use cross_validation::{Criterion, CrossValidation, GridPoint, stratified_folds};
 pub use date::{format_time, parse_time};
-pub use embedder::{Embedder, Matrix, UserRef};
+pub use embedder::{Embedder, Matrix, UserRef, UserVectors};
 pub use error::{BoxError, Error, Result};
 pub use labels::{Rule, count_matrix, label_all, labels, load_labels};
 pub use map::Map2d;

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::bootstrap::{Interval, Resamples};
 use crate::cross_validation::CrossValidation;
-use crate::embedder::Matrix;
+use crate::embedder::{Matrix, UserVectors};
 use crate::error::{Error, Result};
 use crate::map::Map2d;
 use crate::metrics::Ranking;
@@ -65,6 +65,10 @@ struct Trial<'a> {
     arm: Arm,
     instruction: Option<&'a str>,
     x: &'a Matrix,
+    /// The users' vectors in the space of texts, where there are any.
+    unit: Option<&'a Matrix>,
+    /// Columns from here on are a block of their own, see [`CrossValidation::fit_blocks`].
+    second_block: Option<usize>,
 }
 
 /// Fits and measures every arm of a task.
@@ -72,7 +76,7 @@ pub(crate) fn measure(input: &ProveInput<'_>, group: &Group, part: &Part) -> Res
     let task = &input.tasks.tasks[part.index];
     let options = &input.options;
     let matched = vectors(&group.trained, Some(&task.instruction))?;
-    let both = group.counts.beside(matched)?;
+    let both = group.counts.beside(&matched.state)?;
     let trials = trials(input, group, part, &both)?;
     // The same folds and resamples for every arm: what is compared is paired.
     let cross_validation = CrossValidation {
@@ -92,10 +96,13 @@ pub(crate) fn measure(input: &ProveInput<'_>, group: &Group, part: &Part) -> Res
         .par_iter()
         .map(|trial| {
             let x = trial.x.select(&part.train_rows);
-            Ok(cross_validation.fit(&x, &part.train_labels)?.0)
+            match trial.second_block {
+                None => Ok(cross_validation.fit(&x, &part.train_labels)?.0),
+                Some(first) => cross_validation.fit_blocks(&x, &part.train_labels, first),
+            }
         })
         .collect::<Result<_>>()?;
-    let test_matched = matched.select(&part.test_rows);
+    let test_matched = matched.unit.select(&part.test_rows);
     trials
         .iter()
         .zip(&fits)
@@ -134,8 +141,11 @@ pub(crate) fn measure(input: &ProveInput<'_>, group: &Group, part: &Part) -> Res
                 let of_matched = fits[0].scores(&x)?;
                 result.matched_probe_auc =
                     rank(&of_matched, &part.test_labels, &task.name)?.auc(None);
-                let cosines = (0..x.rows).map(|row| x.cosine(row, &test_matched, row));
-                result.cosine_to_matched = Some(cosines.sum::<f64>() / x.rows as f64);
+                result.cosine_to_matched = trial.unit.map(|unit| {
+                    let unit = unit.select(&part.test_rows);
+                    let cosines = (0..unit.rows).map(|row| unit.cosine(row, &test_matched, row));
+                    cosines.sum::<f64>() / unit.rows as f64
+                });
             }
             Ok(Measured { result, draws })
         })
@@ -153,11 +163,13 @@ fn trials<'a>(
     let own = Some(task.instruction.as_str());
     let wrong = Some(input.tasks.wrong_of(part.index));
     let mut trials = Vec::new();
-    let mut add = |arm, instruction, x| {
+    let mut add = |arm, instruction, vectors: &'a UserVectors| {
         trials.push(Trial {
             arm,
             instruction,
-            x,
+            x: &vectors.state,
+            unit: Some(&vectors.unit),
+            second_block: None,
         })
     };
     add(Arm::Matched, own, vectors(&group.trained, own)?);
@@ -171,16 +183,24 @@ fn trials<'a>(
         );
     }
     add(Arm::Untrained, own, vectors(&group.untrained, own)?);
-    add(Arm::Counts, None, &group.counts);
-    add(Arm::Concatenated, own, both);
+    let baseline = |arm, instruction, x, second_block| Trial {
+        arm,
+        instruction,
+        x,
+        unit: None,
+        second_block,
+    };
+    let counts = group.counts.columns;
+    trials.push(baseline(Arm::Counts, None, &group.counts, None));
+    trials.push(baseline(Arm::Concatenated, own, both, Some(counts)));
     Ok(trials)
 }
 
 /// The vectors under an instruction.
 fn vectors<'a>(
-    all: &'a HashMap<Option<String>, Matrix>,
+    all: &'a HashMap<Option<String>, UserVectors>,
     instruction: Option<&str>,
-) -> Result<&'a Matrix> {
+) -> Result<&'a UserVectors> {
     all.get(&instruction.map(str::to_owned)).ok_or_else(|| {
         Error::shape(
             "instructions",
@@ -288,7 +308,7 @@ pub(crate) fn zero_shot(
         (input.untrained, "untrained", &group.untrained),
     ];
     for (model, name, all) in models {
-        let users = vectors(all, Some(&task.instruction))?;
+        let users = &vectors(all, Some(&task.instruction))?.unit;
         let answers = model.embed_texts(&texts).map_err(|source| Error::Model {
             model: name,
             source,
@@ -319,7 +339,7 @@ pub(crate) fn zero_shot(
 
 /// The test users under a task's instruction, coloured by its label.
 pub(crate) fn map_of(task: &Task, group: &Group, part: &Part) -> Result<Map2d> {
-    let users = vectors(&group.trained, Some(&task.instruction))?;
+    let users = &vectors(&group.trained, Some(&task.instruction))?.unit;
     let name = |&label: &bool| if label { "yes" } else { "no" }.to_owned();
     let groups = part.test_labels.iter().map(name).collect();
     Map2d::pca(&users.select(&part.test_rows), groups, &task.instruction)

@@ -20,12 +20,31 @@ use crate::linalg::{Cholesky, Dense, axpy, dot};
 /// Newton steps after which a fit is given up.
 const MAX_STEPS: usize = 200;
 
+/// Columns that count less than the others: standardised, then multiplied by a
+/// share, so their penalty is 1 / share² times the others'.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Block {
+    /// The first of them; all that follow belong to it.
+    pub first: usize,
+    /// Above 0.
+    pub share: f64,
+}
+
+impl Block {
+    /// All columns count alike.
+    pub const NONE: Self = Self {
+        first: usize::MAX,
+        share: 1.0,
+    };
+}
+
 /// A fitted probe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogisticRegression {
     /// Mean of each input over the training rows.
     pub mean: Vec<f64>,
-    /// Standard deviation of each input; 1 for a constant one.
+    /// What each input is divided by: its standard deviation, 1 for a constant one,
+    /// more for one that counts less than others.
     pub scale: Vec<f64>,
     /// Weight of each standardised input.
     pub weights: Vec<f64>,
@@ -44,7 +63,7 @@ impl LogisticRegression {
     /// # Errors
     /// Sizes that do not agree, non-finite inputs, a class that is absent, `l2` that is not above 0.
     pub fn fit(x: &Matrix, y: &[bool], l2: f64) -> Result<Self> {
-        let mut path = Self::path(x, y, &[l2])?;
+        let mut path = Self::path(x, y, &[l2], Block::NONE)?;
         path.pop().ok_or_else(|| bad_l2(l2))
     }
 
@@ -52,7 +71,12 @@ impl LogisticRegression {
     ///
     /// # Errors
     /// As [`Self::fit`].
-    pub(crate) fn path(x: &Matrix, y: &[bool], penalties: &[f64]) -> Result<Vec<Self>> {
+    pub(crate) fn path(
+        x: &Matrix,
+        y: &[bool],
+        penalties: &[f64],
+        block: Block,
+    ) -> Result<Vec<Self>> {
         x.check("probe inputs")?;
         if y.len() != x.rows {
             return Err(Error::shape("probe labels", x.rows, y.len()));
@@ -69,7 +93,9 @@ impl LogisticRegression {
         if let Some(&l2) = penalties.iter().find(|l2| !(l2.is_finite() && **l2 > 0.0)) {
             return Err(bad_l2(l2));
         }
-        let (mean, scale) = standardisation(x);
+        let (mean, mut scale) = standardisation(x);
+        let second = block.first.min(scale.len());
+        scale[second..].iter_mut().for_each(|s| *s /= block.share);
         let problem = Problem::new(standardise(x, &mean, &scale), y);
         let mut start = (vec![0.0; x.columns], problem.null_intercept());
         let mut fits = Vec::with_capacity(penalties.len());

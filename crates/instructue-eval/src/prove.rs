@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::bootstrap::{CONFIDENCE, RESAMPLES};
 use crate::cross_validation::CrossValidation;
 use crate::date::format_time;
-use crate::embedder::{Embedder, Matrix, UserRef};
+use crate::embedder::{Embedder, Matrix, UserRef, UserVectors};
 use crate::error::{BoxError, Error, Result};
 use crate::map::Map2d;
 use crate::measure::{ArmDraws, average, map_of, measure, summarise, zero_shot};
@@ -128,8 +128,8 @@ pub(crate) struct Part {
 
 /// What a model says about the users of one reference time.
 pub(crate) struct Group {
-    pub trained: HashMap<Option<String>, Matrix>,
-    pub untrained: HashMap<Option<String>, Matrix>,
+    pub trained: HashMap<Option<String>, UserVectors>,
+    pub untrained: HashMap<Option<String>, UserVectors>,
     pub counts: Matrix,
 }
 
@@ -407,9 +407,10 @@ fn push_new(instructions: &mut Vec<Option<String>>, text: &str) {
     }
 }
 
-/// Whether there is one finite matrix per instruction, with one row per user and one width.
+/// Whether there are finite vectors for each instruction, with one row per user
+/// and one width per kind.
 pub(crate) fn check_vectors(
-    vectors: &[Matrix],
+    vectors: &[UserVectors],
     instructions: usize,
     users: usize,
     model: &str,
@@ -417,17 +418,20 @@ pub(crate) fn check_vectors(
     let what = format!("vectors of the {model} model");
     if vectors.len() != instructions {
         return Err(Error::shape(
-            format!("{what}: matrices"),
+            format!("{what}: instructions"),
             instructions,
             vectors.len(),
         ));
     }
-    for matrix in vectors {
-        matrix.check(&what)?;
-        let columns = vectors[0].columns;
-        if matrix.rows != users || matrix.columns != columns {
-            let found = format!("{} × {}", matrix.rows, matrix.columns);
-            return Err(Error::shape(what, format!("{users} × {columns}"), found));
+    let kinds: [fn(&UserVectors) -> &Matrix; 2] = [|both| &both.unit, |both| &both.state];
+    for kind in kinds {
+        let columns = vectors.first().map_or(0, |first| kind(first).columns);
+        for matrix in vectors.iter().map(kind) {
+            matrix.check(&what)?;
+            if matrix.rows != users || matrix.columns != columns {
+                let found = format!("{} × {}", matrix.rows, matrix.columns);
+                return Err(Error::shape(what, format!("{users} × {columns}"), found));
+            }
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use instructue_data::seed;
 use instructue_schema::Timestamp;
 
 use crate::bootstrap::{Interval, Resamples};
-use crate::embedder::{Embedder, Matrix, UserRef};
+use crate::embedder::{Embedder, Matrix, UserRef, UserVectors};
 use crate::error::{Error, Result};
 use crate::metrics::{hit_probability, hypergeometric_hit};
 use crate::proof::{RecallAt, RetrievalProof};
@@ -78,7 +78,7 @@ pub(crate) fn retrieve(
             .map_err(failed)?;
         check_vectors(&vectors, instructions.len(), test.len(), name)?;
         let texts = model.embed_texts(&plan.texts).map_err(failed)?;
-        check_texts(&texts, plan.texts.len(), vectors[0].columns, name)?;
+        check_texts(&texts, plan.texts.len(), vectors[0].unit.columns, name)?;
         hits.push(found(&plan, &vectors, &texts, &options.recall_at));
     }
     let n = plan.queries.len();
@@ -197,10 +197,10 @@ fn intern(texts: &mut Vec<String>, text: &str) -> usize {
 }
 
 /// Per k, per query: the probability that a relevant user is among the first k.
-fn found(plan: &Plan, users: &[Matrix], texts: &Matrix, ks: &[usize]) -> Vec<Vec<f64>> {
+fn found(plan: &Plan, users: &[UserVectors], texts: &Matrix, ks: &[usize]) -> Vec<Vec<f64>> {
     let mut hits = vec![Vec::with_capacity(plan.queries.len()); ks.len()];
     for query in &plan.queries {
-        let vectors = &users[query.instruction];
+        let vectors = &users[query.instruction].unit;
         let similarities: Vec<f32> = (0..vectors.rows)
             .map(|user| vectors.cosine(user, texts, query.text) as f32)
             .collect();

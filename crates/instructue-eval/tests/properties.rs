@@ -1,7 +1,8 @@
 //! What must hold of metrics and probes whatever the data.
 
+use instructue_data::seed;
 use instructue_eval::{
-    LogisticRegression, Matrix, auc, ks, lift_at, log_loss, recall_at_k, roc_curve,
+    CrossValidation, LogisticRegression, Matrix, auc, ks, lift_at, log_loss, recall_at_k, roc_curve,
 };
 use proptest::prelude::*;
 
@@ -201,4 +202,68 @@ fn a_constant_column_has_no_weight() {
     let new = Matrix::from_rows(&[[1e6f32, 1.0], [0.1, 1.0]]).unwrap();
     let scores = fit.scores(&new).unwrap();
     assert!((scores[0] - scores[1]).abs() < 1e-3);
+}
+
+/// Users whose label shows in column 0; column 1 holds it, too, the more clearly
+/// the larger `second`; the rest is noise.
+fn blocks(second: f64, noise: usize, seed: u64) -> (Matrix, Vec<bool>) {
+    let draw = |user: u64, column: u64| {
+        seed::derive(seed, "blocks", &[user, column]) as f64 / u64::MAX as f64 * 2.0 - 1.0
+    };
+    let labels: Vec<bool> = (0..300).map(|user| draw(user, 1000) > 0.0).collect();
+    let rows: Vec<Vec<f32>> = (0..300)
+        .map(|user| {
+            let sign = if labels[user as usize] { 1.0 } else { -1.0 };
+            let of = |column: u64| match column {
+                0 => 0.5 * sign + draw(user, 0),
+                1 => second * sign + draw(user, 1),
+                _ => draw(user, column),
+            };
+            (0..2 + noise as u64).map(|c| of(c) as f32).collect()
+        })
+        .collect();
+    (Matrix::from_rows(&rows).unwrap(), labels)
+}
+
+/// AUC on the second half of a probe of the first, with columns from 1 on as a
+/// block of their own or not.
+fn auc_of_halves(x: &Matrix, y: &[bool], apart: bool) -> f64 {
+    let (train, test): (Vec<usize>, Vec<usize>) = (0..x.rows).partition(|row| row % 2 == 0);
+    let pick = |rows: &[usize]| rows.iter().map(|&row| y[row]).collect::<Vec<_>>();
+    let (x_train, y_train) = (x.select(&train), pick(&train));
+    let probe = CrossValidation::default();
+    let fit = match apart {
+        true => probe.fit_blocks(&x_train, &y_train, 1).unwrap(),
+        false => probe.fit(&x_train, &y_train).unwrap().0,
+    };
+    auc(&fit.scores(&x.select(&test)).unwrap(), &pick(&test)).unwrap()
+}
+
+#[test]
+fn a_block_of_noise_disturbs_little_and_a_block_that_knows_counts_in_full() {
+    let (mut noisy, mut plain, mut first) = (0.0, 0.0, 0.0);
+    for seed in 0..5 {
+        let (x, y) = blocks(0.0, 120, seed);
+        noisy += auc_of_halves(&x, &y, true) / 5.0;
+        plain += auc_of_halves(&x, &y, false) / 5.0;
+        let (alone, _) = blocks(0.0, 0, seed);
+        first += auc_of_halves(&alone, &y, false) / 5.0;
+    }
+    assert!(noisy > plain + 0.01, "{noisy} apart, {plain} as one");
+    assert!(
+        noisy > first - 0.05,
+        "{noisy} beside noise, {first} without"
+    );
+    let (x, y) = blocks(1.5, 20, 9);
+    let both = auc_of_halves(&x, &y, true);
+    assert!(both > 0.97, "{both}");
+}
+
+#[test]
+fn a_block_from_a_column_past_the_last_is_no_block() {
+    let (x, y) = blocks(0.3, 4, 1);
+    let probe = CrossValidation::default();
+    let none = probe.fit_blocks(&x, &y, x.columns).unwrap();
+    let (plain, _) = probe.fit(&x, &y).unwrap();
+    assert_eq!(none, plain);
 }

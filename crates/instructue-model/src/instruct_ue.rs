@@ -1,5 +1,7 @@
 //! The model as its users see it: profile + instruction → vector.
 
+use std::str::FromStr;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use instructue_data::{Batch, Profile, Row, token_budget_batches};
@@ -33,6 +35,12 @@ impl Vectors {
         &self.values[index * self.width..(index + 1) * self.width]
     }
 
+    /// Takes row `from` of `values` as vector `to`.
+    fn copy_row(&mut self, to: usize, values: &[f32], from: usize) {
+        let (width, start) = (self.width, from * self.width);
+        self.values[to * width..(to + 1) * width].copy_from_slice(&values[start..start + width]);
+    }
+
     /// Number of vectors.
     pub fn len(&self) -> usize {
         self.values.len().checked_div(self.width).unwrap_or(0)
@@ -41,6 +49,51 @@ impl Vectors {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+}
+
+/// Which of a user's two vectors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum VectorKind {
+    /// What the head gives, of length 1: in one space with texts, for cosine.
+    #[default]
+    Unit,
+    /// The decoder's state at `<USER>`, before the head. The head keeps what tells
+    /// answers apart; a model of one's own reads more from the state.
+    State,
+}
+
+impl FromStr for VectorKind {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "unit" => Ok(Self::Unit),
+            "state" => Ok(Self::State),
+            _ => Err(Error::Config {
+                key: "vectors".into(),
+                expected: "unit or state".into(),
+                found: format!("{text:?}"),
+            }),
+        }
+    }
+}
+
+/// Both vectors of several users under one instruction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserVectors {
+    /// See [`VectorKind::Unit`].
+    pub unit: Vectors,
+    /// See [`VectorKind::State`].
+    pub state: Vectors,
+}
+
+impl UserVectors {
+    /// Those of one kind.
+    pub fn of(self, kind: VectorKind) -> Vectors {
+        match kind {
+            VectorKind::Unit => self.unit,
+            VectorKind::State => self.state,
+        }
     }
 }
 
@@ -128,9 +181,17 @@ impl InstructUe {
         &self.device
     }
 
-    /// Width of the vectors.
+    /// Width of the unit vectors, of users and of texts.
     pub fn width(&self) -> usize {
         self.config.head.output
+    }
+
+    /// Width of a user's vectors of this kind.
+    pub fn width_of(&self, kind: VectorKind) -> usize {
+        match kind {
+            VectorKind::Unit => self.config.head.output,
+            VectorKind::State => self.config.backbone.hidden_size,
+        }
     }
 
     /// A copy without autodiff: deterministic, and it keeps no graph.
@@ -160,16 +221,30 @@ impl InstructUe {
         self.network.forward(&self.upload(batch))
     }
 
-    /// Vectors of `profiles` under each of `instructions`; `None` asks for the
-    /// general vector. A profile is computed once for up to eight instructions.
+    /// Unit vectors of `profiles` under each of `instructions`; `None` asks for
+    /// the general vector.
     ///
     /// # Errors
-    /// When an instruction is empty: it would silently mean the general vector.
+    /// As [`InstructUe::embed_both`].
     pub fn embed(
         &self,
         profiles: &[Profile],
         instructions: &[Option<DataText>],
     ) -> Result<Vec<Vectors>> {
+        let both = self.embed_both(profiles, instructions)?;
+        Ok(both.into_iter().map(|vectors| vectors.unit).collect())
+    }
+
+    /// Both vectors of `profiles` under each of `instructions`; `None` asks for
+    /// the general ones. A profile is computed once for up to eight instructions.
+    ///
+    /// # Errors
+    /// When an instruction is empty: it would silently mean the general vector.
+    pub fn embed_both(
+        &self,
+        profiles: &[Profile],
+        instructions: &[Option<DataText>],
+    ) -> Result<Vec<UserVectors>> {
         let segments = instructions
             .iter()
             .map(|instruction| {
@@ -184,12 +259,15 @@ impl InstructUe {
                 Ok(segment)
             })
             .collect::<Result<Vec<_>>>()?;
-        let width = self.width();
-        let mut out: Vec<Vectors> = instructions
+        let zeros = |kind| Vectors {
+            width: self.width_of(kind),
+            values: vec![0.0; profiles.len() * self.width_of(kind)],
+        };
+        let mut out: Vec<UserVectors> = instructions
             .iter()
-            .map(|_| Vectors {
-                width,
-                values: vec![0.0; profiles.len() * width],
+            .map(|_| UserVectors {
+                unit: zeros(VectorKind::Unit),
+                state: zeros(VectorKind::State),
             })
             .collect();
         let mut tokenizer = self.preparation.profile_tokenizer();
@@ -211,16 +289,16 @@ impl InstructUe {
                         segments: segments.to_vec(),
                     })
                     .collect();
-                let vectors = to_host(self.forward(&Batch::collate(layout, &rows)).users);
-                (batch, vectors)
+                let output = self.forward(&Batch::collate(layout, &rows));
+                (batch, to_host(output.users), to_host(output.states))
             });
-            for (batch, vectors) in passes {
+            for (batch, units, states) in passes {
                 for (place, &user) in batch.iter().enumerate() {
                     for segment in 0..segments.len() {
-                        let from = (place * segments.len() + segment) * width;
-                        out[chunk * SEGMENTS_PER_ROW + segment].values
-                            [user * width..(user + 1) * width]
-                            .copy_from_slice(&vectors[from..from + width]);
+                        let from = place * segments.len() + segment;
+                        let to = &mut out[chunk * SEGMENTS_PER_ROW + segment];
+                        to.unit.copy_row(user, &units, from);
+                        to.state.copy_row(user, &states, from);
                     }
                 }
             }

@@ -97,7 +97,7 @@ mod workers;
 pub use config::{ModelConfig, Size};
 pub use error::{Error, Result};
 pub use input::{NetworkInput, TextInput};
-pub use instruct_ue::{InstructUe, Vectors};
+pub use instruct_ue::{InstructUe, UserVectors, VectorKind, Vectors};
 pub use lookup::{Lookup, LookupInput, LookupPlaces};
 pub use network::{Network, NetworkOutput, SourceShape};
 pub use preparation::{MAX_TEXT_TOKENS, Preparation};

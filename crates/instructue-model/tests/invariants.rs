@@ -6,7 +6,7 @@ mod common;
 use burn::tensor::Device;
 use common::{model, profiles, shard};
 use instructue_data::{Batch, Row};
-use instructue_model::{InstructUe, Vectors};
+use instructue_model::{InstructUe, VectorKind, Vectors};
 use instructue_schema::DataText;
 
 fn instructions() -> Vec<Option<DataText>> {
@@ -60,6 +60,29 @@ fn batch_size_padding_and_packing_change_no_vector() {
     for (all, alone) in together.iter().zip(one_by_one(&model)) {
         assert_near(&all.values, &alone.values, 1e-5);
     }
+}
+
+#[test]
+fn states_come_with_the_unit_vectors_and_do_not_depend_on_the_batch() {
+    let model = model(&shard(), &Device::default());
+    let profiles = profiles(&model, &shard());
+    let both = model.embed_both(&profiles, &instructions()).unwrap();
+    let units = model.embed(&profiles, &instructions()).unwrap();
+    for (both, unit) in both.iter().zip(&units) {
+        assert_eq!(&both.unit, unit);
+        assert_eq!(both.state.width, model.width_of(VectorKind::State));
+        assert_eq!(both.state.len(), profiles.len());
+    }
+    for (user, profile) in profiles.iter().enumerate() {
+        let alone = model
+            .embed_both(std::slice::from_ref(profile), &instructions())
+            .unwrap();
+        for (both, alone) in both.iter().zip(alone) {
+            assert_near(both.state.row(user), alone.state.row(0), 1e-4);
+        }
+    }
+    assert_ne!(both[0].state.row(5), both[1].state.row(5));
+    assert_ne!(both[0].state.row(5), both[0].state.row(4));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use instructue_data::seed;
 use instructue_eval::{
     Answer, BoxError, Embedder, Error, Matrix, Proof, ProveInput, ProveOptions, RetrievalInput,
-    TaskLabels, TaskSet, UserRef, prove,
+    TaskLabels, TaskSet, UserRef, UserVectors, prove,
 };
 use instructue_schema::Timestamp;
 
@@ -98,11 +98,11 @@ impl Embedder for Fake {
         reference: Timestamp,
         instructions: &[Option<String>],
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Vec<Matrix>, BoxError> {
+    ) -> Result<Vec<UserVectors>, BoxError> {
         self.calls
             .borrow_mut()
             .push((users.len(), reference, instructions.to_vec()));
-        let mut matrices = Vec::new();
+        let mut vectors = Vec::new();
         for instruction in instructions {
             // Which task's label, and how clearly.
             let (task, strength) = match instruction.as_deref() {
@@ -138,16 +138,15 @@ impl Embedder for Fake {
             if self.broken {
                 values[3] = f32::NAN;
             }
-            matrices.push(
-                Matrix::new(users.len(), WIDTH, values).unwrap_or_else(|_| Matrix {
-                    rows: users.len(),
-                    columns: WIDTH,
-                    values: vec![f32::NAN; users.len() * WIDTH],
-                }),
-            );
+            let matrix = Matrix::new(users.len(), WIDTH, values).unwrap_or_else(|_| Matrix {
+                rows: users.len(),
+                columns: WIDTH,
+                values: vec![f32::NAN; users.len() * WIDTH],
+            });
+            vectors.push(matrix.into());
         }
         progress(users.len(), users.len());
-        Ok(matrices)
+        Ok(vectors)
     }
 
     /// `It buys …` lies along the label's column; `user shard/index` is that user's vector.

@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, Stri
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
 use instructue_data::UserStore;
 use instructue_eval::{Embedder, UserRef};
-use instructue_model::InstructUe;
+use instructue_model::{InstructUe, VectorKind};
 use instructue_schema::Timestamp;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
@@ -30,6 +30,8 @@ pub struct EmbedRequest {
     pub reference: Timestamp,
     /// One column each; empty: one column of general vectors.
     pub instructions: Vec<String>,
+    /// Unit vectors for cosine, or states for a model of one's own.
+    pub kind: VectorKind,
 }
 
 /// What was written.
@@ -85,7 +87,7 @@ pub fn embed_users(
         let what = out.display().to_string();
         return Err(Error::argument(&what, "a Parquet file to write", found));
     }
-    let width = model.width();
+    let width = model.width_of(request.kind);
     let columns: Vec<String> = match instructions.len() {
         1 => vec!["vector".into()],
         n => (1..=n).map(|number| format!("vector_{number}")).collect(),
@@ -131,7 +133,11 @@ pub fn embed_users(
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(
             ids.iter().map(|id| id.as_str()),
         ))];
-        for matrix in matrices {
+        for both in matrices {
+            let matrix = match request.kind {
+                VectorKind::Unit => both.unit,
+                VectorKind::State => both.state,
+            };
             let item = Arc::new(Field::new("item", DataType::Float32, false));
             let values = Arc::new(Float32Array::from(matrix.values));
             let list = FixedSizeListArray::try_new(item, width as i32, values, None)

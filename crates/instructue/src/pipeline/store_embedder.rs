@@ -1,8 +1,8 @@
 //! The model behind evaluation's trait, reading users from a store.
 
 use instructue_data::{Profile, UserStore};
-use instructue_eval::{BoxError, Embedder, Matrix, UserRef};
-use instructue_model::InstructUe;
+use instructue_eval::{BoxError, Embedder, Matrix, UserRef, UserVectors};
+use instructue_model::{InstructUe, VectorKind};
 use instructue_schema::{DataText, Timestamp};
 
 /// Users embedded at a time.
@@ -32,13 +32,22 @@ impl Embedder for StoreEmbedder<'_> {
         reference: Timestamp,
         instructions: &[Option<String>],
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Vec<Matrix>, BoxError> {
+    ) -> Result<Vec<UserVectors>, BoxError> {
         let texts: Vec<Option<DataText>> = instructions
             .iter()
             .map(|text| text.as_deref().map(DataText::new))
             .collect();
-        let width = self.model.width();
-        let mut values = vec![vec![0.0; users.len() * width]; instructions.len()];
+        let zeros = |kind| {
+            let width = self.model.width_of(kind);
+            Matrix::new(users.len(), width, vec![0.0; users.len() * width])
+        };
+        let mut out = Vec::with_capacity(instructions.len());
+        for _ in instructions {
+            out.push(UserVectors {
+                unit: zeros(VectorKind::Unit)?,
+                state: zeros(VectorKind::State)?,
+            });
+        }
         let mut loaded = None;
         // By shard, so that each is read once.
         let mut order: Vec<usize> = (0..users.len()).collect();
@@ -60,18 +69,20 @@ impl Embedder for StoreEmbedder<'_> {
                 );
                 loaded = Some((shard, current));
             }
-            let vectors = self.model.embed(&profiles, &texts)?;
-            for (values, vectors) in values.iter_mut().zip(&vectors) {
+            let vectors = self.model.embed_both(&profiles, &texts)?;
+            for (out, found) in out.iter_mut().zip(&vectors) {
                 for (place, &user) in chunk.iter().enumerate() {
-                    values[user * width..(user + 1) * width].copy_from_slice(vectors.row(place));
+                    out.unit
+                        .row_mut(user)
+                        .copy_from_slice(found.unit.row(place));
+                    out.state
+                        .row_mut(user)
+                        .copy_from_slice(found.state.row(place));
                 }
             }
             progress((done * CHUNK + chunk.len()).min(users.len()), users.len());
         }
-        values
-            .into_iter()
-            .map(|values| Ok(Matrix::new(users.len(), width, values)?))
-            .collect()
+        Ok(out)
     }
 
     fn embed_texts(&self, texts: &[String]) -> Result<Matrix, BoxError> {
