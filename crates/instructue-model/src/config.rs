@@ -123,7 +123,7 @@ pub struct ModelConfig {
     pub encoder: EncoderSettings,
     /// Tabular encoder.
     pub tabular: TabularSettings,
-    /// Adapter of each source.
+    /// Adapter of each events source; a tabular one has a linear adapter.
     pub adapter: AdapterKind,
     /// Source and user summary tokens (method §3.4).
     pub summaries: bool,
@@ -211,7 +211,7 @@ impl ModelConfig {
             tabular: TabularSettings {
                 category_width: 8,
                 width: shape.hidden,
-                hidden: None,
+                hidden: Some(2 * shape.hidden),
             },
             adapter: AdapterKind::Linear,
             summaries: true,

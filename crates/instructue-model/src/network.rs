@@ -5,7 +5,7 @@
 
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor};
-use instructue_adapter::{Adapter, AdapterConfig, Summary, SummaryConfig};
+use instructue_adapter::{Adapter, AdapterConfig, AdapterKind, Summary, SummaryConfig};
 use instructue_backbone::{Decoder, DecoderInput};
 use instructue_encoders::{TabularConfig, TabularEncoder, TextBatch, TextEncoder};
 use instructue_schema::SourceKind;
@@ -89,8 +89,12 @@ impl Network {
         let mut adapters = Vec::new();
         let hidden = config.backbone.hidden_size;
         for source in sources {
-            let (input, features) = match source.kind {
-                SourceKind::Events => (config.encoder.bert.hidden_size, source.numbers),
+            let (input, features, kind) = match source.kind {
+                SourceKind::Events => (
+                    config.encoder.bert.hidden_size,
+                    source.numbers,
+                    config.adapter,
+                ),
                 SourceKind::Tabular => {
                     let width = config.tabular.width;
                     let shape =
@@ -98,10 +102,12 @@ impl Network {
                             .with_category_width(config.tabular.category_width)
                             .with_hidden(config.tabular.hidden);
                     tabular.push(shape.init(device)?);
-                    (config.tabular.width, 0)
+                    // No layer norm: how large the numbers are together is
+                    // what they say of a user's activity.
+                    (config.tabular.width, 0, AdapterKind::Linear)
                 }
             };
-            let adapter = AdapterConfig::new(input, features, hidden).with_kind(config.adapter);
+            let adapter = AdapterConfig::new(input, features, hidden).with_kind(kind);
             adapters.push(adapter.init(device)?);
         }
         let rows = 2 * sources.len() + 2;

@@ -142,7 +142,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             seed: 7,
-            steps: 1200,
+            steps: 800,
             users_per_step: 24,
             instructions_per_user: 4,
             families_per_step: 6,

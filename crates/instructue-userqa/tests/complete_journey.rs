@@ -212,7 +212,7 @@ fn changed_triples_are_found_out() {
         );
         assert_eq!(
             part(differs(
-                &|triple| triple.facts = triple.facts.replace("\"days\":90", "\"days\":91")
+                &|triple| triple.facts = triple.facts.replace("\"days\":180", "\"days\":181")
             )),
             "days"
         );
