@@ -127,9 +127,11 @@ pub struct ModelConfig {
     pub adapter: AdapterKind,
     /// Source and user summary tokens (method §3.4).
     pub summaries: bool,
-    /// Adds the user's summary to the input at `<USER>`, so that what is known of
-    /// the user need not be found by attention first. Wants `summaries`.
-    pub summary_at_user: bool,
+    /// Adds the vectors of the tabular sources to the input at `<USER>`, so that
+    /// how much and how lately need not be found by attention first, among
+    /// hundreds of events (method §3.10).
+    #[serde(default)]
+    pub numbers_at_user: bool,
     /// Answers see `<USER>` and themselves only, so that the next-token loss
     /// asks for all it needs through the state that becomes the vector.
     #[serde(default)]
@@ -215,7 +217,7 @@ impl ModelConfig {
             },
             adapter: AdapterKind::Linear,
             summaries: true,
-            summary_at_user: false,
+            numbers_at_user: true,
             answer_bottleneck: false,
             lookup: true,
             backbone: DecoderConfig {

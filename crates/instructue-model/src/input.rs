@@ -50,13 +50,13 @@ pub enum SourceInput {
     },
 }
 
-/// Which summaries a batch carries.
+/// What a batch carries beside its inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Summaries {
+pub struct Extras {
     /// Source and user summary tokens.
-    pub tokens: bool,
-    /// The user's summary at `<USER>`; only with `tokens`.
-    pub at_user: bool,
+    pub summaries: bool,
+    /// The tabular sources' vectors at `<USER>`, where there are such sources.
+    pub numbers_at_user: bool,
 }
 
 /// A batch on the device.
@@ -72,8 +72,8 @@ pub struct NetworkInput {
     pub sources: Vec<SourceInput>,
     /// Whether summary tokens are made.
     pub summaries: bool,
-    /// Whether `<USER>` carries its row's summary.
-    pub summary_at_user: bool,
+    /// Whether `<USER>` carries its row's tabular vectors.
+    pub numbers_at_user: bool,
     /// `[rows · length]`: the row of the input table that each slot takes.
     pub slots: Tensor<1, Int>,
     /// Which events instructions may look up; `None`: no row has an event.
@@ -147,7 +147,7 @@ impl NetworkInput {
     pub fn new(
         batch: &Batch,
         normalisers: &[TabularNormaliser],
-        summaries: Summaries,
+        extras: Extras,
         device: &Device,
     ) -> Self {
         let mut tabular = normalisers.iter();
@@ -164,7 +164,14 @@ impl NetworkInput {
                 }
             })
             .collect();
-        let slots = slot_rows(batch, summaries);
+        let extras = Extras {
+            numbers_at_user: extras.numbers_at_user
+                && sources
+                    .iter()
+                    .any(|source| matches!(source, SourceInput::Tabular { .. })),
+            ..extras
+        };
+        let slots = slot_rows(batch, extras);
         let (rows, length) = (batch.rows, batch.length);
         let mut allowed = Vec::with_capacity(rows * length * length);
         for row in 0..rows {
@@ -188,8 +195,8 @@ impl NetworkInput {
             length,
             tokens: ints(tokens, device),
             sources,
-            summaries: summaries.tokens,
-            summary_at_user: summaries.at_user,
+            summaries: extras.summaries,
+            numbers_at_user: extras.numbers_at_user,
             slots: ints(slots, device),
             lookup: lookup_places(batch, device),
             positions: ints2(
@@ -206,10 +213,11 @@ impl NetworkInput {
 }
 
 /// For each slot its row in the input table; see `Network::input_table` for the order.
-fn slot_rows(batch: &Batch, summaries: Summaries) -> Vec<i64> {
+fn slot_rows(batch: &Batch, extras: Extras) -> Vec<i64> {
     let sources = batch.sources.len();
     let reserved = batch.tokens.len().max(1);
     let mut next = reserved + 2 * sources + 2;
+    let summaries = if extras.summaries { batch.rows } else { 0 };
     let mut starts = Vec::with_capacity(sources);
     for source in &batch.sources {
         let vectors = match source {
@@ -217,14 +225,14 @@ fn slot_rows(batch: &Batch, summaries: Summaries) -> Vec<i64> {
             SourceBatch::Tabular(_) => batch.rows,
         };
         let (first, empty, summary) = (next, next + vectors, next + vectors + 1);
-        next = summary + if summaries.tokens { batch.rows } else { 0 };
+        next = summary + summaries;
         starts.push((first, empty, summary));
     }
     let table_row = |slot: usize, input: &Input| match *input {
         Input::Token(index) => index as usize,
         Input::Open(source) => reserved + 2 * source,
         Input::Close(source) => reserved + 2 * source + 1,
-        Input::User if summaries.at_user => next + batch.rows + slot / batch.length,
+        Input::User if extras.numbers_at_user => next + summaries + slot / batch.length,
         Input::User => reserved + 2 * sources,
         Input::Pad => reserved + 2 * sources + 1,
         Input::Event { source, index } => starts[source].0 + index,

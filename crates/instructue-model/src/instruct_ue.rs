@@ -9,7 +9,7 @@ use instructue_schema::DataText;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::input::{NetworkInput, Summaries, TextInput};
+use crate::input::{Extras, NetworkInput, TextInput};
 use crate::network::{Network, NetworkOutput};
 use crate::parameters::name_parameters;
 use crate::preparation::{MAX_TEXT_TOKENS, Preparation};
@@ -208,9 +208,9 @@ impl InstructUe {
         NetworkInput::new(
             batch,
             self.preparation.normalisers(),
-            Summaries {
-                tokens: self.config.summaries,
-                at_user: self.config.summaries && self.config.summary_at_user,
+            Extras {
+                summaries: self.config.summaries,
+                numbers_at_user: self.config.numbers_at_user,
             },
             &self.device,
         )

@@ -210,7 +210,7 @@ impl Network {
     /// All distinct input vectors of the batch, in the order that
     /// [`NetworkInput`] counts them: tokens, reserved rows, then for each source
     /// its events or tabular rows, its learned empty token, its summaries, and
-    /// at last the users' summaries and their `<USER>` inputs.
+    /// at last the users' summaries and the rows' `<USER>` inputs.
     ///
     /// With a lookup also the mean word embedding and the token of each event.
     fn input_table(&self, input: &NetworkInput) -> (Tensor<2>, Option<(Tensor<2>, Tensor<2>)>) {
@@ -220,6 +220,7 @@ impl Network {
         let mut parts = vec![tokens.reshape([count, width]), self.reserved.val()];
         let (mut encoder, mut tabular) = (0, 0);
         let mut summaries = Vec::new();
+        let mut numbers: Option<Tensor<2>> = None;
         let (mut words, mut looked_up) = (Vec::new(), Vec::new());
         for (source, (entry, adapter)) in input.sources.iter().zip(&self.adapters).enumerate() {
             let (vectors, row_of) = match entry {
@@ -252,10 +253,12 @@ impl Network {
                         categories.clone(),
                     );
                     tabular += 1;
-                    (
-                        Some(adapter.forward(vectors, None)),
-                        (0..input.rows).collect(),
-                    )
+                    let vectors = adapter.forward(vectors, None);
+                    numbers = Some(match numbers {
+                        None => vectors.clone(),
+                        Some(sum) => sum + vectors.clone(),
+                    });
+                    (Some(vectors), (0..input.rows).collect())
                 }
             };
             parts.extend(vectors.clone());
@@ -272,12 +275,11 @@ impl Network {
             }
         }
         if input.summaries {
-            let users = self.summary.user_tokens(&summaries).expect(SHAPED);
-            parts.push(users.clone());
-            if input.summary_at_user {
-                // One `<USER>` per row: the learned mark, with the row's summary on top.
-                parts.push(users + self.reserved.val().narrow(0, 2 * input.sources.len(), 1));
-            }
+            parts.push(self.summary.user_tokens(&summaries).expect(SHAPED));
+        }
+        if let Some(numbers) = numbers.filter(|_| input.numbers_at_user) {
+            // One `<USER>` per row: the learned mark, with the row's numbers on top.
+            parts.push(numbers + self.reserved.val().narrow(0, 2 * input.sources.len(), 1));
         }
         let events =
             (!words.is_empty()).then(|| (Tensor::cat(words, 0), Tensor::cat(looked_up, 0)));

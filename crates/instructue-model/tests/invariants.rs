@@ -4,9 +4,9 @@
 mod common;
 
 use burn::tensor::Device;
-use common::{model, profiles, shard};
-use instructue_data::{Batch, Row};
-use instructue_model::{InstructUe, VectorKind, Vectors};
+use common::{config, model, preparation, preparation_of, profiles, shard, without_tabular};
+use instructue_data::{Batch, Row, Shard};
+use instructue_model::{InstructUe, Preparation, VectorKind, Vectors};
 use instructue_schema::DataText;
 
 fn instructions() -> Vec<Option<DataText>> {
@@ -255,6 +255,25 @@ fn behind_the_bottleneck_an_answer_sees_the_user_slot_and_itself_only() {
             "and without it the answer does"
         );
     }
+}
+
+#[test]
+fn numbers_come_to_the_user_slot_where_there_are_any() {
+    let device = Device::default();
+    let vectors = |preparation: Preparation, shard: &Shard, at_user: bool| {
+        let mut config = config(&preparation);
+        config.numbers_at_user = at_user;
+        let model = InstructUe::new(config, preparation, 3, &device).unwrap();
+        let profiles = profiles(&model, shard);
+        model.embed(&profiles, &instructions()).unwrap()
+    };
+    let with = shard();
+    let [on, off] = [true, false].map(|at_user| vectors(preparation(&with), &with, at_user));
+    assert_ne!(on, off);
+    let (without, schema) = without_tabular(&with);
+    let [on, off] =
+        [true, false].map(|at_user| vectors(preparation_of(&without, &schema), &without, at_user));
+    assert_eq!(on, off);
 }
 
 #[test]

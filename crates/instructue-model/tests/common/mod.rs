@@ -131,10 +131,23 @@ pub fn shard() -> Shard {
     }
 }
 
+/// The same users without the tabular source.
+pub fn without_tabular(shard: &Shard) -> (Shard, Schema) {
+    let mut shard = shard.clone();
+    shard.sources.pop();
+    let (events, _) = SCHEMA
+        .rsplit_once("[[source]]\nname = \"tabular\"")
+        .expect("the last source");
+    (shard, Schema::from_toml(events).unwrap())
+}
+
 pub fn preparation(shard: &Shard) -> Preparation {
-    let schema = Schema::from_toml(SCHEMA).unwrap();
+    preparation_of(shard, &Schema::from_toml(SCHEMA).unwrap())
+}
+
+pub fn preparation_of(shard: &Shard, schema: &Schema) -> Preparation {
     let histories = || shard.histories().map(|history| (history, REFERENCE));
-    let profiles = ProfileBuilder::fit(&schema, histories(), None);
+    let profiles = ProfileBuilder::fit(schema, histories(), None);
     let normalisers = Preparation::fit_normalisers(&profiles, histories()).unwrap();
     let mut texts: Vec<String> = [
         "Will this user buy pets food?",
@@ -156,6 +169,11 @@ pub fn preparation(shard: &Shard) -> Preparation {
 
 pub fn model(shard: &Shard, device: &Device) -> InstructUe {
     let preparation = preparation(shard);
+    let config = config(&preparation);
+    InstructUe::new(config, preparation, 3, device).unwrap()
+}
+
+pub fn config(preparation: &Preparation) -> ModelConfig {
     let vocab = preparation.tokenizer().vocab_size();
     let mut config = ModelConfig::fresh(Size::Tiny, vocab, vocab);
     config.backbone.hidden_size = 32;
@@ -163,7 +181,7 @@ pub fn model(shard: &Shard, device: &Device) -> InstructUe {
     config.backbone.num_hidden_layers = 2;
     config.encoder.bert.hidden_size = 16;
     config.encoder.bert.intermediate_size = 32;
-    InstructUe::new(config, preparation, 3, device).unwrap()
+    config
 }
 
 pub fn profiles(model: &InstructUe, shard: &Shard) -> Vec<Profile> {

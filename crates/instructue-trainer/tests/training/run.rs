@@ -49,8 +49,6 @@ pub fn model(data: &Data, dropout: Option<f64>, seed: u64) -> InstructUe {
     config.head.hidden = 32;
     config.head.output = 16;
     config.tabular.width = 16;
-    // More parts take part in a step with it than without.
-    config.summary_at_user = true;
     config.backbone_lora = dropout.map(|dropout| LoraSettings {
         rank: 4,
         alpha: 8.0,

@@ -42,8 +42,8 @@ pub struct ModelSettings {
     pub slots: Option<usize>,
     /// Source and user summary tokens.
     pub summaries: bool,
-    /// The user's summary at `<USER>` too; wants `summaries`.
-    pub summary_at_user: bool,
+    /// `<USER>` carries the tabular sources' vectors, too.
+    pub numbers_at_user: bool,
     /// Answers see `<USER>` and themselves only.
     pub answer_bottleneck: bool,
     /// Words of instructions look up the events that share them.
@@ -116,7 +116,7 @@ impl Default for ModelSettings {
             vocabulary: 4096,
             slots: None,
             summaries: true,
-            summary_at_user: false,
+            numbers_at_user: true,
             answer_bottleneck: false,
             lookup: true,
             adapter: Adapter::Mlp,

@@ -155,7 +155,7 @@ fn fresh_model(
     let vocab = preparation.tokenizer().vocab_size();
     let mut model = ModelConfig::fresh(config.size, vocab, vocab);
     model.summaries = config.model.summaries;
-    model.summary_at_user = config.model.summary_at_user;
+    model.numbers_at_user = config.model.numbers_at_user;
     model.lookup = config.model.lookup;
     model.answer_bottleneck = config.model.answer_bottleneck;
     model.adapter = match config.model.adapter {
