@@ -16,7 +16,7 @@ use instructue::data::{
 use instructue::model::{InstructUe, ModelConfig, Preparation, Size};
 use instructue::schema::{DataText, Schema};
 use instructue::trainer::{TrainConfig, clip_global_norm, gradients};
-use instructue_benches::{device, reference, shard};
+use instructue_benches::{device, reference, shard, workers};
 
 const USERS: usize = 24;
 const INSTRUCTIONS: usize = 4;
@@ -66,7 +66,8 @@ fn answer(number: usize) -> String {
 fn model(preparation: Preparation, device: &instructue::Device) -> InstructUe {
     // The table is as large as the default run's, however few texts there are.
     let config = ModelConfig::fresh(Size::Tiny, VOCABULARY, VOCABULARY);
-    InstructUe::new(config, preparation, 7, device).expect("a valid shape")
+    let model = InstructUe::new(config, preparation, 7, device).expect("a valid shape");
+    model.with_workers(workers())
 }
 
 fn rows(model: &InstructUe, profiles: &[Profile]) -> Vec<Row> {

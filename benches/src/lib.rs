@@ -55,6 +55,15 @@ pub fn device() -> Device {
     device.unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Passes that a default run has at a time on that device.
+///
+/// # Panics
+/// As [`device`].
+pub fn workers() -> usize {
+    let device = DeviceName::from_env().unwrap_or_else(|error| panic!("{error}"));
+    device.workers(0)
+}
+
 /// A time after every event of [`shard`].
 ///
 /// # Shapes
