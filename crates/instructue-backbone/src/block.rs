@@ -9,6 +9,7 @@ use instructue_nn::lora::{LoraConfig, LoraLinear};
 use instructue_nn::norm::RmsNorm;
 use instructue_nn::rope::RopeTables;
 
+use crate::cache::Past;
 use crate::weights::Source;
 use crate::{DecoderConfig, Result};
 
@@ -44,7 +45,7 @@ pub struct Block {
 /// What every block of one forward pass reads.
 pub(crate) struct Shared {
     pub rope: RopeTables,
-    /// `[batch, 1, group · length or length, length]`.
+    /// `[batch, 1, group · length or length, past and length]`.
     pub bias: Tensor<4>,
 }
 
@@ -150,13 +151,19 @@ impl Block {
         always.into_iter().chain(of_heads.into_iter().flatten())
     }
 
-    /// `x` and the result: `[batch, length, hidden]`.
-    pub(crate) fn forward(&self, x: Tensor<3>, shared: &Shared) -> Tensor<3> {
-        let x = x.clone() + self.attention(self.input_layernorm.forward(x), shared);
+    /// `x` and the result: `[batch, length, hidden]`. With a past, keys and
+    /// values are added to it and attended to after it.
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<3>,
+        shared: &Shared,
+        past: Option<&mut Past>,
+    ) -> Tensor<3> {
+        let x = x.clone() + self.attention(self.input_layernorm.forward(x), shared, past);
         x.clone() + self.feed_forward(self.post_attention_layernorm.forward(x))
     }
 
-    fn attention(&self, x: Tensor<3>, shared: &Shared) -> Tensor<3> {
+    fn attention(&self, x: Tensor<3>, shared: &Shared, past: Option<&mut Past>) -> Tensor<3> {
         let [batch, length, _] = x.dims();
         let x = self.q_proj.input(x);
         // Head-major views; the rotation (for q and k) and the matrix product
@@ -176,6 +183,10 @@ impl Block {
         let v = heads(self.v_proj.forward_shared(&x), self.kv_heads, None);
         let q = shared.rope.apply(q);
         let k = shared.rope.apply(k);
+        let [k, v] = match past {
+            Some(past) => past.extend(k, v),
+            None => [k, v],
+        };
 
         let y = attend(q, k, v, &shared.bias);
         let width = y.dims()[3];
