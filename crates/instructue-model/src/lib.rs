@@ -82,7 +82,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod answer;
 pub mod config;
+mod decoding;
 mod error;
 mod head;
 mod identity;
@@ -96,7 +98,9 @@ mod profile_cache;
 pub mod save;
 mod workers;
 
+pub use answer::{Answer, AnswerOptions, AnswerText};
 pub use config::{ModelConfig, Size};
+pub use decoding::Decoding;
 pub use error::{Error, Result};
 pub use identity::CacheKey;
 pub use input::{NetworkInput, PrefixInput, TextInput};

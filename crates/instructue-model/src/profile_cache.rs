@@ -53,6 +53,14 @@ impl ProfileCache {
     pub fn keys(&self) -> &[CacheKey] {
         &self.keys
     }
+
+    /// The profile's own prefix; `None` if there is no such profile.
+    pub(crate) fn prefix(&self, profile: usize) -> Option<Prefix> {
+        self.parts.iter().find_map(|part| {
+            let row = part.profiles.iter().position(|&p| p == profile)?;
+            Some(part.prefix.row(row))
+        })
+    }
 }
 
 impl InstructUe {

@@ -60,6 +60,40 @@ impl Prefix {
             ..self.clone()
         }
     }
+
+    /// One row by itself.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row(&self, row: usize) -> Self {
+        let mut cache = self.cache.clone();
+        cache.keep(&[row]);
+        let events = self.events.as_ref().filter(|events| events.counts[row] > 0);
+        Self {
+            cache,
+            users: self.users.clone().narrow(0, row, 1),
+            events: events.map(|events| {
+                // Key 0 is none.
+                let keys = 1 + events.counts[row];
+                let own = |x: &Tensor<4>| x.clone().narrow(0, row, 1).narrow(2, 0, keys);
+                Events {
+                    table: LookupTable {
+                        words: own(&events.table.words),
+                        values: own(&events.table.values),
+                    },
+                    counts: vec![events.counts[row]],
+                }
+            }),
+        }
+    }
+
+    /// Hides what stands before the last token of a row's only lane from what
+    /// is still to come; see
+    /// [`Layout::bottleneck`](instructue_data::Layout::bottleneck).
+    pub(crate) fn look_from_last(&mut self, row: usize) {
+        let length = self.cache.lengths()[row];
+        self.cache.look_from(row, length.saturating_sub(1));
+    }
 }
 
 impl Network {
