@@ -9,6 +9,7 @@ use instructue_nn::norm::RmsNorm;
 use instructue_nn::rope::Rope;
 
 use crate::block::{Block, Shared};
+use crate::cache::Past;
 use crate::weights::Source;
 use crate::{DecoderConfig, Result};
 
@@ -103,11 +104,7 @@ impl Decoder {
         self.norm = self.norm.no_grad();
         self.lm_head = self.lm_head.map(Module::no_grad);
         for layer in &mut self.layers {
-            let norms = [
-                &mut layer.input_layernorm,
-                &mut layer.post_attention_layernorm,
-            ];
-            for norm in norms {
+            for norm in layer.norms_mut() {
                 norm.gamma = norm.gamma.clone().set_require_grad(false);
             }
         }
@@ -152,6 +149,11 @@ impl Decoder {
     ///
     /// If the shapes of the input do not fit together or to the configuration.
     pub fn forward(&self, input: DecoderInput) -> Tensor<3> {
+        self.run(input, None)
+    }
+
+    /// [`forward`](Self::forward), after a past that each block has one of.
+    pub(crate) fn run(&self, input: DecoderInput, past: Option<&mut [Past]>) -> Tensor<3> {
         let DecoderInput {
             inputs,
             positions,
@@ -172,8 +174,9 @@ impl Decoder {
             bias: bias.tensor().clone().cast(inputs.dtype()),
         };
         let mut x = inputs;
+        let mut past = past.into_iter().flatten();
         for layer in &self.layers {
-            x = layer.forward(x, &shared);
+            x = layer.forward(x, &shared, past.next());
         }
         self.norm.forward(x)
     }

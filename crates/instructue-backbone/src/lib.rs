@@ -1,4 +1,4 @@
-//! Decoder-only language models of Qwen2 and Llama type with LoRA, for
+//! Decoder-only language models of Qwen2, Qwen3 and Llama type with LoRA, for
 //! embeddings and next-token losses.
 //!
 //! A [`DecoderConfig`] is the `config.json` of a Hugging Face checkpoint. From
@@ -37,9 +37,40 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! What several texts begin with is read once, into a [`KvCache`]:
+//!
+//! ```
+//! # use burn::tensor::{Device, Int, Tensor};
+//! # use instructue_backbone::{Chunk, DecoderConfig, ModelType};
+//! # fn main() -> Result<(), instructue_backbone::Error> {
+//! # let config = DecoderConfig {
+//! #     vocab_size: 100,
+//! #     hidden_size: 16,
+//! #     intermediate_size: 32,
+//! #     num_hidden_layers: 2,
+//! #     num_attention_heads: 4,
+//! #     num_key_value_heads: 2,
+//! #     ..DecoderConfig::new(ModelType::Qwen2)
+//! # };
+//! # let device = Device::default();
+//! # let decoder = config.init(None, &device)?;
+//! let ids = |ids: &[i64]| decoder.embed(Tensor::<1, Int>::from_data(ids, &device).unsqueeze());
+//! let (prefix, _) = decoder.prefill(Chunk::new(ids(&[5, 6, 7, 8])));
+//!
+//! // Two continuations in one pass; the second is one token shorter.
+//! let mut cache = prefix.fork(2);
+//! let both = Tensor::cat(vec![ids(&[1, 2]), ids(&[3, 0])], 0);
+//! let chunk = Chunk::new(both).with_tokens(vec![true, true, true, false]);
+//! assert_eq!(decoder.append(&mut cache, chunk).dims(), [2, 2, 16]);
+//! assert_eq!(cache.lengths(), [6, 5]);
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 mod block;
+mod cache;
 mod config;
 mod decoder;
 mod error;
@@ -47,6 +78,7 @@ mod files;
 mod weights;
 
 pub use block::Block;
+pub use cache::{Chunk, KvCache, PackedChunk};
 pub use config::{DecoderConfig, ModelType};
 pub use decoder::{Decoder, DecoderInput};
 pub use error::{Error, Result};

@@ -151,6 +151,27 @@ impl Batch {
     /// If a row's profile does not fit `layout` or a row has no segment: both
     /// come from the same schema in correct code.
     pub fn collate(layout: &Layout, rows: &[Row]) -> Self {
+        let complete = rows.iter().all(|row| !row.segments.is_empty());
+        assert!(complete, "a row needs a segment");
+        Self::lay(layout, rows)
+    }
+
+    /// Lays profiles side by side without any segment: what is the same under
+    /// every instruction.
+    ///
+    /// # Panics
+    /// If a profile does not fit `layout`: both come from the same schema in
+    /// correct code.
+    pub fn of_profiles(layout: &Layout, profiles: &[ProfileTokens]) -> Self {
+        let rows = profiles.iter().zip(0..).map(|(profile, user_key)| Row {
+            user_key,
+            profile: profile.clone(),
+            segments: Vec::new(),
+        });
+        Self::lay(layout, &rows.collect::<Vec<_>>())
+    }
+
+    fn lay(layout: &Layout, rows: &[Row]) -> Self {
         let profiles: Vec<&ProfileTokens> = rows.iter().map(|row| &row.profile).collect();
         let sources = collect_sources(layout, &profiles);
         let mut laid: Vec<LaidRow> = rows.iter().map(|row| LaidRow::new(layout, row)).collect();
@@ -287,7 +308,6 @@ struct LaidRow {
 
 impl LaidRow {
     fn new(layout: &Layout, row: &Row) -> Self {
-        assert!(!row.segments.is_empty(), "a row needs a segment");
         let mut slots = layout.profile_slots(&row.profile);
         let profile = slots.len();
         let mut positions: Vec<u32> = (0..profile as u32).collect();

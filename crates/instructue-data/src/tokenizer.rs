@@ -143,6 +143,11 @@ impl TextTokenizer {
         write(path, &self.0.json)
     }
 
+    /// The original `tokenizer.json`, which decides what ids a text gets.
+    pub fn json(&self) -> &str {
+        &self.0.json
+    }
+
     /// The ids of a text; never one of [`TextTokenizer::reserved_ids`].
     pub fn encode(&self, text: &DataText) -> Vec<u32> {
         self.ids(text.as_str())

@@ -19,6 +19,17 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// A cache of profiles was made by another model than the one that is to
+    /// read it.
+    #[error("the profile cache is of another {key}: expected {expected}, found {found}")]
+    Cache {
+        /// `model`, `adapter` or `device`.
+        key: &'static str,
+        /// The model's own.
+        expected: String,
+        /// The cache's.
+        found: String,
+    },
     /// The directory is no finished model.
     #[error("{path}: not a finished model: expected {expected}, found {found}")]
     NotAModel {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use instructue_data::{Batch, EventBatch, Input, SourceBatch};
+use instructue_data::{Batch, EventBatch, Input, PADDING, SourceBatch};
 use instructue_encoders::TabularNormaliser;
 use instructue_nn::attention::{AttentionBias, MASKED};
 
@@ -59,9 +59,9 @@ pub struct Extras {
     pub numbers_at_user: bool,
 }
 
-/// A batch on the device.
+/// The inputs of a batch's slots, as rows of one table.
 #[derive(Debug, Clone)]
-pub struct NetworkInput {
+pub struct TableInput {
     /// Rows.
     pub rows: usize,
     /// Padded length.
@@ -76,6 +76,13 @@ pub struct NetworkInput {
     pub numbers_at_user: bool,
     /// `[rows · length]`: the row of the input table that each slot takes.
     pub slots: Tensor<1, Int>,
+}
+
+/// A batch on the device.
+#[derive(Debug, Clone)]
+pub struct NetworkInput {
+    /// What the slots hold.
+    pub table: TableInput,
     /// Which events instructions may look up; `None`: no row has an event.
     pub lookup: Option<LookupPlaces>,
     /// `[rows, length]`
@@ -88,6 +95,28 @@ pub struct NetworkInput {
     pub target_slots: Option<Tensor<1, Int>>,
     /// `[targets]`: the tokens to predict.
     pub targets: Option<Tensor<1, Int>>,
+}
+
+/// Profiles without segments on the device.
+#[derive(Debug, Clone)]
+pub struct PrefixInput {
+    /// What the slots hold.
+    pub table: TableInput,
+    /// Each row's events, for instructions that will follow; `None`: no row
+    /// has one.
+    pub events: Option<RowEvents>,
+    /// `[rows, length]`, flat: true where there is no padding.
+    pub used: Vec<bool>,
+}
+
+/// The events of each row, over all sources in the order of the schema.
+#[derive(Debug, Clone)]
+pub struct RowEvents {
+    /// `[rows · keys]`: events by number, the first of each row none; the
+    /// number of events stands for none.
+    pub keys: Tensor<1, Int>,
+    /// How many events each row has, kept on the host.
+    pub counts: Vec<usize>,
 }
 
 /// Texts for the answer side.
@@ -150,6 +179,62 @@ impl NetworkInput {
         extras: Extras,
         device: &Device,
     ) -> Self {
+        let table = TableInput::new(batch, normalisers, extras, device);
+        let (rows, length) = (batch.rows, batch.length);
+        let mut allowed = Vec::with_capacity(rows * length * length);
+        for row in 0..rows {
+            for query in 0..length {
+                allowed.extend((0..length).map(|key| batch.may_attend(row, query, key)));
+            }
+        }
+        let flat = |row: usize, slot: usize| (row * length + slot) as i64;
+        let users = batch.users.iter().map(|u| flat(u.row, u.slot)).collect();
+        let has_targets = !batch.targets.is_empty();
+        let target_slots: Vec<i64> = batch.targets.iter().map(|t| flat(t.row, t.slot)).collect();
+        let targets: Vec<i64> = batch.targets.iter().map(|t| i64::from(t.token)).collect();
+        Self {
+            table,
+            lookup: lookup_places(batch, device),
+            positions: ints2(
+                batch.positions.iter().map(|&p| i64::from(p)).collect(),
+                [rows, length],
+                device,
+            ),
+            bias: AttentionBias::from_host(allowed, [rows, length, length], device).expect(SIZED),
+            user_slots: ints(users, device),
+            target_slots: has_targets.then(|| ints(target_slots, device)),
+            targets: has_targets.then(|| ints(targets, device)),
+        }
+    }
+}
+
+impl PrefixInput {
+    /// Uploads profiles; see [`Batch::of_profiles`].
+    ///
+    /// # Panics
+    /// As [`NetworkInput::new`].
+    pub fn new(
+        batch: &Batch,
+        normalisers: &[TabularNormaliser],
+        extras: Extras,
+        device: &Device,
+    ) -> Self {
+        let used = batch.segment_of.iter().map(|&of| of != PADDING);
+        Self {
+            table: TableInput::new(batch, normalisers, extras, device),
+            events: RowEvents::new(batch, device),
+            used: used.collect(),
+        }
+    }
+}
+
+impl TableInput {
+    fn new(
+        batch: &Batch,
+        normalisers: &[TabularNormaliser],
+        extras: Extras,
+        device: &Device,
+    ) -> Self {
         let mut tabular = normalisers.iter();
         let sources: Vec<SourceInput> = batch
             .sources
@@ -171,19 +256,6 @@ impl NetworkInput {
                     .any(|source| matches!(source, SourceInput::Tabular { .. })),
             ..extras
         };
-        let slots = slot_rows(batch, extras);
-        let (rows, length) = (batch.rows, batch.length);
-        let mut allowed = Vec::with_capacity(rows * length * length);
-        for row in 0..rows {
-            for query in 0..length {
-                allowed.extend((0..length).map(|key| batch.may_attend(row, query, key)));
-            }
-        }
-        let flat = |row: usize, slot: usize| (row * length + slot) as i64;
-        let users = batch.users.iter().map(|u| flat(u.row, u.slot)).collect();
-        let has_targets = !batch.targets.is_empty();
-        let target_slots: Vec<i64> = batch.targets.iter().map(|t| flat(t.row, t.slot)).collect();
-        let targets: Vec<i64> = batch.targets.iter().map(|t| i64::from(t.token)).collect();
         // A backbone's embedding wants at least one id; an unused one costs nothing.
         let tokens: Vec<i64> = if batch.tokens.is_empty() {
             vec![0]
@@ -191,23 +263,13 @@ impl NetworkInput {
             batch.tokens.iter().map(|&id| i64::from(id)).collect()
         };
         Self {
-            rows,
-            length,
+            rows: batch.rows,
+            length: batch.length,
             tokens: ints(tokens, device),
+            slots: ints(slot_rows(batch, extras), device),
             sources,
             summaries: extras.summaries,
             numbers_at_user: extras.numbers_at_user,
-            slots: ints(slots, device),
-            lookup: lookup_places(batch, device),
-            positions: ints2(
-                batch.positions.iter().map(|&p| i64::from(p)).collect(),
-                [rows, length],
-                device,
-            ),
-            bias: AttentionBias::from_host(allowed, [rows, length, length], device).expect(SIZED),
-            user_slots: ints(users, device),
-            target_slots: has_targets.then(|| ints(target_slots, device)),
-            targets: has_targets.then(|| ints(targets, device)),
         }
     }
 }
@@ -249,42 +311,60 @@ fn slot_rows(batch: &Batch, extras: Extras) -> Vec<i64> {
         .collect()
 }
 
-/// For each row its events, over all sources in the order of the schema, and
-/// which slots may look at them: tokens of instructions and answers.
-fn lookup_places(batch: &Batch, device: &Device) -> Option<LookupPlaces> {
-    let mut of_row: Vec<Vec<i64>> = vec![Vec::new(); batch.rows];
-    let mut events = 0;
-    for source in &batch.sources {
-        if let SourceBatch::Events(batch) = source {
-            for &row in &batch.row_of {
-                of_row[row as usize].push(events);
-                events += 1;
+impl RowEvents {
+    fn new(batch: &Batch, device: &Device) -> Option<Self> {
+        let mut of_row: Vec<Vec<i64>> = vec![Vec::new(); batch.rows];
+        let mut events = 0;
+        for source in &batch.sources {
+            if let SourceBatch::Events(batch) = source {
+                for &row in &batch.row_of {
+                    of_row[row as usize].push(events);
+                    events += 1;
+                }
             }
         }
-    }
-    if events == 0 {
-        return None;
-    }
-    let keys = 1 + of_row.iter().map(Vec::len).max().unwrap_or(0);
-    let mut bias = Vec::with_capacity(batch.rows * batch.length * keys);
-    for (row, own) in of_row.iter().enumerate() {
-        for slot in row * batch.length..(row + 1) * batch.length {
-            let reads = matches!(batch.inputs[slot], Input::Token(_)) && batch.segment_of[slot] > 0;
-            let open = if reads { own.len() } else { 0 };
-            bias.push(NOTHING);
-            bias.extend(std::iter::repeat_n(0.0, open));
-            bias.extend(std::iter::repeat_n(MASKED, keys - 1 - open));
+        if events == 0 {
+            return None;
         }
+        let counts: Vec<usize> = of_row.iter().map(Vec::len).collect();
+        let most = counts.iter().max().copied().unwrap_or(0);
+        let numbers = of_row.into_iter().flat_map(|own| {
+            let none = std::iter::repeat_n(events, most - own.len());
+            std::iter::once(events).chain(own).chain(none)
+        });
+        Some(Self {
+            keys: ints(numbers.collect(), device),
+            counts,
+        })
     }
-    let numbers = of_row.into_iter().flat_map(|own| {
-        let missing = keys - 1 - own.len();
-        let none = std::iter::repeat_n(events, missing);
-        std::iter::once(events).chain(own).chain(none)
-    });
-    let shape = [batch.rows, 1, batch.length, keys];
+}
+
+/// What a lookup adds to its scores, `[rows, 1, length, 1 + most events]`;
+/// `reads` tells of each of `[rows, length]` slots whether it may look.
+pub(crate) fn lookup_bias(counts: &[usize], reads: &[bool], device: &Device) -> Tensor<4> {
+    let (rows, most) = (counts.len(), counts.iter().max().copied().unwrap_or(0));
+    let length = reads.len() / rows.max(1);
+    let mut bias = Vec::with_capacity(reads.len() * (1 + most));
+    for (slot, &reads) in reads.iter().enumerate() {
+        let open = if reads { counts[slot / length] } else { 0 };
+        bias.push(NOTHING);
+        bias.extend(std::iter::repeat_n(0.0, open));
+        bias.extend(std::iter::repeat_n(MASKED, most - open));
+    }
+    let data = TensorData::new(bias, [rows, 1, length, 1 + most]);
+    Tensor::from_data(data, &device.clone().inner())
+}
+
+/// Which slots may look at which events: tokens of instructions and answers at
+/// those of their row.
+fn lookup_places(batch: &Batch, device: &Device) -> Option<LookupPlaces> {
+    let events = RowEvents::new(batch, device)?;
+    let slots = batch.inputs.iter().zip(&batch.segment_of);
+    let reads = slots.map(|(input, &of)| matches!(input, Input::Token(_)) && of > 0);
+    let reads: Vec<bool> = reads.collect();
     Some(LookupPlaces {
-        keys: ints(numbers.collect(), device),
-        bias: Tensor::from_data(TensorData::new(bias, shape), &device.clone().inner()),
+        bias: lookup_bias(&events.counts, &reads, device),
+        keys: events.keys,
     })
 }
 
@@ -395,7 +475,7 @@ fn tabular_input(
     }
 }
 
-fn ints(values: Vec<i64>, device: &Device) -> Tensor<1, Int> {
+pub(crate) fn ints(values: Vec<i64>, device: &Device) -> Tensor<1, Int> {
     let count = values.len();
     Tensor::from_data(TensorData::new(values, [count]), device)
 }

@@ -1,14 +1,16 @@
 //! The model as its users see it: profile + instruction → vector.
 
 use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use instructue_data::{Batch, Profile, Row, token_budget_batches};
+use instructue_data::{Batch, Profile, Row, Segment, token_budget_batches};
 use instructue_schema::DataText;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::identity::model_digest;
 use crate::input::{Extras, NetworkInput, TextInput};
 use crate::network::{Network, NetworkOutput};
 use crate::parameters::name_parameters;
@@ -16,7 +18,7 @@ use crate::preparation::{MAX_TEXT_TOKENS, Preparation};
 use crate::workers::Workers;
 
 /// Slots (rows × padded length) that one pass of [`InstructUe::embed`] takes.
-const EMBED_SLOTS: usize = 8192;
+pub(crate) const EMBED_SLOTS: usize = 8192;
 /// Instructions that share one row; more would waste attention on other segments.
 const SEGMENTS_PER_ROW: usize = 8;
 
@@ -36,7 +38,7 @@ impl Vectors {
     }
 
     /// Takes row `from` of `values` as vector `to`.
-    fn copy_row(&mut self, to: usize, values: &[f32], from: usize) {
+    pub(crate) fn copy_row(&mut self, to: usize, values: &[f32], from: usize) {
         let (width, start) = (self.width, from * self.width);
         self.values[to * width..(to + 1) * width].copy_from_slice(&values[start..start + width]);
     }
@@ -105,6 +107,8 @@ pub struct InstructUe {
     network: Network,
     device: Device,
     workers: Workers,
+    adapter: String,
+    digest: Arc<OnceLock<String>>,
 }
 
 impl InstructUe {
@@ -134,6 +138,8 @@ impl InstructUe {
             preparation,
             device: device.clone(),
             workers: Workers::default(),
+            adapter: String::new(),
+            digest: Arc::default(),
         })
     }
 
@@ -158,7 +164,31 @@ impl InstructUe {
     /// The same model around another network of the same shape.
     pub fn with_network(mut self, network: Network) -> Self {
         self.network = network;
+        self.digest = Arc::default();
         self
+    }
+
+    /// Names the adapter that the weights carry, for instance where one base
+    /// is served under several: a [`ProfileCache`](crate::ProfileCache) made
+    /// under another name is refused. Empty at first, and not saved.
+    pub fn with_adapter_id(mut self, id: impl Into<String>) -> Self {
+        self.adapter = id.into();
+        self
+    }
+
+    /// See [`with_adapter_id`](Self::with_adapter_id).
+    pub fn adapter_id(&self) -> &str {
+        &self.adapter
+    }
+
+    /// SHA-256 of configuration, host side and weights, in hexadecimal; computed
+    /// once.
+    pub(crate) fn digest(&self) -> Result<&str> {
+        if let Some(digest) = self.digest.get() {
+            return Ok(digest);
+        }
+        let digest = model_digest(&self.config, &self.preparation, &self.network)?;
+        Ok(self.digest.get_or_init(|| digest))
     }
 
     /// The configuration.
@@ -208,12 +238,16 @@ impl InstructUe {
         NetworkInput::new(
             batch,
             self.preparation.normalisers(),
-            Extras {
-                summaries: self.config.summaries,
-                numbers_at_user: self.config.numbers_at_user,
-            },
+            self.extras(),
             &self.device,
         )
+    }
+
+    pub(crate) fn extras(&self) -> Extras {
+        Extras {
+            summaries: self.config.summaries,
+            numbers_at_user: self.config.numbers_at_user,
+        }
     }
 
     /// One pass over packed rows.
@@ -245,31 +279,8 @@ impl InstructUe {
         profiles: &[Profile],
         instructions: &[Option<DataText>],
     ) -> Result<Vec<UserVectors>> {
-        let segments = instructions
-            .iter()
-            .map(|instruction| {
-                let segment = self.preparation.segment(instruction.as_ref(), None);
-                if instruction.is_some() && segment.instruction.is_empty() {
-                    return Err(Error::Config {
-                        key: "instruction".into(),
-                        expected: "a text, or none at all for the general vector".into(),
-                        found: "an empty text".into(),
-                    });
-                }
-                Ok(segment)
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let zeros = |kind| Vectors {
-            width: self.width_of(kind),
-            values: vec![0.0; profiles.len() * self.width_of(kind)],
-        };
-        let mut out: Vec<UserVectors> = instructions
-            .iter()
-            .map(|_| UserVectors {
-                unit: zeros(VectorKind::Unit),
-                state: zeros(VectorKind::State),
-            })
-            .collect();
+        let segments = self.instruction_segments(instructions)?;
+        let mut out = self.empty_vectors(profiles.len(), instructions.len());
         let mut tokenizer = self.preparation.profile_tokenizer();
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
         let layout = self.preparation.layout();
@@ -304,6 +315,38 @@ impl InstructUe {
             }
         }
         Ok(out)
+    }
+
+    /// Refuses an empty instruction: it would silently mean the general vector.
+    pub(crate) fn instruction_segments(
+        &self,
+        instructions: &[Option<DataText>],
+    ) -> Result<Vec<Segment>> {
+        let segment = |instruction: &Option<DataText>| {
+            let segment = self.preparation.segment(instruction.as_ref(), None);
+            if instruction.is_some() && segment.instruction.is_empty() {
+                return Err(Error::Config {
+                    key: "instruction".into(),
+                    expected: "a text, or none at all for the general vector".into(),
+                    found: "an empty text".into(),
+                });
+            }
+            Ok(segment)
+        };
+        instructions.iter().map(segment).collect()
+    }
+
+    /// Zeros, to be filled in.
+    pub(crate) fn empty_vectors(&self, users: usize, instructions: usize) -> Vec<UserVectors> {
+        let zeros = |kind| Vectors {
+            width: self.width_of(kind),
+            values: vec![0.0; users * self.width_of(kind)],
+        };
+        let one = || UserVectors {
+            unit: zeros(VectorKind::Unit),
+            state: zeros(VectorKind::State),
+        };
+        (0..instructions).map(|_| one()).collect()
     }
 
     /// Vectors of texts (answers, audience descriptions) in the same space.
@@ -344,7 +387,7 @@ impl InstructUe {
     }
 }
 
-fn to_host(vectors: Tensor<2>) -> Vec<f32> {
+pub(crate) fn to_host(vectors: Tensor<2>) -> Vec<f32> {
     vectors
         .into_data_as::<f32>()
         .try_to_vec()

@@ -82,24 +82,32 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod answer;
 pub mod config;
+mod decoding;
 mod error;
 mod head;
+mod identity;
 pub mod input;
 mod instruct_ue;
 mod lookup;
 mod network;
 pub mod parameters;
 mod preparation;
+mod profile_cache;
 pub mod save;
 mod workers;
 
+pub use answer::{Answer, AnswerOptions, AnswerText};
 pub use config::{ModelConfig, Size};
+pub use decoding::Decoding;
 pub use error::{Error, Result};
-pub use input::{NetworkInput, TextInput};
+pub use identity::CacheKey;
+pub use input::{NetworkInput, PrefixInput, TextInput};
 pub use instruct_ue::{InstructUe, UserVectors, VectorKind, Vectors};
-pub use lookup::{Lookup, LookupInput, LookupPlaces};
-pub use network::{Network, NetworkOutput, SourceShape};
+pub use lookup::{Lookup, LookupInput, LookupPlaces, LookupTable};
+pub use network::{Instruction, Network, NetworkOutput, Prefix, SourceShape};
 pub use preparation::{MAX_TEXT_TOKENS, Preparation};
+pub use profile_cache::ProfileCache;
 pub use save::Manifest;
 pub use workers::Workers;

@@ -43,6 +43,15 @@ pub struct LookupInput {
     pub places: LookupPlaces,
 }
 
+/// Each row's events as a lookup compares them.
+#[derive(Debug, Clone)]
+pub struct LookupTable {
+    /// `[rows, 1, keys, width]`: the events' words, at length 1; key 0 is none.
+    pub words: Tensor<4>,
+    /// `[rows, 1, keys, width]`: what a found event adds.
+    pub values: Tensor<4>,
+}
+
 /// Which events each slot may look up.
 #[derive(Debug, Clone)]
 pub struct LookupPlaces {
@@ -72,25 +81,50 @@ impl Lookup {
     /// # Shapes
     /// - result: `[rows, length, width]`
     pub fn forward(&self, input: LookupInput) -> Tensor<3> {
-        let [rows, length, width] = input.slots.dims();
-        let [_, _, _, keys] = input.places.bias.dims();
+        let rows = input.slots.dims()[0];
+        let found = self.prepare(input.words, input.events, input.places.keys, rows);
+        self.find(input.slots, &found, &input.places.bias)
+    }
+
+    /// What instructions will look up, once for all of them.
+    ///
+    /// # Shapes
+    /// - `words`, `events`: `[events, width]`
+    /// - `keys`: `[rows · keys]`, see [`LookupPlaces`]
+    pub fn prepare(
+        &self,
+        words: Tensor<2>,
+        events: Tensor<2>,
+        keys: Tensor<1, Int>,
+        rows: usize,
+    ) -> LookupTable {
+        let width = words.dims()[1];
+        let of_row = keys.dims()[0] / rows;
         let of_rows = |table: Tensor<2>| {
             let none = Tensor::zeros([1, width], &table.device());
             Tensor::cat(vec![table, none], 0)
-                .select(0, input.places.keys.clone())
-                .reshape([rows, 1, keys, width])
+                .select(0, keys.clone())
+                .reshape([rows, 1, of_row, width])
         };
+        LookupTable {
+            words: of_rows(unit(words)),
+            values: of_rows(self.value.forward(events)),
+        }
+    }
+
+    /// The slots with what their words found.
+    ///
+    /// # Shapes
+    /// - `slots` and the result: `[rows, length, width]`
+    /// - `bias`: `[rows, 1, length, keys]`, see [`LookupPlaces`]
+    pub fn find(&self, slots: Tensor<3>, table: &LookupTable, bias: &Tensor<4>) -> Tensor<3> {
+        let [rows, length, width] = slots.dims();
         // Attention divides by √width.
         let sharpness = self.log_sharpness.val().exp() * (width as f64).sqrt();
-        let queries = unit(input.slots.clone().reshape([rows * length, width]));
+        let queries = unit(slots.clone().reshape([rows * length, width]));
         let queries = (queries * sharpness.unsqueeze::<2>()).reshape([rows, 1, length, width]);
-        let found = attend(
-            queries,
-            of_rows(unit(input.words)),
-            of_rows(self.value.forward(input.events)),
-            &input.places.bias,
-        );
-        input.slots + found.reshape([rows, length, width])
+        let found = attend(queries, table.words.clone(), table.values.clone(), bias);
+        slots + found.reshape([rows, length, width])
     }
 }
 

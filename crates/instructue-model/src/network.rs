@@ -3,6 +3,8 @@
 //! One pass over packed rows gives both the users' vectors and the logits of
 //! their answers: the decoder is causal, so `<USER>` cannot see the answer.
 
+mod prefix;
+
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor};
 use instructue_adapter::{Adapter, AdapterConfig, AdapterKind, Summary, SummaryConfig};
@@ -13,7 +15,7 @@ use instructue_schema::SourceKind;
 use crate::config::ModelConfig;
 use crate::error::Result;
 use crate::head::Head;
-use crate::input::{NetworkInput, SourceInput, Tokens};
+use crate::input::{NetworkInput, SourceInput, TableInput, Tokens};
 use crate::lookup::{Lookup, LookupInput};
 
 /// Why a part cannot disagree: all are built from the same list of sources.
@@ -42,6 +44,26 @@ pub struct Network {
     backbone: Decoder,
     head: Head,
     lookup: Option<Lookup>,
+}
+
+/// All distinct input vectors of a batch.
+struct InputTable {
+    /// `[entries, hidden]`
+    vectors: Tensor<2>,
+    /// `[rows, hidden]`: the input at each row's `<USER>`, one of the vectors.
+    users: Tensor<2>,
+    /// With a lookup, `[events, hidden]` each: the mean word embedding and the
+    /// token of each event.
+    events: Option<(Tensor<2>, Tensor<2>)>,
+}
+
+impl InputTable {
+    /// The inputs of all slots, `[rows, length, hidden]`.
+    fn of_slots(&self, input: &TableInput) -> Tensor<3> {
+        let width = self.vectors.dims()[1];
+        let slots = self.vectors.clone().select(0, input.slots.clone());
+        slots.reshape([input.rows, input.length, width])
+    }
 }
 
 /// What a pass over packed rows gives.
@@ -187,11 +209,9 @@ impl Network {
 
     /// The decoder's states of all slots, `[rows, length, hidden]`.
     fn hidden(&self, input: &NetworkInput) -> Tensor<3> {
-        let (table, events) = self.input_table(input);
-        let width = self.backbone.hidden_size();
-        let slots = table.select(0, input.slots.clone());
-        let slots = slots.reshape([input.rows, input.length, width]);
-        let inputs = match (&self.lookup, events, &input.lookup) {
+        let table = self.input_table(&input.table);
+        let slots = table.of_slots(&input.table);
+        let inputs = match (&self.lookup, table.events, &input.lookup) {
             (Some(lookup), Some((words, events)), Some(places)) => lookup.forward(LookupInput {
                 slots,
                 words,
@@ -211,9 +231,7 @@ impl Network {
     /// [`NetworkInput`] counts them: tokens, reserved rows, then for each source
     /// its events or tabular rows, its learned empty token, its summaries, and
     /// at last the users' summaries and the rows' `<USER>` inputs.
-    ///
-    /// With a lookup also the mean word embedding and the token of each event.
-    fn input_table(&self, input: &NetworkInput) -> (Tensor<2>, Option<(Tensor<2>, Tensor<2>)>) {
+    fn input_table(&self, input: &TableInput) -> InputTable {
         let width = self.backbone.hidden_size();
         let tokens = self.backbone.embed(input.tokens.clone().unsqueeze::<2>());
         let count = tokens.dims()[1];
@@ -277,13 +295,23 @@ impl Network {
         if input.summaries {
             parts.push(self.summary.user_tokens(&summaries).expect(SHAPED));
         }
-        if let Some(numbers) = numbers.filter(|_| input.numbers_at_user) {
+        let user = self.reserved.val().narrow(0, 2 * input.sources.len(), 1);
+        let users = match numbers.filter(|_| input.numbers_at_user) {
             // One `<USER>` per row: the learned mark, with the row's numbers on top.
-            parts.push(numbers + self.reserved.val().narrow(0, 2 * input.sources.len(), 1));
-        }
+            Some(numbers) => {
+                let users = numbers + user;
+                parts.push(users.clone());
+                users
+            }
+            None => user.expand([input.rows, width]),
+        };
         let events =
             (!words.is_empty()).then(|| (Tensor::cat(words, 0), Tensor::cat(looked_up, 0)));
-        (Tensor::cat(parts, 0), events)
+        InputTable {
+            vectors: Tensor::cat(parts, 0),
+            users,
+            events,
+        }
     }
 
     /// The mean embedding of each distinct text's tokens, in the backbone's own table.
@@ -332,3 +360,4 @@ impl Network {
 }
 
 pub use crate::input::TextInput;
+pub use prefix::{Instruction, Prefix};

@@ -1,0 +1,275 @@
+//! Keys and values of tokens that were read, so that what follows them need
+//! not read them again (method §7: one user, many instructions).
+//!
+//! A cache has rows, and a row has lanes: one at first, `k` after
+//! [`KvCache::fork`]. All lanes of a row read the tokens from before the fork
+//! at one place in memory; what is appended later belongs to one lane and is
+//! hidden from the others. So `k` continuations of one prefix are one pass
+//! over one longer row, nothing of the prefix copied `k` times. The price is
+//! that each lane's scores of the other lanes' tokens are computed and thrown
+//! away, which is little while continuations are short beside the prefix.
+
+mod slots;
+
+use burn::tensor::{Int, Tensor, TensorData};
+use instructue_nn::attention::AttentionBias;
+
+use crate::{Decoder, DecoderInput};
+use slots::Slots;
+
+/// Why a mask has the size that its shape says.
+const SIZED: &str = "an entry per row, query and key";
+
+/// Tokens to append, as many slots for each lane.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// Embeddings, `[lanes, length, hidden]`: all lanes of the first row, then
+    /// those of the second.
+    pub inputs: Tensor<3>,
+    /// `[lanes, length]`, flat: true where there is a token. `None`: everywhere.
+    /// Padding may stand anywhere, on the left, on the right or between.
+    pub tokens: Option<Vec<bool>>,
+}
+
+impl Chunk {
+    /// A token at each place of `inputs`, `[lanes, length, hidden]`.
+    pub fn new(inputs: Tensor<3>) -> Self {
+        Self {
+            inputs,
+            tokens: None,
+        }
+    }
+
+    /// Marks padding; see [`Chunk::tokens`].
+    pub fn with_tokens(mut self, tokens: Vec<bool>) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+}
+
+/// Tokens to append, with lanes of different lengths side by side in one row.
+#[derive(Debug, Clone)]
+pub struct PackedChunk {
+    /// Embeddings, `[rows, slots, hidden]`.
+    pub inputs: Tensor<3>,
+    /// `[rows, slots]`, flat: the lane of each slot within its row, from 0;
+    /// `None` is padding.
+    pub lanes: Vec<Option<usize>>,
+}
+
+/// Keys and values of one block.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Past(Option<[Tensor<4>; 2]>);
+
+impl Past {
+    /// Adds keys and values, `[rows, kv, slots, width]`, and gives all of them.
+    pub(crate) fn extend(&mut self, k: Tensor<4>, v: Tensor<4>) -> [Tensor<4>; 2] {
+        let all = match self.0.take() {
+            None => [k, v],
+            Some([past_k, past_v]) => [
+                Tensor::cat(vec![past_k, k], 2),
+                Tensor::cat(vec![past_v, v], 2),
+            ],
+        };
+        self.0 = Some(all.clone());
+        all
+    }
+
+    fn select(&mut self, axis: usize, indices: &[usize]) {
+        if let Some([k, v]) = self.0.take()
+            && !indices.is_empty()
+        {
+            let indices: Vec<i64> = indices.iter().map(|&i| i as i64).collect();
+            let count = indices.len();
+            let data = TensorData::new(indices, [count]);
+            let indices = Tensor::<1, Int>::from_data(data, &k.device());
+            self.0 = Some([k, v].map(|x| x.select(axis, indices.clone())));
+        }
+    }
+}
+
+/// What a [`Decoder`] keeps of the tokens that it read.
+///
+/// A clone shares the memory. Dropping the last clone frees it.
+#[derive(Debug, Clone)]
+pub struct KvCache {
+    layers: Vec<Past>,
+    slots: Slots,
+}
+
+impl KvCache {
+    /// Rows: prefixes that were read apart.
+    pub fn rows(&self) -> usize {
+        self.slots.rows
+    }
+
+    /// Lanes of each row: continuations of one prefix.
+    pub fn lanes(&self) -> usize {
+        self.slots.lanes
+    }
+
+    /// Tokens of each lane, which is the position of its next one.
+    ///
+    /// # Shapes
+    ///
+    /// - result: `[rows · lanes]`
+    pub fn lengths(&self) -> &[usize] {
+        &self.slots.lengths
+    }
+
+    /// Slots of each row, padding and the tokens of all lanes included: what
+    /// the memory grows with.
+    pub fn slots(&self) -> usize {
+        self.slots.width
+    }
+
+    /// Continues each lane in `count` ways: `count` times as many lanes, those
+    /// of lane 0 first. The prefix is shared, not copied.
+    ///
+    /// If the lanes have parted already (something was appended after another
+    /// fork), each becomes a row of its own first, which does copy.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is 0.
+    pub fn fork(&self, count: usize) -> Self {
+        assert!(count > 0, "a fork into no lanes");
+        let mut forked = self.clone();
+        if forked.slots.parted() {
+            let lanes = forked.slots.lanes;
+            let rows: Vec<usize> = (0..forked.slots.lengths.len())
+                .map(|lane| lane / lanes)
+                .collect();
+            forked.select(0, &rows);
+            forked.slots.part();
+        }
+        forked.slots.fork(count);
+        forked
+    }
+
+    /// Forgets all but the first `count` tokens of each lane, and the slots
+    /// that no lane needs any more. Lanes stay lanes.
+    pub fn truncate(&mut self, count: usize) {
+        let before = self.slots.width;
+        let kept = self.slots.truncate(count);
+        if kept.len() < before {
+            self.select(2, &kept);
+        }
+    }
+
+    /// Drops all rows but these, which may come in another order and more than
+    /// once.
+    ///
+    /// # Panics
+    ///
+    /// If a row is not there, or there would be none.
+    pub fn keep(&mut self, rows: &[usize]) {
+        let count = self.slots.rows;
+        assert!(!rows.is_empty(), "a cache without rows");
+        assert!(
+            rows.iter().all(|&row| row < count),
+            "{rows:?} of {count} rows"
+        );
+        self.slots.keep(rows);
+        self.select(0, rows);
+    }
+
+    /// Hides a lane's tokens before `position` from those that are still to
+    /// come. Positions go on as before.
+    ///
+    /// # Panics
+    ///
+    /// If there is no lane of this number, counted over all rows.
+    pub fn look_from(&mut self, lane: usize, position: usize) {
+        self.slots.look_from(lane, position);
+    }
+
+    fn select(&mut self, axis: usize, indices: &[usize]) {
+        for layer in &mut self.layers {
+            layer.select(axis, indices);
+        }
+    }
+}
+
+impl Decoder {
+    /// Reads the beginnings of rows; `[rows, length]` of the chunk as the lanes.
+    ///
+    /// # Shapes
+    ///
+    /// - result: the cache, and the states after the final norm, `[rows,
+    ///   length, hidden]`
+    ///
+    /// # Panics
+    ///
+    /// As [`append`](Self::append).
+    pub fn prefill(&self, chunk: Chunk) -> (KvCache, Tensor<3>) {
+        let mut cache = KvCache {
+            layers: vec![Past::default(); self.layers.len()],
+            slots: Slots::new(chunk.inputs.dims()[0]),
+        };
+        let states = self.append(&mut cache, chunk);
+        (cache, states)
+    }
+
+    /// Reads what follows: as many slots for each lane, causal within the chunk.
+    ///
+    /// The states are those that a full pass over each lane's tokens would
+    /// give; the states of padding are finite and without meaning. On an
+    /// autodiff device the cache keeps the graph.
+    ///
+    /// # Shapes
+    ///
+    /// - result: `[lanes, length, hidden]`
+    ///
+    /// # Panics
+    ///
+    /// If the chunk has another number of lanes than the cache, no slot, or
+    /// another width; if the cache is another decoder's.
+    pub fn append(&self, cache: &mut KvCache, chunk: Chunk) -> Tensor<3> {
+        let [lanes, length, hidden] = chunk.inputs.dims();
+        let (rows, of_row) = (cache.rows(), cache.lanes());
+        assert_eq!(lanes, rows * of_row, "a chunk for each lane of the cache");
+        let tokens = chunk.tokens.unwrap_or_else(|| vec![true; lanes * length]);
+        assert_eq!(tokens.len(), lanes * length, "a mark for each slot");
+        let lane_of = |(slot, token): (usize, bool)| token.then_some(slot / length % of_row);
+        let packed = PackedChunk {
+            inputs: chunk.inputs.reshape([rows, of_row * length, hidden]),
+            lanes: tokens.into_iter().enumerate().map(lane_of).collect(),
+        };
+        self.append_packed(cache, packed)
+            .reshape([lanes, length, hidden])
+    }
+
+    /// As [`append`](Self::append), with lanes of different lengths side by
+    /// side; a lane's slots stand in the order of its tokens.
+    ///
+    /// # Shapes
+    ///
+    /// - result: `[rows, slots, hidden]`
+    ///
+    /// # Panics
+    ///
+    /// If the chunk has another number of rows than the cache, a lane that is
+    /// not there, no slot, or another width; if the cache is another decoder's.
+    pub fn append_packed(&self, cache: &mut KvCache, chunk: PackedChunk) -> Tensor<3> {
+        let [rows, added, _] = chunk.inputs.dims();
+        assert_eq!(rows, cache.rows(), "a chunk for each row of the cache");
+        assert!(added > 0, "a chunk with slots");
+        assert_eq!(chunk.lanes.len(), rows * added, "a lane for each slot");
+        assert_eq!(
+            cache.layers.len(),
+            self.layers.len(),
+            "a cache of this decoder"
+        );
+        let device = chunk.inputs.device();
+        let what = cache.slots.add(&chunk.lanes);
+        let positions = TensorData::new(what.positions, [rows, added]);
+        let shape = [rows, added, cache.slots.width];
+        let input = DecoderInput {
+            inputs: chunk.inputs,
+            positions: Tensor::from_data(positions, &device),
+            bias: AttentionBias::from_host(what.allowed, shape, &device).expect(SIZED),
+        };
+        self.run(input, Some(&mut cache.layers))
+    }
+}

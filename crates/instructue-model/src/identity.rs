@@ -1,0 +1,157 @@
+//! What a cached profile depends on, as digests.
+
+use std::path::PathBuf;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+use instructue_data::{Profile, SourceProfile};
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::{ModelConfig, Network, Preparation};
+
+/// Names everything that decides what a profile's cache holds. Equal keys mean
+/// equal caches.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CacheKey {
+    /// SHA-256 over configuration, schema, fitted host side, tokenizers and
+    /// weights, in hexadecimal.
+    pub model: String,
+    /// What the caller named the adapter; see
+    /// [`InstructUe::with_adapter_id`](crate::InstructUe::with_adapter_id).
+    pub adapter: String,
+    /// SHA-256 over the profile's texts and numbers, in hexadecimal. Who it is
+    /// does not count: the model does not see it.
+    pub profile: String,
+}
+
+/// The digest of a model, the same in memory and read from its files.
+pub(crate) fn model_digest(
+    config: &ModelConfig,
+    preparation: &Preparation,
+    network: &Network,
+) -> Result<String> {
+    let mut hash = Hash::new("model");
+    hash.json(config)?;
+    hash.bytes(preparation.schema().to_toml().as_bytes());
+    hash.json(preparation.profiles())?;
+    hash.json(&preparation.normalisers())?;
+    hash.bytes(preparation.tokenizer().json().as_bytes());
+    hash.bytes(preparation.encoder_tokenizer().json().as_bytes());
+    Ok(hash.weights(network))
+}
+
+/// The digest of what the model sees of a profile.
+pub(crate) fn profile_digest(profile: &Profile) -> String {
+    let mut hash = Hash::new("profile");
+    for source in &profile.sources {
+        match source {
+            SourceProfile::Events(events) => {
+                hash.count(events.len());
+                for event in events {
+                    hash.bytes(event.text.as_str().as_bytes());
+                    hash.floats(&event.features);
+                }
+            }
+            SourceProfile::Tabular(row) => {
+                hash.floats(&row.numbers);
+                hash.count(row.categories.len());
+                for code in &row.categories {
+                    hash.0.update(code.to_le_bytes());
+                }
+            }
+        }
+    }
+    hash.finish()
+}
+
+/// Hashes values with their lengths, so that no two lists run into each other.
+struct Hash(Sha256);
+
+impl Hash {
+    fn new(kind: &str) -> Self {
+        let mut hash = Self(Sha256::new());
+        hash.bytes(kind.as_bytes());
+        hash
+    }
+
+    fn count(&mut self, count: usize) {
+        self.0.update((count as u64).to_le_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.0.update(bytes);
+    }
+
+    fn floats(&mut self, values: &[f32]) {
+        self.count(values.len());
+        for value in values {
+            self.0.update(value.to_bits().to_le_bytes());
+        }
+    }
+
+    fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        let value = serde_json::to_value(value).map_err(|e| Error::Format {
+            path: PathBuf::new(),
+            message: e.to_string(),
+        })?;
+        self.value(&value);
+        Ok(())
+    }
+
+    /// Numbers count to the precision of `f32`: that is what the network
+    /// computes with, and a number that went through a file may come back with
+    /// another last bit.
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Number(number) if number.is_f64() => {
+                self.floats(&[number.as_f64().unwrap_or(f64::NAN) as f32]);
+            }
+            Value::Array(values) => {
+                self.count(values.len());
+                values.iter().for_each(|value| self.value(value));
+            }
+            Value::Object(fields) => {
+                self.count(fields.len());
+                for (name, value) in fields {
+                    self.bytes(name.as_bytes());
+                    self.value(value);
+                }
+            }
+            other => self.bytes(other.to_string().as_bytes()),
+        }
+    }
+
+    /// All parameters with their paths, one at a time in memory.
+    fn weights(self, network: &Network) -> String {
+        struct Visit(Hash, Vec<String>);
+        impl ModuleVisitor for Visit {
+            fn enter_module(&mut self, name: &str, _: &str) {
+                self.1.push(name.into());
+            }
+            fn exit_module(&mut self, _: &str, _: &str) {
+                self.1.pop();
+            }
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                let data = param.val().into_data();
+                self.0.bytes(self.1.join(".").as_bytes());
+                self.0.count(D);
+                for &size in data.shape().to_vec().iter() {
+                    self.0.count(size);
+                }
+                self.0.bytes(data.as_bytes());
+            }
+        }
+        let mut visit = Visit(self, Vec::new());
+        network.visit(&mut visit);
+        visit.0.finish()
+    }
+
+    fn finish(self) -> String {
+        let bytes = self.0.finalize();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

@@ -1,0 +1,189 @@
+//! Profiles that are read once, and the instructions that follow them.
+//!
+//! What an instruction needs of a profile is kept: the decoder's keys and
+//! values, the events that words look up, and the input at `<USER>`, which
+//! carries the row's numbers.
+
+use burn::tensor::Tensor;
+use instructue_backbone::{Chunk, KvCache, PackedChunk};
+use instructue_data::Slot;
+
+use super::{Network, NetworkOutput};
+use crate::input::{PrefixInput, ints, lookup_bias};
+use crate::lookup::LookupTable;
+
+/// Profiles as the network keeps them, one row each.
+#[derive(Debug, Clone)]
+pub struct Prefix {
+    cache: KvCache,
+    /// `[rows, hidden]`: the input at `<USER>`.
+    users: Tensor<2>,
+    events: Option<Events>,
+}
+
+/// What words may look up.
+#[derive(Debug, Clone)]
+struct Events {
+    table: LookupTable,
+    /// Events of each row.
+    counts: Vec<usize>,
+}
+
+/// One instruction's slots: tokens and `<USER>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instruction {
+    /// In their order.
+    pub slots: Vec<Slot>,
+    /// Which of them is `<USER>`.
+    pub user: usize,
+}
+
+impl Prefix {
+    /// Number of profiles.
+    pub fn rows(&self) -> usize {
+        self.cache.rows()
+    }
+
+    /// Slots of each row: the longest profile's, and what was appended.
+    pub fn slots(&self) -> usize {
+        self.cache.slots()
+    }
+
+    /// Each lane of each row in `lanes` ways; see [`KvCache::fork`].
+    ///
+    /// # Panics
+    /// If `lanes` is 0 or there is more than one lane already.
+    pub fn fork(&self, lanes: usize) -> Self {
+        assert_eq!(self.cache.lanes(), 1, "a prefix forks once");
+        Self {
+            cache: self.cache.fork(lanes),
+            ..self.clone()
+        }
+    }
+
+    /// One row by itself.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row(&self, row: usize) -> Self {
+        let mut cache = self.cache.clone();
+        cache.keep(&[row]);
+        let events = self.events.as_ref().filter(|events| events.counts[row] > 0);
+        Self {
+            cache,
+            users: self.users.clone().narrow(0, row, 1),
+            events: events.map(|events| {
+                // Key 0 is none.
+                let keys = 1 + events.counts[row];
+                let own = |x: &Tensor<4>| x.clone().narrow(0, row, 1).narrow(2, 0, keys);
+                Events {
+                    table: LookupTable {
+                        words: own(&events.table.words),
+                        values: own(&events.table.values),
+                    },
+                    counts: vec![events.counts[row]],
+                }
+            }),
+        }
+    }
+
+    /// Hides what stands before the last token of a row's only lane from what
+    /// is still to come; see
+    /// [`Layout::bottleneck`](instructue_data::Layout::bottleneck).
+    pub(crate) fn look_from_last(&mut self, row: usize) {
+        let length = self.cache.lengths()[row];
+        self.cache.look_from(row, length.saturating_sub(1));
+    }
+}
+
+impl Network {
+    /// Reads profiles.
+    pub fn prefix(&self, input: PrefixInput) -> Prefix {
+        let table = self.input_table(&input.table);
+        // Only tokens of instructions look up events, so none does here.
+        let chunk = Chunk::new(table.of_slots(&input.table)).with_tokens(input.used);
+        let (cache, _) = self.backbone.prefill(chunk);
+        let events = match (&self.lookup, table.events, input.events) {
+            (Some(lookup), Some((words, tokens)), Some(events)) => Some(Events {
+                table: lookup.prepare(words, tokens, events.keys, input.table.rows),
+                counts: events.counts,
+            }),
+            _ => None,
+        };
+        Prefix {
+            cache,
+            users: table.users,
+            events,
+        }
+    }
+
+    /// Appends the same slots to each row of a prefix; `lanes` holds each
+    /// slot's lane. The decoder's states, `[rows, slots, hidden]`.
+    ///
+    /// # Panics
+    /// If a slot is neither a token nor `<USER>`, or a lane is not there.
+    pub fn extend(&self, prefix: &mut Prefix, slots: &[Slot], lanes: &[usize]) -> Tensor<3> {
+        let (rows, count) = (prefix.rows(), slots.len());
+        let device = prefix.users.device();
+        let width = self.backbone.hidden_size();
+        let ids = slots.iter().map(|slot| match slot {
+            Slot::Token(id) => i64::from(*id),
+            Slot::User => 0,
+            other => panic!("{other:?} is a slot of a profile"),
+        });
+        let ids = ints(ids.collect(), &device).unsqueeze::<2>();
+        let tokens = self.backbone.embed(ids).reshape([count, width]);
+        let table = Tensor::cat(vec![tokens, prefix.users.clone()], 0);
+        let place = |row: usize, slot: usize| match slots[slot] {
+            Slot::User => count + row,
+            _ => slot,
+        } as i64;
+        let places = (0..rows).flat_map(|row| (0..count).map(move |slot| (row, slot)));
+        let places = places.map(|(row, slot)| place(row, slot)).collect();
+        let inputs = table
+            .select(0, ints(places, &device))
+            .reshape([rows, count, width]);
+        let inputs = match (&self.lookup, &prefix.events) {
+            (Some(lookup), Some(events)) => {
+                let reads = slots.iter().map(|slot| *slot != Slot::User);
+                let reads = reads.collect::<Vec<_>>().repeat(rows);
+                let bias = lookup_bias(&events.counts, &reads, &device);
+                lookup.find(inputs, &events.table, &bias)
+            }
+            _ => inputs,
+        };
+        let lanes: Vec<Option<usize>> = lanes.iter().copied().map(Some).collect();
+        let chunk = PackedChunk {
+            inputs,
+            lanes: lanes.repeat(rows),
+        };
+        self.backbone.append_packed(&mut prefix.cache, chunk)
+    }
+
+    /// Each row of a prefix under each instruction, in one pass: states and
+    /// vectors of all instructions of the first row, then of the second.
+    ///
+    /// # Panics
+    /// If there is no instruction, or one holds slots of a profile.
+    pub fn instruct(&self, prefix: &Prefix, instructions: &[Instruction]) -> NetworkOutput {
+        let mut lanes = prefix.fork(instructions.len());
+        let (mut slots, mut lane_of, mut users) = (Vec::new(), Vec::new(), Vec::new());
+        for (lane, instruction) in instructions.iter().enumerate() {
+            users.push(slots.len() + instruction.user);
+            slots.extend_from_slice(&instruction.slots);
+            lane_of.resize(slots.len(), lane);
+        }
+        let states = self.extend(&mut lanes, &slots, &lane_of);
+        let [rows, length, width] = states.dims();
+        let places = (0..rows).flat_map(|row| users.iter().map(move |user| row * length + user));
+        let places = places.map(|place| place as i64).collect();
+        let states = states
+            .reshape([rows * length, width])
+            .select(0, ints(places, &prefix.users.device()));
+        NetworkOutput {
+            users: self.head.forward(states.clone()),
+            states,
+            logits: None,
+        }
+    }
+}

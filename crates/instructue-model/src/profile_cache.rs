@@ -1,0 +1,213 @@
+//! One user, many instructions: the profile is read once (method §7).
+
+use burn::tensor::Device;
+use instructue_data::{Batch, Profile, token_budget_batches};
+use instructue_schema::DataText;
+
+use crate::error::{Error, Result};
+use crate::identity::{CacheKey, profile_digest};
+use crate::input::PrefixInput;
+use crate::instruct_ue::{EMBED_SLOTS, InstructUe, UserVectors, to_host};
+use crate::network::{Instruction, Prefix};
+use crate::preparation::MAX_TEXT_TOKENS;
+
+/// Slots of instructions that one pass takes even behind short profiles. Behind
+/// long ones it takes as many as the profile has: beyond that, the scores between
+/// instructions, which nobody reads, would outnumber those with the profile.
+const FEW_SLOTS: usize = 256;
+
+/// Profiles that a model has read; instructions go to
+/// [`InstructUe::embed_cached`].
+///
+/// It lives on the model's device: per profile slot and block two vectors of
+/// the width of all key heads.
+#[derive(Debug, Clone)]
+pub struct ProfileCache {
+    pub(crate) keys: Vec<CacheKey>,
+    model: String,
+    adapter: String,
+    pub(crate) device: Device,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// Profiles of similar length that are read together.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// Which profiles, counted as they were given.
+    pub profiles: Vec<usize>,
+    pub prefix: Prefix,
+}
+
+impl ProfileCache {
+    /// Number of profiles.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// What each profile's part depends on, in the order of the profiles.
+    pub fn keys(&self) -> &[CacheKey] {
+        &self.keys
+    }
+
+    /// The profile's own prefix; `None` if there is no such profile.
+    pub(crate) fn prefix(&self, profile: usize) -> Option<Prefix> {
+        self.parts.iter().find_map(|part| {
+            let row = part.profiles.iter().position(|&p| p == profile)?;
+            Some(part.prefix.row(row))
+        })
+    }
+}
+
+impl InstructUe {
+    /// The key under which this model's cache of a profile may be kept. The
+    /// first call reads all weights.
+    ///
+    /// # Errors
+    /// When the configuration cannot be written as JSON.
+    pub fn cache_key(&self, profile: &Profile) -> Result<CacheKey> {
+        Ok(CacheKey {
+            model: self.digest()?.into(),
+            adapter: self.adapter_id().into(),
+            profile: profile_digest(profile),
+        })
+    }
+
+    /// Reads `profiles`, without any instruction.
+    ///
+    /// # Errors
+    /// As [`cache_key`](Self::cache_key).
+    pub fn profile_cache(&self, profiles: &[Profile]) -> Result<ProfileCache> {
+        let keys = profiles.iter().map(|profile| self.cache_key(profile));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let model = self.frozen();
+        let layout = self.preparation().layout();
+        let mut tokenizer = self.preparation().profile_tokenizer();
+        let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
+        // With room for an instruction, which will stand in the same rows.
+        let lengths: Vec<usize> = tokens
+            .iter()
+            .map(|tokens| tokens.slots(layout) + MAX_TEXT_TOKENS)
+            .collect();
+        let batches = token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0);
+        let parts = self.workers().map(batches, |_, profiles| {
+            let rows: Vec<_> = profiles.iter().map(|&p| tokens[p].clone()).collect();
+            let input = PrefixInput::new(
+                &Batch::of_profiles(layout, &rows),
+                self.preparation().normalisers(),
+                model.extras(),
+                model.device(),
+            );
+            let prefix = model.network().prefix(input);
+            Part { profiles, prefix }
+        });
+        Ok(ProfileCache {
+            keys,
+            model: self.digest()?.into(),
+            adapter: self.adapter_id().into(),
+            device: model.device().clone(),
+            parts,
+        })
+    }
+
+    /// Both vectors of the cached profiles under each of `instructions`, as
+    /// [`embed_both`](Self::embed_both) gives them.
+    ///
+    /// # Errors
+    /// [`Error::Cache`] when the cache was made by another model (weights,
+    /// configuration, schema, tokenizers), under another adapter id or on
+    /// another device; [`Error::Config`] when an instruction is empty.
+    pub fn embed_cached(
+        &self,
+        cache: &ProfileCache,
+        instructions: &[Option<DataText>],
+    ) -> Result<Vec<UserVectors>> {
+        self.check_cache(cache)?;
+        let layout = self.preparation().layout();
+        let segments = self.instruction_segments(instructions)?;
+        let segments: Vec<Instruction> = segments
+            .iter()
+            .map(|segment| {
+                let (slots, user) = layout.segment_slots(segment);
+                Instruction { slots, user }
+            })
+            .collect();
+        let model = self.frozen();
+        let passes = cache.parts.iter().flat_map(|part| {
+            let groups = groups(&part.prefix, &segments).into_iter();
+            groups.map(move |group| (part, group))
+        });
+        let passes = self.workers().map(passes.collect(), |_, (part, group)| {
+            let output = model
+                .network()
+                .instruct(&part.prefix, &segments[group.clone()]);
+            (part, group, to_host(output.users), to_host(output.states))
+        });
+        let mut out = self.empty_vectors(cache.len(), instructions.len());
+        for (part, group, units, states) in passes {
+            for (place, &profile) in part.profiles.iter().enumerate() {
+                for (segment, number) in group.clone().enumerate() {
+                    let from = place * group.len() + segment;
+                    out[number].unit.copy_row(profile, &units, from);
+                    out[number].state.copy_row(profile, &states, from);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Refuses a cache that another model made.
+    pub(crate) fn check_cache(&self, cache: &ProfileCache) -> Result<()> {
+        let devices = [self.device().clone().inner(), cache.device.clone()];
+        let [here, there] = devices.each_ref().map(|device| format!("{device:?}"));
+        let same = devices[0] == devices[1];
+        for (key, same, expected, found) in [
+            (
+                "model",
+                self.digest()? == cache.model,
+                self.digest()?,
+                &*cache.model,
+            ),
+            (
+                "adapter",
+                self.adapter_id() == cache.adapter,
+                self.adapter_id(),
+                &*cache.adapter,
+            ),
+            ("device", same, &*here, &*there),
+        ] {
+            if !same {
+                return Err(Error::Cache {
+                    key,
+                    expected: expected.into(),
+                    found: found.into(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Cuts instructions into passes: as many as the budget of slots allows, and
+/// not so many that they mostly look past each other.
+fn groups(prefix: &Prefix, segments: &[Instruction]) -> Vec<std::ops::Range<usize>> {
+    let most = prefix.slots().max(FEW_SLOTS);
+    let most = most.min(EMBED_SLOTS / prefix.rows());
+    let mut groups = Vec::new();
+    let (mut start, mut slots) = (0, 0);
+    for (end, segment) in segments.iter().enumerate() {
+        if end > start && slots + segment.slots.len() > most {
+            groups.push(start..end);
+            (start, slots) = (end, 0);
+        }
+        slots += segment.slots.len();
+    }
+    if start < segments.len() {
+        groups.push(start..segments.len());
+    }
+    groups
+}
