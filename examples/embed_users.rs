@@ -6,21 +6,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use instructue::eval::parse_time;
-use instructue::model::{InstructUe, VectorKind};
-use instructue::pipeline::{EmbedRequest, Watch, embed_users, ingest, model_dir};
-use instructue::{DeviceName, schema::Timestamp};
-use instructue_examples::{Console, finish, parse};
+use instructue::model::VectorKind;
+use instructue::pipeline::{EmbedRequest, Watch, embed_users};
+use instructue_examples::{Console, Users, finish, parse};
 
 /// Writes id + FixedSizeList<f32> as Parquet.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// A model directory, or the output directory of train_userqa.
-    #[arg(long)]
-    model: PathBuf,
-    /// Directory with Parquet files and the schema.toml that the model was trained with.
-    #[arg(long)]
-    data: PathBuf,
+    #[command(flatten)]
+    users: Users,
     /// What the vectors should be about; several give several columns, none the general vector.
     #[arg(long)]
     instruction: Vec<String>,
@@ -31,45 +25,19 @@ struct Arguments {
     /// The Parquet file to write.
     #[arg(long)]
     out: PathBuf,
-    /// See only events before this day (2017-07-01); default: all events.
-    #[arg(long)]
-    reference: Option<String>,
-    /// cpu, wgpu, cuda or ndarray; the last three want a build with that feature.
-    #[arg(long)]
-    device: Option<DeviceName>,
-    /// Where to keep the grouped events between calls; default: a temporary directory.
-    #[arg(long)]
-    store: Option<PathBuf>,
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let device = arguments.device.map_or_else(DeviceName::from_env, Ok)?;
-    let model = InstructUe::load(&model_dir(&arguments.model), &device.open()?)?
-        .with_workers(device.workers(0));
-    let temporary = tempfile::tempdir()?;
-    let store = arguments
-        .store
-        .clone()
-        .unwrap_or_else(|| temporary.path().join("store"));
     let mut console = Console::new();
-    let ingested = ingest(&arguments.data, &store, &mut |stage| console.stage(stage))?;
-    let reference = match &arguments.reference {
-        Some(day) => parse_time(day).ok_or_else(|| {
-            format!("--reference: expected a day such as 2017-07-01, found {day:?}")
-        })?,
-        None => ingested
-            .store
-            .time_range()
-            .map_or(Timestamp(0), |(_, last)| Timestamp(last.0 + 1)),
-    };
+    let opened = arguments.users.open(&mut console)?;
     let request = EmbedRequest {
-        reference,
+        reference: opened.reference,
         instructions: arguments.instruction.clone(),
         kind: arguments.vectors,
     };
     let embedded = embed_users(
-        &model,
-        &ingested.store,
+        &opened.model,
+        &opened.ingested.store,
         &request,
         &arguments.out,
         &mut |stage| {

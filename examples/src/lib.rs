@@ -2,9 +2,11 @@
 //! terminal and plain lines elsewhere.
 
 mod arguments;
+mod users;
 mod watch;
 
 pub use arguments::parse;
+pub use users::{Opened, Users};
 pub use watch::{Console, finish};
 
 /// Large tensors are allocated and freed in every operation. The system's

@@ -69,14 +69,7 @@ pub fn embed_users(
         .instructions
         .iter()
         .try_for_each(|text| check_instruction(text))?;
-    let model_schema = model.preparation().schema();
-    if model_schema.digest() != store.schema().digest() {
-        return Err(Error::argument(
-            "schema of the data",
-            "the one that the model was trained with",
-            "another one",
-        ));
-    }
+    check_schema(model, store)?;
     if out.exists() && !out.is_file() {
         // The file is put in place by a rename, which would replace a device.
         let found = if out.is_dir() {
@@ -158,7 +151,20 @@ pub fn embed_users(
     })
 }
 
-fn check_instruction(text: &str) -> Result<()> {
+/// Refuses data of another schema than the model's.
+pub(crate) fn check_schema(model: &InstructUe, store: &UserStore) -> Result<()> {
+    if model.preparation().schema().digest() != store.schema().digest() {
+        return Err(Error::argument(
+            "schema of the data",
+            "the one that the model was trained with",
+            "another one",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses an empty or overlong instruction.
+pub(crate) fn check_instruction(text: &str) -> Result<()> {
     if text.trim().is_empty() {
         let expected = "a text (leave the option out for the general vector)";
         return Err(Error::argument("instruction", expected, "an empty text"));

@@ -1,6 +1,7 @@
 //! The whole path in one place: files → user store → training set → training →
 //! vectors → proof. The examples are thin shells around it.
 
+mod ask;
 mod config;
 mod embed;
 mod error;
@@ -10,6 +11,7 @@ mod run;
 mod store_embedder;
 mod suggest;
 
+pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use config::{Adapter, ModelSettings, ProofSettings, RunConfig, UserQaSettings};
 pub use embed::{EmbedRequest, Embedded, MAX_INSTRUCTION_BYTES, embed_users};
 pub use error::{Error, Result};

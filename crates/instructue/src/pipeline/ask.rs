@@ -1,0 +1,158 @@
+//! One user, one question: the answer in words and the descriptions nearest to
+//! the user's vector.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use instructue_data::{SourceProfile, UserStore};
+use instructue_model::{AnswerOptions, InstructUe};
+use instructue_schema::{DataText, Timestamp, UserId};
+use instructue_userqa::UserQa;
+
+use crate::pipeline::embed::{check_instruction, check_schema};
+use crate::pipeline::error::{Error, Result};
+
+/// Whom to ask about, and what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AskRequest {
+    /// The user's id.
+    pub user: String,
+    /// Only events strictly before it are used.
+    pub reference: Timestamp,
+    /// `None` asks for the general vector and an answer to no question.
+    pub instruction: Option<String>,
+    /// Texts to compare the user with.
+    pub descriptions: Vec<String>,
+    /// How many of them to return, the nearest first.
+    pub nearest: usize,
+    /// How the answer is made.
+    pub options: AnswerOptions,
+}
+
+/// What is known of the user under the instruction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// Per source that has any: its name and the events (or 1 row) that were read.
+    pub events: Vec<(String, usize)>,
+    /// Length of the state at `<USER>`; the unit vector has length 1.
+    pub state_norm: f32,
+    /// Cosine with the user's general vector: what the instruction changed.
+    pub cosine_to_general: f32,
+    /// The nearest descriptions with their cosines.
+    pub nearest: Vec<(String, f32)>,
+    /// The answer, also handed out in pieces while it was made.
+    pub answer: String,
+    /// Whether the answer came to its end; false: it was cut.
+    pub ended: bool,
+}
+
+/// Asks about one user. The profile is read once, for both vectors and the answer.
+/// `said` takes each piece of the answer as it is made.
+///
+/// # Errors
+/// An unknown user, an empty or overlong instruction, another schema than the
+/// model's, options out of range, an unreadable store.
+pub fn ask_user(
+    model: &InstructUe,
+    store: &UserStore,
+    request: &AskRequest,
+    said: &mut dyn FnMut(&str),
+) -> Result<Asked> {
+    if let Some(text) = &request.instruction {
+        check_instruction(text)?;
+    }
+    check_schema(model, store)?;
+    let profile = profile_of(model, store, request)?;
+    let cache = model.profile_cache(std::slice::from_ref(&profile))?;
+    let instruction = request.instruction.as_deref().map(DataText::new);
+    let both = model.embed_cached(&cache, &[instruction.clone(), None])?;
+    let (unit, general) = (both[0].unit.row(0), both[1].unit.row(0));
+    let texts: Vec<DataText> = request
+        .descriptions
+        .iter()
+        .map(|text| DataText::new(text.as_str()))
+        .collect();
+    let mut nearest = Vec::with_capacity(texts.len());
+    if !texts.is_empty() {
+        let vectors = model.embed_texts(&texts)?;
+        for (row, text) in request.descriptions.iter().enumerate() {
+            nearest.push((text.clone(), dot(unit, vectors.row(row))));
+        }
+        nearest.sort_by(|a, b| b.1.total_cmp(&a.1));
+        nearest.truncate(request.nearest);
+    }
+    let mut pieces = model
+        .answer(&cache, 0, instruction.as_ref(), request.options)?
+        .text();
+    let mut answer = String::new();
+    for piece in pieces.by_ref() {
+        said(&piece);
+        answer.push_str(&piece);
+    }
+    let state = both[0].state.row(0);
+    Ok(Asked {
+        events: read(model, &profile),
+        state_norm: dot(state, state).sqrt(),
+        cosine_to_general: dot(unit, general),
+        nearest,
+        answer,
+        ended: pieces.answer().ended(),
+    })
+}
+
+fn profile_of(
+    model: &InstructUe,
+    store: &UserStore,
+    request: &AskRequest,
+) -> Result<instructue_data::Profile> {
+    let unknown = || {
+        let expected = format!("one of the {} users of the data", store.users());
+        Error::argument("user", &expected, &format!("{:?}", request.user))
+    };
+    let user = UserId::new(request.user.as_str()).ok_or_else(unknown)?;
+    let shard = store.shard(store.shard_of(&user))?;
+    let index = shard.find(&user).ok_or_else(unknown)?;
+    let builder = model.preparation().profiles();
+    Ok(builder.build(&shard.history(index), request.reference))
+}
+
+/// Sources and how much of each a profile holds.
+fn read(model: &InstructUe, profile: &instructue_data::Profile) -> Vec<(String, usize)> {
+    let sources = &model.preparation().schema().sources;
+    let counted = sources
+        .iter()
+        .zip(&profile.sources)
+        .map(|(source, part)| match part {
+            SourceProfile::Events(events) => (source.name.clone(), events.len()),
+            SourceProfile::Tabular(_) => (source.name.clone(), 1),
+        });
+    counted.filter(|(_, count)| *count > 0).collect()
+}
+
+/// The answers that a run was trained with, the most frequent first: what to
+/// compare users with when nothing else is at hand. None if `run` holds no
+/// training set.
+///
+/// # Errors
+/// A training set that does not read.
+pub fn known_answers(run: &Path, most: usize) -> Result<Vec<String>> {
+    let directory = run.join("userqa");
+    if !directory.is_dir() {
+        return Ok(Vec::new());
+    }
+    let set = UserQa::open(&directory)?;
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for shard in 0..set.shards() {
+        for triple in set.shard(shard)? {
+            *counts.entry(triple.answer).or_default() += 1;
+        }
+    }
+    let mut answers: Vec<(String, usize)> = counts.into_iter().collect();
+    answers.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    answers.truncate(most);
+    Ok(answers.into_iter().map(|(answer, _)| answer).collect())
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}

@@ -1,0 +1,77 @@
+//! A trained model and the users that it is asked about.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::Args;
+use instructue::eval::parse_time;
+use instructue::model::InstructUe;
+use instructue::pipeline::{Ingested, Watch, ingest, model_dir};
+use instructue::{DeviceName, schema::Timestamp};
+
+use crate::Console;
+
+/// Arguments that name model and data.
+#[derive(Debug, Args)]
+pub struct Users {
+    /// A model directory, or the output directory of train_userqa.
+    #[arg(long)]
+    pub model: PathBuf,
+    /// Directory with Parquet files and the schema.toml that the model was trained with.
+    #[arg(long)]
+    pub data: PathBuf,
+    /// See only events before this day (2017-07-01); default: all events.
+    #[arg(long)]
+    pub reference: Option<String>,
+    /// cpu, wgpu, cuda or ndarray; the last three want a build with that feature.
+    #[arg(long)]
+    pub device: Option<DeviceName>,
+    /// Where to keep the grouped events between calls; default: a temporary directory.
+    #[arg(long)]
+    pub store: Option<PathBuf>,
+}
+
+/// Both, opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The model.
+    pub model: InstructUe,
+    /// The users' events.
+    pub ingested: Ingested,
+    /// Events before it are seen.
+    pub reference: Timestamp,
+    _temporary: tempfile::TempDir,
+}
+
+impl Users {
+    /// Loads the model and reads the events.
+    ///
+    /// # Errors
+    /// A directory that holds no model or no data, a day that is none.
+    pub fn open(&self, console: &mut Console) -> Result<Opened, Box<dyn Error>> {
+        let device = self.device.map_or_else(DeviceName::from_env, Ok)?;
+        let model = InstructUe::load(&model_dir(&self.model), &device.open()?)?
+            .with_workers(device.workers(0));
+        let temporary = tempfile::tempdir()?;
+        let store = self
+            .store
+            .clone()
+            .unwrap_or_else(|| temporary.path().join("store"));
+        let ingested = ingest(&self.data, &store, &mut |stage| console.stage(stage))?;
+        let reference = match &self.reference {
+            Some(day) => parse_time(day).ok_or_else(|| {
+                format!("--reference: expected a day such as 2017-07-01, found {day:?}")
+            })?,
+            None => ingested
+                .store
+                .time_range()
+                .map_or(Timestamp(0), |(_, last)| Timestamp(last.0 + 1)),
+        };
+        Ok(Opened {
+            model,
+            ingested,
+            reference,
+            _temporary: temporary,
+        })
+    }
+}
