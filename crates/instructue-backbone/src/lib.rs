@@ -39,6 +39,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adapter;
 mod block;
 mod config;
 mod decoder;

@@ -57,6 +57,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adapter;
 mod block;
 mod config;
 mod error;
