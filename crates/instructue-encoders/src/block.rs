@@ -59,6 +59,13 @@ impl Block {
         to.norm(&format!("{name}.output.LayerNorm"), &self.down_norm);
     }
 
+    /// Heads, and the scales of LoRA that are not in the weights yet.
+    pub fn constants(&self) -> (usize, Vec<f64>) {
+        let loras = self.adapted().map(|(_, map)| map.lora.as_ref());
+        let scales = loras.into_iter().flatten().filter(|lora| !lora.merged);
+        (self.heads, scales.map(|lora| lora.scale).collect())
+    }
+
     /// The maps that LoRA may adapt, with the rest of their keys.
     pub fn adapted(&self) -> [(&'static str, &LoraLinear); 4] {
         [

@@ -252,6 +252,12 @@ impl TextEncoder {
         self.positions.weight.dims()[0]
     }
 
+    /// What decides the vectors beside tensors and pooling: ε, and of each block
+    /// its heads and its scales of LoRA.
+    pub(crate) fn constants(&self) -> (f64, Vec<(usize, Vec<f64>)>) {
+        (self.eps, self.blocks.iter().map(Block::constants).collect())
+    }
+
     /// How token states become one vector.
     pub fn pooling(&self) -> Pooling {
         self.pooling
