@@ -5,10 +5,12 @@ use std::str::FromStr;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use instructue_data::{Batch, Profile, Row, token_budget_batches};
+use instructue_encoders::cache::VectorCache;
 use instructue_schema::DataText;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::event_cache::EventCaches;
 use crate::input::{Extras, NetworkInput, TextInput};
 use crate::network::{Network, NetworkOutput};
 use crate::parameters::name_parameters;
@@ -105,6 +107,7 @@ pub struct InstructUe {
     network: Network,
     device: Device,
     workers: Workers,
+    event_caches: EventCaches,
 }
 
 impl InstructUe {
@@ -134,6 +137,7 @@ impl InstructUe {
             preparation,
             device: device.clone(),
             workers: Workers::default(),
+            event_caches: EventCaches::default(),
         })
     }
 
@@ -155,10 +159,22 @@ impl InstructUe {
         self.clone().with_network(self.network.valid().train())
     }
 
-    /// The same model around another network of the same shape.
+    /// The same model around another network of the same shape. Vectors of event
+    /// texts are not kept any longer.
     pub fn with_network(mut self, network: Network) -> Self {
         self.network = network;
+        self.event_caches = EventCaches::default();
         self
+    }
+
+    /// The caches of event vectors, one per encoder; none unless
+    /// [`with_event_cache`](Self::with_event_cache) opened them.
+    pub fn event_caches(&self) -> &[VectorCache] {
+        &self.event_caches
+    }
+
+    pub(crate) fn set_event_caches(&mut self, caches: EventCaches) {
+        self.event_caches = caches;
     }
 
     /// The configuration.
@@ -205,7 +221,7 @@ impl InstructUe {
 
     /// Uploads packed rows.
     pub fn upload(&self, batch: &Batch) -> NetworkInput {
-        NetworkInput::new(
+        let mut input = NetworkInput::new(
             batch,
             self.preparation.normalisers(),
             Extras {
@@ -213,7 +229,9 @@ impl InstructUe {
                 numbers_at_user: self.config.numbers_at_user,
             },
             &self.device,
-        )
+        );
+        self.recall(batch, &mut input);
+        input
     }
 
     /// One pass over packed rows.

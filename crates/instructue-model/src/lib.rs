@@ -84,6 +84,7 @@
 
 pub mod config;
 mod error;
+mod event_cache;
 mod head;
 pub mod input;
 mod instruct_ue;
