@@ -36,7 +36,7 @@ CASES = {
         dict(
             task_type="FEATURE_EXTRACTION",
             r=3,
-            lora_alpha=5,
+            lora_alpha=2,
             target_modules=ALL,
             use_rslora=True,
         ),

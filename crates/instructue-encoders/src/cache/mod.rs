@@ -56,7 +56,7 @@ pub struct CacheConfig {
 }
 
 impl Default for CacheConfig {
-    /// In memory only, a gibibyte: 700,000 vectors of width 384.
+    /// In memory only, a gibibyte: about 680,000 vectors of width 384.
     fn default() -> Self {
         Self {
             dir: None,
