@@ -197,17 +197,6 @@ impl Decoder {
         }
     }
 
-    /// Adds the factors of LoRA to the weights they adapt. For inference; the
-    /// result cannot be trained.
-    pub fn merge(mut self) -> Self {
-        for layer in &mut self.layers {
-            for (_, linear) in layer.linears_mut() {
-                *linear = linear.clone().merge();
-            }
-        }
-        self
-    }
-
     /// Whether there are factors of LoRA.
     pub fn has_lora(&self) -> bool {
         self.loras().next().is_some()

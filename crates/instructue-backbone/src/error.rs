@@ -27,12 +27,6 @@ pub enum Error {
         /// The setting at fault.
         source: Box<Error>,
     },
-    /// An adapter was to be loaded into a decoder without LoRA.
-    #[error("the decoder has no LoRA, so {path} cannot be loaded into it", path = path.display())]
-    NoLora {
-        /// The adapter's file.
-        path: PathBuf,
-    },
     /// A checkpoint could not be read or written, or does not fit.
     #[error(transparent)]
     Checkpoint(#[from] instructue_nn::Error),

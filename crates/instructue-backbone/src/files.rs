@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use burn::module::Param;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, TensorData};
 use instructue_nn::checkpoint::{Checkpoint, write_safetensors};
 use instructue_nn::lora::LoraConfig;
 
 use crate::weights::Source;
-use crate::{Decoder, DecoderConfig, Error, Result};
+use crate::{Decoder, DecoderConfig, Result};
 
 /// What PEFT puts before the key of an adapted module.
 const PEFT: &str = "base_model.model.";
@@ -59,7 +58,8 @@ impl DecoderConfig {
 }
 
 impl Decoder {
-    /// The weights without LoRA, by their names in a Hugging Face checkpoint.
+    /// The weights without LoRA, by their names in a Hugging Face checkpoint; of
+    /// a merged decoder the merged ones.
     pub fn save_tensors(&self) -> Vec<(String, TensorData)> {
         let mut out = vec![(
             "model.embed_tokens.weight".to_owned(),
@@ -107,39 +107,6 @@ impl Decoder {
     pub fn save_weights(&self, path: &Path) -> Result<()> {
         Ok(write_safetensors(path, self.save_tensors(), format())?)
     }
-
-    /// Writes [`lora_tensors`](Self::lora_tensors) to a file that PEFT reads.
-    pub fn save_lora(&self, path: &Path) -> Result<()> {
-        Ok(write_safetensors(path, self.lora_tensors(), format())?)
-    }
-
-    /// Takes the factors of LoRA from a file. The decoder must have LoRA of the
-    /// same rank; its scale stays.
-    pub fn load_lora(mut self, path: &Path) -> Result<Self> {
-        if !self.has_lora() {
-            return Err(Error::NoLora { path: path.into() });
-        }
-        let mut checkpoint = Checkpoint::open_file(path)?;
-        for (i, layer) in self.layers.iter_mut().enumerate() {
-            for (name, map) in layer.linears_mut() {
-                let Some(lora) = &mut map.lora else { continue };
-                for (factor, value) in [("lora_A", &mut lora.a), ("lora_B", &mut lora.b)] {
-                    let [columns, rows] = value.dims();
-                    let name = peft(i, name, factor);
-                    let shape = [rows, columns];
-                    let loaded = checkpoint.take_transposed(&name, shape, &value.device())?;
-                    *value = replaced(value, loaded);
-                }
-            }
-        }
-        checkpoint.finish()?;
-        Ok(self)
-    }
-}
-
-/// The same parameter (for an optimiser's state) with another value.
-fn replaced(old: &Param<Tensor<2>>, value: Tensor<2>) -> Param<Tensor<2>> {
-    old.clone().transform_for_load(value, old.id)
 }
 
 fn peft(layer: usize, name: &str, factor: &str) -> String {

@@ -69,6 +69,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adapter;
 mod block;
 mod cache;
 mod config;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, TensorData};
 use common::{CASES, golden, load, small};
-use instructue_backbone::{DecoderConfig, Error, LoraConfig};
+use instructue_backbone::{DecoderConfig, LoraConfig};
 use instructue_nn::checkpoint::{CONFIG, INDEX, WEIGHTS, write_safetensors};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -86,38 +86,6 @@ fn the_names_are_those_of_the_checkpoint() {
         found.sort();
         assert_eq!(expected, found, "{case}");
     }
-}
-
-#[test]
-fn an_adapter_comes_back() {
-    let device = Device::default();
-    let lora = LoraConfig::new().with_rank(4);
-    let decoder = small().init(Some(&lora), &device).unwrap();
-    let dir = TempDir::new().unwrap();
-    let path = dir.path().join("adapter_model.safetensors");
-    decoder.save_lora(&path).unwrap();
-
-    let other = small().init(Some(&lora), &device).unwrap();
-    assert_ne!(other.lora_tensors()[0].1, decoder.lora_tensors()[0].1);
-    let other = other.load_lora(&path).unwrap();
-    let (found, expected) = (other.lora_tensors(), decoder.lora_tensors());
-    assert_eq!(found.len(), 2 * 7 * 2);
-    assert_eq!(found[0].1.shape().to_vec(), [4, 32]);
-    assert_eq!(
-        found[0].0,
-        "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
-    );
-    for ((a, x), (b, y)) in found.iter().zip(&expected) {
-        assert_eq!(a, b);
-        assert_eq!(x.as_bytes(), y.as_bytes());
-    }
-
-    let plain = small().init(None, &device).unwrap();
-    assert!(matches!(plain.load_lora(&path), Err(Error::NoLora { .. })));
-    let wider = LoraConfig::new().with_rank(5);
-    let wider = small().init(Some(&wider), &device).unwrap();
-    let message = wider.load_lora(&path).unwrap_err().to_string();
-    says(&message, &["lora_A", "[5, 32]", "[4, 32]"]);
 }
 
 #[test]

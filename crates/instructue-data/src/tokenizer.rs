@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use instructue_schema::DataText;
+use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use plain::SpecialNames;
@@ -189,6 +190,15 @@ impl TextTokenizer {
     /// The text of ids; reserved and unknown ids are left out, invalid UTF-8 is replaced.
     pub fn decode(&self, ids: &[u32]) -> String {
         self.0.plain.decode(ids, false).unwrap_or_default()
+    }
+
+    /// The SHA-256 of the files it was made from: equal for equal tokenizers.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(&self.0.json);
+        hasher.update(b"\0");
+        hasher.update(self.0.names.to_config().unwrap_or_default());
+        hasher.finalize().into()
     }
 
     /// One more than the largest id: the rows of an embedding table.

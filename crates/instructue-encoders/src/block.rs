@@ -59,6 +59,32 @@ impl Block {
         to.norm(&format!("{name}.output.LayerNorm"), &self.down_norm);
     }
 
+    /// Heads, and the scales of LoRA that are not in the weights yet.
+    pub fn constants(&self) -> (usize, Vec<f64>) {
+        let loras = self.adapted().map(|(_, map)| map.lora.as_ref());
+        let scales = loras.into_iter().flatten().filter(|lora| !lora.merged);
+        (self.heads, scales.map(|lora| lora.scale).collect())
+    }
+
+    /// The maps that LoRA may adapt, with the rest of their keys.
+    pub fn adapted(&self) -> [(&'static str, &LoraLinear); 4] {
+        [
+            ("attention.self.query", &self.query),
+            ("attention.self.key", &self.key),
+            ("attention.self.value", &self.value),
+            ("attention.output.dense", &self.output),
+        ]
+    }
+
+    pub fn adapted_mut(&mut self) -> [(&'static str, &mut LoraLinear); 4] {
+        [
+            ("attention.self.query", &mut self.query),
+            ("attention.self.key", &mut self.key),
+            ("attention.self.value", &mut self.value),
+            ("attention.output.dense", &mut self.output),
+        ]
+    }
+
     /// The new states of the first `queries` tokens of each text; every token is
     /// attended to.
     ///

@@ -59,6 +59,22 @@ pub enum Error {
         /// Size of the vocabulary.
         vocabulary: usize,
     },
+    /// A cache folder that cannot be read or written.
+    #[error("event-vector cache, {}: {reason}", path.display())]
+    Cache {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// Vectors that a cache cannot take.
+    #[error("event-vector cache: expected {expected}, found {found}")]
+    Vectors {
+        /// What would be taken.
+        expected: String,
+        /// What came.
+        found: String,
+    },
     /// A row with another number of features than the encoder was made for.
     #[error("row {row}: {found} {what}, expected {expected}")]
     FeatureCount {
@@ -98,5 +114,13 @@ impl Error {
             found: found.to_string(),
             expected: expected.into(),
         }
+    }
+
+    /// The same error, with the text's number in another list.
+    pub(crate) fn of_text(mut self, number: impl Fn(usize) -> usize) -> Self {
+        if let Self::TooLong { text, .. } | Self::UnknownToken { text, .. } = &mut self {
+            *text = number(*text);
+        }
+        self
     }
 }

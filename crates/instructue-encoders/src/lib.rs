@@ -34,6 +34,9 @@
 //! # }
 //! ```
 //!
+//! A frozen encoder stands behind a [`cache`], by
+//! [`TextEncoder::forward_cached`].
+//!
 //! # Tables
 //!
 //! [`TabularNormaliser`] standardises numbers on the host, [`TabularEncoder`]
@@ -57,7 +60,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adapter;
 mod block;
+pub mod cache;
 mod config;
 mod error;
 mod normaliser;

@@ -27,12 +27,12 @@ pub struct TextBatch {
 /// it every weight is trainable, unless the caller freezes the module.
 #[derive(Module, Debug)]
 pub struct TextEncoder {
-    words: Embedding,
+    pub(crate) words: Embedding,
     positions: Embedding,
     types: Embedding,
     norm: LayerNorm,
     eps: f64,
-    blocks: Vec<Block>,
+    pub(crate) blocks: Vec<Block>,
     #[module(skip)]
     pooling: Pooling,
     pad: usize,
@@ -252,6 +252,12 @@ impl TextEncoder {
         self.positions.weight.dims()[0]
     }
 
+    /// What decides the vectors beside tensors and pooling: ε, and of each block
+    /// its heads and its scales of LoRA.
+    pub(crate) fn constants(&self) -> (f64, Vec<(usize, Vec<f64>)>) {
+        (self.eps, self.blocks.iter().map(Block::constants).collect())
+    }
+
     /// How token states become one vector.
     pub fn pooling(&self) -> Pooling {
         self.pooling
@@ -259,7 +265,8 @@ impl TextEncoder {
 
     /// All tensors by their names in a Hugging Face checkpoint, LoRA factors as
     /// `….lora_A.weight` and `….lora_B.weight`. What
-    /// [`BertConfig::load_weights`] reads back is equal bit by bit.
+    /// [`BertConfig::load_weights`] reads back is equal bit by bit. Merged factors
+    /// are left out: the weights hold them.
     pub fn save_tensors(&self) -> Vec<(String, TensorData)> {
         let mut to = Tensors::default();
         to.table("embeddings.word_embeddings", &self.words);

@@ -168,7 +168,7 @@ impl Tensors {
 
     pub fn adapted(&mut self, name: &str, layer: &LoraLinear) {
         self.linear(name, &layer.linear);
-        if let Some(lora) = &layer.lora {
+        if let Some(lora) = layer.lora.as_ref().filter(|lora| !lora.merged) {
             self.push(format!("{name}.lora_A.weight"), lora.a.val().transpose());
             self.push(format!("{name}.lora_B.weight"), lora.b.val().transpose());
         }

@@ -32,6 +32,9 @@ pub struct EventInput {
     pub row_of: Vec<usize>,
     /// `[events, features]`
     pub features: Option<Tensor<2>>,
+    /// `[texts, width]`: the texts' vectors, if they are known; else the network
+    /// encodes them.
+    pub vectors: Option<Tensor<2>>,
 }
 
 /// One source.
@@ -402,7 +405,13 @@ fn event_input(events: &EventBatch, device: &Device) -> Option<EventInput> {
         ),
         row_of: events.row_of.iter().map(|&row| row as usize).collect(),
         features,
+        vectors: None,
     })
+}
+
+/// The order in which the buckets hold the texts.
+pub(crate) fn text_order(texts: &[Arc<[u32]>]) -> Vec<usize> {
+    length_buckets(texts).0
 }
 
 /// Sorts texts by length and cuts them where padding would cost more than a

@@ -6,10 +6,12 @@ use std::sync::{Arc, OnceLock};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use instructue_data::{Batch, Profile, Row, Segment, token_budget_batches};
+use instructue_encoders::cache::VectorCache;
 use instructue_schema::DataText;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::event_cache::EventCaches;
 use crate::identity::model_digest;
 use crate::input::{Extras, NetworkInput, TextInput};
 use crate::network::{Network, NetworkOutput};
@@ -109,6 +111,7 @@ pub struct InstructUe {
     workers: Workers,
     adapter: String,
     digest: Arc<OnceLock<String>>,
+    event_caches: EventCaches,
 }
 
 impl InstructUe {
@@ -140,6 +143,7 @@ impl InstructUe {
             workers: Workers::default(),
             adapter: String::new(),
             digest: Arc::default(),
+            event_caches: EventCaches::default(),
         })
     }
 
@@ -161,10 +165,12 @@ impl InstructUe {
         self.clone().with_network(self.network.valid().train())
     }
 
-    /// The same model around another network of the same shape.
+    /// The same model around another network of the same shape. Vectors of event
+    /// texts are not kept any longer.
     pub fn with_network(mut self, network: Network) -> Self {
         self.network = network;
         self.digest = Arc::default();
+        self.event_caches = EventCaches::default();
         self
     }
 
@@ -189,6 +195,16 @@ impl InstructUe {
         }
         let digest = model_digest(&self.config, &self.preparation, &self.network)?;
         Ok(self.digest.get_or_init(|| digest))
+    }
+
+    /// The caches of event vectors, one per encoder; none unless
+    /// [`with_event_cache`](Self::with_event_cache) opened them.
+    pub fn event_caches(&self) -> &[VectorCache] {
+        &self.event_caches
+    }
+
+    pub(crate) fn set_event_caches(&mut self, caches: EventCaches) {
+        self.event_caches = caches;
     }
 
     /// The configuration.
@@ -235,12 +251,14 @@ impl InstructUe {
 
     /// Uploads packed rows.
     pub fn upload(&self, batch: &Batch) -> NetworkInput {
-        NetworkInput::new(
+        let mut input = NetworkInput::new(
             batch,
             self.preparation.normalisers(),
             self.extras(),
             &self.device,
-        )
+        );
+        self.recall(batch, &mut input.table);
+        input
     }
 
     pub(crate) fn extras(&self) -> Extras {

@@ -86,6 +86,7 @@ mod answer;
 pub mod config;
 mod decoding;
 mod error;
+mod event_cache;
 mod head;
 mod identity;
 pub mod input;

@@ -248,7 +248,8 @@ impl Network {
                     match events {
                         None => (None, Vec::new()),
                         Some(events) => {
-                            let texts = self.encode(place, &events.texts);
+                            let known = events.vectors.clone();
+                            let texts = known.unwrap_or_else(|| self.encode(place, &events.texts));
                             let vectors = texts.select(0, events.text_of.clone());
                             let vectors = adapter.forward(vectors, events.features.clone());
                             if self.lookup.is_some() {

@@ -96,12 +96,14 @@ impl InstructUe {
         let batches = token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0);
         let parts = self.workers().map(batches, |_, profiles| {
             let rows: Vec<_> = profiles.iter().map(|&p| tokens[p].clone()).collect();
-            let input = PrefixInput::new(
-                &Batch::of_profiles(layout, &rows),
+            let batch = Batch::of_profiles(layout, &rows);
+            let mut input = PrefixInput::new(
+                &batch,
                 self.preparation().normalisers(),
                 model.extras(),
                 model.device(),
             );
+            model.recall(&batch, &mut input.table);
             let prefix = model.network().prefix(input);
             Part { profiles, prefix }
         });

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use burn::tensor::{DType, Device, TensorData};
 use instructue_data::{ProfileBuilder, TextTokenizer};
-use instructue_encoders::TabularNormaliser;
+use instructue_encoders::{TabularNormaliser, TextEncoder};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -55,8 +55,18 @@ impl InstructUe {
     /// appears whole or not at all.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// When a file cannot be written, or LoRA is merged into the weights: a model
+    /// that is read from them would add it once more.
     pub fn save(&self, dir: &Path) -> Result<Manifest> {
+        let network = self.network();
+        let encoders = network.encoders();
+        if network.backbone().is_merged() || encoders.iter().any(TextEncoder::is_merged) {
+            return Err(Error::Config {
+                key: "lora".into(),
+                expected: "unmerged, to be saved".into(),
+                found: "merged into the weights".into(),
+            });
+        }
         let parent = dir
             .parent()
             .filter(|p| !p.as_os_str().is_empty())

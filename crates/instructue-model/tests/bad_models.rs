@@ -58,3 +58,21 @@ fn another_format_is_refused() {
     });
     assert!(message.contains("expected format 1, found 99"), "{message}");
 }
+
+#[test]
+fn a_model_with_merged_factors_is_not_saved() {
+    let device = Device::default();
+    let shard = shard();
+    let preparation = common::preparation(&shard);
+    let mut config = common::config(&preparation);
+    config.backbone_lora = Some(instructue_model::config::LoraSettings::default());
+    let model = InstructUe::new(config, preparation, 3, &device).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model");
+    model.save(&path).unwrap();
+    let merged = model.network().backbone().clone().merge().unwrap();
+    let network = model.network().clone().with_backbone(merged);
+    let error = model.with_network(network).save(&path).unwrap_err();
+    assert!(error.to_string().contains("unmerged"), "{error}");
+    InstructUe::load(&path, &device).unwrap();
+}

@@ -55,7 +55,7 @@ pub enum Error {
         "{path}: tensors without a place in the model: {names} ({count} in all)",
         path = path.display(),
         count = names.len(),
-        names = names.join(", ")
+        names = first(names)
     )]
     Extra {
         /// The file or directory.
@@ -114,6 +114,37 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// An `adapter_config.json` asks for something that is not supported.
+    #[error("{path}: `{key}`: expected {expected}, found {found}", path = path.display())]
+    Peft {
+        /// The file.
+        path: PathBuf,
+        /// The key in it.
+        key: String,
+        /// What is accepted.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// A model cannot be written as an adapter, or not to this place.
+    #[error("{path}: no adapter can be written: expected {expected}, found {found}", path = path.display())]
+    Export {
+        /// The directory.
+        path: PathBuf,
+        /// What is needed.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// Factors of LoRA are to be merged or unmerged that are not in the state
+    /// for it.
+    #[error("factors of LoRA: expected {expected} ones, found {found}")]
+    Merge {
+        /// `merged` or `unmerged`.
+        expected: &'static str,
+        /// `merged`, `unmerged` or `none`.
+        found: &'static str,
+    },
     /// A LoRA setting is out of range.
     #[error("lora.{key}: expected {expected}, found {found}")]
     Lora {
@@ -134,4 +165,14 @@ pub enum Error {
         /// The entries given.
         found: usize,
     },
+}
+
+/// An adapter for a larger model leaves hundreds of names over; a few will do.
+fn first(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let mut text = names[..names.len().min(SHOWN)].join(", ");
+    if names.len() > SHOWN {
+        text.push_str(", …");
+    }
+    text
 }

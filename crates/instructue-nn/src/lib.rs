@@ -1,6 +1,6 @@
 //! Layers and checkpoint reading shared by encoders and backbone: LoRA on
-//! activations, masked attention, rotary positions, RMS norm and Hugging Face
-//! directories.
+//! activations, masked attention, rotary positions, RMS norm, Hugging Face
+//! directories and PEFT's adapters.
 //!
 //! Nothing here knows a particular model. Every function is written so that
 //! the differentiable path makes few passes over large tensors; where the
@@ -50,6 +50,7 @@ pub mod kernels;
 pub mod linear;
 pub mod lora;
 pub mod norm;
+pub mod peft;
 pub mod rope;
 
 pub use error::{Error, Result};

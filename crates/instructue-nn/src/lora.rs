@@ -66,6 +66,27 @@ pub struct Lora {
     pub scale: f64,
     /// Active only on an autodiff device and while its flag is on.
     pub dropout: Dropout,
+    /// Whether the product is part of the weight already; then the factors are
+    /// kept for [`LoraLinear::unmerge`] and take no part in the forward pass.
+    pub merged: bool,
+}
+
+impl Lora {
+    /// Factors with the scale and dropout of `config`, not merged.
+    ///
+    /// # Shapes
+    ///
+    /// - `a`: `[input, rank]`
+    /// - `b`: `[rank, output]`
+    pub fn new(a: Tensor<2>, b: Tensor<2>, config: &LoraConfig) -> Self {
+        Self {
+            a: Param::from_tensor(a),
+            b: Param::from_tensor(b),
+            scale: config.scale(),
+            dropout: DropoutConfig::new(config.dropout).init(),
+            merged: false,
+        }
+    }
 }
 
 /// A linear map, with or without LoRA. With it, the map itself is frozen.
@@ -107,14 +128,14 @@ impl LoraLinear {
             device,
         );
         let b = Tensor::zeros([config.rank, output], device);
+        Self::with(linear, Lora::new(a, b, config))
+    }
+
+    /// Freezes `linear` and adds these factors.
+    pub fn with(linear: Linear, lora: Lora) -> Self {
         Self {
             linear: linear.no_grad(),
-            lora: Some(Lora {
-                a: Param::from_tensor(a),
-                b: Param::from_tensor(b),
-                scale: config.scale(),
-                dropout: DropoutConfig::new(config.dropout).init(),
-            }),
+            lora: Some(lora),
         }
     }
 
@@ -134,8 +155,7 @@ impl LoraLinear {
         let dims = x.dims();
         let rows = flatten(x);
         let dropped = self
-            .lora
-            .as_ref()
+            .active()
             .map(|lora| drop_out(&lora.dropout, rows.clone()));
         LoraInput {
             dims,
@@ -151,8 +171,10 @@ impl LoraLinear {
     /// If the input was prepared for another width.
     pub fn forward_shared<const D: usize>(&self, input: &LoraInput<D>) -> Tensor<D> {
         let mut y = linear_rows(&self.linear, input.rows.clone());
-        if let Some(lora) = &self.lora {
-            let x = input.dropped.clone().unwrap_or_else(|| input.rows.clone());
+        if let Some(lora) = self.active() {
+            // The map that prepared the input may have no factors itself.
+            let dropped = input.dropped.clone();
+            let x = dropped.unwrap_or_else(|| drop_out(&lora.dropout, input.rows.clone()));
             // The scale goes where the tensor is narrowest.
             let low = x.matmul(lora.a.val()).mul_scalar(lora.scale);
             y = y + low.matmul(lora.b.val());
@@ -167,22 +189,84 @@ impl LoraLinear {
         self.linear.weight.dims()
     }
 
-    /// The same map as a plain one: `W + s·A·B`, not trainable.
-    ///
-    /// For inference: one matrix product instead of three.
-    pub fn merge(self) -> Self {
-        let Some(lora) = self.lora else { return self };
-        let delta = (lora.a.val().matmul(lora.b.val()) * lora.scale).detach();
-        let weight = self.linear.weight.map(|w| w.detach() + delta);
-        let linear = Linear {
-            weight,
-            bias: self.linear.bias,
-        };
-        Self {
-            linear: linear.no_grad(),
-            lora: None,
-        }
+    /// The factors, unless they are merged.
+    fn active(&self) -> Option<&Lora> {
+        self.lora.as_ref().filter(|lora| !lora.merged)
     }
+
+    /// Adds `s·A·B` to the weight: one matrix product instead of three, for
+    /// inference. The factors are kept, and get no gradient until
+    /// [`unmerge`](Self::unmerge).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Merge`] if there are no factors, or if they are merged already.
+    pub fn merge(self) -> Result<Self> {
+        self.shift(true)
+    }
+
+    /// Takes `s·A·B` out of the weight again. The weight is restored up to
+    /// rounding: two units in the last place of the larger of `W` and `s·A·B`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Merge`] if there are no factors, or if they are not merged.
+    pub fn unmerge(self) -> Result<Self> {
+        self.shift(false)
+    }
+
+    fn shift(mut self, merge: bool) -> Result<Self> {
+        let found = match &self.lora {
+            None => Some("none"),
+            Some(lora) if lora.merged == merge => Some(if merge { "merged" } else { "unmerged" }),
+            Some(_) => None,
+        };
+        if let Some(found) = found {
+            let expected = if merge { "unmerged" } else { "merged" };
+            return Err(Error::Merge { expected, found });
+        }
+        if let Some(lora) = &mut self.lora {
+            let sign = if merge { lora.scale } else { -lora.scale };
+            let delta = (lora.a.val().matmul(lora.b.val()) * sign).detach();
+            let weight = self.linear.weight.map(|w| {
+                let delta = delta.cast(w.dtype());
+                w.detach() + delta
+            });
+            let linear = Linear {
+                weight,
+                bias: self.linear.bias,
+            };
+            self.linear = linear.no_grad();
+            lora.merged = merge;
+        }
+        Ok(self)
+    }
+}
+
+/// Merges (or unmerges) several maps of one model, those without LoRA left as
+/// they are.
+///
+/// # Errors
+///
+/// [`Error::Merge`], with no map changed, if no map has factors or one of them
+/// is in that state already.
+pub fn merge_all<'a>(
+    maps: impl IntoIterator<Item = &'a mut LoraLinear>,
+    merge: bool,
+) -> Result<()> {
+    let maps: Vec<&mut LoraLinear> = maps.into_iter().filter(|map| map.lora.is_some()).collect();
+    let shifted = maps.iter().map(|map| (**map).clone().shift(merge));
+    let shifted = shifted.collect::<Result<Vec<_>>>()?;
+    if shifted.is_empty() {
+        return Err(Error::Merge {
+            expected: if merge { "unmerged" } else { "merged" },
+            found: "none",
+        });
+    }
+    for (map, done) in maps.into_iter().zip(shifted) {
+        *map = done;
+    }
+    Ok(())
 }
 
 /// What `layer` itself would do, by a cheaper mask: of a uniform draw, scaled

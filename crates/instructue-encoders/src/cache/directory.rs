@@ -1,0 +1,183 @@
+//! The folder: segments come whole, are never changed, and go when they are the
+//! oldest.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::digest::{CacheSpace, Digest};
+use super::metrics::CacheFault;
+use super::segment::Segment;
+use crate::Error;
+
+const SEGMENT: &str = "segment";
+const PARTIAL: &str = ".partial-";
+/// A file that is still being written is younger than this.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// One space's part of a cache folder.
+#[derive(Debug)]
+pub(super) struct Directory {
+    root: PathBuf,
+    own: PathBuf,
+    space: Digest,
+    width: usize,
+}
+
+/// What became of a segment's file.
+pub(super) enum Read {
+    Whole(Segment),
+    /// Another process dropped it.
+    Gone,
+    Fault(CacheFault),
+}
+
+impl Directory {
+    pub fn open(root: &Path, space: &CacheSpace) -> Result<Self, Error> {
+        let digest = space.digest();
+        let own = root.join(&digest.to_string()[..32]);
+        fs::create_dir_all(&own).map_err(failed(&own))?;
+        let directory = Self {
+            root: root.into(),
+            own,
+            space: digest,
+            width: space.width,
+        };
+        directory.clear_abandoned()?;
+        Ok(directory)
+    }
+
+    /// Names of this space's segments, oldest first.
+    pub fn names(&self) -> Result<Vec<OsString>, Error> {
+        let mut names: Vec<OsString> = entries(&self.own)?
+            .into_iter()
+            .filter(|entry| is_segment(entry))
+            .filter_map(|path| path.file_name().map(Into::into))
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Reads a segment; one that is not whole is removed.
+    pub fn read(&self, name: &OsString) -> Read {
+        let path = self.own.join(name);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Read::Gone,
+            Err(error) => {
+                let reason = error.to_string();
+                return Read::Fault(CacheFault { path, reason });
+            }
+        };
+        match Segment::decode(&bytes, &self.space, self.width) {
+            Ok(segment) => Read::Whole(segment),
+            Err(mut reason) => {
+                // It came here by a rename and will not get better.
+                if let Err(error) = fs::remove_file(&path)
+                    && error.kind() != io::ErrorKind::NotFound
+                {
+                    reason = format!("{reason}; it cannot be removed: {error}");
+                }
+                Read::Fault(CacheFault { path, reason })
+            }
+        }
+    }
+
+    /// Writes a segment under a new name, which sorts behind all older ones.
+    pub fn write(&self, segment: &Segment) -> Result<OsString, Error> {
+        let bytes = segment.encode(&self.space, self.width);
+        let mut file = tempfile::Builder::new()
+            .prefix(PARTIAL)
+            .tempfile_in(&self.own)
+            .map_err(failed(&self.own))?;
+        let written = file
+            .write_all(&bytes)
+            .and_then(|()| file.as_file().sync_all());
+        written.map_err(failed(file.path()))?;
+        loop {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let now = now.unwrap_or_default().as_nanos();
+            let name = format!("{now:024}-{}.{SEGMENT}", std::process::id());
+            match file.persist_noclobber(self.own.join(&name)) {
+                Ok(_) => return Ok(name.into()),
+                // Another thread had the same moment.
+                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                    file = error.file;
+                }
+                Err(error) => return Err(failed(&self.own.join(&name))(error.error)),
+            }
+        }
+    }
+
+    /// Removes the oldest segments of all spaces until `max_bytes` hold the rest.
+    /// Returns how many.
+    pub fn bound(&self, max_bytes: u64) -> Result<u64, Error> {
+        let mut all = Vec::new();
+        for space in entries(&self.root)? {
+            // Only folders that a cache made.
+            let name = space.file_name().unwrap_or_default().to_string_lossy();
+            let digest = name.len() == 32 && name.bytes().all(|b| b.is_ascii_hexdigit());
+            if !digest || !space.is_dir() {
+                continue;
+            }
+            for path in entries(&space)?.into_iter().filter(|path| is_segment(path)) {
+                // One that is gone meanwhile needs no room.
+                if let Ok(data) = fs::metadata(&path) {
+                    all.push((path.file_name().map(OsString::from), data.len(), path));
+                }
+            }
+        }
+        all.sort_unstable();
+        let mut size: u64 = all.iter().map(|(_, size, _)| size).sum();
+        let mut removed = 0;
+        for (_, bytes, path) in all {
+            if size <= max_bytes {
+                break;
+            }
+            match fs::remove_file(&path) {
+                Ok(()) => removed += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(&path)(error)),
+            }
+            size -= bytes;
+        }
+        Ok(removed)
+    }
+
+    /// Removes what a process left behind that died while writing.
+    fn clear_abandoned(&self) -> Result<(), Error> {
+        for path in entries(&self.own)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if !name.starts_with(PARTIAL) {
+                continue;
+            }
+            let age = fs::metadata(&path).and_then(|data| data.modified());
+            let age = age.ok().and_then(|time| time.elapsed().ok());
+            if age.is_some_and(|age| age > ABANDONED) {
+                // If another process was faster, that is as good.
+                let _ = fs::remove_file(&path);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_segment(path: &Path) -> bool {
+    path.extension().is_some_and(|kind| kind == SEGMENT)
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let read = fs::read_dir(dir).map_err(failed(dir))?;
+    let paths = read.map(|entry| entry.map(|entry| entry.path()));
+    paths.collect::<Result<_, _>>().map_err(failed(dir))
+}
+
+fn failed(path: &Path) -> impl Fn(io::Error) -> Error + use<> {
+    let path = path.to_path_buf();
+    move |reason| Error::Cache {
+        path: path.clone(),
+        reason,
+    }
+}

@@ -1,0 +1,142 @@
+//! Writing a model's factors as an adapter.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use burn::tensor::TensorData;
+
+use super::{CONFIG, PeftConfig, TaskType, WEIGHTS, key};
+use crate::checkpoint::write_safetensors;
+use crate::lora::{Lora, LoraConfig, LoraLinear};
+use crate::{Error, Result};
+
+/// A linear map and its place in the model.
+#[derive(Debug)]
+pub struct Site<'a> {
+    /// The map's path as PEFT sees it, such as
+    /// `model.layers.0.self_attn.q_proj`.
+    pub path: String,
+    /// The end of the path that is the same in every layer, and that no map of
+    /// another kind ends in, such as `q_proj`.
+    pub target: &'static str,
+    /// The map.
+    pub map: &'a LoraLinear,
+}
+
+/// Writes the factors of `sites` to `dir`, which appears whole or not at all.
+///
+/// An adapter that is there is replaced, and so is an empty directory; anything
+/// else is left alone. `base` is a note for the reader: where the base is found.
+/// Merged factors are written as others are: they are for the unmerged base.
+///
+/// # Errors
+///
+/// [`Error::Export`] if there are no factors, if their ranks, scales or dropouts
+/// differ, if a target has factors in some layers only, or if `dir` holds other
+/// things; [`Error::Io`] when a file cannot be written.
+pub fn write(dir: &Path, task: TaskType, base: Option<&str>, sites: &[Site<'_>]) -> Result<()> {
+    let refuse = |expected: &str, found: String| Error::Export {
+        path: dir.into(),
+        expected: expected.into(),
+        found,
+    };
+    let mut config: Option<(LoraConfig, &str)> = None;
+    let mut targets: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut tensors: Vec<(String, TensorData)> = Vec::new();
+    for Site { path, target, map } in sites {
+        let (with, all) = targets.entry(target).or_default();
+        *all += 1;
+        let Some(lora) = &map.lora else { continue };
+        *with += 1;
+        let own = settings(lora);
+        let (first, place) = config.get_or_insert_with(|| (own.clone(), path));
+        if own != *first {
+            let expected = format!("the settings of {place} everywhere, {first:?}");
+            return Err(refuse(&expected, format!("{own:?} at {path}")));
+        }
+        for (factor, value) in [("lora_A", &lora.a), ("lora_B", &lora.b)] {
+            let stored = value.val().transpose().into_data();
+            tensors.push((key(path, factor), stored));
+        }
+    }
+    let Some((lora, _)) = config else {
+        return Err(refuse("factors of LoRA", "none".into()));
+    };
+    targets.retain(|_, (with, _)| *with > 0);
+    if let Some((target, (with, all))) = targets.iter().find(|(_, (with, all))| with < all) {
+        let found = format!("{with} of {all} `{target}`");
+        return Err(refuse("factors in every layer or none", found));
+    }
+    let config = PeftConfig {
+        lora,
+        targets: targets.into_keys().map(Into::into).collect(),
+        base: base.map(Into::into),
+    };
+    place(dir, |into| {
+        let metadata = HashMap::from([("format".into(), "pt".into())]);
+        write_safetensors(&into.join(WEIGHTS), tensors, Some(metadata))?;
+        let path = into.join(CONFIG);
+        let written = File::create(&path).and_then(|mut file| {
+            file.write_all(config.to_json(task).as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|source| Error::Io { path, source })
+    })
+}
+
+/// The settings that these factors were made with.
+fn settings(lora: &Lora) -> LoraConfig {
+    let rank = lora.a.dims()[1];
+    let alpha = lora.scale * rank as f64;
+    // The division that made the scale is undone, its rounding too.
+    let whole = alpha.round();
+    let near = (alpha - whole).abs() <= 1e-12 * whole.abs();
+    LoraConfig::new()
+        .with_rank(rank)
+        .with_alpha(if near { whole } else { alpha })
+        .with_dropout(lora.dropout.prob)
+}
+
+/// Fills a directory beside `dir` and lets it take that name.
+fn place(dir: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let io = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| Error::Io { path, source }
+    };
+    let parent = dir
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(io(parent))?;
+    let there = fs::symlink_metadata(dir).is_ok();
+    let empty = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
+    if there && !empty && !dir.join(CONFIG).is_file() {
+        return Err(Error::Export {
+            path: dir.into(),
+            expected: "no such directory, an empty one or an adapter".into(),
+            found: "something else by this name".into(),
+        });
+    }
+    let partial = tempfile::Builder::new()
+        .prefix(".adapter-")
+        .tempdir_in(parent)
+        .map_err(io(parent))?;
+    fill(partial.path())?;
+    if there {
+        let old = partial.path().with_extension("old");
+        fs::rename(dir, &old).map_err(io(dir))?;
+        if let Err(source) = fs::rename(partial.path(), dir) {
+            // Nothing took its place; what was there comes back if it can.
+            let _ = fs::rename(&old, dir);
+            return Err(io(dir)(source));
+        }
+        fs::remove_dir_all(&old).map_err(io(&old))?;
+    } else {
+        fs::rename(partial.path(), dir).map_err(io(dir))?;
+    }
+    // It has moved away from under its guard.
+    let _ = partial.keep();
+    Ok(())
+}
