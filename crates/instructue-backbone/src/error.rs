@@ -33,6 +33,9 @@ pub enum Error {
         /// The adapter's file.
         path: PathBuf,
     },
+    /// A GGUF file could not be read, or does not fit.
+    #[error(transparent)]
+    Gguf(#[from] instructue_gguf::Error),
     /// A checkpoint could not be read or written, or does not fit.
     #[error(transparent)]
     Checkpoint(#[from] instructue_nn::Error),

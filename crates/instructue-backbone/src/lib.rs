@@ -44,11 +44,13 @@ mod config;
 mod decoder;
 mod error;
 mod files;
+mod gguf;
 mod weights;
 
 pub use block::Block;
 pub use config::{DecoderConfig, ModelType};
 pub use decoder::{Decoder, DecoderInput};
 pub use error::{Error, Result};
+pub use instructue_gguf::Gguf;
 pub use instructue_nn::attention::AttentionBias;
 pub use instructue_nn::lora::LoraConfig;
