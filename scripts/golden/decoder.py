@@ -1,4 +1,4 @@
-"""Golden values of tiny Qwen2 and Llama decoders, made with transformers.
+"""Golden values of tiny Qwen2, Qwen3 and Llama decoders, made with transformers.
 
 Each case is a directory with config.json and model.safetensors as transformers
 saves them, and golden.safetensors with an input batch (embeddings, mask,
@@ -14,7 +14,14 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 SIZES = dict(
     vocab_size=64,
@@ -42,6 +49,13 @@ CASES = {
         LlamaConfig,
         LlamaForCausalLM,
         dict(tie_word_embeddings=False, attention_bias=True, head_dim=12),
+    ),
+    # Heads are as wide as they like: 4 · 12 is not 32.
+    "qwen3_tied": (Qwen3Config, Qwen3ForCausalLM, dict(tie_word_embeddings=True, head_dim=12)),
+    "qwen3_bias_untied": (
+        Qwen3Config,
+        Qwen3ForCausalLM,
+        dict(tie_word_embeddings=False, attention_bias=True, head_dim=6),
     ),
 }
 

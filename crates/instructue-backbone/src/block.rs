@@ -23,6 +23,10 @@ pub struct Block {
     pub k_proj: LoraLinear,
     /// `[hidden, kv · width]`.
     pub v_proj: LoraLinear,
+    /// Norm of each query head over its width (Qwen3).
+    pub q_norm: Option<RmsNorm>,
+    /// Norm of each key head over its width (Qwen3).
+    pub k_norm: Option<RmsNorm>,
     /// `[heads · width, hidden]`.
     pub o_proj: LoraLinear,
     /// Norm before the feed-forward part.
@@ -69,17 +73,25 @@ impl Block {
         let gate_proj = linear("mlp.gate_proj", hidden, inner, false)?;
         let up_proj = linear("mlp.up_proj", hidden, inner, false)?;
         let down_proj = linear("mlp.down_proj", inner, hidden, false)?;
-        let mut norm = |name: &str| {
+        let mut norm = |name: &str, width: usize| {
             let name = format!("{prefix}.{name}.weight");
-            source.norm(&name, hidden, config.rms_norm_eps, device)
+            source.norm(&name, width, config.rms_norm_eps, device)
+        };
+        let (q_norm, k_norm) = if config.head_norms() {
+            let q_norm = norm("self_attn.q_norm", width)?;
+            (Some(q_norm), Some(norm("self_attn.k_norm", width)?))
+        } else {
+            (None, None)
         };
         Ok(Self {
-            input_layernorm: norm("input_layernorm")?,
+            input_layernorm: norm("input_layernorm", hidden)?,
             q_proj,
             k_proj,
             v_proj,
+            q_norm,
+            k_norm,
             o_proj,
-            post_attention_layernorm: norm("post_attention_layernorm")?,
+            post_attention_layernorm: norm("post_attention_layernorm", hidden)?,
             gate_proj,
             up_proj,
             down_proj,
@@ -113,6 +125,31 @@ impl Block {
         ]
     }
 
+    /// The norms with the rest of their keys.
+    pub(crate) fn norms(&self) -> impl Iterator<Item = (&'static str, &RmsNorm)> {
+        let always = [
+            ("input_layernorm", &self.input_layernorm),
+            ("post_attention_layernorm", &self.post_attention_layernorm),
+        ];
+        let of_heads = [
+            ("self_attn.q_norm", &self.q_norm),
+            ("self_attn.k_norm", &self.k_norm),
+        ];
+        let of_heads = of_heads.into_iter();
+        always
+            .into_iter()
+            .chain(of_heads.filter_map(|(name, norm)| Some((name, norm.as_ref()?))))
+    }
+
+    pub(crate) fn norms_mut(&mut self) -> impl Iterator<Item = &mut RmsNorm> {
+        let always = [
+            &mut self.input_layernorm,
+            &mut self.post_attention_layernorm,
+        ];
+        let of_heads = [&mut self.q_norm, &mut self.k_norm];
+        always.into_iter().chain(of_heads.into_iter().flatten())
+    }
+
     /// `x` and the result: `[batch, length, hidden]`.
     pub(crate) fn forward(&self, x: Tensor<3>, shared: &Shared) -> Tensor<3> {
         let x = x.clone() + self.attention(self.input_layernorm.forward(x), shared);
@@ -124,13 +161,19 @@ impl Block {
         let x = self.q_proj.input(x);
         // Head-major views; the rotation (for q and k) and the matrix product
         // (for v) read them in place.
-        let heads = |y: Tensor<3>, count: usize| {
+        let heads = |y: Tensor<3>, count: usize, norm: Option<&RmsNorm>| {
             let width = y.dims()[2] / count;
-            y.reshape([batch, length, count, width]).swap_dims(1, 2)
+            let y = y.reshape([batch, length, count, width]);
+            let y = match norm {
+                Some(norm) => norm.forward(y),
+                None => y,
+            };
+            y.swap_dims(1, 2)
         };
-        let q = heads(self.q_proj.forward_shared(&x), self.heads);
-        let k = heads(self.k_proj.forward_shared(&x), self.kv_heads);
-        let v = heads(self.v_proj.forward_shared(&x), self.kv_heads);
+        let (q_norm, k_norm) = (self.q_norm.as_ref(), self.k_norm.as_ref());
+        let q = heads(self.q_proj.forward_shared(&x), self.heads, q_norm);
+        let k = heads(self.k_proj.forward_shared(&x), self.kv_heads, k_norm);
+        let v = heads(self.v_proj.forward_shared(&x), self.kv_heads, None);
         let q = shared.rope.apply(q);
         let k = shared.rope.apply(k);
 

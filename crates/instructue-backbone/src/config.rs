@@ -14,15 +14,22 @@ use crate::{Error, Result};
 pub enum ModelType {
     /// Bias on query, key and value.
     Qwen2,
+    /// Queries and keys are normalised head by head; heads have a width of their
+    /// own. Bias as in Llama.
+    Qwen3,
     /// No bias, unless `attention_bias` asks for it on all four projections.
     Llama,
 }
+
+/// Width of a Qwen3 head where `config.json` does not name one.
+const QWEN3_HEAD: usize = 128;
 
 impl ModelType {
     /// The class that transformers loads such a model with.
     pub fn architecture(self) -> &'static str {
         match self {
             Self::Qwen2 => "Qwen2ForCausalLM",
+            Self::Qwen3 => "Qwen3ForCausalLM",
             Self::Llama => "LlamaForCausalLM",
         }
     }
@@ -51,14 +58,15 @@ pub struct DecoderConfig {
     pub num_attention_heads: usize,
     /// Key and value heads; a divisor of the query heads.
     pub num_key_value_heads: usize,
-    /// Width of a head; `hidden_size / num_attention_heads` if absent.
+    /// Width of a head; `hidden_size / num_attention_heads` if absent. Qwen3
+    /// wants it (a file without it means 128, as in transformers).
     pub head_dim: Option<usize>,
     /// ε of the norms.
     pub rms_norm_eps: f64,
     /// Base of the rotary wavelengths.
     pub rope_theta: f64,
-    /// Qwen2: always true, on query, key and value. Llama: on all four
-    /// projections if true.
+    /// Qwen2: always true, on query, key and value. Qwen3 and Llama: on all
+    /// four projections if true.
     pub attention_bias: bool,
     /// Whether the output matrix is the embedding table.
     pub tie_word_embeddings: bool,
@@ -70,8 +78,8 @@ pub struct DecoderConfig {
 }
 
 impl DecoderConfig {
-    /// The proportions of Qwen2.5-0.5B or SmolLM2-135M, to be changed field by
-    /// field.
+    /// The proportions of Qwen2.5-0.5B, Qwen3-0.6B or SmolLM2-135M, to be
+    /// changed field by field.
     pub fn new(model_type: ModelType) -> Self {
         match model_type {
             ModelType::Qwen2 => Self {
@@ -88,6 +96,22 @@ impl DecoderConfig {
                 attention_bias: true,
                 tie_word_embeddings: true,
                 max_position_embeddings: 32_768,
+                initializer_range: 0.02,
+            },
+            ModelType::Qwen3 => Self {
+                model_type,
+                vocab_size: 151_936,
+                hidden_size: 1_024,
+                intermediate_size: 3_072,
+                num_hidden_layers: 28,
+                num_attention_heads: 16,
+                num_key_value_heads: 8,
+                head_dim: Some(QWEN3_HEAD),
+                rms_norm_eps: 1e-6,
+                rope_theta: 1e6,
+                attention_bias: false,
+                tie_word_embeddings: true,
+                max_position_embeddings: 40_960,
                 initializer_range: 0.02,
             },
             ModelType::Llama => Self {
@@ -145,7 +169,12 @@ impl DecoderConfig {
 
     /// Whether the output projection of the attention has a bias.
     pub(crate) fn output_bias(&self) -> bool {
-        self.model_type == ModelType::Llama && self.attention_bias
+        self.model_type != ModelType::Qwen2 && self.attention_bias
+    }
+
+    /// Whether queries and keys are normalised head by head.
+    pub(crate) fn head_norms(&self) -> bool {
+        self.model_type == ModelType::Qwen3
     }
 
     /// Refuses sizes that make no decoder; the error names the key.
@@ -198,6 +227,9 @@ impl DecoderConfig {
         if self.model_type == ModelType::Qwen2 && !self.attention_bias {
             return refuse("attention_bias", "true for qwen2", false);
         }
+        if self.model_type == ModelType::Qwen3 && self.head_dim.is_none() {
+            return refuse("head_dim", "a number for qwen3", "nothing");
+        }
         Ok(())
     }
 }
@@ -241,8 +273,12 @@ impl TryFrom<Raw> for DecoderConfig {
     fn try_from(raw: Raw) -> Result<Self> {
         let model_type = match raw.model_type.as_str() {
             Some("qwen2") => ModelType::Qwen2,
+            Some("qwen3") => ModelType::Qwen3,
             Some("llama") => ModelType::Llama,
-            _ => return refuse("model_type", "\"qwen2\" or \"llama\"", raw.model_type),
+            _ => {
+                let known = "\"qwen2\", \"qwen3\" or \"llama\"";
+                return refuse("model_type", known, raw.model_type);
+            }
         };
         if let Some(act) = &raw.hidden_act
             && act != "silu"
@@ -261,6 +297,10 @@ impl TryFrom<Raw> for DecoderConfig {
             }
         }
         let heads = required("num_attention_heads", raw.num_attention_heads)?;
+        let head_dim = match model_type {
+            ModelType::Qwen3 => raw.head_dim.or(Some(QWEN3_HEAD)),
+            ModelType::Qwen2 | ModelType::Llama => raw.head_dim,
+        };
         let theta = rope("rope_parameters", raw.rope_parameters.as_ref())?;
         let older = rope("rope_scaling", raw.rope_scaling.as_ref())?;
         let config = Self {
@@ -271,7 +311,7 @@ impl TryFrom<Raw> for DecoderConfig {
             num_hidden_layers: required("num_hidden_layers", raw.num_hidden_layers)?,
             num_attention_heads: heads,
             num_key_value_heads: raw.num_key_value_heads.unwrap_or(heads),
-            head_dim: raw.head_dim,
+            head_dim,
             rms_norm_eps: raw.rms_norm_eps.unwrap_or(1e-6),
             rope_theta: theta.or(raw.rope_theta).or(older).unwrap_or(1e4),
             attention_bias: raw.attention_bias.unwrap_or(model_type == ModelType::Qwen2),

@@ -103,11 +103,7 @@ impl Decoder {
         self.norm = self.norm.no_grad();
         self.lm_head = self.lm_head.map(Module::no_grad);
         for layer in &mut self.layers {
-            let norms = [
-                &mut layer.input_layernorm,
-                &mut layer.post_attention_layernorm,
-            ];
-            for norm in norms {
+            for norm in layer.norms_mut() {
                 norm.gamma = norm.gamma.clone().set_require_grad(false);
             }
         }

@@ -74,10 +74,7 @@ impl Decoder {
                     out.push((format!("{prefix}.{name}.bias"), bias.val().into_data()));
                 }
             }
-            for (name, norm) in [
-                ("input_layernorm", &layer.input_layernorm),
-                ("post_attention_layernorm", &layer.post_attention_layernorm),
-            ] {
+            for (name, norm) in layer.norms() {
                 let gamma = norm.gamma.val().into_data();
                 out.push((format!("{prefix}.{name}.weight"), gamma));
             }

@@ -1,4 +1,4 @@
-//! Decoder-only language models of Qwen2 and Llama type with LoRA, for
+//! Decoder-only language models of Qwen2, Qwen3 and Llama type with LoRA, for
 //! embeddings and next-token losses.
 //!
 //! A [`DecoderConfig`] is the `config.json` of a Hugging Face checkpoint. From

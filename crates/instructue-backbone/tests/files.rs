@@ -241,7 +241,7 @@ fn an_empty_directory_is_named() {
 #[test]
 fn unsupported_architectures_are_refused_by_key() {
     let cases: [(&str, Value, &[&str]); 10] = [
-        ("model_type", json!("mistral"), &["qwen2", "mistral"]),
+        ("model_type", json!("mistral"), &["qwen3", "mistral"]),
         ("hidden_act", json!("gelu"), &["silu", "gelu"]),
         (
             "rope_scaling",
@@ -284,4 +284,52 @@ fn settings_of_lora_are_checked() {
         let message = small().init(Some(&lora), &device).unwrap_err().to_string();
         says(&message, &[key]);
     }
+}
+
+#[test]
+fn a_missing_shard_is_named_with_its_index() {
+    let dir = TempDir::new().unwrap();
+    write_safetensors(&dir.path().join("a.safetensors"), small_tensors(), None).unwrap();
+    let names = small_tensors().into_iter().map(|(name, _)| name);
+    let mut map: serde_json::Map<String, Value> =
+        names.map(|name| (name, json!("a.safetensors"))).collect();
+    map.insert("model.norm.weight".into(), json!("b.safetensors"));
+    let index = json!({"metadata": {}, "weight_map": map});
+    fs::write(dir.path().join(INDEX), index.to_string()).unwrap();
+    let result = small().load_weights(dir.path(), None, &Device::default());
+    says(
+        &result.unwrap_err().to_string(),
+        &[INDEX, "b.safetensors", "model.norm.weight", "no such file"],
+    );
+}
+
+#[test]
+fn the_width_of_a_qwen3_head_does_not_follow_from_the_others() {
+    let text = fs::read_to_string(golden("qwen3_tied").join(CONFIG)).unwrap();
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    let read = |value: &Value| serde_json::from_value::<DecoderConfig>(value.clone()).unwrap();
+    assert_eq!(read(&value).head_width(), 12);
+    // As transformers has it.
+    value.as_object_mut().unwrap().remove("head_dim");
+    assert_eq!(read(&value).head_width(), 128);
+
+    let mut config = read(&value);
+    config.head_dim = None;
+    let message = config.validate().unwrap_err().to_string();
+    says(&message, &["head_dim", "qwen3", "nothing"]);
+}
+
+#[test]
+fn a_qwen3_checkpoint_without_a_head_norm_is_refused() {
+    let device = Device::default();
+    let decoder = load("qwen3_tied", None, &device);
+    let mut tensors = decoder.save_tensors();
+    tensors.retain(|t| t.0 != "model.layers.1.self_attn.k_norm.weight");
+    let dir = TempDir::new().unwrap();
+    write(dir.path(), tensors);
+    let result = decoder.config().load_weights(dir.path(), None, &device);
+    says(
+        &result.unwrap_err().to_string(),
+        &["model.layers.1.self_attn.k_norm.weight", "missing"],
+    );
 }

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use burn::tensor::{Bool, Device, Distribution, Int, Tensor, TensorData};
 use instructue_backbone::{Decoder, DecoderConfig, LoraConfig, ModelType};
 
-pub const CASES: [&str; 4] = [
+pub const CASES: [&str; 6] = [
     "qwen2_tied",
     "qwen2_untied",
     "llama_tied",
     "llama_bias_untied",
+    "qwen3_tied",
+    "qwen3_bias_untied",
 ];
 
 pub fn golden(case: &str) -> PathBuf {

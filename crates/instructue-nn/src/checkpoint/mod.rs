@@ -65,14 +65,22 @@ impl Checkpoint {
         }
         let map = read_json::<Index>(&index)?.weight_map;
         let mut checkpoint = Self::empty(dir.into());
-        let names: BTreeSet<&String> = map.values().collect();
-        for name in names {
+        // Each shard, with a tensor that is said to be in it.
+        let shards: BTreeMap<&String, &String> =
+            map.iter().map(|(tensor, file)| (file, tensor)).collect();
+        for (name, tensor) in shards {
             // An index may come from anywhere: it names files of its own
             // directory and no others.
             if name.is_empty() || name == ".." || name.contains(['/', '\\']) {
                 return Err(Error::Json {
                     path: index,
                     reason: format!("weight_map names `{name}`, which is not a plain file name"),
+                });
+            }
+            if !dir.join(name).is_file() {
+                return Err(Error::Json {
+                    path: index,
+                    reason: format!("tensor `{tensor}` is in `{name}`, but there is no such file"),
                 });
             }
             checkpoint.add(dir.join(name))?;
