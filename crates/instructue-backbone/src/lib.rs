@@ -2,7 +2,8 @@
 //! embeddings and next-token losses.
 //!
 //! A [`DecoderConfig`] is the `config.json` of a Hugging Face checkpoint. From
-//! it comes a [`Decoder`], with fresh weights or with those of the checkpoint.
+//! it comes a [`Decoder`], with fresh weights or with those of the checkpoint;
+//! [`Decoder::from_gguf`] finds both in one file.
 //! The decoder takes *embeddings*, not token ids: the caller looks token ids up
 //! with [`Decoder::embed`] and may put vectors of its own between them (event
 //! vectors, delimiters). What may attend to what is the caller's choice too,

@@ -15,7 +15,7 @@ const SAME: f64 = 0.98;
 impl DecoderConfig {
     /// Reads the configuration from the metadata and the tensors of a file.
     ///
-    /// Architectures are `llama` and `qwen2`. GGUF does not say whether the
+    /// Architectures are `llama`, `qwen2` and `qwen3`. GGUF does not say whether the
     /// output matrix is the embedding table. It is if `output.weight` is absent,
     /// or if it is a second copy at another precision, which some converters
     /// write; to tell, some rows of both are compared. Set
@@ -30,8 +30,9 @@ impl DecoderConfig {
         let model_type = match name {
             "llama" => ModelType::Llama,
             "qwen2" => ModelType::Qwen2,
+            "qwen3" => ModelType::Qwen3,
             other => {
-                let known = "llama or qwen2";
+                let known = "llama, qwen2 or qwen3";
                 return Err(file.refuse_key(ARCHITECTURE, known, other).into());
             }
         };
@@ -44,6 +45,12 @@ impl DecoderConfig {
         let table = &file.tensor("token_embd.weight")?.shape;
         let vocab_size = table.first().copied().unwrap_or(0);
         let biased = file.tensors().contains_key("blk.0.attn_q.bias");
+        let head_dim = match (keys.head_dim()?, model_type) {
+            (None, ModelType::Qwen3) => hidden_size.checked_div(heads),
+            (width, ModelType::Qwen3) => width,
+            // A width that follows from the others need not be named.
+            (width, _) => width.filter(|width| width.checked_mul(heads) != Some(hidden_size)),
+        };
         let config = Self {
             model_type,
             vocab_size,
@@ -52,7 +59,7 @@ impl DecoderConfig {
             num_hidden_layers: keys.size("block_count")?,
             num_attention_heads: heads,
             num_key_value_heads: kv,
-            head_dim: keys.head_dim(hidden_size, heads)?,
+            head_dim,
             rms_norm_eps: keys.epsilon()?,
             rope_theta: keys.float("rope.freq_base")?.unwrap_or(1e4),
             attention_bias: biased || model_type == ModelType::Qwen2,
@@ -110,8 +117,8 @@ impl Keys<'_> {
         Ok(self.file.required(&key, "a floating-point number", value)?)
     }
 
-    /// The width of a head, if it does not follow from the others.
-    fn head_dim(&self, hidden: usize, heads: usize) -> Result<Option<usize>> {
+    /// The width of a head, if it is named.
+    fn head_dim(&self) -> Result<Option<usize>> {
         let (key, value) = ("attention.key_length", "attention.value_length");
         let (width, other) = (self.optional(key)?, self.optional(value)?);
         if let (Some(width), Some(other)) = (width, other)
@@ -119,8 +126,7 @@ impl Keys<'_> {
         {
             return self.refuse(value, format!("{width}, as {key}"), other);
         }
-        let follows = |width: &usize| width.checked_mul(heads) == Some(hidden);
-        Ok(width.or(other).filter(|width| !follows(width)))
+        Ok(width.or(other))
     }
 
     fn refuse_unsupported(&self) -> Result<()> {
