@@ -27,6 +27,9 @@ pub enum Error {
         /// The setting at fault.
         source: Box<Error>,
     },
+    /// A GGUF file could not be read, or does not fit.
+    #[error(transparent)]
+    Gguf(#[from] instructue_gguf::Error),
     /// A checkpoint could not be read or written, or does not fit.
     #[error(transparent)]
     Checkpoint(#[from] instructue_nn::Error),

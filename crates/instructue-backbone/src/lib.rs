@@ -2,7 +2,8 @@
 //! embeddings and next-token losses.
 //!
 //! A [`DecoderConfig`] is the `config.json` of a Hugging Face checkpoint. From
-//! it comes a [`Decoder`], with fresh weights or with those of the checkpoint.
+//! it comes a [`Decoder`], with fresh weights or with those of the checkpoint;
+//! [`Decoder::from_gguf`] finds both in one file.
 //! The decoder takes *embeddings*, not token ids: the caller looks token ids up
 //! with [`Decoder::embed`] and may put vectors of its own between them (event
 //! vectors, delimiters). What may attend to what is the caller's choice too,
@@ -76,6 +77,7 @@ mod config;
 mod decoder;
 mod error;
 mod files;
+mod gguf;
 mod weights;
 
 pub use block::Block;
@@ -83,5 +85,6 @@ pub use cache::{Chunk, KvCache, PackedChunk};
 pub use config::{DecoderConfig, ModelType};
 pub use decoder::{Decoder, DecoderInput};
 pub use error::{Error, Result};
+pub use instructue_gguf::Gguf;
 pub use instructue_nn::attention::AttentionBias;
 pub use instructue_nn::lora::LoraConfig;

@@ -1,4 +1,5 @@
-//! Where a new decoder's weights come from: a random generator or a checkpoint.
+//! Where a new decoder's weights come from: a random generator, a
+//! checkpoint or a GGUF file.
 
 use burn::module::Param;
 use burn::nn::Linear;
@@ -8,12 +9,14 @@ use instructue_nn::linear::normal_linear;
 use instructue_nn::norm::RmsNorm;
 
 use crate::Result;
+use crate::gguf::GgufWeights;
 
 /// The source of weights while a decoder is built.
 pub(crate) enum Source<'a> {
     /// Drawn with this standard deviation.
     Fresh(f64),
     Checkpoint(&'a mut Checkpoint),
+    Gguf(GgufWeights<'a>),
 }
 
 impl Source<'_> {
@@ -28,6 +31,7 @@ impl Source<'_> {
         Ok(match self {
             Self::Fresh(std) => normal_linear(input, output, bias, *std, device),
             Self::Checkpoint(from) => from.take_linear(name, input, output, bias, device)?,
+            Self::Gguf(from) => from.linear(name, input, output, bias, device)?,
         })
     }
 
@@ -43,6 +47,7 @@ impl Source<'_> {
             Self::Checkpoint(from) => {
                 RmsNorm::from_gamma(from.take(name, [width], device)?, epsilon)
             }
+            Self::Gguf(from) => RmsNorm::from_gamma(from.tensor(name, [width], device)?, epsilon),
         })
     }
 
@@ -55,6 +60,16 @@ impl Source<'_> {
         Ok(Param::from_tensor(match self {
             Self::Fresh(std) => Tensor::random(shape, Distribution::Normal(0.0, *std), device),
             Self::Checkpoint(from) => from.take(name, shape, device)?,
+            Self::Gguf(from) => from.tensor(name, shape, device)?,
         }))
+    }
+
+    /// Fails if a GGUF file has tensors that were not taken. A checkpoint is
+    /// finished by who opened it.
+    pub(crate) fn finish(self) -> Result<()> {
+        match self {
+            Self::Gguf(from) => from.finish(),
+            Self::Fresh(_) | Self::Checkpoint(_) => Ok(()),
+        }
     }
 }

@@ -55,6 +55,14 @@ fn cached_vectors_are_the_models_own_and_a_second_run_encodes_nothing() {
         // In the same run nothing is encoded twice, by a frozen copy neither.
         assert_eq!(embed(&first.frozen()), found);
         assert_eq!(misses(&first), encoded);
+        // Profiles that are read by themselves take their vectors from it, too.
+        let cache_of = |model: &InstructUe| {
+            let profiles = profiles(model, &shard());
+            let cache = model.profile_cache(&profiles).unwrap();
+            model.embed_cached(&cache, &[None]).unwrap().remove(0).unit
+        };
+        assert!(distance(&[cache_of(&plain)], &[cache_of(&first)]) <= 1e-5);
+        assert_eq!(misses(&first), encoded);
         drop(first);
 
         let second = frozen(shared, 3).with_event_cache(&cache).unwrap();

@@ -35,8 +35,13 @@ impl Kind {
     }
 }
 
-/// `[rows, columns]` → `[columns, rows]`, in blocks that fit the cache.
-pub(super) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+/// A row-major matrix `[rows, columns]` as `[columns, rows]`, in blocks that fit
+/// the cache.
+///
+/// # Panics
+///
+/// If there are fewer values than `rows · columns`.
+pub fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     const BLOCK: usize = 32;
     let mut out = vec![0.0; values.len()];
     for top in (0..rows).step_by(BLOCK) {

@@ -21,6 +21,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::{Error, Result};
+pub use decode::transpose;
 pub use write::write_safetensors;
 
 /// Name of the configuration in a checkpoint directory.

@@ -1,0 +1,174 @@
+//! An open file: its metadata, and its tensors one at a time.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::dequantise::dequantise;
+use crate::{Error, Result, TensorType, Value, header};
+
+/// Stored bytes that are read at a time.
+const CHUNK: usize = 1 << 20;
+
+/// What a tensor is, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TensorInfo {
+    /// How its elements are stored.
+    pub kind: TensorType,
+    /// Row-major, the fastest axis last: `[rows, columns]` of a matrix.
+    pub shape: Vec<usize>,
+    /// First byte in the file.
+    pub start: u64,
+    /// Number of elements.
+    pub elements: usize,
+    /// Stored bytes.
+    pub bytes: usize,
+}
+
+/// An open GGUF file.
+///
+/// Opening reads and checks the header; the data of a tensor is read when it is
+/// taken, a mebibyte at a time, so that memory holds the result and little else.
+#[derive(Debug)]
+pub struct Gguf {
+    path: PathBuf,
+    file: File,
+    version: u32,
+    metadata: BTreeMap<String, Value>,
+    tensors: BTreeMap<String, TensorInfo>,
+}
+
+impl Gguf {
+    /// Opens a file and checks its header.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be read; [`Error::Header`], [`Error::Key`]
+    /// or [`Error::Tensor`] when the header is not one, is cut short, claims
+    /// more than the file holds, or has a tensor of an unsupported type.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|source| Error::Io {
+            path: path.into(),
+            source,
+        })?;
+        let (header, file) = header::read(path, file)?;
+        Ok(Self {
+            path: path.into(),
+            file,
+            version: header.version,
+            metadata: header.metadata,
+            tensors: header.tensors,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Version of the format: 2 or 3.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The metadata, sorted by key.
+    pub fn metadata(&self) -> &BTreeMap<String, Value> {
+        &self.metadata
+    }
+
+    /// The tensors, sorted by name.
+    pub fn tensors(&self) -> &BTreeMap<String, TensorInfo> {
+        &self.tensors
+    }
+
+    /// What a tensor is.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when it is not there.
+    pub fn tensor(&self, name: &str) -> Result<&TensorInfo> {
+        self.tensors.get(name).ok_or_else(|| Error::Missing {
+            path: self.path.clone(),
+            name: name.into(),
+        })
+    }
+
+    /// A tensor as `f32`, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when it is not there, [`Error::Tensor`] when it has
+    /// another shape, [`Error::NotFinite`] when an element is NaN or infinite,
+    /// [`Error::Io`] when the file cannot be read.
+    pub fn read(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let info = self.tensor(name)?;
+        if info.shape != shape {
+            return Err(self.refuse(
+                name,
+                format!("shape {shape:?}"),
+                format!("{:?}", info.shape),
+            ));
+        }
+        let (kind, start, elements) = (info.kind, info.start, info.elements);
+        self.elements(name, kind, start, elements)
+    }
+
+    /// One row of a tensor as `f32`: the elements along its last axis, for the
+    /// others taken together as rows.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); [`Error::Tensor`] when there are not so many rows.
+    pub fn read_row(&mut self, name: &str, row: usize) -> Result<Vec<f32>> {
+        let info = self.tensor(name)?;
+        let columns = info.shape.last().copied().unwrap_or(1);
+        let rows = info.elements / columns;
+        if row >= rows {
+            return Err(self.refuse(name, format!("more than {row} rows"), rows.to_string()));
+        }
+        let kind = info.kind;
+        // Rows are whole blocks, as the header's check has made sure.
+        let start = info.start + (row * (info.bytes / rows)) as u64;
+        self.elements(name, kind, start, columns)
+    }
+
+    fn elements(
+        &mut self,
+        name: &str,
+        kind: TensorType,
+        start: u64,
+        elements: usize,
+    ) -> Result<Vec<f32>> {
+        let io = |source| Error::Io {
+            path: self.path.clone(),
+            source,
+        };
+        self.file.seek(SeekFrom::Start(start)).map_err(io)?;
+        // What is allocated is bounded: the header's check has found the
+        // stored bytes in the file.
+        let mut values = vec![0.0; elements];
+        let blocks = CHUNK / kind.block_bytes();
+        let mut bytes = vec![0; CHUNK.min(elements / kind.block_len() * kind.block_bytes())];
+        for out in values.chunks_mut(blocks * kind.block_len()) {
+            let bytes = &mut bytes[..out.len() / kind.block_len() * kind.block_bytes()];
+            self.file.read_exact(bytes).map_err(io)?;
+            dequantise(kind, bytes, out);
+        }
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(values),
+            Some(index) => Err(Error::NotFinite {
+                path: self.path.clone(),
+                name: name.into(),
+                index,
+                value: values[index],
+            }),
+        }
+    }
+
+    fn refuse(&self, name: &str, expected: String, found: String) -> Error {
+        Error::Tensor {
+            path: self.path.clone(),
+            name: name.into(),
+            expected,
+            found,
+        }
+    }
+}
