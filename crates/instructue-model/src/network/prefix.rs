@@ -9,7 +9,8 @@ use instructue_backbone::{Chunk, KvCache, PackedChunk};
 use instructue_data::Slot;
 
 use super::{Network, NetworkOutput};
-use crate::input::{PrefixInput, ints, lookup_bias};
+use crate::input::events::lookup_bias;
+use crate::input::{PrefixInput, ints};
 use crate::lookup::LookupTable;
 
 /// Profiles as the network keeps them, one row each.
