@@ -29,11 +29,7 @@ pub struct Options {
 
 /// Runs the scripts, one step each.
 pub fn run(options: &Options) -> Result<()> {
-    let python = options
-        .python
-        .clone()
-        .or_else(|| std::env::var_os(PYTHON).map(PathBuf::from))
-        .unwrap_or_else(|| "python3".into());
+    let python = interpreter(options.python.as_deref());
     let scripts = chosen(scripts()?, &options.names)?;
 
     let requirements = read(&root().join(REQUIREMENTS))?;
@@ -67,6 +63,14 @@ pub fn run(options: &Options) -> Result<()> {
     changes.args(["status", "--short", "--", "crates/*/tests/golden/*"]);
     println!("\nwhat changed (`{}`):", shown(&changes));
     succeed(changes.current_dir(root()))
+}
+
+/// The interpreter that was asked for, or the usual one.
+pub fn interpreter(asked: Option<&Path>) -> PathBuf {
+    asked
+        .map(Path::to_path_buf)
+        .or_else(|| std::env::var_os(PYTHON).map(PathBuf::from))
+        .unwrap_or_else(|| "python3".into())
 }
 
 /// A script of `scripts/golden`.

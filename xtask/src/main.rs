@@ -2,7 +2,8 @@
 //!
 //! `check` and `test` are what the continuous integration runs; `tidy` and
 //! `deny` are parts of `check` that may be run alone; `bench` measures;
-//! `fixtures` regenerates the golden files.
+//! `fixtures` regenerates the golden files; `parity` compares real models with
+//! their reference implementations.
 
 mod bench;
 mod check;
@@ -10,6 +11,7 @@ mod deny;
 mod fixtures;
 mod markdown;
 mod metadata;
+mod parity;
 mod run;
 mod spdx;
 mod test;
@@ -36,6 +38,8 @@ enum Task {
     Bench(bench::Options),
     /// Regenerate the golden files with the Python reference implementations.
     Fixtures(fixtures::Options),
+    /// Real models from the registries beside their reference implementations.
+    Parity(parity::Options),
     /// The house rules: crate graph, manifests, sources, files.
     Tidy,
     /// Licences, banned crates, sources and known vulnerabilities of dependencies.
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Fixtures(options) => fixtures::run(&options),
+        Task::Parity(options) => parity::run(&options),
         Task::Tidy => tidy::run().map(|summary| println!("tidy: {summary}")),
         Task::Deny => deny::run().map(|summary| println!("deny: {summary}")),
     };
