@@ -107,7 +107,7 @@ fn profile_of(
 ) -> Result<instructue_data::Profile> {
     let unknown = || {
         let expected = format!("one of the {} users of the data", store.users());
-        Error::argument("user", &expected, &format!("{:?}", request.user))
+        Error::argument("user", &expected, format!("{:?}", request.user))
     };
     let user = UserId::new(request.user.as_str()).ok_or_else(unknown)?;
     let shard = store.shard(store.shard_of(&user))?;
