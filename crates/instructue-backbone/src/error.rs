@@ -29,8 +29,15 @@ pub enum Error {
     },
     /// A GGUF file could not be read, or does not fit.
     #[error(transparent)]
-    Gguf(#[from] instructue_gguf::Error),
+    Gguf(Box<instructue_gguf::Error>),
     /// A checkpoint could not be read or written, or does not fit.
     #[error(transparent)]
     Checkpoint(#[from] instructue_nn::Error),
+}
+
+// Boxed, so that every result is not as large as its longest message.
+impl From<instructue_gguf::Error> for Error {
+    fn from(source: instructue_gguf::Error) -> Self {
+        Self::Gguf(Box::new(source))
+    }
 }
