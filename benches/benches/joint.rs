@@ -147,5 +147,45 @@ fn joint(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, joint);
+/// One user under many instructions: each with a full pass, packed into rows,
+/// and over a profile that was read once (reading included).
+fn instructions(criterion: &mut Criterion) {
+    const MANY: usize = 16;
+    let device = device();
+    let shard = shard(&schema(), 1, 150);
+    let model = model(preparation(&shard), &device);
+    let profiles = profiles(model.preparation().profiles(), &shard);
+    let questions: Vec<Option<DataText>> = (0..MANY)
+        .map(|k| Some(DataText::new(format!("{QUESTION} Variant {k}."))))
+        .collect();
+    let mut tokenizer = model.preparation().profile_tokenizer();
+    let slots = tokenizer
+        .tokenize(&profiles[0])
+        .slots(model.preparation().layout());
+    println!("a profile of {slots} slots, {MANY} instructions");
+
+    let mut group = criterion.benchmark_group("instructions");
+    group.sample_size(20);
+    group.throughput(Throughput::Elements(MANY as u64));
+    group.bench_function("a pass each", |bencher| {
+        bencher.iter(|| {
+            for question in &questions {
+                let question = std::slice::from_ref(question);
+                black_box(model.embed(&profiles, question).expect("a question"));
+            }
+        });
+    });
+    group.bench_function("packed", |bencher| {
+        bencher.iter(|| black_box(model.embed(&profiles, &questions).expect("questions")));
+    });
+    group.bench_function("cached profile", |bencher| {
+        bencher.iter(|| {
+            let cache = model.profile_cache(&profiles).expect("profiles");
+            black_box(model.embed_cached(&cache, &questions).expect("questions"))
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, joint, instructions);
 criterion_main!(benches);
