@@ -34,13 +34,13 @@ pub enum Error {
     #[error("{what}: {key}: expected {expected}, found {found}")]
     Tuned {
         /// The file, or `tuned tokens`.
-        what: String,
+        what: Box<str>,
         /// Which part.
-        key: String,
+        key: Box<str>,
         /// What would fit.
-        expected: String,
+        expected: Box<str>,
         /// What is there.
-        found: String,
+        found: Box<str>,
     },
     /// The directory is no finished model.
     #[error("{path}: not a finished model: expected {expected}, found {found}")]
@@ -106,10 +106,10 @@ impl Error {
         found: impl ToString,
     ) -> Self {
         Self::Tuned {
-            what: what.to_string(),
+            what: what.to_string().into(),
             key: key.into(),
-            expected: expected.to_string(),
-            found: found.to_string(),
+            expected: expected.to_string().into(),
+            found: found.to_string().into(),
         }
     }
 
