@@ -1,4 +1,4 @@
-//! Joint training: checkpoints, exact resume, metrics sinks.
+//! Joint training and few-shot tuning: checkpoints, exact resume, metrics sinks.
 //!
 //! [`train`] reads from top to bottom: draw a step's rows, compute both losses
 //! and their gradients (through GradCache when a step does not fit one pass),
