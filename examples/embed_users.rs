@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use instructue::model::VectorKind;
+use instructue::model::{Tuned, VectorKind};
 use instructue::pipeline::{EmbedRequest, Watch, embed_users};
 use instructue_examples::{Console, Users, finish, parse};
 
@@ -18,6 +18,9 @@ struct Arguments {
     /// What the vectors should be about; several give several columns, none the general vector.
     #[arg(long)]
     instruction: Vec<String>,
+    /// A file of tune_users: a further column of vectors, and a score per class.
+    #[arg(long)]
+    tuned: Option<PathBuf>,
     /// unit: vectors of length 1, to compare by cosine with each other and with
     /// texts; state: what a model of your own reads more from.
     #[arg(long, default_value = "unit")]
@@ -30,9 +33,14 @@ struct Arguments {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut console = Console::new();
     let opened = arguments.users.open(&mut console)?;
+    let tuned = arguments.tuned.as_ref();
+    let tuned = tuned.map(|file| Tuned::load(file, &opened.model));
+    let tuned = tuned.transpose()?;
+    let classes = tuned.as_ref().map(|tuned| tuned.classes().to_vec());
     let request = EmbedRequest {
         reference: opened.reference,
         instructions: arguments.instruction.clone(),
+        tuned,
         kind: arguments.vectors,
     };
     let embedded = embed_users(
@@ -52,6 +60,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         embedded.columns.len(),
         embedded.width
     );
+    for (name, class) in embedded.scores.iter().zip(classes.iter().flatten()) {
+        println!("{name}: probability of {class:?}");
+    }
     println!("next: read it with any Parquet reader; cosine compares users.");
     Ok(())
 }

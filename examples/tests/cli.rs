@@ -16,6 +16,11 @@ mod generate_users;
 #[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../train_userqa.rs"]
 mod train_userqa;
+#[allow(dead_code, reason = "their `main` is that of the example")]
+#[path = "../tune_users.rs"]
+mod tune_users;
+#[path = "cli/tuning.rs"]
+mod tuning;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -72,6 +77,7 @@ fn program() {
         "embed_users" => embed_users::program(arguments),
         "generate_users" => generate_users::program(arguments),
         "train_userqa" => train_userqa::program(arguments),
+        "tune_users" => tune_users::program(arguments),
         other => panic!("no example {other}"),
     };
     std::process::exit(i32::from(code != ExitCode::SUCCESS));

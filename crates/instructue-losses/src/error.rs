@@ -26,6 +26,16 @@ pub enum Error {
         /// Length of this part.
         found: usize,
     },
+    /// A row's class has no prototype.
+    #[error("`classes`, row {row}: expected a class below {classes}, found {found}")]
+    Class {
+        /// Row of the batch.
+        row: usize,
+        /// Number of prototypes.
+        classes: usize,
+        /// The row's class.
+        found: usize,
+    },
     /// There is nothing to compute a mean over.
     #[error("{what}: expected at least one row, found none")]
     Empty {

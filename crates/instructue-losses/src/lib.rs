@@ -1,4 +1,4 @@
-//! Contrastive and next-token losses with false-negative masks and GradCache: tensors in, scalars out.
+//! Contrastive, next-token and prototype losses with false-negative masks and GradCache: tensors in, scalars out.
 //!
 //! One pass of the model gives a user's vector *and* the logits of the answer's
 //! tokens, so one step has two losses: the answer's vector should be nearer to
@@ -50,6 +50,11 @@
 //! [`grad_cache::backward`] computes the same gradient one micro-batch at a time.
 //! The contrastive loss still sees all rows.
 //!
+//! # Classes from a few examples
+//!
+//! [`Prototype`] is the loss of few-shot tuning: each class has a vector of its own,
+//! and a user's vector should be nearest to that of its class.
+//!
 //! # Precision
 //! Losses are computed in single precision whatever the inputs are, and in
 //! log-sum-exp form, so neither a low temperature nor large logits overflow.
@@ -59,6 +64,7 @@ mod error;
 pub mod grad_cache;
 mod next_token;
 mod normalize;
+mod prototype;
 mod surrogate;
 
 pub use contrastive::{
@@ -68,3 +74,4 @@ pub use contrastive::{
 pub use error::Error;
 pub use next_token::{Weighting, next_token_loss, weighted_next_token_loss};
 pub use normalize::l2_normalize;
+pub use prototype::{Prototype, PrototypeConfig};

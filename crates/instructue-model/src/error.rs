@@ -30,6 +30,18 @@ pub enum Error {
         /// The cache's.
         found: String,
     },
+    /// Tuned tokens that do not fit, or are of another model.
+    #[error("{what}: {key}: expected {expected}, found {found}")]
+    Tuned {
+        /// The file, or `tuned tokens`.
+        what: Box<str>,
+        /// Which part.
+        key: Box<str>,
+        /// What would fit.
+        expected: Box<str>,
+        /// What is there.
+        found: Box<str>,
+    },
     /// The directory is no finished model.
     #[error("{path}: not a finished model: expected {expected}, found {found}")]
     NotAModel {
@@ -87,6 +99,20 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn tuned(
+        what: impl ToString,
+        key: &str,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> Self {
+        Self::Tuned {
+            what: what.to_string().into(),
+            key: key.into(),
+            expected: expected.to_string().into(),
+            found: found.to_string().into(),
+        }
+    }
+
     pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Io {
             path: path.into(),

@@ -249,6 +249,16 @@ impl InstructUe {
         }
     }
 
+    /// A copy with autodiff whose own weights get no gradient: for learning what
+    /// stands in a row beside them, see [`tuned_users`](Self::tuned_users).
+    pub fn for_tuning(&self) -> Self {
+        Self {
+            network: self.network.valid().train().no_grad(),
+            device: self.device.clone().inner().autodiff(),
+            ..self.clone()
+        }
+    }
+
     /// Uploads packed rows.
     pub fn upload(&self, batch: &Batch) -> NetworkInput {
         let mut input = NetworkInput::new(

@@ -97,6 +97,7 @@ pub mod parameters;
 mod preparation;
 mod profile_cache;
 pub mod save;
+mod tuned;
 mod workers;
 
 pub use answer::{Answer, AnswerOptions, AnswerText};
@@ -111,4 +112,5 @@ pub use network::{Instruction, Network, NetworkOutput, Prefix, SourceShape};
 pub use preparation::{MAX_TEXT_TOKENS, Preparation};
 pub use profile_cache::ProfileCache;
 pub use save::Manifest;
+pub use tuned::{Tuned, TunedWeights};
 pub use workers::Workers;

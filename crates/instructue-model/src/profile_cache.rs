@@ -49,6 +49,11 @@ impl ProfileCache {
         self.keys.is_empty()
     }
 
+    /// About how many bytes of the device's memory it takes.
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.prefix.bytes()).sum()
+    }
+
     /// What each profile's part depends on, in the order of the profiles.
     pub fn keys(&self) -> &[CacheKey] {
         &self.keys

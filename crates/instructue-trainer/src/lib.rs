@@ -1,8 +1,11 @@
-//! Joint training: checkpoints, exact resume, metrics sinks.
+//! Joint training and few-shot tuning: checkpoints, exact resume, metrics sinks.
 //!
 //! [`train`] reads from top to bottom: draw a step's rows, compute both losses
 //! and their gradients (through GradCache when a step does not fit one pass),
 //! clip by global norm, move the optimiser, log, validate, checkpoint.
+//!
+//! [`tune`] learns a few tokens and prototypes for one question from a handful of
+//! labelled users, and leaves the model as it is.
 //!
 //! Every knob is in [`TrainConfig`], and a TOML file need name only what differs:
 //!
@@ -106,6 +109,7 @@ pub mod metrics;
 mod step;
 mod tensorboard;
 mod trainer;
+mod tune;
 
 pub use batches::{Batches, TrainData};
 pub use config::{ContrastiveSettings, TrainConfig};
@@ -114,3 +118,4 @@ pub use gradients::clip_global_norm;
 pub use metrics::{Metrics, MetricsSink, Phase};
 pub use step::{Losses, evaluate, gradients};
 pub use trainer::{Event, Trained, train};
+pub use tune::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};

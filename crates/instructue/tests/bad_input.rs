@@ -161,6 +161,7 @@ impl Trained {
         let request = EmbedRequest {
             reference: Timestamp(END),
             instructions: instructions.iter().map(ToString::to_string).collect(),
+            tuned: None,
             kind,
         };
         let store = &self.ingested.store;
@@ -277,6 +278,7 @@ fn another_schema_than_the_models_is_refused() {
     let request = EmbedRequest {
         reference: Timestamp(END),
         instructions: Vec::new(),
+        tuned: None,
         kind: VectorKind::Unit,
     };
     let out = dir.path().join("out.parquet");

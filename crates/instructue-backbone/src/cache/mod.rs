@@ -147,6 +147,23 @@ impl KvCache {
         forked
     }
 
+    /// The same cache for a pass that computes gradients; none goes to what was
+    /// read.
+    pub fn autodiff(&self) -> Self {
+        let mut cache = self.clone();
+        for layer in &mut cache.layers {
+            layer.0 = layer.0.take().map(|past| past.map(Tensor::autodiff));
+        }
+        cache
+    }
+
+    /// The bytes of all keys and values.
+    pub fn bytes(&self) -> usize {
+        let tensors = self.layers.iter().filter_map(|layer| layer.0.as_ref());
+        let bytes = |x: &Tensor<4>| x.shape().num_elements() * x.dtype().size();
+        tensors.flatten().map(bytes).sum()
+    }
+
     /// Forgets all but the first `count` tokens of each lane, and the slots
     /// that no lane needs any more. Lanes stay lanes.
     pub fn truncate(&mut self, count: usize) {

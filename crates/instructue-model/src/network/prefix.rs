@@ -39,6 +39,27 @@ pub struct Instruction {
     pub user: usize,
 }
 
+/// One slot behind a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Token(u32),
+    User,
+    /// A row of the learned vectors.
+    Learned(usize),
+}
+
+impl From<&Slot> for Piece {
+    /// # Panics
+    /// If it is a slot of a profile.
+    fn from(slot: &Slot) -> Self {
+        match slot {
+            Slot::Token(id) => Self::Token(*id),
+            Slot::User => Self::User,
+            other => panic!("{other:?} is a slot of a profile"),
+        }
+    }
+}
+
 impl Prefix {
     /// Number of profiles.
     pub fn rows(&self) -> usize {
@@ -48,6 +69,11 @@ impl Prefix {
     /// Slots of each row: the longest profile's, and what was appended.
     pub fn slots(&self) -> usize {
         self.cache.slots()
+    }
+
+    /// The bytes of keys and values.
+    pub fn bytes(&self) -> usize {
+        self.cache.bytes()
     }
 
     /// Each lane of each row in `lanes` ways; see [`KvCache::fork`].
@@ -88,6 +114,23 @@ impl Prefix {
         }
     }
 
+    /// The same prefix for a pass that computes gradients; none goes to what was
+    /// read.
+    pub(crate) fn autodiff(&self) -> Self {
+        let events = self.events.clone().map(|events| Events {
+            table: LookupTable {
+                words: events.table.words.autodiff(),
+                values: events.table.values.autodiff(),
+            },
+            ..events
+        });
+        Self {
+            cache: self.cache.autodiff(),
+            users: self.users.clone().autodiff(),
+            events,
+        }
+    }
+
     /// Hides what stands before the last token of a row's only lane from what
     /// is still to come; see
     /// [`Layout::bottleneck`](instructue_data::Layout::bottleneck).
@@ -124,20 +167,34 @@ impl Network {
     /// # Panics
     /// If a slot is neither a token nor `<USER>`, or a lane is not there.
     pub fn extend(&self, prefix: &mut Prefix, slots: &[Slot], lanes: &[usize]) -> Tensor<3> {
-        let (rows, count) = (prefix.rows(), slots.len());
+        let pieces: Vec<Piece> = slots.iter().map(Piece::from).collect();
+        self.extend_by(prefix, &pieces, lanes, None)
+    }
+
+    /// As [`extend`](Self::extend); `learned` is `[n, hidden]`.
+    fn extend_by(
+        &self,
+        prefix: &mut Prefix,
+        pieces: &[Piece],
+        lanes: &[usize],
+        learned: Option<Tensor<2>>,
+    ) -> Tensor<3> {
+        let (rows, count) = (prefix.rows(), pieces.len());
         let device = prefix.users.device();
         let width = self.backbone.hidden_size();
-        let ids = slots.iter().map(|slot| match slot {
-            Slot::Token(id) => i64::from(*id),
-            Slot::User => 0,
-            other => panic!("{other:?} is a slot of a profile"),
+        let ids = pieces.iter().map(|piece| match piece {
+            Piece::Token(id) => i64::from(*id),
+            Piece::User | Piece::Learned(_) => 0,
         });
         let ids = ints(ids.collect(), &device).unsqueeze::<2>();
         let tokens = self.backbone.embed(ids).reshape([count, width]);
-        let table = Tensor::cat(vec![tokens, prefix.users.clone()], 0);
-        let place = |row: usize, slot: usize| match slots[slot] {
-            Slot::User => count + row,
-            _ => slot,
+        let mut parts = vec![tokens, prefix.users.clone()];
+        parts.extend(learned);
+        let table = Tensor::cat(parts, 0);
+        let place = |row: usize, slot: usize| match pieces[slot] {
+            Piece::Token(_) => slot,
+            Piece::User => count + row,
+            Piece::Learned(number) => count + rows + number,
         } as i64;
         let places = (0..rows).flat_map(|row| (0..count).map(move |slot| (row, slot)));
         let places = places.map(|(row, slot)| place(row, slot)).collect();
@@ -146,7 +203,7 @@ impl Network {
             .reshape([rows, count, width]);
         let inputs = match (&self.lookup, &prefix.events) {
             (Some(lookup), Some(events)) => {
-                let reads = slots.iter().map(|slot| *slot != Slot::User);
+                let reads = pieces.iter().map(|piece| *piece != Piece::User);
                 let reads = reads.collect::<Vec<_>>().repeat(rows);
                 let bias = lookup_bias(&events.counts, &reads, &device);
                 lookup.find(inputs, &events.table, &bias)
@@ -181,6 +238,36 @@ impl Network {
         let states = states
             .reshape([rows * length, width])
             .select(0, ints(places, &prefix.users.device()));
+        NetworkOutput {
+            users: self.head.forward(states.clone()),
+            states,
+            logits: None,
+        }
+    }
+    /// Each row of a prefix under one instruction with vectors of its own between
+    /// its tokens and `<USER>` (method §6); they look up events as words do.
+    ///
+    /// # Shapes
+    /// - `learned`: `[n, hidden]`; `n` may be 0
+    ///
+    /// # Panics
+    /// If the instruction holds slots of a profile, or the width differs.
+    pub fn instruct_tuned(
+        &self,
+        prefix: &Prefix,
+        instruction: &Instruction,
+        learned: Tensor<2>,
+    ) -> NetworkOutput {
+        let count = learned.dims()[0];
+        let mut pieces: Vec<Piece> = instruction.slots.iter().map(Piece::from).collect();
+        let before = instruction.user;
+        pieces.splice(before..before, (0..count).map(Piece::Learned));
+        let mut prefix = prefix.clone();
+        let lanes = vec![0; pieces.len()];
+        let learned = (count > 0).then_some(learned);
+        let states = self.extend_by(&mut prefix, &pieces, &lanes, learned);
+        let [rows, _, width] = states.dims();
+        let states = states.narrow(1, before + count, 1).reshape([rows, width]);
         NetworkOutput {
             users: self.head.forward(states.clone()),
             states,

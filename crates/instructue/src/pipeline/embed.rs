@@ -1,6 +1,8 @@
 //! Vectors of a whole user base, as Parquet: `id` and one
-//! `FixedSizeList<f32>` column per instruction.
+//! `FixedSizeList<f32>` column per instruction; behind a tuned one, a score per
+//! class.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, Stri
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
 use instructue_data::UserStore;
 use instructue_eval::{Embedder, UserRef};
-use instructue_model::{InstructUe, VectorKind};
+use instructue_model::{InstructUe, Tuned, VectorKind, Vectors};
 use instructue_schema::Timestamp;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
@@ -28,8 +30,10 @@ pub const MAX_INSTRUCTION_BYTES: usize = 8192;
 pub struct EmbedRequest {
     /// Only events before this time are seen.
     pub reference: Timestamp,
-    /// One column each; empty: one column of general vectors.
+    /// One column each; empty, and nothing tuned: one column of general vectors.
     pub instructions: Vec<String>,
+    /// A tuned instruction: a further column, and its classes' scores.
+    pub tuned: Option<Tuned>,
     /// Unit vectors for cosine, or states for a model of one's own.
     pub kind: VectorKind,
 }
@@ -43,16 +47,19 @@ pub struct Embedded {
     pub users: u64,
     /// Width of a vector.
     pub width: usize,
-    /// Columns, without `id`.
+    /// Columns of vectors.
     pub columns: Vec<String>,
+    /// Columns of a tuned instruction's scores: a probability per class.
+    pub scores: Vec<String>,
 }
 
 /// Embeds all users of `store` and writes them to `out`, shard by shard. The
 /// file appears under its name only when it is whole. The instructions are kept
-/// in the columns' metadata under `instruction`.
+/// in the columns' metadata under `instruction`, a score's class under `class`.
 ///
 /// # Errors
-/// An empty or overlong instruction, an unreadable store, or a disk that does not take the file.
+/// An empty or overlong instruction, one tuned on another model, an unreadable
+/// store, or a disk that does not take the file.
 pub fn embed_users(
     model: &InstructUe,
     store: &UserStore,
@@ -60,7 +67,8 @@ pub fn embed_users(
     out: &Path,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<Embedded> {
-    let instructions: Vec<Option<String>> = if request.instructions.is_empty() {
+    let general = request.instructions.is_empty() && request.tuned.is_none();
+    let instructions: Vec<Option<String>> = if general {
         vec![None]
     } else {
         request.instructions.iter().cloned().map(Some).collect()
@@ -70,22 +78,14 @@ pub fn embed_users(
         .iter()
         .try_for_each(|text| check_instruction(text))?;
     check_schema(model, store)?;
-    if out.exists() && !out.is_file() {
-        // The file is put in place by a rename, which would replace a device.
-        let found = if out.is_dir() {
-            "a directory"
-        } else {
-            "something that is no file"
-        };
-        let what = out.display().to_string();
-        return Err(Error::argument(&what, "a Parquet file to write", found));
-    }
+    check_out(out, "a Parquet file to write")?;
     let width = model.width_of(request.kind);
-    let columns: Vec<String> = match instructions.len() {
+    let count = instructions.len() + usize::from(request.tuned.is_some());
+    let columns: Vec<String> = match count {
         1 => vec!["vector".into()],
         n => (1..=n).map(|number| format!("vector_{number}")).collect(),
     };
-    let schema = arrow_schema(&columns, &instructions, width);
+    let (schema, scores) = arrow_schema(&columns, &instructions, request.tuned.as_ref(), width);
     let parent = out
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -115,14 +115,27 @@ pub fn embed_users(
         let refs: Vec<UserRef> = (0..ids.len())
             .map(|index| UserRef { shard, index })
             .collect();
-        let matrices = embedder
-            .embed_users(&refs, request.reference, &instructions, &mut |done, _| {
-                watch(Stage::Progress {
-                    done: users + done as u64,
-                    total: store.users(),
-                });
-            })
+        let mut progress = |done: usize, _: usize| {
+            watch(Stage::Progress {
+                done: users + done as u64,
+                total: store.users(),
+            });
+        };
+        let reference = request.reference;
+        let mut matrices = embedder
+            .embed_users(&refs, reference, &instructions, &mut progress)
             .map_err(|e| failed(&e))?;
+        let mut probabilities = Vec::new();
+        if let Some(tuned) = &request.tuned {
+            let both = embedder
+                .embed_tuned(&refs, reference, tuned, &mut progress)
+                .map_err(|e| failed(&e))?;
+            probabilities = tuned.scores(&Vectors {
+                width: model.width(),
+                values: both.unit.values.clone(),
+            });
+            matrices.push(both);
+        }
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(
             ids.iter().map(|id| id.as_str()),
         ))];
@@ -137,6 +150,11 @@ pub fn embed_users(
                 .map_err(|e| failed(&e))?;
             arrays.push(Arc::new(list));
         }
+        for class in 0..scores.len() {
+            let of_class = probabilities.iter().skip(class).step_by(scores.len());
+            let values = of_class.copied().collect::<Vec<f32>>();
+            arrays.push(Arc::new(Float32Array::from(values)));
+        }
         let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(|e| failed(&e))?;
         writer.write(&batch).map_err(|e| failed(&e))?;
         users += ids.len() as u64;
@@ -148,7 +166,22 @@ pub fn embed_users(
         users,
         width,
         columns,
+        scores,
     })
+}
+
+/// Refuses a path that a rename would replace though it is no file.
+pub(crate) fn check_out(out: &Path, expected: &str) -> Result<()> {
+    if out.exists() && !out.is_file() {
+        let found = if out.is_dir() {
+            "a directory"
+        } else {
+            "something that is no file"
+        };
+        let what = out.display().to_string();
+        return Err(Error::argument(&what, expected, found));
+    }
+    Ok(())
 }
 
 /// Refuses data of another schema than the model's.
@@ -179,18 +212,37 @@ pub(crate) fn check_instruction(text: &str) -> Result<()> {
     Ok(())
 }
 
+/// The file's schema and the names of its scores.
 fn arrow_schema(
     columns: &[String],
     instructions: &[Option<String>],
+    tuned: Option<&Tuned>,
     width: usize,
-) -> Arc<ArrowSchema> {
+) -> (Arc<ArrowSchema>, Vec<String>) {
     let mut fields = vec![Field::new("id", DataType::Utf8, false)];
-    for (name, instruction) in columns.iter().zip(instructions) {
+    let texts = instructions.iter().map(|text| text.as_deref());
+    let texts = texts.chain(tuned.map(|tuned| Some(tuned.instruction())));
+    for (name, text) in columns.iter().zip(texts) {
         let item = Arc::new(Field::new("item", DataType::Float32, false));
         let kind = DataType::FixedSizeList(item, width as i32);
-        let text = instruction.clone().unwrap_or_default();
-        let metadata = [("instruction".to_string(), text)].into();
-        fields.push(Field::new(name, kind, false).with_metadata(metadata));
+        let metadata = [("instruction", text.unwrap_or_default())];
+        fields.push(Field::new(name, kind, false).with_metadata(owned(metadata)));
     }
-    Arc::new(ArrowSchema::new(fields))
+    let mut scores = Vec::new();
+    if let Some(tuned) = tuned {
+        for (number, class) in tuned.classes().iter().enumerate() {
+            let name = format!("score_{}", number + 1);
+            let metadata = [("instruction", tuned.instruction()), ("class", class)];
+            let field = Field::new(&name, DataType::Float32, false);
+            fields.push(field.with_metadata(owned(metadata)));
+            scores.push(name);
+        }
+    }
+    (Arc::new(ArrowSchema::new(fields)), scores)
+}
+
+fn owned<const N: usize>(entries: [(&str, &str); N]) -> HashMap<String, String> {
+    entries
+        .map(|(key, value)| (key.into(), value.into()))
+        .into()
 }

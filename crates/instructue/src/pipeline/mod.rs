@@ -5,19 +5,23 @@ mod ask;
 mod config;
 mod embed;
 mod error;
+mod labels;
 mod prepare;
 mod proof;
 mod run;
 mod store_embedder;
 mod suggest;
+mod tune;
 
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use config::{Adapter, ModelSettings, ProofSettings, RunConfig, UserQaSettings};
 pub use embed::{EmbedRequest, Embedded, MAX_INSTRUCTION_BYTES, embed_users};
 pub use error::{Error, Result};
+pub use labels::{Labelled, read_labels};
 pub use prepare::{
     Ingested, SCHEMA_FILE, Stage, TASKS_FILE, fit, ingest, references, userqa, userqa_config,
 };
 pub use proof::{PROOF_FILE, REPORT_FILE};
 pub use run::{MODEL_DIR, Outcome, Watch, model_dir, train_userqa};
 pub use store_embedder::StoreEmbedder;
+pub use tune::{TuneQuality, TuneRequest, TunedUsers, tune_users};

@@ -2,7 +2,7 @@
 
 use instructue_data::{Profile, UserStore};
 use instructue_eval::{BoxError, Embedder, Matrix, UserRef, UserVectors};
-use instructue_model::{InstructUe, VectorKind};
+use instructue_model::{InstructUe, Tuned, VectorKind};
 use instructue_schema::{DataText, Timestamp};
 
 /// Users embedded at a time.
@@ -23,6 +23,76 @@ impl<'a> StoreEmbedder<'a> {
             store,
         }
     }
+
+    /// Vectors under a tuned instruction.
+    ///
+    /// # Errors
+    /// An unreadable store, or tokens of another model.
+    pub fn embed_tuned(
+        &self,
+        users: &[UserRef],
+        reference: Timestamp,
+        tuned: &Tuned,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<UserVectors, BoxError> {
+        let mut out = self.zeros(users.len())?;
+        self.in_chunks(users, reference, progress, |chunk, profiles| {
+            let cache = self.model.profile_cache(profiles)?;
+            copy(&mut out, &self.model.embed_tuned(&cache, tuned)?, chunk);
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    fn zeros(&self, users: usize) -> Result<UserVectors, BoxError> {
+        let zeros = |kind| {
+            let width = self.model.width_of(kind);
+            Matrix::new(users, width, vec![0.0; users * width])
+        };
+        Ok(UserVectors {
+            unit: zeros(VectorKind::Unit)?,
+            state: zeros(VectorKind::State)?,
+        })
+    }
+
+    /// Hands `work` some of `users` at a time, by their places, with their profiles.
+    fn in_chunks(
+        &self,
+        users: &[UserRef],
+        reference: Timestamp,
+        progress: &mut dyn FnMut(usize, usize),
+        mut work: impl FnMut(&[usize], &[Profile]) -> Result<(), BoxError>,
+    ) -> Result<(), BoxError> {
+        let mut loaded = None;
+        // By shard, so that each is read once.
+        let mut order: Vec<usize> = (0..users.len()).collect();
+        order.sort_by_key(|&user| users[user]);
+        for (done, chunk) in order.chunks(CHUNK).enumerate() {
+            let mut profiles: Vec<Profile> = Vec::with_capacity(chunk.len());
+            for &user in chunk {
+                let UserRef { shard, index } = users[user];
+                let current = match loaded.take() {
+                    Some((number, current)) if number == shard => current,
+                    _ => self.store.shard(shard)?,
+                };
+                let history = current.history(index);
+                let builder = self.model.preparation().profiles();
+                profiles.push(builder.build(&history, reference));
+                loaded = Some((shard, current));
+            }
+            work(chunk, &profiles)?;
+            progress((done * CHUNK + chunk.len()).min(users.len()), users.len());
+        }
+        Ok(())
+    }
+}
+
+fn copy(out: &mut UserVectors, found: &instructue_model::UserVectors, chunk: &[usize]) {
+    for (place, &user) in chunk.iter().enumerate() {
+        let (unit, state) = (found.unit.row(place), found.state.row(place));
+        out.unit.row_mut(user).copy_from_slice(unit);
+        out.state.row_mut(user).copy_from_slice(state);
+    }
 }
 
 impl Embedder for StoreEmbedder<'_> {
@@ -37,51 +107,15 @@ impl Embedder for StoreEmbedder<'_> {
             .iter()
             .map(|text| text.as_deref().map(DataText::new))
             .collect();
-        let zeros = |kind| {
-            let width = self.model.width_of(kind);
-            Matrix::new(users.len(), width, vec![0.0; users.len() * width])
-        };
-        let mut out = Vec::with_capacity(instructions.len());
-        for _ in instructions {
-            out.push(UserVectors {
-                unit: zeros(VectorKind::Unit)?,
-                state: zeros(VectorKind::State)?,
-            });
-        }
-        let mut loaded = None;
-        // By shard, so that each is read once.
-        let mut order: Vec<usize> = (0..users.len()).collect();
-        order.sort_by_key(|&user| users[user]);
-        for (done, chunk) in order.chunks(CHUNK).enumerate() {
-            let mut profiles: Vec<Profile> = Vec::with_capacity(chunk.len());
-            for &user in chunk {
-                let UserRef { shard, index } = users[user];
-                let current = match loaded.take() {
-                    Some((number, current)) if number == shard => current,
-                    _ => self.store.shard(shard)?,
-                };
-                let history = current.history(index);
-                profiles.push(
-                    self.model
-                        .preparation()
-                        .profiles()
-                        .build(&history, reference),
-                );
-                loaded = Some((shard, current));
-            }
-            let vectors = self.model.embed_both(&profiles, &texts)?;
+        let zeros = instructions.iter().map(|_| self.zeros(users.len()));
+        let mut out = zeros.collect::<Result<Vec<_>, _>>()?;
+        self.in_chunks(users, reference, progress, |chunk, profiles| {
+            let vectors = self.model.embed_both(profiles, &texts)?;
             for (out, found) in out.iter_mut().zip(&vectors) {
-                for (place, &user) in chunk.iter().enumerate() {
-                    out.unit
-                        .row_mut(user)
-                        .copy_from_slice(found.unit.row(place));
-                    out.state
-                        .row_mut(user)
-                        .copy_from_slice(found.state.row(place));
-                }
+                copy(out, found, chunk);
             }
-            progress((done * CHUNK + chunk.len()).min(users.len()), users.len());
-        }
+            Ok(())
+        })?;
         Ok(out)
     }
 

@@ -1,0 +1,160 @@
+//! Tuned tokens as a file of kilobytes: safetensors with `tokens` and
+//! `prototypes`, and what they belong to in the metadata.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, TensorData};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+use super::{Tuned, TunedWeights};
+use crate::error::{Error, Result};
+use crate::instruct_ue::{InstructUe, to_host};
+
+/// The version of the file's format.
+const VERSION: &str = "1";
+/// What the files are told from others by.
+const KIND: &str = "instructue tuned";
+const TOKENS: &str = "tokens";
+const PROTOTYPES: &str = "prototypes";
+
+impl Tuned {
+    /// Writes the file, replacing one that is there; it appears whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written, or `path` is something else than a file.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        if path.exists() && !path.is_file() {
+            let (key, expected) = ("path", "a file to write");
+            let found = "something that is no file";
+            return Err(Error::tuned(path.display(), key, expected, found));
+        }
+        let invalid = |message: String| Error::Format {
+            path: path.into(),
+            message,
+        };
+        let classes = serde_json::to_string(&self.classes).map_err(|e| invalid(e.to_string()))?;
+        let metadata: HashMap<String, String> = [
+            ("kind", KIND.to_string()),
+            ("version", VERSION.into()),
+            ("instruction", self.instruction.clone()),
+            ("classes", classes),
+            ("temperature", self.temperature.to_string()),
+            ("model", self.model.clone()),
+            ("adapter", self.adapter.clone()),
+        ]
+        .map(|(key, value)| (key.to_string(), value))
+        .into();
+        let bytes = |param: &Param<Tensor<2>>| {
+            let tensor = param.val();
+            let shape = tensor.dims().to_vec();
+            let values = to_host(tensor).into_iter().flat_map(f32::to_le_bytes);
+            (shape, values.collect::<Vec<u8>>())
+        };
+        let tensors = [
+            (TOKENS, bytes(&self.weights.tokens)),
+            (PROTOTYPES, bytes(&self.weights.prototypes)),
+        ];
+        let views = tensors
+            .iter()
+            .map(|(name, (shape, bytes))| {
+                let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
+                view.map(|view| (*name, view))
+            })
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(|e| invalid(e.to_string()))?;
+        let bytes =
+            safetensors::serialize(views, Some(metadata)).map_err(|e| invalid(e.to_string()))?;
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
+        let partial = tempfile::Builder::new()
+            .prefix(".tuned-")
+            .tempfile_in(parent)
+            .map_err(|e| Error::io(parent, e))?;
+        fs::write(partial.path(), bytes).map_err(|e| Error::io(path, e))?;
+        partial
+            .persist(path)
+            .map_err(|e| Error::io(path, e.error))?;
+        Ok(())
+    }
+
+    /// Reads a file that was written for `model`.
+    ///
+    /// # Errors
+    /// [`Error::Tuned`] names what does not fit: another kind of file, another
+    /// version, another model, a tensor of another shape or with a number that is
+    /// none.
+    pub fn load(path: &Path, model: &InstructUe) -> Result<Self> {
+        let name = &*path.display().to_string();
+        let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
+        let unreadable = |e: safetensors::SafeTensorError| {
+            Error::tuned(name, "file", "safetensors of tune_users", e)
+        };
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(unreadable)?;
+        let file = SafeTensors::deserialize(&bytes).map_err(unreadable)?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let entry = |key: &str| {
+            let found = metadata.get(key).cloned();
+            found.ok_or_else(|| Error::tuned(name, key, "an entry of the metadata", "none"))
+        };
+        for (key, expected) in [("kind", KIND), ("version", VERSION)] {
+            let found = entry(key)?;
+            if found != expected {
+                return Err(Error::tuned(name, key, expected, found));
+            }
+        }
+        let text = entry("classes")?;
+        let classes: Vec<String> = serde_json::from_str(&text)
+            .map_err(|_| Error::tuned(name, "classes", "a list of names", &text))?;
+        let text = entry("temperature")?;
+        let temperature = text
+            .parse()
+            .map_err(|_| Error::tuned(name, "temperature", "a number", &text))?;
+        let mut tuned = model
+            .tuned(&entry("instruction")?, classes, 0, temperature)
+            .map_err(|error| match error {
+                Error::Config {
+                    key,
+                    expected,
+                    found,
+                } => Error::tuned(name, &key, expected, found),
+                other => other,
+            })?;
+        (tuned.model, tuned.adapter) = (entry("model")?, entry("adapter")?);
+        model.check_tuned(&tuned, name)?;
+        let device = model.device().clone().inner();
+        let tensor = |key: &str, rows: Option<usize>, width: usize| {
+            let named = format!("tensor `{key}`");
+            let view = file
+                .tensor(key)
+                .map_err(|_| Error::tuned(name, &named, "one of this name", "none"))?;
+            let shape = view.shape();
+            let fits = shape.len() == 2
+                && shape[1] == width
+                && rows.is_none_or(|rows| rows == shape[0])
+                && view.dtype() == Dtype::F32;
+            if !fits {
+                let rows = rows.map_or("any".into(), |rows| rows.to_string());
+                let expected = format!("F32 of shape [{rows}, {width}]");
+                let found = format!("{:?} of shape {shape:?}", view.dtype());
+                return Err(Error::tuned(name, &named, expected, found));
+            }
+            let values = view.data().as_chunks::<4>().0.iter();
+            let values: Vec<f32> = values.map(|b| f32::from_le_bytes(*b)).collect();
+            if let Some(bad) = values.iter().find(|value| !value.is_finite()) {
+                return Err(Error::tuned(name, &named, "finite numbers", bad));
+            }
+            let data = TensorData::new(values, [shape[0], width]);
+            Ok(Param::from_tensor(Tensor::from_data(data, &device)).no_grad())
+        };
+        tuned.weights = TunedWeights {
+            tokens: tensor(TOKENS, None, model.config().backbone.hidden_size)?,
+            prototypes: tensor(PROTOTYPES, Some(tuned.classes.len()), model.width())?,
+        };
+        Ok(tuned)
+    }
+}

@@ -1,0 +1,268 @@
+//! Few-shot instruction tuning (method §6): all of the model is frozen; a few
+//! tokens behind an instruction and one prototype per class are learned.
+//!
+//! Profiles are read once; a step runs the instruction's tokens behind them.
+
+mod config;
+mod data;
+
+use burn::module::{Module, Param};
+use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::optim::{AdamWConfig, GradientsParams};
+use burn::tensor::{Tensor, TensorData};
+use instructue_data::seed;
+use instructue_losses::PrototypeConfig;
+use instructue_model::{InstructUe, Tuned, TunedWeights, Vectors};
+
+pub use config::TuneConfig;
+pub use data::TuneData;
+
+use crate::error::{Error, Result};
+use crate::gradients::clip_global_norm;
+use data::Group;
+
+/// What tuning tells whoever watches it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum TuneEvent {
+    /// Profiles were read.
+    Read {
+        /// So far.
+        users: usize,
+        /// In all.
+        total: usize,
+    },
+    /// A step was taken.
+    Step {
+        /// Its number, from 1.
+        step: usize,
+        /// Of so many at most.
+        steps: usize,
+        /// The loss before it.
+        loss: f64,
+    },
+    /// The held-out users were scored.
+    Validation {
+        /// After so many steps.
+        step: usize,
+        /// The loss.
+        loss: f64,
+        /// Share of users whose class has the highest score.
+        accuracy: f64,
+    },
+}
+
+/// How tuned tokens do on some users.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TuneScores {
+    /// Rows of the data.
+    pub rows: Vec<usize>,
+    /// `[rows, classes]`, flat: probabilities.
+    pub scores: Vec<f32>,
+    /// Mean cross-entropy.
+    pub loss: f64,
+    /// Share of users whose class has the highest score.
+    pub accuracy: f64,
+}
+
+/// How tuning ended.
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    /// Tokens and prototypes of the best step.
+    pub tuned: Tuned,
+    /// Steps taken.
+    pub steps: usize,
+    /// The step of the lowest validation loss; 0 is the start, where prototypes
+    /// are the classes' means.
+    pub best_step: usize,
+    /// The users that were learned from.
+    pub train: TuneScores,
+    /// The users that chose the best step.
+    pub validation: TuneScores,
+}
+
+/// Tunes an instruction of `model` on labelled users. `model` itself stays as it
+/// is; the same seed gives the same result.
+///
+/// # Errors
+/// A configuration or labels that make no sense, an empty instruction, a loss or
+/// gradient that is not finite.
+pub fn tune(
+    model: &InstructUe,
+    data: &TuneData,
+    config: &TuneConfig,
+    watch: &mut dyn FnMut(TuneEvent),
+) -> Result<Tuning> {
+    config.validate()?;
+    data.check()?;
+    let loss_of = PrototypeConfig::new().with_temperature(config.temperature);
+    let loss_of = loss_of.init()?;
+    let model = model.for_tuning();
+    let classes = data.classes.clone();
+    let start = model.tuned(
+        &data.instruction,
+        classes,
+        config.tokens,
+        config.temperature,
+    )?;
+
+    let sides = data.split(config);
+    let (mut left, mut users) = (config.cache_bytes, 0);
+    let total = data.profiles.len();
+    let mut read = |rows: &[usize]| {
+        Group::of(&model, data, rows, config, &mut left, &mut |count| {
+            users += count;
+            watch(TuneEvent::Read { users, total });
+        })
+    };
+    let (train, held) = (read(&sides[0])?, read(&sides[1])?);
+
+    let mut tuned = with_class_means(&model, data, &train, start)?;
+    let mut weights = trainable(tuned.weights());
+    let mut best = (0, check(&model, data, &held, &tuned)?, tuned.clone());
+    finite(best.1.loss, 0, "validation")?;
+    let mut optimizer = AdamWConfig::new()
+        .with_weight_decay(config.weight_decay as f32)
+        .init();
+    let (mut steps, mut stale) = (0, 0);
+    while steps < config.steps && (config.patience == 0 || stale < config.patience) {
+        let group = &train[group_at(steps, train.len(), config.seed)];
+        let profiles = group.profiles(&model, data)?;
+        let users = model.tuned_users(&profiles, &tuned, weights.tokens.val())?;
+        let loss = loss_of.forward(users, weights.prototypes.val(), &group.labels)?;
+        let value = f64::from(loss.clone().into_scalar::<f32>());
+        finite(value, steps, "prototype")?;
+        let mut gradients = GradientsParams::from_grads(loss.backward(), &weights);
+        clip_global_norm(&weights, &mut gradients, 1.0, config.clip_norm).map_err(|parameter| {
+            Error::NonFiniteGradient {
+                step: steps,
+                parameter,
+            }
+        })?;
+        let rate = ModuleLearningRate::from(config.learning_rate_at(steps));
+        weights = optimizer.step(rate, weights, gradients);
+        steps += 1;
+        watch(TuneEvent::Step {
+            step: steps,
+            steps: config.steps,
+            loss: value,
+        });
+        if steps == config.steps || steps.is_multiple_of(config.validate_every) {
+            tuned = tuned.with_weights(weights.valid());
+            let scores = check(&model, data, &held, &tuned)?;
+            finite(scores.loss, steps, "validation")?;
+            watch(TuneEvent::Validation {
+                step: steps,
+                loss: scores.loss,
+                accuracy: scores.accuracy,
+            });
+            if scores.loss < best.1.loss {
+                best = (steps, scores, tuned.clone());
+                stale = 0;
+            } else {
+                stale += 1;
+            }
+        }
+    }
+    let (best_step, validation, tuned) = best;
+    Ok(Tuning {
+        train: check(&model, data, &train, &tuned)?,
+        tuned,
+        steps,
+        best_step,
+        validation,
+    })
+}
+
+/// Which of `count` groups a step takes: all in turn, each time in another order.
+fn group_at(step: usize, count: usize, seed: u64) -> usize {
+    let mut order: Vec<usize> = (0..count).collect();
+    let mut rng = seed::rng(seed, "tune order", &[(step / count) as u64]);
+    seed::shuffle(&mut order, &mut rng);
+    order[step % count]
+}
+
+/// Prototypes as the mean vectors of their classes, at length 1: a start that
+/// already tells classes apart where the model does.
+fn with_class_means(
+    model: &InstructUe,
+    data: &TuneData,
+    groups: &[Group],
+    tuned: Tuned,
+) -> Result<Tuned> {
+    let (count, width) = (data.classes.len(), model.width());
+    let mut sums = vec![0.0f64; count * width];
+    for group in groups {
+        let units = embed(model, data, group, &tuned)?;
+        for (row, &class) in group.labels.iter().enumerate() {
+            let sum = &mut sums[class * width..(class + 1) * width];
+            for (sum, value) in sum.iter_mut().zip(units.row(row)) {
+                *sum += f64::from(*value);
+            }
+        }
+    }
+    for sum in sums.chunks_exact_mut(width) {
+        let length = sum.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-12);
+        sum.iter_mut().for_each(|x| *x /= length);
+    }
+    let means: Vec<f32> = sums.into_iter().map(|x| x as f32).collect();
+    let tokens = tuned.weights().tokens.clone();
+    let data = TensorData::new(means, [count, width]);
+    let means = Tensor::<2>::from_data(data, &tokens.val().device());
+    Ok(tuned.with_weights(TunedWeights {
+        tokens,
+        prototypes: Param::from_tensor(means),
+    }))
+}
+
+fn trainable(weights: &TunedWeights) -> TunedWeights {
+    let leaf = |param: &Param<Tensor<2>>| Param::from_tensor(param.val().autodiff());
+    TunedWeights {
+        tokens: leaf(&weights.tokens),
+        prototypes: leaf(&weights.prototypes),
+    }
+}
+
+fn embed(model: &InstructUe, data: &TuneData, group: &Group, tuned: &Tuned) -> Result<Vectors> {
+    let profiles = group.profiles(model, data)?;
+    Ok(model.embed_tuned(&profiles, tuned)?.unit)
+}
+
+/// Scores of all users of these groups.
+fn check(
+    model: &InstructUe,
+    data: &TuneData,
+    groups: &[Group],
+    tuned: &Tuned,
+) -> Result<TuneScores> {
+    let mut out = TuneScores {
+        rows: Vec::new(),
+        scores: Vec::new(),
+        loss: 0.0,
+        accuracy: 0.0,
+    };
+    for group in groups {
+        let scores = tuned.scores(&embed(model, data, group, tuned)?);
+        for (scores, &class) in scores.chunks(data.classes.len()).zip(&group.labels) {
+            out.loss -= f64::from(scores[class].max(f32::MIN_POSITIVE)).ln();
+            let better = scores.iter().filter(|&&score| score >= scores[class]);
+            out.accuracy += f64::from(u8::from(better.count() == 1));
+            if scores.iter().any(|score| !score.is_finite()) {
+                out.loss = f64::NAN;
+            }
+        }
+        out.rows.extend(&group.rows);
+        out.scores.extend(scores);
+    }
+    out.loss /= out.rows.len() as f64;
+    out.accuracy /= out.rows.len() as f64;
+    Ok(out)
+}
+
+fn finite(value: f64, step: usize, loss: &'static str) -> Result<()> {
+    if value.is_finite() {
+        return Ok(());
+    }
+    let value = value as f32;
+    Err(Error::NonFiniteLoss { step, loss, value })
+}

@@ -1,0 +1,108 @@
+//! Tunes one question on a few labelled users: the model stays as it is, a file of
+//! kilobytes is learned beside it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use instructue::pipeline::{TuneQuality, TuneRequest, Watch, tune_users};
+use instructue::trainer::TuneConfig;
+use instructue_examples::{Console, Users, finish, parse};
+
+/// Learns tokens behind an instruction and a prototype per class.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(flatten)]
+    users: Users,
+    /// A Parquet file with a row per labelled user; 50 to 5,000 are enough.
+    #[arg(long)]
+    labels: PathBuf,
+    /// Its column of user ids.
+    #[arg(long)]
+    user_column: String,
+    /// Its column of labels: text, integers or booleans.
+    #[arg(long)]
+    label_column: String,
+    /// The question that the labels answer.
+    #[arg(long)]
+    instruction: String,
+    /// The file to write.
+    #[arg(long)]
+    out: PathBuf,
+    /// Most steps.
+    #[arg(long, default_value_t = TuneConfig::default().steps)]
+    steps: usize,
+    /// Learned tokens.
+    #[arg(long, default_value_t = TuneConfig::default().tokens)]
+    tokens: usize,
+    /// Decides the split and the order of users.
+    #[arg(long, default_value_t = TuneConfig::default().seed)]
+    seed: u64,
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let mut console = Console::new();
+    let opened = arguments.users.open(&mut console)?;
+    let request = TuneRequest {
+        labels: arguments.labels.clone(),
+        user_column: arguments.user_column.clone(),
+        label_column: arguments.label_column.clone(),
+        instruction: arguments.instruction.clone(),
+        reference: opened.reference,
+        config: TuneConfig {
+            steps: arguments.steps,
+            tokens: arguments.tokens,
+            seed: arguments.seed,
+            ..TuneConfig::default()
+        },
+    };
+    let store = &opened.ingested.store;
+    let out = &arguments.out;
+    let tuned = tune_users(&opened.model, store, &request, out, &mut |stage| {
+        console.stage(stage);
+    })?;
+    console.done();
+    let classes = tuned.classes.iter();
+    let classes: Vec<String> = classes
+        .map(|(name, users)| format!("{name} {users}"))
+        .collect();
+    println!("classes: {}", classes.join(", "));
+    if tuned.unknown > 0 {
+        println!("left out: {} users that are not in the data", tuned.unknown);
+    }
+    println!(
+        "steps: {}, kept: step {} of the lowest validation loss",
+        tuned.steps, tuned.best_step
+    );
+    line("train", tuned.train);
+    line("validation", tuned.validation);
+    println!("wrote {}: {} bytes", tuned.path.display(), tuned.bytes);
+    println!(
+        "next: embed_users --model {} --data {} --tuned {} --out users.parquet",
+        arguments.users.model.display(),
+        arguments.users.data.display(),
+        tuned.path.display()
+    );
+    Ok(())
+}
+
+fn line(name: &str, quality: TuneQuality) {
+    let auc = quality.auc.map(|auc| format!(", AUC {auc:.3}"));
+    println!(
+        "{name}: {} users, loss {:.3}, accuracy {:.3}{}",
+        quality.users,
+        quality.loss,
+        quality.accuracy,
+        auc.unwrap_or_default()
+    );
+}
+
+/// The program with these arguments, the first being its name.
+pub fn program(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    finish(parse(arguments).and_then(|arguments| run(&arguments)))
+}
+
+fn main() -> ExitCode {
+    program(std::env::args_os())
+}
