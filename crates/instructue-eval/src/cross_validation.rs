@@ -54,7 +54,7 @@ impl Default for CrossValidation {
 const BLOCK_SHARES: [f64; 4] = [0.03, 0.1, 0.3, 1.0];
 
 /// One penalty's result on the examples left out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct GridPoint {
     /// The penalty.
     pub l2: f64,
@@ -88,20 +88,23 @@ impl CrossValidation {
     /// As [`fit`](Self::fit).
     pub fn fit_blocks(&self, x: &Matrix, y: &[bool], second: usize) -> Result<LogisticRegression> {
         let folds = stratified_folds(y, self.folds, self.seed)?;
-        let mut best: Option<(Block, GridPoint)> = None;
-        // The smallest first: of shares that do equally well it is taken.
-        for share in BLOCK_SHARES {
+        let of_share = |share| {
             let block = Block {
                 first: second,
                 share,
             };
             let points = self.evaluate_with(x, y, &folds, block)?;
-            let point = *self.best(&points);
-            if best.is_none_or(|(_, known)| self.worth(&point) > self.worth(&known)) {
-                best = Some((block, point));
+            Ok::<_, Error>((block, *self.best(&points)))
+        };
+        // The smallest first: of shares that do equally well it is taken.
+        let [smallest, larger @ ..] = BLOCK_SHARES;
+        let (mut block, mut point) = of_share(smallest)?;
+        for share in larger {
+            let (other, found) = of_share(share)?;
+            if self.worth(&found) > self.worth(&point) {
+                (block, point) = (other, found);
             }
         }
-        let (block, point) = best.unwrap_or((Block::NONE, GridPoint::default()));
         let mut path = LogisticRegression::path(x, y, &[point.l2], block)?;
         path.pop()
             .ok_or_else(|| Error::shape("penalties", "one", "none"))

@@ -109,6 +109,9 @@ impl Embedder for StoreEmbedder<'_> {
             .collect();
         let zeros = instructions.iter().map(|_| self.zeros(users.len()));
         let mut out = zeros.collect::<Result<Vec<_>, _>>()?;
+        if out.is_empty() {
+            return Ok(out); // no profile need be built
+        }
         self.in_chunks(users, reference, progress, |chunk, profiles| {
             let vectors = self.model.embed_both(profiles, &texts)?;
             for (out, found) in out.iter_mut().zip(&vectors) {
