@@ -1,8 +1,13 @@
 //! Damaged Parquet files as errors.
 
 use std::fmt::Display;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::error::{Error, Result};
 
@@ -30,4 +35,57 @@ pub(crate) fn decode<T, E: Display>(
         row,
         message,
     })
+}
+
+/// Opens a Parquet file, telling apart what is none and what is cut off.
+///
+/// # Errors
+/// [`Error::NotParquet`], [`Error::Truncated`], [`Error::Corrupt`], [`Error::Io`].
+pub fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    const MAGIC: &[u8; 4] = b"PAR1";
+    let io = |error| Error::Io {
+        path: path.into(),
+        error,
+    };
+    let mut file = File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    let mut head = Vec::new();
+    (&mut file).take(16).read_to_end(&mut head).map_err(io)?;
+    if !head.starts_with(MAGIC) {
+        let found = match head.is_empty() {
+            true => "an empty file".to_string(),
+            false => format!("one that begins with {:?}", String::from_utf8_lossy(&head)),
+        };
+        return Err(Error::NotParquet {
+            file: path.into(),
+            found,
+        });
+    }
+    let mut tail = [0; 4];
+    if length >= 12 {
+        file.seek(SeekFrom::End(-4)).map_err(io)?;
+        file.read_exact(&mut tail).map_err(io)?;
+    }
+    if &tail != MAGIC {
+        let found = format!("no footer at the end of its {length} bytes");
+        return Err(Error::Truncated {
+            file: path.into(),
+            found,
+        });
+    }
+    file.rewind().map_err(io)?;
+    decode(path, 0, || ParquetRecordBatchReaderBuilder::try_new(file))
+}
+
+/// All batches of a small Parquet file, `path` for messages.
+///
+/// # Errors
+/// [`Error::Corrupt`] with the row from which on nothing can be decoded.
+pub fn read_all(path: &Path, mut reader: ParquetRecordBatchReader) -> Result<Vec<RecordBatch>> {
+    let (mut batches, mut row) = (Vec::new(), 0);
+    while let Some(batch) = decode(path, row, || reader.next().transpose())? {
+        row += batch.num_rows() as u64;
+        batches.push(batch);
+    }
+    Ok(batches)
 }

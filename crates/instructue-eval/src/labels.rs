@@ -6,10 +6,12 @@ use std::path::Path;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
-use instructue_data::{ColumnData, History, Shard, UserStore, count_feature_names, count_features};
+use instructue_data::{
+    ColumnData, History, Shard, UserStore, count_feature_names, count_features, open_parquet,
+    read_all,
+};
 use instructue_schema::{SECONDS_PER_DAY, Schema, Timestamp, UserId};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::date::format_time;
 use crate::embedder::{Matrix, UserRef};
@@ -291,9 +293,7 @@ pub fn load_labels(
         path: path.to_owned(),
         reason,
     };
-    let file = std::fs::File::open(path).map_err(Error::io(path))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(|error| unreadable(error.to_string()))?;
+    let builder = open_parquet(path)?;
     let schema = builder.schema().clone();
     let wrong = |column: &str, expected: &str, found: String| Error::Column {
         path: path.to_owned(),
@@ -318,8 +318,7 @@ pub fn load_labels(
         .build()
         .map_err(|error| unreadable(error.to_string()))?;
     let mut labels = HashMap::new();
-    for batch in reader {
-        let batch = batch.map_err(|error| unreadable(error.to_string()))?;
+    for batch in read_all(path, reader)? {
         let users = converted(&batch, user_column, &DataType::Utf8, is_id)
             .map_err(|found| wrong(user_column, "text or integers", found))?;
         let users = users.as_string::<i32>();

@@ -193,7 +193,15 @@ fn errors_name_file_column_expected_and_found() {
     };
     says("id", "value", &rule, &["No such file"]);
     std::fs::write(&path, "not parquet").unwrap();
-    says("id", "value", &rule, &["not readable as Parquet"]);
+    let begins = ["expected a Parquet file", "begins with \"not parquet\""];
+    says("id", "value", &rule, &begins);
+    std::fs::write(&path, "PAR1 and no more").unwrap();
+    says(
+        "id",
+        "value",
+        &rule,
+        &["expected a complete file", "no footer"],
+    );
     let numbers: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0]));
     let ids = strings(&[Some("a"), Some("a")]);
     write(

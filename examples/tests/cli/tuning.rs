@@ -216,7 +216,11 @@ fn labels_that_do_not_fit_are_one_line() {
     fs::write(&labels, "customer,label\nu1,1\n").unwrap();
     bad(
         &tune(&labels, &out, &[]),
-        &["l.parquet", "a Parquet file", "begins with \"cust\""],
+        &[
+            "l.parquet",
+            "a Parquet file",
+            "begins with \"customer,label",
+        ],
     );
     fs::remove_file(&labels).unwrap();
     bad(&tune(&labels, &out, &[]), &["l.parquet", "No such file"]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use arrow::record_batch::RecordBatch;
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::columns::{self, Values};
 use crate::error::{Error, Result};
-use crate::guard::decode;
+use crate::guard::{decode, open_parquet};
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 16_384;
@@ -113,7 +113,7 @@ pub(crate) struct Input {
 impl Input {
     /// Opens `path` for reading `declared` columns.
     pub(crate) fn open(path: &Path, declared: &[&Column]) -> Result<Self> {
-        let builder = builder(path)?;
+        let builder = open_parquet(path)?;
         let schema = builder.schema();
         let mut roots = Vec::with_capacity(declared.len());
         for column in declared {
@@ -197,43 +197,6 @@ impl Batches {
             .map(|at| Values::load(batch.column(*at)));
         decode(&self.path, row, || columns.collect::<Result<_, _>>())
     }
-}
-
-/// Opens a Parquet file, telling apart what is none and what is cut off.
-fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    const MAGIC: &[u8; 4] = b"PAR1";
-    let io = |error| Error::Io {
-        path: path.into(),
-        error,
-    };
-    let mut file = File::open(path).map_err(io)?;
-    let length = file.metadata().map_err(io)?.len();
-    let mut head = Vec::new();
-    (&mut file).take(16).read_to_end(&mut head).map_err(io)?;
-    if !head.starts_with(MAGIC) {
-        let found = match head.is_empty() {
-            true => "an empty file".to_string(),
-            false => format!("one that begins with {:?}", String::from_utf8_lossy(&head)),
-        };
-        return Err(Error::NotParquet {
-            file: path.into(),
-            found,
-        });
-    }
-    let mut tail = [0; 4];
-    if length >= 12 {
-        file.seek(SeekFrom::End(-4)).map_err(io)?;
-        file.read_exact(&mut tail).map_err(io)?;
-    }
-    if &tail != MAGIC {
-        let found = format!("no footer at the end of its {length} bytes");
-        return Err(Error::Truncated {
-            file: path.into(),
-            found,
-        });
-    }
-    file.rewind().map_err(io)?;
-    decode(path, 0, || ParquetRecordBatchReaderBuilder::try_new(file))
 }
 
 /// A digest over names (below `data`), sizes and contents; independent of times and of `data`.

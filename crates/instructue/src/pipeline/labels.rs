@@ -1,17 +1,14 @@
 //! Labelled users from a Parquet file.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
+use instructue_data::{open_parquet, read_all};
 use instructue_schema::UserId;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::pipeline::error::{Error, Result};
 
@@ -33,23 +30,7 @@ pub struct Labelled {
 /// file without rows.
 pub fn read_labels(path: &Path, user_column: &str, label_column: &str) -> Result<Labelled> {
     let name = path.display().to_string();
-    let mut head = Vec::new();
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let mut begin = file.take(4);
-    begin
-        .read_to_end(&mut head)
-        .map_err(|e| Error::io(path, e))?;
-    if head != b"PAR1" {
-        let begins = String::from_utf8_lossy(&head);
-        let found = format!("one that begins with {begins:?}");
-        return Err(Error::argument(&name, "a Parquet file", found));
-    }
-    // The decoder reports most damage as an error but panics at some.
-    let batches = catch_unwind(AssertUnwindSafe(|| {
-        read(path, &name, [user_column, label_column])
-    }))
-    .map_err(|_| Error::argument(&name, "a whole Parquet file", "a damaged one"))??;
-
+    let batches = read(path, &name, [user_column, label_column])?;
     let mut rows: Vec<(UserId, String)> = Vec::new();
     let mut seen: HashMap<UserId, usize> = HashMap::new();
     let mut number = 0;
@@ -104,8 +85,7 @@ fn read(path: &Path, name: &str, columns: [&str; 2]) -> Result<Vec<RecordBatch>>
     let damaged = |e: &dyn std::fmt::Display| {
         Error::argument(name, "a whole Parquet file", format!("a damaged one ({e})"))
     };
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(&e))?;
+    let builder = open_parquet(path)?;
     let schema = builder.schema();
     for column in columns {
         if schema.index_of(column).is_err() {
@@ -123,9 +103,7 @@ fn read(path: &Path, name: &str, columns: [&str; 2]) -> Result<Vec<RecordBatch>>
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
     let reader = builder.with_projection(mask).build();
     let reader = reader.map_err(|e| damaged(&e))?;
-    reader
-        .map(|batch| batch.map_err(|e| damaged(&e)))
-        .collect::<Result<_>>()
+    Ok(read_all(path, reader)?)
 }
 
 /// A column as text.
