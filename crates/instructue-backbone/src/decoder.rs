@@ -57,7 +57,7 @@ pub struct Decoder {
     /// Output matrix `[hidden, vocabulary]`, if it is not the embedding table.
     pub lm_head: Option<Linear>,
     #[module(skip)]
-    config: DecoderConfig,
+    pub(crate) config: DecoderConfig,
 }
 
 impl Decoder {

@@ -78,6 +78,7 @@ mod decoder;
 mod error;
 mod files;
 mod gguf;
+mod special;
 mod weights;
 
 pub use block::Block;

@@ -10,6 +10,7 @@ use instructue_nn::lora::LoraConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::pretrained::PretrainedDigests;
 
 /// The one dial: widths, depths and how much history a user brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +138,7 @@ pub struct ModelConfig {
     #[serde(default)]
     pub answer_bottleneck: bool,
     /// Words of instructions look up the events that share them, see
-    /// [`Lookup`](crate::Lookup). Wants one tokenizer for events and backbone.
+    /// [`Lookup`](crate::Lookup).
     #[serde(default)]
     pub lookup: bool,
     /// Shape of the decoder.
@@ -146,6 +147,17 @@ pub struct ModelConfig {
     pub backbone_lora: Option<LoraSettings>,
     /// The shared head.
     pub head: HeadSettings,
+    /// What events, summaries, numbers and delimiters are multiplied by, so that
+    /// they come as large as the tokens of a pretrained decoder are.
+    #[serde(default = "one")]
+    pub input_scale: f64,
+    /// The weights that it began with, where they were not all fresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretrained: Option<PretrainedDigests>,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 impl ModelConfig {
@@ -236,6 +248,8 @@ impl ModelConfig {
                 hidden: shape.head.0,
                 output: shape.head.1,
             },
+            input_scale: one(),
+            pretrained: None,
         }
     }
 }

@@ -226,7 +226,7 @@ fn hide(model: &mut Map<String, Value>, hidden: &BTreeSet<&str>) {
     }
 }
 
-fn invalid(file: &str, expected: impl Into<String>, found: impl ToString) -> Error {
+pub(super) fn invalid(file: &str, expected: impl Into<String>, found: impl ToString) -> Error {
     Error::Tokenizer {
         file: file.into(),
         expected: expected.into(),
