@@ -129,7 +129,7 @@ impl AttentionBias {
 /// If the shapes do not fit together.
 pub fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
     let [batch, heads, query, width] = q.dims();
-    let [_, kv, key, width_v] = v.dims();
+    let [_, kv, key, _] = v.dims();
     assert!(
         kv > 0 && heads.is_multiple_of(kv),
         "{heads} query heads cannot share {kv} key heads"

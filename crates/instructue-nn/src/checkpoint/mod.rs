@@ -175,21 +175,32 @@ impl Checkpoint {
         shape: [usize; D],
         device: &Device,
     ) -> Result<Tensor<D>> {
-        let into = Filling::new(&shape, Precision::F32);
-        self.fill(name, &shape, into, device)
+        self.take_in(Precision::F32, name, shape, device)
     }
 
     /// Takes a tensor in the [precision](Self::with_precision) of the model.
     ///
-    /// Fails as [`take`](Self::take), or if the precision cannot hold a value.
+    /// Fails as [`take_in`](Self::take_in).
     pub fn take_table<const D: usize>(
         &mut self,
         name: &str,
         shape: [usize; D],
         device: &Device,
     ) -> Result<Tensor<D>> {
-        let into = Filling::new(&shape, self.precision);
-        self.fill(name, &shape, into, device)
+        self.take_in(self.precision, name, shape, device)
+    }
+
+    /// Takes a tensor in a precision.
+    ///
+    /// Fails as [`take`](Self::take), or if the precision cannot hold a value.
+    pub fn take_in<const D: usize>(
+        &mut self,
+        precision: Precision,
+        name: &str,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Result<Tensor<D>> {
+        self.fill(name, &shape, Filling::new(&shape, precision), device)
     }
 
     /// Takes a matrix stored `[rows, columns]` as `[columns, rows]`, as `f32`.
