@@ -30,10 +30,18 @@ impl Network {
     /// LoRA nothing changes.
     ///
     /// # Errors
-    /// When the decoder itself is trained in half precision: nothing of it would
-    /// be left in half precision.
+    /// In `f16`, whose gradients vanish unless losses are scaled, which they are
+    /// not; and when the decoder itself is trained in half precision, because
+    /// nothing of it would be left in half precision.
     pub fn for_training(mut self) -> Result<Self> {
         let precision = self.backbone.precision();
+        if precision == Precision::F16 {
+            return Err(Error::Config {
+                key: "precision".into(),
+                expected: "f32 or bf16 for training".into(),
+                found: precision.to_string(),
+            });
+        }
         if trains_half(&self.backbone) {
             return Err(Error::Config {
                 key: "precision".into(),
