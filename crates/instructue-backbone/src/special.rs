@@ -31,7 +31,7 @@ impl Decoder {
         assert!(used <= vocabulary, "{used} used rows of {vocabulary}");
         assert_eq!(width, hidden, "width of the rows");
         let end = used + count;
-        let mut parts = vec![table.clone().narrow(0, 0, used), rows];
+        let mut parts = vec![table.clone().narrow(0, 0, used), rows.cast(table.dtype())];
         if end < vocabulary {
             parts.push(table.narrow(0, end, vocabulary - end));
         }
@@ -43,7 +43,8 @@ impl Decoder {
         {
             let weight = head.weight.val();
             let trainable = weight.is_require_grad();
-            let more = Tensor::zeros([hidden, end - vocabulary], &weight.device());
+            let more = Tensor::<2>::zeros([hidden, end - vocabulary], &weight.device());
+            let more = more.cast(weight.dtype());
             let weight = Tensor::cat(vec![weight, more], 1).detach();
             let weight = weight.set_require_grad(trainable);
             head.weight = Param::initialized(head.weight.id, weight);

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use instructue_adapter::AdapterKind;
 use instructue_backbone::{DecoderConfig, ModelType};
 use instructue_encoders::{BertConfig, Pooling};
+use instructue_nn::Precision;
 use instructue_nn::lora::LoraConfig;
 use serde::{Deserialize, Serialize};
 
@@ -154,10 +155,19 @@ pub struct ModelConfig {
     /// The weights that it began with, where they were not all fresh.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretrained: Option<PretrainedDigests>,
+    /// What the matrices of decoder and encoders are held and multiplied in. The
+    /// rest is small, and `f32`.
+    #[serde(default, skip_serializing_if = "is_f32")]
+    pub precision: Precision,
 }
 
 fn one() -> f64 {
     1.0
+}
+
+/// A configuration without the key is one of before there was one.
+fn is_f32(precision: &Precision) -> bool {
+    *precision == Precision::F32
 }
 
 impl ModelConfig {
@@ -250,11 +260,20 @@ impl ModelConfig {
             },
             input_scale: one(),
             pretrained: None,
+            precision: Precision::F32,
         }
     }
 }
 
 impl ModelConfig {
+    /// The same, with decoder and encoders computed in this precision.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self.backbone.precision = precision;
+        self.encoder.bert.precision = precision;
+        self
+    }
+
     /// Whether training draws random numbers in the network.
     pub fn has_dropout(&self) -> bool {
         let loras = [self.encoder.lora, self.backbone_lora];

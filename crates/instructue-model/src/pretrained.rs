@@ -1,9 +1,10 @@
 //! Parts of a network that come with weights: a decoder, an encoder.
 
-use burn::tensor::Tensor;
-use instructue_backbone::Decoder;
+use burn::tensor::{DType, Tensor};
+use instructue_backbone::{Decoder, DecoderConfig};
 use instructue_data::TextTokenizer;
 use instructue_encoders::TextEncoder;
+use instructue_nn::Precision;
 use serde::{Deserialize, Serialize};
 
 use crate::config::ModelConfig;
@@ -57,8 +58,10 @@ impl Pretrained {
 
     /// Whether these parts are those that `config` describes.
     pub(crate) fn check(&self, config: &ModelConfig) -> Result<()> {
+        // Each precision of a decoder is made from any other.
+        let shape = |config: &DecoderConfig| config.clone().with_precision(Precision::F32);
         if let Some(decoder) = &self.backbone
-            && decoder.config() != &config.backbone
+            && shape(decoder.config()) != shape(&config.backbone)
         {
             return Err(Error::Config {
                 key: "backbone".into(),
@@ -93,14 +96,15 @@ impl PretrainedDigests {
 
 /// Root mean square of a table's entries.
 fn table_rms(table: Tensor<2>) -> f64 {
-    let mean = table.square().mean();
+    let mean = table.cast(DType::F32).square().mean();
     f64::from(mean.into_scalar::<f32>()).sqrt()
 }
 
 /// The mean of a table's rows, `[width]`: what all its entries have in common.
 pub(crate) fn table_mean(table: Tensor<2>) -> Tensor<1> {
     let [_, width] = table.dims();
-    table.detach().mean_dim(0).reshape([width])
+    let table = table.detach().cast(DType::F32);
+    table.mean_dim(0).reshape([width])
 }
 
 /// Whether each id that a tokenizer gives has a row in the table that it is for.

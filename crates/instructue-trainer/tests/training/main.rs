@@ -3,6 +3,7 @@
 mod batches;
 mod data;
 mod learning;
+mod precision;
 mod refusals;
 mod resume;
 mod run;
