@@ -107,6 +107,7 @@ pub use error::{Error, Result};
 pub use identity::CacheKey;
 pub use input::{NetworkInput, PrefixInput, TextInput};
 pub use instruct_ue::{InstructUe, UserVectors, VectorKind, Vectors};
+pub use instructue_encoders::cache;
 pub use lookup::{Lookup, LookupInput, LookupPlaces, LookupTable};
 pub use network::{Instruction, Network, NetworkOutput, Prefix, SourceShape};
 pub use preparation::{MAX_TEXT_TOKENS, Preparation};

@@ -100,7 +100,8 @@ impl Network {
                         .encoder
                         .bert
                         .init(config.encoder.pooling, lora.as_ref(), device)?;
-                Ok(if config.encoder.train {
+                // With LoRA all but its factors is frozen already.
+                Ok(if config.encoder.train || lora.is_some() {
                     encoder
                 } else {
                     encoder.no_grad()
@@ -187,6 +188,12 @@ impl Network {
             );
             *place = encoder.clone();
         }
+        self
+    }
+
+    /// The encoders of another network of the same shape.
+    pub(crate) fn with_encoders_of(mut self, other: &Self) -> Self {
+        self.encoders = other.encoders.clone();
         self
     }
 
