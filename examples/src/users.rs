@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use instructue::eval::parse_time;
 use instructue::model::InstructUe;
+use instructue::model::cache::CacheConfig;
 use instructue::pipeline::{Ingested, Watch, ingest, model_dir};
 use instructue::{DeviceName, schema::Timestamp};
 
@@ -29,6 +30,10 @@ pub struct Users {
     /// Where to keep the grouped events between calls; default: a temporary directory.
     #[arg(long)]
     pub store: Option<PathBuf>,
+    /// Keep the vectors of event texts in this folder: each text is encoded once, in
+    /// all calls with this model's encoders together.
+    #[arg(long, value_name = "DIR")]
+    pub event_cache: Option<PathBuf>,
 }
 
 /// Both, opened.
@@ -52,6 +57,10 @@ impl Users {
         let device = self.device.map_or_else(DeviceName::from_env, Ok)?;
         let model = InstructUe::load(&model_dir(&self.model), &device.open()?)?
             .with_workers(device.workers(0));
+        let model = match &self.event_cache {
+            Some(folder) => model.with_event_cache(&CacheConfig::in_dir(folder))?,
+            None => model,
+        };
         let temporary = tempfile::tempdir()?;
         let store = self
             .store
