@@ -208,9 +208,18 @@ impl TextEncoder {
     /// # Errors
     /// [`Error::TooLong`] or [`Error::UnknownToken`] names the text.
     pub fn batch<T: AsRef<[u32]>>(&self, texts: &[T], device: &Device) -> Result<TextBatch, Error> {
+        self.batch_padded(texts, 0, device)
+    }
+
+    /// As [`batch`](Self::batch), padded to at least `length`.
+    pub(crate) fn batch_padded<T: AsRef<[u32]>>(
+        &self,
+        texts: &[T],
+        mut length: usize,
+        device: &Device,
+    ) -> Result<TextBatch, Error> {
         let [vocabulary, _] = self.words.weight.dims();
         let allowed = self.max_length();
-        let mut length = 0;
         for (text, ids) in texts.iter().enumerate() {
             let ids = ids.as_ref();
             if ids.len() > allowed {

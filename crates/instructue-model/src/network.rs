@@ -120,6 +120,7 @@ impl Network {
                         .bert
                         .init(settings.pooling, lora.as_ref(), device)?,
                 };
+                // With LoRA all but its factors is frozen already.
                 Ok(match settings.train || settings.lora.is_some() {
                     true => encoder,
                     false => encoder.no_grad(),
@@ -228,6 +229,12 @@ impl Network {
             );
             *place = encoder.clone();
         }
+        self
+    }
+
+    /// The encoders of another network of the same shape.
+    pub(crate) fn with_encoders_of(mut self, other: &Self) -> Self {
+        self.encoders = other.encoders.clone();
         self
     }
 
