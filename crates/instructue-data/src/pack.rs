@@ -130,15 +130,7 @@ impl ProfileTokenizer {
         if let Some(ids) = self.seen.get(&key) {
             return ids.clone();
         }
-        let limit = self.max_tokens[source];
-        let (cls, sep) = (self.tokenizer.cls_id(), self.tokenizer.sep_id());
-        let marks = usize::from(cls.is_some()) + usize::from(sep.is_some());
-        let mut ids: Vec<u32> = cls.into_iter().collect();
-        ids.extend(
-            self.tokenizer
-                .encode_limited(text, limit.saturating_sub(marks).max(1)),
-        );
-        ids.extend(sep);
+        let mut ids = self.tokenizer.encode_marked(text, self.max_tokens[source]);
         if ids.is_empty() {
             // An encoder cannot take an empty text.
             ids.push(self.tokenizer.end_id());

@@ -97,6 +97,7 @@ pub mod parameters;
 mod preparation;
 mod profile_cache;
 pub mod save;
+mod sentence_encoder;
 mod tuned;
 mod workers;
 
@@ -112,5 +113,6 @@ pub use network::{Instruction, Network, NetworkOutput, Prefix, SourceShape};
 pub use preparation::{MAX_TEXT_TOKENS, Preparation};
 pub use profile_cache::ProfileCache;
 pub use save::Manifest;
+pub use sentence_encoder::SentenceEncoder;
 pub use tuned::{Tuned, TunedWeights};
 pub use workers::Workers;

@@ -95,12 +95,12 @@ impl Network {
         };
         let encoders = (0..count)
             .map(|_| {
-                let encoder =
-                    config
-                        .encoder
-                        .bert
-                        .init(config.encoder.pooling, lora.as_ref(), device)?;
-                Ok(if config.encoder.train {
+                let settings = &config.encoder;
+                let encoder = settings
+                    .bert
+                    .init(settings.pooling, lora.as_ref(), device)?
+                    .with_normalized(settings.normalized);
+                Ok(if settings.train {
                     encoder
                 } else {
                     encoder.no_grad()
