@@ -16,7 +16,7 @@ use crate::input::{Extras, NetworkInput, TextInput};
 use crate::network::{Network, NetworkOutput};
 use crate::parameters::name_parameters;
 use crate::preparation::{MAX_TEXT_TOKENS, Preparation};
-use crate::pretrained::{Pretrained, check_vocabulary};
+use crate::pretrained::{Pretrained, check_lengths, check_vocabulary};
 use crate::workers::Workers;
 
 /// Slots (rows × padded length) that one pass of [`InstructUe::embed`] takes.
@@ -152,6 +152,7 @@ impl InstructUe {
             preparation.encoder_tokenizer(),
             config.encoder.bert.vocab_size,
         )?;
+        check_lengths(&preparation, config.encoder.bert.max_position_embeddings)?;
         let preparation = preparation
             .with_bottleneck(config.answer_bottleneck)
             .with_lookup(config.lookup);

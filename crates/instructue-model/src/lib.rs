@@ -100,6 +100,7 @@ mod preparation;
 mod pretrained;
 mod profile_cache;
 pub mod save;
+mod sentence_encoder;
 mod tuned;
 mod workers;
 
@@ -118,5 +119,6 @@ pub use preparation::{MAX_TEXT_TOKENS, Preparation};
 pub use pretrained::{Pretrained, PretrainedDigests};
 pub use profile_cache::ProfileCache;
 pub use save::Manifest;
+pub use sentence_encoder::SentenceEncoder;
 pub use tuned::{Tuned, TunedWeights};
 pub use workers::Workers;

@@ -118,7 +118,8 @@ impl Network {
                     Some(encoder) => encoder.clone(),
                     None => settings
                         .bert
-                        .init(settings.pooling, lora.as_ref(), device)?,
+                        .init(settings.pooling, lora.as_ref(), device)?
+                        .with_normalized(settings.normalized),
                 };
                 // With LoRA all but its factors is frozen already.
                 Ok(match settings.train || settings.lora.is_some() {
