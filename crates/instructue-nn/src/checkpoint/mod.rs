@@ -20,6 +20,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::line;
 use crate::{Error, Result};
 pub use decode::transpose;
 pub use write::write_safetensors;
@@ -74,13 +75,20 @@ impl Checkpoint {
             if name.is_empty() || name == ".." || name.contains(['/', '\\']) {
                 return Err(Error::Json {
                     path: index,
-                    reason: format!("weight_map names `{name}`, which is not a plain file name"),
+                    reason: format!(
+                        "weight_map names `{}`, which is not a plain file name",
+                        line(name)
+                    ),
                 });
             }
             if !dir.join(name).is_file() {
                 return Err(Error::Json {
                     path: index,
-                    reason: format!("tensor `{tensor}` is in `{name}`, but there is no such file"),
+                    reason: format!(
+                        "tensor `{}` is in `{}`, but there is no such file",
+                        line(tensor),
+                        line(name)
+                    ),
                 });
             }
             checkpoint.add(dir.join(name))?;
@@ -120,7 +128,7 @@ impl Checkpoint {
         for (name, info) in infos {
             if let Some(other) = self.entries.get(&name) {
                 let first = self.files[other.file].0.display();
-                let reason = format!("tensor `{name}` is already in {first}");
+                let reason = format!("tensor `{}` is already in {first}", line(&name));
                 return Err(Error::Header { path, reason });
             }
             let file = number;
