@@ -132,6 +132,31 @@ impl InstructUe {
                 found: "true with two tokenizers".into(),
             });
         }
+        let tables = [
+            (
+                "backbone.vocab_size",
+                config.backbone.vocab_size,
+                preparation.tokenizer(),
+            ),
+            (
+                "encoder.bert.vocab_size",
+                config.encoder.bert.vocab_size,
+                preparation.encoder_tokenizer(),
+            ),
+        ];
+        for (key, rows, tokenizer) in tables {
+            // An id without a row would only be met with the text that has it.
+            if tokenizer.vocab_size() > rows {
+                return Err(Error::Config {
+                    key: key.into(),
+                    expected: format!(
+                        "a row for each of the tokenizer's {} entries",
+                        tokenizer.vocab_size()
+                    ),
+                    found: rows.to_string(),
+                });
+            }
+        }
         let preparation = preparation.with_bottleneck(config.answer_bottleneck);
         device.seed(seed);
         let network = Network::new(&config, &preparation.source_shapes(), device)?;
