@@ -2,13 +2,14 @@
 //!
 //! `check` and `test` are what the continuous integration runs; `tidy` and
 //! `deny` are parts of `check` that may be run alone; `bench` measures;
-//! `fixtures` regenerates the golden files; `parity` compares real models with
+//! `fuzz` tries the readers of binary files; `fixtures` regenerates the golden files; `parity` compares real models with
 //! their reference implementations.
 
 mod bench;
 mod check;
 mod deny;
 mod fixtures;
+mod fuzz;
 mod markdown;
 mod metadata;
 mod parity;
@@ -36,6 +37,8 @@ enum Task {
     Test(test::Options),
     /// The criterion benches: target/bench/summary.json and a table.
     Bench(bench::Options),
+    /// The readers of binary files on damaged ones, for as long as one has time.
+    Fuzz(fuzz::Options),
     /// Regenerate the golden files with the Python reference implementations.
     Fixtures(fixtures::Options),
     /// Real models from the registries beside their reference implementations.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Check(options) => check::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Fixtures(options) => fixtures::run(&options),
         Task::Parity(options) => parity::run(&options),
         Task::Tidy => tidy::run().map(|summary| println!("tidy: {summary}")),

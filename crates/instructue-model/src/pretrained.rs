@@ -134,7 +134,7 @@ pub(crate) fn check_vocabulary(key: &str, tokenizer: &TextTokenizer, rows: usize
     }
     Err(Error::Config {
         key: key.into(),
-        expected: format!("at least {ids}, the tokenizer's entries"),
+        expected: format!("a row for each of the tokenizer's {ids} entries"),
         found: rows.to_string(),
     })
 }

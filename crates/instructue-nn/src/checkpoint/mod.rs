@@ -21,6 +21,7 @@ use burn::tensor::{Device, Tensor};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::line;
 use crate::{Error, Precision, Result};
 pub use fill::{Filling, TooLarge};
 pub use write::write_safetensors;
@@ -79,13 +80,20 @@ impl Checkpoint {
             if name.is_empty() || name == ".." || name.contains(['/', '\\']) {
                 return Err(Error::Json {
                     path: index,
-                    reason: format!("weight_map names `{name}`, which is not a plain file name"),
+                    reason: format!(
+                        "weight_map names `{}`, which is not a plain file name",
+                        line(name)
+                    ),
                 });
             }
             if !dir.join(name).is_file() {
                 return Err(Error::Json {
                     path: index,
-                    reason: format!("tensor `{tensor}` is in `{name}`, but there is no such file"),
+                    reason: format!(
+                        "tensor `{}` is in `{}`, but there is no such file",
+                        line(tensor),
+                        line(name)
+                    ),
                 });
             }
             checkpoint.add(dir.join(name))?;
@@ -133,7 +141,7 @@ impl Checkpoint {
         for (name, info) in infos {
             if let Some(other) = self.entries.get(&name) {
                 let first = self.files[other.file].0.display();
-                let reason = format!("tensor `{name}` is already in {first}");
+                let reason = format!("tensor `{}` is already in {first}", line(&name));
                 return Err(Error::Header { path, reason });
             }
             let file = number;
