@@ -73,6 +73,7 @@ mod weights;
 
 pub use config::BertConfig;
 pub use error::Error;
+pub use instructue_nn::Precision;
 pub use instructue_nn::lora::LoraConfig;
 pub use normaliser::{CLIP, TabularNormaliser, TabularStatistics};
 pub use pooling::Pooling;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use instructue_adapter::AdapterKind;
 use instructue_backbone::{DecoderConfig, ModelType};
 use instructue_encoders::{BertConfig, Pooling};
+use instructue_nn::Precision;
 use instructue_nn::lora::LoraConfig;
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +147,15 @@ pub struct ModelConfig {
     pub backbone_lora: Option<LoraSettings>,
     /// The shared head.
     pub head: HeadSettings,
+    /// What the matrices of decoder and encoders are held and multiplied in. The
+    /// rest is small, and `f32`.
+    #[serde(default, skip_serializing_if = "is_f32")]
+    pub precision: Precision,
+}
+
+/// A configuration without the key is one of before there was one.
+fn is_f32(precision: &Precision) -> bool {
+    *precision == Precision::F32
 }
 
 impl ModelConfig {
@@ -236,11 +246,20 @@ impl ModelConfig {
                 hidden: shape.head.0,
                 output: shape.head.1,
             },
+            precision: Precision::F32,
         }
     }
 }
 
 impl ModelConfig {
+    /// The same, with decoder and encoders computed in this precision.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self.backbone.precision = precision;
+        self.encoder.bert.precision = precision;
+        self
+    }
+
     /// Whether training draws random numbers in the network.
     pub fn has_dropout(&self) -> bool {
         let loras = [self.encoder.lora, self.backbone_lora];

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use instructue_data::{Profile, SourceProfile};
+use instructue_nn::Precision;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -19,6 +20,8 @@ pub struct CacheKey {
     /// SHA-256 over configuration, schema, fitted host side, tokenizers and
     /// weights, in hexadecimal.
     pub model: String,
+    /// What the model computes in: part of its digest, and named to be read.
+    pub precision: Precision,
     /// What the caller named the adapter; see
     /// [`InstructUe::with_adapter_id`](crate::InstructUe::with_adapter_id).
     pub adapter: String,

@@ -133,8 +133,11 @@ impl InstructUe {
             });
         }
         let preparation = preparation.with_bottleneck(config.answer_bottleneck);
+        let precision = config.precision;
+        let config = config.with_precision(precision);
         device.seed(seed);
         let network = Network::new(&config, &preparation.source_shapes(), device)?;
+        let network = network.with_precision(precision)?;
         Ok(Self {
             network: name_parameters(network),
             config,
@@ -172,6 +175,22 @@ impl InstructUe {
         self.digest = Arc::default();
         self.event_caches = EventCaches::default();
         self
+    }
+
+    /// The same model around what `change` makes of its network and
+    /// configuration, which is not held a second time.
+    pub(crate) fn try_map(
+        self,
+        change: impl FnOnce(Network, ModelConfig) -> Result<(Network, ModelConfig)>,
+    ) -> Result<Self> {
+        let (network, config) = change(self.network, self.config)?;
+        Ok(Self {
+            network,
+            config,
+            digest: Arc::default(),
+            event_caches: EventCaches::default(),
+            ..self
+        })
     }
 
     /// Names the adapter that the weights carry, for instance where one base

@@ -3,6 +3,7 @@
 //! One pass over packed rows gives both the users' vectors and the logits of
 //! their answers: the decoder is causal, so `<USER>` cannot see the answer.
 
+mod precision;
 mod prefix;
 
 use burn::module::{Initializer, Module, Param};

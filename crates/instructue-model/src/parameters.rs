@@ -13,6 +13,10 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
+mod file;
+
+pub use file::load_file;
+
 /// Keeps the path while a module is walked.
 #[derive(Debug, Default, Clone)]
 struct ModulePath(Vec<String>);
@@ -79,7 +83,8 @@ pub fn tensors<M: Module>(module: &M) -> BTreeMap<String, TensorData> {
     read.1
 }
 
-/// Puts `tensors` into `module`; each parameter must be there, in its shape, and nothing else.
+/// Puts `tensors` into `module`, each in the parameter's own type; each parameter
+/// must be there, in its shape, and nothing else.
 ///
 /// # Errors
 /// [`Error::Tensor`] names the first tensor that does not fit.
@@ -92,9 +97,7 @@ pub fn load<M: Module>(
         let expected = format!("shape {:?} of f32", parameter.shape);
         let found = match tensors.get(&parameter.name) {
             None => "nothing".to_string(),
-            Some(data)
-                if data.shape().to_vec() != parameter.shape || data.dtype() != DType::F32 =>
-            {
+            Some(data) if data.shape().to_vec() != parameter.shape || !is_weight(data.dtype()) => {
                 format!("shape {:?} of {:?}", data.shape().to_vec(), data.dtype())
             }
             Some(_) => continue,
@@ -119,7 +122,8 @@ pub fn load<M: Module>(
                 return param;
             };
             let (id, device) = (param.id, param.lazy_device());
-            param.transform_for_load(Tensor::from_data(data, &device), id)
+            let dtype = param.val().dtype();
+            param.transform_for_load(Tensor::from_data(data, (&device, dtype)), id)
         }
     }
     let module = module.map(&mut Load(ModulePath::default(), &mut tensors));
@@ -132,6 +136,11 @@ pub fn load<M: Module>(
             found: "one".into(),
         }),
     }
+}
+
+/// Whether a weight may be of this type.
+fn is_weight(dtype: DType) -> bool {
+    matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
 }
 
 /// Initialises every parameter in module order and derives its id from its name,

@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 use instructue_data::{Batch, Profile, token_budget_batches};
+use instructue_nn::Precision;
 use instructue_schema::DataText;
 
 use crate::error::{Error, Result};
@@ -25,6 +26,7 @@ const FEW_SLOTS: usize = 256;
 pub struct ProfileCache {
     pub(crate) keys: Vec<CacheKey>,
     model: String,
+    precision: Precision,
     adapter: String,
     pub(crate) device: Device,
     pub(crate) parts: Vec<Part>,
@@ -77,6 +79,7 @@ impl InstructUe {
     pub fn cache_key(&self, profile: &Profile) -> Result<CacheKey> {
         Ok(CacheKey {
             model: self.digest()?.into(),
+            precision: self.precision(),
             adapter: self.adapter_id().into(),
             profile: profile_digest(profile),
         })
@@ -115,6 +118,7 @@ impl InstructUe {
         Ok(ProfileCache {
             keys,
             model: self.digest()?.into(),
+            precision: self.precision(),
             adapter: self.adapter_id().into(),
             device: model.device().clone(),
             parts,
@@ -126,8 +130,8 @@ impl InstructUe {
     ///
     /// # Errors
     /// [`Error::Cache`] when the cache was made by another model (weights,
-    /// configuration, schema, tokenizers), under another adapter id or on
-    /// another device; [`Error::Config`] when an instruction is empty.
+    /// configuration, schema, tokenizers), in another precision, under another
+    /// adapter id or on another device; [`Error::Config`] when an instruction is empty.
     pub fn embed_cached(
         &self,
         cache: &ProfileCache,
@@ -172,7 +176,9 @@ impl InstructUe {
         let devices = [self.device().clone().inner(), cache.device.clone()];
         let [here, there] = devices.each_ref().map(|device| format!("{device:?}"));
         let same = devices[0] == devices[1];
+        let [ours, theirs] = [self.precision(), cache.precision].map(|p| p.to_string());
         for (key, same, expected, found) in [
+            ("precision", ours == theirs, &*ours, &*theirs),
             (
                 "model",
                 self.digest()? == cache.model,

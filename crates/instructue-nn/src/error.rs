@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::Precision;
+
 /// The result of this crate's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -154,6 +156,36 @@ pub enum Error {
         expected: &'static str,
         /// What was given.
         found: String,
+    },
+    /// The device cannot compute in this precision.
+    #[error("{device} cannot compute in {found}; it can in {expected}")]
+    Precision {
+        /// What was asked for.
+        found: Precision,
+        /// The device.
+        device: String,
+        /// What it can compute in.
+        expected: String,
+    },
+    /// There is no precision of this name.
+    #[error("precision: expected f32, bf16 or f16, found {0:?}")]
+    UnknownPrecision(String),
+    /// A weight is too large for the precision.
+    #[error(
+        "{path}: tensor `{name}` holds {value} at element {index}, which {precision} cannot hold",
+        path = path.display()
+    )]
+    Overflow {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's key.
+        name: String,
+        /// Position of the first such element, row-major.
+        index: usize,
+        /// The value in the file.
+        value: f32,
+        /// What it should become.
+        precision: Precision,
     },
     /// A mask has another number of entries than its shape says.
     #[error("attention mask of shape {shape:?} needs {expected} entries, found {found}")]

@@ -71,8 +71,8 @@ pub struct Trained {
 /// still trains, but neither can be repeated bit by bit.
 ///
 /// # Errors
-/// A configuration that makes no sense, unreadable data, a checkpoint of another
-/// run, a loss or gradient that is not finite, or a disk that does not take a file.
+/// A configuration that makes no sense, a decoder whose own weights are to be
+/// trained in half precision, unreadable data, a checkpoint of another run, a loss or gradient that is not finite, or a disk that does not take a file.
 pub fn train(
     model: InstructUe,
     data: &TrainData,
@@ -91,7 +91,7 @@ pub fn train(
         true => 1,
         false => model.workers().count(),
     };
-    let mut model = model.with_workers(workers);
+    let mut model = model.for_training()?.with_workers(workers);
     let mut state = State::start(config, model.config(), data.fingerprint());
     let newest: Option<PathBuf> = if resume {
         checkpoint::list(&checkpoints)?.pop()

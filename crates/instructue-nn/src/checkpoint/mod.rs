@@ -2,10 +2,11 @@
 //! `model.safetensors`, or beside several files and an index.
 //!
 //! Headers are read and checked when the directory is opened; a tensor's bytes
-//! are read when it is taken, one tensor at a time, so that memory holds one
-//! copy of the model, not two.
+//! are read when it is taken, a piece at a time and straight into its element
+//! type and order, so that memory holds one copy of the model and little else.
 
 mod decode;
+mod fill;
 mod header;
 mod write;
 
@@ -16,12 +17,12 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Param;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Result};
-pub use decode::transpose;
+use crate::{Error, Precision, Result};
+pub use fill::{Filling, TooLarge};
 pub use write::write_safetensors;
 
 /// Name of the configuration in a checkpoint directory.
@@ -38,7 +39,11 @@ pub struct Checkpoint {
     files: Vec<(PathBuf, File)>,
     entries: BTreeMap<String, Entry>,
     taken: BTreeSet<String>,
+    precision: Precision,
 }
+
+/// Bytes that are read at a time.
+const PIECE: usize = 1 << 20;
 
 #[derive(Debug)]
 struct Entry {
@@ -111,7 +116,15 @@ impl Checkpoint {
             files: Vec::new(),
             entries: BTreeMap::new(),
             taken: BTreeSet::new(),
+            precision: Precision::F32,
         }
+    }
+
+    /// The same, whose [`take_linear`](Self::take_linear) and
+    /// [`take_table`](Self::take_table) give this precision.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
     }
 
     fn add(&mut self, path: PathBuf) -> Result<()> {
@@ -162,26 +175,50 @@ impl Checkpoint {
         shape: [usize; D],
         device: &Device,
     ) -> Result<Tensor<D>> {
-        let values = self.values(name, &shape)?;
-        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+        self.take_in(Precision::F32, name, shape, device)
     }
 
-    /// Takes a matrix stored `[rows, columns]` as `[columns, rows]`.
+    /// Takes a tensor in the [precision](Self::with_precision) of the model.
+    ///
+    /// Fails as [`take_in`](Self::take_in).
+    pub fn take_table<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Result<Tensor<D>> {
+        self.take_in(self.precision, name, shape, device)
+    }
+
+    /// Takes a tensor in a precision.
+    ///
+    /// Fails as [`take`](Self::take), or if the precision cannot hold a value.
+    pub fn take_in<const D: usize>(
+        &mut self,
+        precision: Precision,
+        name: &str,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Result<Tensor<D>> {
+        self.fill(name, &shape, Filling::new(&shape, precision), device)
+    }
+
+    /// Takes a matrix stored `[rows, columns]` as `[columns, rows]`, as `f32`.
     ///
     /// Checkpoints hold the weight of a linear map as `[output, input]`; this
     /// workspace multiplies from the left.
     pub fn take_transposed(
         &mut self,
         name: &str,
-        [rows, columns]: [usize; 2],
+        shape: [usize; 2],
         device: &Device,
     ) -> Result<Tensor<2>> {
-        let values = decode::transpose(&self.values(name, &[rows, columns])?, rows, columns);
-        let data = TensorData::new(values, [columns, rows]);
-        Ok(Tensor::from_data(data, device))
+        let into = Filling::transposed(shape, Precision::F32);
+        self.fill(name, &shape, into, device)
     }
 
-    /// Takes `PREFIX.weight` and, if asked for, `PREFIX.bias` as a linear map.
+    /// Takes `PREFIX.weight` and, if asked for, `PREFIX.bias` as a linear map in
+    /// the [precision](Self::with_precision) of the model.
     pub fn take_linear(
         &mut self,
         prefix: &str,
@@ -190,9 +227,11 @@ impl Checkpoint {
         bias: bool,
         device: &Device,
     ) -> Result<Linear> {
-        let weight = self.take_transposed(&format!("{prefix}.weight"), [output, input], device)?;
+        let shape = [output, input];
+        let into = Filling::transposed(shape, self.precision);
+        let weight = self.fill(&format!("{prefix}.weight"), &shape, into, device)?;
         let bias = if bias {
-            let bias = self.take(&format!("{prefix}.bias"), [output], device)?;
+            let bias = self.take_table(&format!("{prefix}.bias"), [output], device)?;
             Some(Param::from_tensor(bias))
         } else {
             None
@@ -232,7 +271,14 @@ impl Checkpoint {
         })
     }
 
-    fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    /// Reads the tensor `name`, which has this shape in the file, into `into`.
+    fn fill<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        mut into: Filling,
+        device: &Device,
+    ) -> Result<Tensor<D>> {
         let Some(entry) = self.entries.get(name) else {
             return Err(Error::Missing {
                 path: self.path.clone(),
@@ -259,20 +305,35 @@ impl Checkpoint {
             path: path.clone(),
             source,
         };
-        let mut bytes = vec![0; entry.info.length];
         file.seek(SeekFrom::Start(entry.info.start)).map_err(io)?;
-        file.read_exact(&mut bytes).map_err(io)?;
-        let values = kind.to_f32(&bytes);
-        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            return Err(Error::NotFinite {
+        let mut bytes = vec![0; PIECE.min(entry.info.length)];
+        let mut values = Vec::with_capacity(bytes.len() / kind.size());
+        let mut done = 0;
+        while into.missing() > 0 {
+            let count = bytes.len().min(into.missing() * kind.size());
+            file.read_exact(&mut bytes[..count]).map_err(io)?;
+            values.clear();
+            kind.to_f32(&bytes[..count], &mut values);
+            if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+                return Err(Error::NotFinite {
+                    path: path.clone(),
+                    name: name.into(),
+                    index: done + index,
+                    value: values[index],
+                });
+            }
+            let precision = into.precision();
+            into.push(&values).map_err(|large| Error::Overflow {
                 path: path.clone(),
                 name: name.into(),
-                index,
-                value: values[index],
-            });
+                index: large.index,
+                value: large.value,
+                precision,
+            })?;
+            done += values.len();
         }
         self.taken.insert(name.into());
-        Ok(values)
+        Ok(into.upload(device))
     }
 }
 
