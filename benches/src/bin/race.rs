@@ -88,7 +88,7 @@ fn states(decoder: &Decoder, ids: Tensor<2, Int>) -> Tensor<3> {
 fn last(states: Tensor<3>) -> Result<Vec<f32>, Box<dyn Error>> {
     let [_, length, _] = states.dims();
     let values = states.narrow(1, length - 1, 1).into_data();
-    Ok(values.to_vec().map_err(|error| format!("{error:?}"))?)
+    Ok(values.try_to_vec()?)
 }
 
 /// Runs the work once for warming up, then for the record.
@@ -109,7 +109,9 @@ fn forward(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn E
     let decoder = load(&arguments.model, device)?;
     let rows: Vec<usize> = (0..8).collect();
     let ids = ids(&rows, 0, 512, &decoder);
-    timed(arguments.repetitions, || last(states(&decoder, ids.clone())))
+    timed(arguments.repetitions, || {
+        last(states(&decoder, ids.clone()))
+    })
 }
 
 fn users(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Error>> {
@@ -161,7 +163,9 @@ fn train(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Err
     let answer_places = places(starts.iter().map(|at| at + SEGMENT - 1).collect());
     let scored = |shift: usize| {
         let answer = SEGMENT / 2 + shift..SEGMENT - 1 + shift;
-        let all = starts.iter().flat_map(|at| answer.clone().map(move |a| at + a));
+        let all = starts
+            .iter()
+            .flat_map(|at| answer.clone().map(move |a| at + a));
         places(all.collect())
     };
     let token_places = scored(0);
@@ -170,7 +174,8 @@ fn train(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Err
     timed(arguments.repetitions, || {
         let [rows, length] = ids.dims();
         let states = states(&decoder, ids.clone()).reshape([rows * length, decoder.hidden_size()]);
-        let vectors = |places: &Tensor<1, Int>| l2_normalize(states.clone().select(0, places.clone()));
+        let vectors =
+            |places: &Tensor<1, Int>| l2_normalize(states.clone().select(0, places.clone()));
         let keys = |divisor: u64| (0..starts.len() as u64).map(|i| i / divisor).collect();
         let contrast = contrastive.forward(ContrastiveInput {
             users: vectors(&user_places),
