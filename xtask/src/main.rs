@@ -1,7 +1,7 @@
 //! Developer tasks of the workspace: `cargo xtask <task>`.
 //!
 //! `check` and `test` are what the continuous integration runs; `tidy` and
-//! `deny` are parts of `check` that may be run alone; `bench` measures;
+//! `deny` are parts of `check` that may be run alone; `bench` and `race` measure;
 //! `fixtures` regenerates the golden files; `parity` compares real models with
 //! their reference implementations.
 
@@ -12,6 +12,7 @@ mod fixtures;
 mod markdown;
 mod metadata;
 mod parity;
+mod race;
 mod run;
 mod spdx;
 mod test;
@@ -40,6 +41,8 @@ enum Task {
     Fixtures(fixtures::Options),
     /// Real models from the registries beside their reference implementations.
     Parity(parity::Options),
+    /// Real models at the same work here and in PyTorch, in turn: target/bench/race.json.
+    Race(race::Options),
     /// The house rules: crate graph, manifests, sources, files.
     Tidy,
     /// Licences, banned crates, sources and known vulnerabilities of dependencies.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         Task::Fixtures(options) => fixtures::run(&options),
         Task::Parity(options) => parity::run(&options),
+        Task::Race(options) => race::run(&options),
         Task::Tidy => tidy::run().map(|summary| println!("tidy: {summary}")),
         Task::Deny => deny::run().map(|summary| println!("deny: {summary}")),
     };

@@ -138,7 +138,7 @@ impl Filling {
 fn zeros<E: Copy + Send>(count: usize, zero: E) -> Vec<E> {
     /// Bytes of a page, and bytes below which a thread costs more than it brings.
     const PAGE: usize = 4 << 10;
-    const LARGE: usize = 4 << 20;
+    const LARGE: usize = 1 << 20;
     let mut values = vec![zero; count];
     let size = size_of::<E>();
     let threads = thread::available_parallelism().map_or(1, usize::from);
