@@ -4,12 +4,14 @@ mod common;
 
 use burn::tensor::{Bool, DType, Device, Distribution, Int, Tensor};
 use common::{config, preparation, profiles, shard};
+use instructue_backbone::{DecoderConfig, ModelType};
 use instructue_encoders::TextBatch;
 use instructue_encoders::cache::CacheConfig;
 use instructue_model::config::LoraSettings;
 use instructue_model::{
-    AnswerOptions, Error, InstructUe, ModelConfig, Precision, UserVectors, parameters,
+    AnswerOptions, Error, InstructUe, ModelConfig, Precision, Pretrained, UserVectors, parameters,
 };
+use instructue_nn::lora::LoraConfig;
 use instructue_schema::DataText;
 
 /// Those that the device can compute in; the others it has to refuse.
@@ -353,5 +355,60 @@ fn only_frozen_weights_are_trained_beside_in_half_precision() {
             }
             assert!(trained > 0);
         }
+    }
+}
+
+#[test]
+fn a_pretrained_decoder_keeps_its_precision() {
+    let device = Device::default();
+    for precision in half(&device) {
+        let lora = LoraConfig::new().with_rank(2);
+        let made = |precision| {
+            let preparation = preparation(&shard());
+            let decoder = DecoderConfig {
+                vocab_size: preparation.tokenizer().vocab_size(),
+                hidden_size: 32,
+                intermediate_size: 48,
+                num_hidden_layers: 2,
+                num_attention_heads: 4,
+                num_key_value_heads: 2,
+                initializer_range: 0.2,
+                precision,
+                ..DecoderConfig::new(ModelType::Llama)
+            };
+            device.seed(11);
+            let parts = Pretrained {
+                backbone: Some(decoder.init(Some(&lora), &device).unwrap()),
+                encoder: None,
+            };
+            let mut config = config(&preparation);
+            config.backbone_lora = Some(LoraSettings {
+                rank: 2,
+                ..LoraSettings::default()
+            });
+            parts.configure(&mut config);
+            InstructUe::with_parts(config, preparation, &parts, 3, &device).unwrap()
+        };
+        let (wide, narrow) = (made(Precision::F32), made(precision));
+        assert_eq!(narrow.precision(), precision);
+        assert_eq!(narrow.network().backbone().precision(), precision);
+        // What is measured of a table is measured in f32.
+        let scales = [&wide, &narrow].map(|model| model.config().input_scale);
+        assert!((scales[0] / scales[1] - 1.0).abs() < 1e-3, "{scales:?}");
+        let users = profiles(&wide, &shard());
+        let [a, b] = [&wide, &narrow].map(|m| m.embed_both(&users, &instructions(5)).unwrap());
+        let near = nearest(&a, &b);
+        assert!(near > 0.999, "{precision}: {near}");
+
+        let dir = tempfile::tempdir().unwrap();
+        narrow.save(&dir.path().join("model")).unwrap();
+        let again = InstructUe::load(&dir.path().join("model"), &device).unwrap();
+        let [a, b] = [&narrow, &again].map(|m| m.cache_key(&users[3]).unwrap());
+        assert_eq!(a, b);
+        narrow.export_backbone(&dir.path().join("decoder")).unwrap();
+        let config = DecoderConfig::load(&dir.path().join("decoder")).unwrap();
+        let config = config.with_precision(precision);
+        let exported = config.load_weights(&dir.path().join("decoder"), None, &device);
+        assert_eq!(exported.unwrap().precision(), precision);
     }
 }
