@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use instructue::eval::parse_time;
+use instructue::model::cache::CacheConfig;
 use instructue::model::{InstructUe, Precision};
 use instructue::pipeline::{Ingested, Watch, ingest, model_dir};
 use instructue::{DeviceName, schema::Timestamp};
@@ -32,6 +33,10 @@ pub struct Users {
     /// Where to keep the grouped events between calls; default: a temporary directory.
     #[arg(long)]
     pub store: Option<PathBuf>,
+    /// Keep the vectors of event texts in this folder: each text is encoded once, in
+    /// all calls with this model's encoders together.
+    #[arg(long, value_name = "DIR")]
+    pub event_cache: Option<PathBuf>,
 }
 
 /// Both, opened.
@@ -59,6 +64,10 @@ impl Users {
             None => InstructUe::load(&dir, &opened)?,
         };
         let model = model.with_workers(device.workers(0));
+        let model = match &self.event_cache {
+            Some(folder) => model.with_event_cache(&CacheConfig::in_dir(folder))?,
+            None => model,
+        };
         let temporary = tempfile::tempdir()?;
         let store = self
             .store

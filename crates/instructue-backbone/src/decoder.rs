@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Bool, DType, Device, Int, Tensor};
 use instructue_nn::attention::AttentionBias;
+use instructue_nn::kernels::quick_rows;
 use instructue_nn::lora::{LoraConfig, LoraLinear};
 use instructue_nn::norm::RmsNorm;
 use instructue_nn::rope::Rope;
@@ -165,6 +166,26 @@ impl Decoder {
             theta: self.config.rope_theta,
         };
         let training = inputs.is_autodiff() || self.embed_tokens.val().is_autodiff();
+        if !training
+            && past.is_none()
+            && let Some(slots) = quick_rows(&inputs)
+        {
+            let [batch, length, _] = inputs.dims();
+            let rows = (slots / length.max(1)).max(1);
+            if rows < batch {
+                let part = |first: usize| {
+                    let count = rows.min(batch - first);
+                    let bias = bias.tensor().clone().narrow(0, first, count);
+                    let input = DecoderInput {
+                        inputs: inputs.clone().narrow(0, first, count),
+                        positions: positions.clone().narrow(0, first, count),
+                        bias: AttentionBias::new(bias),
+                    };
+                    self.run(input, None)
+                };
+                return Tensor::cat((0..batch).step_by(rows).map(part).collect(), 0);
+            }
+        }
         let bias = if training {
             bias
         } else {

@@ -345,10 +345,13 @@ fn collect_sources(layout: &Layout, profiles: &[&ProfileTokens]) -> Vec<SourceBa
         .collect()
 }
 
+/// A text as tokens of the encoder and of the backbone: what an encoder takes for
+/// equal may differ for the backbone.
+type TextKey = (Arc<[u32]>, Option<Arc<[u32]>>);
+
 fn collect_events(source: usize, profiles: &[&ProfileTokens]) -> EventBatch {
     let mut batch = EventBatch::default();
-    // Texts that an encoder takes for equal may differ for the backbone.
-    let mut index: HashMap<(Arc<[u32]>, Option<Arc<[u32]>>), u32> = HashMap::new();
+    let mut index: HashMap<TextKey, u32> = HashMap::new();
     for (row, profile) in profiles.iter().enumerate() {
         batch.first.push(batch.text_of.len());
         let SourceTokens::Events {

@@ -155,21 +155,13 @@ impl ProfileTokenizer {
         if let Some(seen) = self.seen.get(&key) {
             return seen.clone();
         }
-        let limit = self.max_tokens[source];
-        let (cls, sep) = (self.tokenizer.cls_id(), self.tokenizer.sep_id());
-        let marks = usize::from(cls.is_some()) + usize::from(sep.is_some());
-        let mut ids: Vec<u32> = cls.into_iter().collect();
-        ids.extend(
-            self.tokenizer
-                .encode_limited(text, limit.saturating_sub(marks).max(1)),
-        );
-        ids.extend(sep);
+        let mut ids = self.tokenizer.encode_marked(text, self.max_tokens[source]);
         if ids.is_empty() {
             // An encoder cannot take an empty text.
             ids.push(self.tokenizer.end_id());
         }
         let words = self.words.as_ref().map(|backbone| {
-            let mut words = backbone.encode_limited(text, limit);
+            let mut words = backbone.encode_limited(text, self.max_tokens[source]);
             if words.is_empty() {
                 words.push(backbone.end_id());
             }

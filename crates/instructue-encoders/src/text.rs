@@ -37,6 +37,7 @@ pub struct TextEncoder {
     pub(crate) blocks: Vec<Block>,
     #[module(skip)]
     pooling: Pooling,
+    normalized: bool,
     pad: usize,
     #[module(skip)]
     precision: Precision,
@@ -106,6 +107,7 @@ impl BertConfig {
             eps: self.layer_norm_eps,
             blocks,
             pooling,
+            normalized: false,
             pad: self.pad_token_id.unwrap_or(0) as usize,
             precision: self.precision,
         })
@@ -133,7 +135,7 @@ impl TextEncoder {
             return Tensor::zeros([texts, width], &batch.ids.device());
         }
         let mask = batch.mask.clone();
-        match self.pooling {
+        let vectors = match self.pooling {
             Pooling::Cls => {
                 // No text at all is a row whose first token is padding.
                 let x = self.run(batch, 1).reshape([texts, width]);
@@ -150,6 +152,10 @@ impl TextEncoder {
                     .matmul(x)
                     .reshape([texts, width])
             }
+        };
+        match self.normalized {
+            true => unit(vectors),
+            false => vectors,
         }
     }
 
@@ -208,9 +214,18 @@ impl TextEncoder {
     /// # Errors
     /// [`Error::TooLong`] or [`Error::UnknownToken`] names the text.
     pub fn batch<T: AsRef<[u32]>>(&self, texts: &[T], device: &Device) -> Result<TextBatch, Error> {
+        self.batch_padded(texts, 0, device)
+    }
+
+    /// As [`batch`](Self::batch), padded to at least `length`.
+    pub(crate) fn batch_padded<T: AsRef<[u32]>>(
+        &self,
+        texts: &[T],
+        mut length: usize,
+        device: &Device,
+    ) -> Result<TextBatch, Error> {
         let [vocabulary, _] = self.words.weight.dims();
         let allowed = self.max_length();
-        let mut length = 0;
         for (text, ids) in texts.iter().enumerate() {
             let ids = ids.as_ref();
             if ids.len() > allowed {
@@ -293,6 +308,17 @@ impl TextEncoder {
         self.pooling
     }
 
+    /// Whether the vectors have length 1 (those of no tokens stay zeros).
+    pub fn normalized(&self) -> bool {
+        self.normalized
+    }
+
+    /// The same encoder with vectors of length 1, or as pooling leaves them.
+    pub fn with_normalized(mut self, normalized: bool) -> Self {
+        self.normalized = normalized;
+        self
+    }
+
     /// All tensors by their names in a Hugging Face checkpoint, LoRA factors as
     /// `….lora_A.weight` and `….lora_B.weight`. What
     /// [`BertConfig::load_weights`] reads back is equal bit by bit. Merged factors
@@ -308,4 +334,18 @@ impl TextEncoder {
         }
         to.0
     }
+}
+
+/// Rows of length 1; a row of zeros stays one.
+///
+/// # Shapes
+/// `x`: `[texts, width]`, the result too
+fn unit(x: Tensor<2>) -> Tensor<2> {
+    // The bound, squared, is that of torch's `normalize`; half precision cannot hold
+    // it, so lengths are taken in single precision. Bounded before the root: its
+    // gradient at 0 is infinite.
+    let dtype = x.dtype();
+    let x = x.cast(burn::tensor::DType::F32);
+    let length = x.clone().square().sum_dim(1).clamp_min(1e-24).sqrt();
+    (x / length).cast(dtype)
 }

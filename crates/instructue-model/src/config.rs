@@ -90,6 +90,10 @@ pub struct EncoderSettings {
     pub bert: BertConfig,
     /// How token states become one vector.
     pub pooling: Pooling,
+    /// Whether each text's vector is brought to length 1.
+    // Left out where false: digests of models made before stay what they were.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub normalized: bool,
     /// One encoder for all sources instead of one each.
     pub shared: bool,
     /// LoRA on the encoder; the rest of it is then frozen.
@@ -228,6 +232,7 @@ impl ModelConfig {
                     ..BertConfig::default()
                 },
                 pooling: Pooling::Mean,
+                normalized: false,
                 shared: size != Size::Base,
                 lora: None,
                 train: true,

@@ -118,8 +118,10 @@ impl Network {
                     Some(encoder) => encoder.clone(),
                     None => settings
                         .bert
-                        .init(settings.pooling, lora.as_ref(), device)?,
+                        .init(settings.pooling, lora.as_ref(), device)?
+                        .with_normalized(settings.normalized),
                 };
+                // With LoRA all but its factors is frozen already.
                 Ok(match settings.train || settings.lora.is_some() {
                     true => encoder,
                     false => encoder.no_grad(),
@@ -228,6 +230,12 @@ impl Network {
             );
             *place = encoder.clone();
         }
+        self
+    }
+
+    /// The encoders of another network of the same shape.
+    pub(crate) fn with_encoders_of(mut self, other: &Self) -> Self {
+        self.encoders = other.encoders.clone();
         self
     }
 

@@ -5,12 +5,14 @@ use instructue_backbone::{Decoder, DecoderConfig};
 use instructue_data::TextTokenizer;
 use instructue_encoders::TextEncoder;
 use instructue_nn::Precision;
+use instructue_schema::SourceKind;
 use serde::{Deserialize, Serialize};
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::identity::weights_digest;
 use crate::parameters::Parameter;
+use crate::preparation::Preparation;
 
 /// Root mean square of the token embeddings that fresh adapters, summaries and
 /// delimiters are made for: that of the decoder `tiny`, 1/√128.
@@ -125,6 +127,23 @@ fn blocks(table: &Tensor<2>) -> impl Iterator<Item = Tensor<2>> {
     })
 }
 
+/// Whether the encoder has a position for each token that a source's texts may have.
+pub(crate) fn check_lengths(preparation: &Preparation, positions: usize) -> Result<()> {
+    let sources = preparation.schema().sources.iter();
+    let mut events = sources.filter(|source| source.kind == SourceKind::Events);
+    match events.find(|source| source.max_tokens > positions) {
+        None => Ok(()),
+        Some(source) => Err(Error::Config {
+            key: "encoder.bert.max_position_embeddings".into(),
+            expected: format!(
+                "at least {}, the `max_tokens` of source `{}`",
+                source.max_tokens, source.name
+            ),
+            found: positions.to_string(),
+        }),
+    }
+}
+
 /// Whether each id that a tokenizer gives has a row in the table that it is for.
 pub(crate) fn check_vocabulary(key: &str, tokenizer: &TextTokenizer, rows: usize) -> Result<()> {
     let ids = tokenizer.vocab_size();
@@ -133,7 +152,7 @@ pub(crate) fn check_vocabulary(key: &str, tokenizer: &TextTokenizer, rows: usize
     }
     Err(Error::Config {
         key: key.into(),
-        expected: format!("at least {ids}, the tokenizer's entries"),
+        expected: format!("a row for each of the tokenizer's {ids} entries"),
         found: rows.to_string(),
     })
 }

@@ -8,6 +8,7 @@ use burn::module::ParamGroup;
 use burn::optim::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
 use burn::optim::{AdamWConfig, GradientsAccumulator, ModuleOptimizer};
 use instructue_data::Row;
+use instructue_model::cache::{CacheMetrics, VectorCache};
 use instructue_model::{InstructUe, Network};
 use instructue_userqa::Split;
 
@@ -63,7 +64,9 @@ pub struct Trained {
 }
 
 /// Trains `model` (on an autodiff device) on `data`, writing metrics,
-/// checkpoints and the best weights below `dir`. With `resume` it goes on from
+/// checkpoints and the best weights below `dir`. A model that keeps the vectors of
+/// event texts ([`InstructUe::with_event_cache`]) does so here, too: frozen encoders
+/// then read each distinct text once. With `resume` it goes on from
 /// the newest checkpoint there, and ends bit-equal to an uninterrupted run on a
 /// CPU; without, it replaces what an earlier run left there.
 ///
@@ -106,7 +109,12 @@ pub fn train(
         None
     };
     if let Some(path) = newest {
+        let cache = model.event_cache_config().cloned();
         (model, optimizer, state) = checkpoint::read(&path, model, optimizer, &state)?;
+        // The checkpoint's encoders may not be those that the model came with.
+        if let Some(cache) = cache.filter(|_| model.event_caches().is_empty()) {
+            model = model.with_event_cache(&cache)?;
+        }
         watch(Event::Resumed {
             path: &path,
             step: state.step,
@@ -131,6 +139,7 @@ pub fn train(
     // A run that stopped early stays stopped when it is resumed.
     while state.step < config.steps && !no_longer_improves(&state) {
         let clock = Instant::now();
+        let known = model.event_cache_metrics();
         let mut users = 0;
         let mut losses = Losses {
             contrastive: 0.0,
@@ -158,7 +167,7 @@ pub fn train(
         let rate = config.learning_rate_at(state.step);
         let rates = learning_rates(&model, rate, config);
         let network = optimizer.step(rates, model.network().clone(), gradients);
-        model = model.with_network(network);
+        model = model.stepped(network);
         state.step += 1;
         state.seconds = before + started.elapsed().as_secs_f64();
         let metrics = Metrics {
@@ -170,6 +179,7 @@ pub fn train(
             learning_rate: Some(rate),
             gradient_norm: Some(norm),
             users_per_second: Some(users as f64 / clock.elapsed().as_secs_f64()),
+            event_hit_rate: hit_rate(&model, known),
             seconds: state.seconds,
         };
         sink.write(&metrics)?;
@@ -199,6 +209,8 @@ pub fn train(
         let stop = no_longer_improves(&state);
         let due = config.checkpoint_every > 0 && state.step.is_multiple_of(config.checkpoint_every);
         if due || last || stop {
+            // What a resumed run will ask for again.
+            model.event_caches().iter().for_each(VectorCache::keep);
             let path = checkpoint::write(
                 &checkpoints,
                 model.network(),
@@ -216,7 +228,8 @@ pub fn train(
     }
     let best = match state.best {
         Some((_, step)) if step < state.step => {
-            InstructUe::load(&best_dir, model.device())?.with_workers(workers)
+            let best = InstructUe::load(&best_dir, model.device())?;
+            best.with_workers(workers).with_event_cache_of(&model)
         }
         _ => model,
     };
@@ -226,6 +239,12 @@ pub fn train(
         best: state.best,
         seconds: state.seconds,
     })
+}
+
+/// The share of event texts that needed no encoding since `known`.
+fn hit_rate(model: &InstructUe, known: Option<CacheMetrics>) -> Option<f64> {
+    let since = model.event_cache_metrics()?.since(&known?);
+    since.hit_rate()
 }
 
 fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
@@ -283,6 +302,7 @@ fn validate(
     state: &State,
 ) -> Result<Metrics> {
     let model = model.frozen();
+    let known = model.event_cache_metrics();
     let mut mean = Losses {
         contrastive: 0.0,
         next_token: 0.0,
@@ -302,6 +322,7 @@ fn validate(
         learning_rate: None,
         gradient_norm: None,
         users_per_second: None,
+        event_hit_rate: hit_rate(&model, known),
         seconds: state.seconds,
     })
 }

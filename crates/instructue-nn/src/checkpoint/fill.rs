@@ -1,6 +1,8 @@
 //! A tensor in host memory that is filled piece by piece, in its own element
 //! type and order: no second copy of it is made on the way.
 
+use std::thread;
+
 use burn::tensor::{Device, Tensor, TensorData, bf16, f16};
 
 use crate::Precision;
@@ -37,9 +39,9 @@ impl Filling {
         let count = shape.iter().product();
         Self {
             elements: match precision {
-                Precision::F32 => Elements::F32(vec![0.0; count]),
-                Precision::F16 => Elements::F16(vec![f16::ZERO; count]),
-                Precision::Bf16 => Elements::Bf16(vec![bf16::ZERO; count]),
+                Precision::F32 => Elements::F32(zeros(count, 0.0)),
+                Precision::F16 => Elements::F16(zeros(count, f16::ZERO)),
+                Precision::Bf16 => Elements::Bf16(zeros(count, bf16::ZERO)),
             },
             shape: shape.into(),
             turned: None,
@@ -88,6 +90,9 @@ impl Filling {
             }
         };
         self.filled += values.len();
+        if limit == f32::INFINITY {
+            return Ok(());
+        }
         let large = |x: &f32| x.is_finite() && x.abs() >= limit;
         match values.iter().position(large) {
             None => Ok(()),
@@ -124,6 +129,34 @@ impl Filling {
             Elements::Bf16(values) => TensorData::new(values, self.shape),
         }
     }
+}
+
+/// As many zeros, in memory that is there.
+///
+/// The kernel provides a page of fresh memory when it is touched first, which
+/// takes longer than reading the file: so several threads touch it.
+fn zeros<E: Copy + Send>(count: usize, zero: E) -> Vec<E> {
+    /// Bytes of a page, and bytes below which a thread costs more than it brings.
+    const PAGE: usize = 4 << 10;
+    const LARGE: usize = 1 << 20;
+    let mut values = vec![zero; count];
+    let size = size_of::<E>();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.min(count * size / LARGE).min(8);
+    if threads > 1 {
+        thread::scope(|scope| {
+            for part in values.chunks_mut(count.div_ceil(threads)) {
+                let touch = move || {
+                    for page in part.chunks_mut(PAGE / size) {
+                        page[0] = zero;
+                    }
+                };
+                // Without the thread its pages are touched later.
+                let _ = thread::Builder::new().spawn_scoped(scope, touch);
+            }
+        });
+    }
+    values
 }
 
 /// Puts values at `start` and after, in the order in which a matrix `turned`

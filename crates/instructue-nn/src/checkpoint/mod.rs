@@ -8,11 +8,11 @@
 mod decode;
 mod fill;
 mod header;
+mod read;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use burn::module::Param;
@@ -21,8 +21,10 @@ use burn::tensor::{Device, Tensor};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::line;
 use crate::{Error, Precision, Result};
 pub use fill::{Filling, TooLarge};
+use read::Reading;
 pub use write::write_safetensors;
 
 /// Name of the configuration in a checkpoint directory.
@@ -41,9 +43,6 @@ pub struct Checkpoint {
     taken: BTreeSet<String>,
     precision: Precision,
 }
-
-/// Bytes that are read at a time.
-const PIECE: usize = 1 << 20;
 
 #[derive(Debug)]
 struct Entry {
@@ -79,13 +78,20 @@ impl Checkpoint {
             if name.is_empty() || name == ".." || name.contains(['/', '\\']) {
                 return Err(Error::Json {
                     path: index,
-                    reason: format!("weight_map names `{name}`, which is not a plain file name"),
+                    reason: format!(
+                        "weight_map names `{}`, which is not a plain file name",
+                        line(name)
+                    ),
                 });
             }
             if !dir.join(name).is_file() {
                 return Err(Error::Json {
                     path: index,
-                    reason: format!("tensor `{tensor}` is in `{name}`, but there is no such file"),
+                    reason: format!(
+                        "tensor `{}` is in `{}`, but there is no such file",
+                        line(tensor),
+                        line(name)
+                    ),
                 });
             }
             checkpoint.add(dir.join(name))?;
@@ -133,7 +139,7 @@ impl Checkpoint {
         for (name, info) in infos {
             if let Some(other) = self.entries.get(&name) {
                 let first = self.files[other.file].0.display();
-                let reason = format!("tensor `{name}` is already in {first}");
+                let reason = format!("tensor `{}` is already in {first}", line(&name));
                 return Err(Error::Header { path, reason });
             }
             let file = number;
@@ -301,37 +307,23 @@ impl Checkpoint {
                 found: entry.info.dtype.clone(),
             });
         };
-        let io = |source| Error::Io {
-            path: path.clone(),
-            source,
+        let reading = Reading {
+            path,
+            name,
+            kind,
+            start: entry.info.start,
+            length: entry.info.length,
         };
-        file.seek(SeekFrom::Start(entry.info.start)).map_err(io)?;
-        let mut bytes = vec![0; PIECE.min(entry.info.length)];
-        let mut values = Vec::with_capacity(bytes.len() / kind.size());
-        let mut done = 0;
-        while into.missing() > 0 {
-            let count = bytes.len().min(into.missing() * kind.size());
-            file.read_exact(&mut bytes[..count]).map_err(io)?;
-            values.clear();
-            kind.to_f32(&bytes[..count], &mut values);
-            if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-                return Err(Error::NotFinite {
-                    path: path.clone(),
-                    name: name.into(),
-                    index: done + index,
-                    value: values[index],
-                });
-            }
-            let precision = into.precision();
-            into.push(&values).map_err(|large| Error::Overflow {
+        let precision = into.precision();
+        reading.run(file, |values| {
+            into.push(values).map_err(|large| Error::Overflow {
                 path: path.clone(),
                 name: name.into(),
                 index: large.index,
                 value: large.value,
                 precision,
-            })?;
-            done += values.len();
-        }
+            })
+        })?;
         self.taken.insert(name.into());
         Ok(into.upload(device))
     }

@@ -43,6 +43,16 @@ pub(crate) fn own_device<const D: usize>(_: &Tensor<D>) -> bool {
     false
 }
 
+/// How many rows of activations one pass of inference should take at a time on
+/// this tensor's device; `None`: as many as there are.
+///
+/// On a CPU every operation on a large batch writes to memory what the next one
+/// reads from there; some rows at a time stay in the cache, and each weight is
+/// still read seldom enough.
+pub fn quick_rows<const D: usize>(x: &Tensor<D>) -> Option<usize> {
+    own_device(x).then_some(1024)
+}
+
 /// Whether elements are of half precision.
 pub(crate) fn half(dtype: DType) -> bool {
     matches!(dtype, DType::F16 | DType::BF16)

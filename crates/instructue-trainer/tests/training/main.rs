@@ -1,6 +1,7 @@
 //! Training as a whole, on a few generated users and a tiny model.
 
 mod batches;
+mod cached;
 mod data;
 mod learning;
 mod precision;

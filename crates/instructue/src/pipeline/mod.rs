@@ -2,6 +2,7 @@
 //! vectors → proof. The examples are thin shells around it.
 
 mod ask;
+mod cache;
 mod config;
 mod embed;
 mod error;
@@ -15,7 +16,8 @@ mod suggest;
 mod tune;
 
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
-pub use config::{Adapter, ModelSettings, ProofSettings, RunConfig, UserQaSettings};
+pub use cache::{EVENTS_DIR, keep_events};
+pub use config::{Adapter, CacheSettings, ModelSettings, ProofSettings, RunConfig, UserQaSettings};
 pub use embed::{EmbedRequest, Embedded, MAX_INSTRUCTION_BYTES, embed_users};
 pub use error::{Error, Result};
 pub use labels::{Labelled, read_labels};

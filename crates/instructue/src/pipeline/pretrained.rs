@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use instructue_backbone::{Decoder, DecoderConfig};
 use instructue_data::TextTokenizer;
-use instructue_encoders::{BertConfig, Pooling, TextEncoder};
+use instructue_encoders::{EncoderCheckpoint, TextEncoder};
 use instructue_gguf::Gguf;
 use instructue_model::config::LoraSettings;
 use instructue_model::{ModelConfig, Precision, Pretrained};
@@ -74,10 +74,8 @@ pub struct Backbone {
 /// An encoder with the tokenizer that it was trained with.
 #[derive(Debug, Clone)]
 pub struct Encoder {
-    /// Its shape.
-    pub bert: BertConfig,
-    /// How it makes one vector of a text.
-    pub pooling: Pooling,
+    /// What its directory says.
+    pub checkpoint: EncoderCheckpoint,
     /// The encoder.
     pub encoder: TextEncoder,
     /// Its tokenizer.
@@ -161,8 +159,10 @@ impl Begun {
             config.backbone_lora = (settings.train_backbone == Part::Lora).then_some(settings.lora);
         }
         if let Some(encoder) = &self.encoder {
-            config.encoder.bert = encoder.bert.clone();
-            config.encoder.pooling = encoder.pooling;
+            let said = &encoder.checkpoint;
+            config.encoder.bert = said.config().clone();
+            config.encoder.pooling = said.pooling();
+            config.encoder.normalized = said.normalized();
             config.encoder.shared = true;
             config.encoder.train = settings.train_encoder == Part::All;
             config.encoder.lora = (settings.train_encoder == Part::Lora).then_some(settings.lora);
@@ -200,13 +200,16 @@ impl Encoder {
         lora: Option<&LoraConfig>,
         device: &Device,
     ) -> Result<Self> {
-        let bert = BertConfig::load(dir)?.with_precision(precision);
-        let pooling = Pooling::Mean;
+        let checkpoint = EncoderCheckpoint::open(dir, None)?.with_precision(precision);
+        let mut tokenizer = TextTokenizer::from_file(&checkpoint.tokenizer_file())?;
+        if checkpoint.lower_case() {
+            tokenizer = tokenizer.lower_cased()?;
+        }
+        checkpoint.check_vocabulary(tokenizer.vocab_size())?;
         Ok(Self {
-            encoder: bert.load_weights(dir, pooling, lora, device)?,
-            tokenizer: Arc::new(TextTokenizer::from_file(&dir.join(TOKENIZER))?),
-            bert,
-            pooling,
+            encoder: checkpoint.load(lora, device)?,
+            tokenizer: Arc::new(tokenizer),
+            checkpoint,
         })
     }
 }

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use instructue_eval::Proof;
+use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, ModelConfig, Preparation, save};
 use instructue_trainer::{Event, TrainConfig, TrainData, Trained, train};
 use instructue_userqa::Split;
 
+use crate::pipeline::cache::{keep_events, settle_events};
 use crate::pipeline::config::{Adapter, RunConfig};
 use crate::pipeline::error::{Error, Result};
 use crate::pipeline::prepare::{Stage, fit, ingest, references, userqa, userqa_config};
@@ -88,6 +90,7 @@ pub fn train_userqa(
     let untrained = first_model(config, preparation, &begun, &trained_on)?
         .with_workers(name.workers(config.workers));
     drop(begun);
+    let untrained = keep_events(untrained, &config.cache, out, &mut |s| watch.stage(s))?;
     let training = TrainData::open(&ingested.path, &qa_dir, Split::Train)?;
     let validation = TrainData::open(&ingested.path, &qa_dir, Split::Validation).ok();
     watch.stage(Stage::Begin { name: "training" });
@@ -117,6 +120,7 @@ pub fn train_userqa(
         untrained: &untrained,
     };
     let proof = prove_run(&finished, watch)?;
+    settle_events(&model, &CacheMetrics::default(), &mut |s| watch.stage(s));
     Ok(Outcome {
         out: out.into(),
         model,
