@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use instructue::DeviceName;
-use instructue::model::Size;
+use instructue::model::{Precision, Size};
 use instructue::pipeline::{RunConfig, train_userqa};
 use instructue_examples::{Console, finish, parse};
 
@@ -32,6 +32,9 @@ struct Arguments {
     /// A pretrained text encoder: a directory of sentence-transformers or of a plain BERT.
     #[arg(long, value_name = "PATH")]
     encoder: Option<String>,
+    /// f32, or bf16 beside LoRA on a pretrained decoder.
+    #[arg(long)]
+    precision: Option<Precision>,
     /// cpu, wgpu, cuda or ndarray; the last three want a build with that feature.
     #[arg(long)]
     device: Option<DeviceName>,
@@ -61,6 +64,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
     if let Some(encoder) = &arguments.encoder {
         config.pretrained.encoder = Some(encoder.clone());
+    }
+    if let Some(precision) = arguments.precision {
+        config.pretrained.precision = precision;
     }
     if let Some(device) = arguments.device {
         config.device = device.to_string();

@@ -186,7 +186,10 @@ impl Block {
         let k = heads(self.k_proj.forward_shared(&x), self.kv_heads, k_norm);
         let v = heads(self.v_proj.forward_shared(&x), self.kv_heads, None);
         let q = shared.rope.apply(q);
-        let k = shared.rope.apply(k);
+        // In the precision of the weights whether they are kept or not, so that a
+        // cache changes nothing.
+        let kept = self.k_proj.linear.weight.val().dtype();
+        let (k, v) = (shared.rope.apply(k).cast(kept), v.cast(kept));
         let [k, v] = match past {
             Some(past) => past.extend(k, v),
             None => [k, v],

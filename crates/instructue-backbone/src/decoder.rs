@@ -217,10 +217,7 @@ impl Decoder {
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
         let scores = match &self.lm_head {
             Some(head) => instructue_nn::linear::linear(head, hidden),
-            None => {
-                let table = self.embed_tokens.val();
-                hidden.cast(table.dtype()).matmul(table.transpose())
-            }
+            None => instructue_nn::linear::scores(&self.embed_tokens.val(), hidden),
         };
         scores.cast(DType::F32)
     }

@@ -4,6 +4,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use burn::tensor::Device;
+use instructue_nn::Precision;
 use instructue_nn::lora::LoraConfig;
 use serde::Deserialize;
 use serde_json::Value;
@@ -99,6 +100,12 @@ impl EncoderCheckpoint {
             .config
             .load_weights(&self.dir, self.pooling, lora, device)?;
         Ok(encoder.with_normalized(self.normalized))
+    }
+
+    /// The same, to be loaded in this precision.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.config.precision = precision;
+        self
     }
 
     /// Refuses a tokenizer whose ids the word table does not have. A smaller one is

@@ -120,9 +120,9 @@ impl AttentionBias {
 ///
 /// - `q`: `[batch, heads, query, width]`
 /// - `k`, `v`: `[batch, kv, key, width]`, `kv` a divisor of `heads`
-/// - `bias`: `[batch, 1, 1 or query or heads / kv · query, key]`, of any element
-///   type; the others have the same one
-/// - result: `[batch, heads, query, width of v]`
+/// - `bias`: `[batch, 1, 1 or query or heads / kv · query, key]`
+/// - result: `[batch, heads, query, width of v]`, of the queries' element type;
+///   the others may have another one
 ///
 /// # Panics
 ///
@@ -144,12 +144,13 @@ pub fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Ten
         "a bias of {rows} rows does not fit {query} queries"
     );
     let dtype = q.dtype();
-    if half(dtype) && own_device(&q) {
+    if own_device(&q) && [dtype, k.dtype(), v.dtype()].into_iter().any(half) {
         // That device's products of half precision are products of `f32`, too,
         // between conversions; and there is an operator for `f32`.
         let [q, k, v] = [q, k, v].map(|x| x.cast(DType::F32));
         return attend(q, k, v, &bias.clone().cast(DType::F32)).cast(dtype);
     }
+    let (k, v) = (k.cast(dtype), v.cast(dtype));
     if rows <= query
         && let Some(y) = blocked_attention(&q, &k, &v, bias)
     {

@@ -4,6 +4,8 @@ use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::{Device, Distribution, Tensor};
 
+use crate::kernels::{product_dtype, product_weight};
+
 /// `x·W + b`, the leading axes of `x` taken together as rows.
 ///
 /// One product of two matrices is split over the cores by blocks; a batched
@@ -12,7 +14,8 @@ use burn::tensor::{Device, Distribution, Tensor};
 /// # Shapes
 ///
 /// - `x`: `[..., input]`, of any element type
-/// - result: `[..., output]`, of the weight's element type
+/// - result: `[..., output]`, of the weight's element type or, from a device that
+///   multiplies in `f32` anyway, `f32`
 ///
 /// # Panics
 ///
@@ -25,6 +28,30 @@ pub fn linear<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D> {
     y.reshape(dims)
 }
 
+/// `x·tableᵀ`: how well each row of `x` fits each row of a table.
+///
+/// # Shapes
+///
+/// - `table`: `[entries, width]`
+/// - `x`: `[rows, width]`, of any element type
+/// - result: `[rows, entries]`, of the type that [`linear`] gives
+pub fn scores(table: &Tensor<2>, x: Tensor<2>) -> Tensor<2> {
+    /// Entries of a table that are widened at a time: a copy of all of a
+    /// vocabulary would be as large as a small model.
+    const ENTRIES: usize = 8192;
+    let dtype = product_dtype(table);
+    let x = x.cast(dtype);
+    if dtype == table.dtype() {
+        return x.matmul(table.clone().transpose());
+    }
+    let entries = table.dims()[0];
+    let parts = (0..entries).step_by(ENTRIES).map(|from| {
+        let part = table.clone().narrow(0, from, ENTRIES.min(entries - from));
+        x.clone().matmul(product_weight(part).transpose())
+    });
+    Tensor::cat(parts.collect(), 1)
+}
+
 /// `[..., width]` → `[rows, width]`.
 pub(crate) fn flatten<const D: usize>(x: Tensor<D>) -> Tensor<2> {
     let dims = x.dims();
@@ -33,7 +60,7 @@ pub(crate) fn flatten<const D: usize>(x: Tensor<D>) -> Tensor<2> {
 }
 
 pub(crate) fn linear_rows(layer: &Linear, rows: Tensor<2>) -> Tensor<2> {
-    let weight = layer.weight.val();
+    let weight = product_weight(layer.weight.val());
     let dtype = weight.dtype();
     let bias = layer.bias.as_ref().map(|bias| bias.val().cast(dtype));
     burn::tensor::module::linear(rows.cast(dtype), weight, bias)

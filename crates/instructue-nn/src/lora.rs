@@ -9,6 +9,7 @@ use burn::module::{Flag, Module, ModuleMapper, Param};
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::{Device, Distribution, Tensor};
 
+use crate::kernels::product_dtype;
 use crate::linear::{flatten, linear_rows};
 use crate::{Error, Result};
 
@@ -145,7 +146,8 @@ impl LoraLinear {
     /// # Shapes
     ///
     /// - `x`: `[..., input]`, of any element type
-    /// - result: `[..., output]`, of the weight's element type
+    /// - result: `[..., output]`, of the type that [`linear`](crate::linear::linear)
+    ///   gives
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         self.forward_shared(&self.input(x))
     }
@@ -155,7 +157,7 @@ impl LoraLinear {
     pub fn input<const D: usize>(&self, x: Tensor<D>) -> LoraInput<D> {
         let dims = x.dims();
         // Here and not in each map: maps that share an input share its copy.
-        let rows = flatten(x).cast(self.linear.weight.val().dtype());
+        let rows = flatten(x).cast(product_dtype(&self.linear.weight.val()));
         let dropped = self
             .active()
             .map(|lora| drop_out(&lora.dropout, rows.clone()));

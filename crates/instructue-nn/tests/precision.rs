@@ -7,7 +7,7 @@ use burn::tensor::{Bool, Device, Distribution, Int, Tensor};
 use instructue_nn::Precision;
 use instructue_nn::attention::AttentionBias;
 use instructue_nn::kernels::{biased_softmax, gelu, layer_norm, rms_norm, silu_mul};
-use instructue_nn::linear::linear;
+use instructue_nn::linear::{linear, scores};
 use instructue_nn::lora::{LoraConfig, LoraLinear};
 use instructue_nn::rope::Rope;
 
@@ -25,6 +25,11 @@ fn normal<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
 
 fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
     x.into_data_as::<f32>().try_to_vec().unwrap()
+}
+
+/// Whether this workspace has operators for the device.
+fn own(device: &Device) -> bool {
+    device == &Device::flex()
 }
 
 /// Half a unit in the last place of either precision, relative.
@@ -115,12 +120,44 @@ fn a_map_gives_its_weights_precision_and_factors_stay_f32() {
             bias: Some(Param::from_tensor(normal([8], &device))),
         };
         let narrow = precision.cast_linear(wide.clone());
+        let rounded = Precision::F32.cast_linear(narrow.clone());
         let x = normal([3, 5, 16], &device);
-        let y = linear(&narrow, x.clone());
+        // In a graph and on other devices in the weight's type; here not even the
+        // input is rounded.
+        let graph = precision.cast_linear(Linear {
+            weight: Param::from_tensor(wide.weight.val().autodiff()),
+            bias: wide
+                .bias
+                .as_ref()
+                .map(|b| Param::from_tensor(b.val().autodiff())),
+        });
+        let y = linear(&graph, x.clone().autodiff());
         assert_eq!(y.dtype(), precision.dtype());
-        for (a, b) in values(linear(&wide, x.clone())).iter().zip(values(y)) {
+        for (a, b) in values(linear(&wide, x.clone()))
+            .iter()
+            .zip(values(y.inner()))
+        {
             assert!(
-                (a - b).abs() <= 8.0 * unit(precision) * 4.0,
+                (a - b).abs() <= 32.0 * unit(precision),
+                "{precision}: {b} is not {a}"
+            );
+        }
+        let [y, z] = [&narrow, &rounded].map(|map| values(linear(map, x.clone())));
+        for (a, b) in y.iter().zip(z) {
+            let bound = match own(&device) {
+                true => 1e-5,
+                false => 32.0 * unit(precision),
+            };
+            assert!((a - b).abs() <= bound, "{precision}: {a} is not {b}");
+        }
+        let table = normal([20_000, 16], &device);
+        let rows = normal([3, 16], &device);
+        let narrow_table = table.clone().cast(precision.dtype());
+        let [a, b] = [&table, &narrow_table].map(|table| values(scores(table, rows.clone())));
+        assert_eq!(a.len(), b.len());
+        for (a, b) in a.iter().zip(b) {
+            assert!(
+                (a - b).abs() <= 32.0 * unit(precision),
                 "{precision}: {b} is not {a}"
             );
         }
@@ -131,7 +168,6 @@ fn a_map_gives_its_weights_precision_and_factors_stay_f32() {
         lora.b = Param::from_tensor(normal([2, 8], &device));
         assert_eq!(Precision::of(&lora.a.val()), Some(Precision::F32));
         let before = map.forward(x.clone());
-        assert_eq!(before.dtype(), precision.dtype());
         let merged = map.merge().unwrap();
         assert_eq!(Precision::of(&merged.linear.weight.val()), Some(precision));
         let after = merged.forward(x);

@@ -60,8 +60,29 @@ pub(crate) fn half(dtype: DType) -> bool {
 
 /// Whether a tensor of half precision is better computed as `f32`: its device
 /// has operators here.
-fn widen<const D: usize>(x: &Tensor<D>) -> bool {
+fn better_wide<const D: usize>(x: &Tensor<D>) -> bool {
     half(x.dtype()) && own_device(x)
+}
+
+/// The type in which a product with a weight is taken.
+///
+/// On Burn's CPU backend a product of half precision is one of `f32` between
+/// conversions. Then only the weight is converted, and what it meets and what
+/// comes out is not rounded. Not in a graph: that would keep the copy.
+pub(crate) fn product_dtype<const D: usize>(weight: &Tensor<D>) -> DType {
+    match better_wide(weight) && !weight.is_autodiff() {
+        true => DType::F32,
+        false => weight.dtype(),
+    }
+}
+
+/// A weight in its [`product_dtype`].
+pub(crate) fn product_weight<const D: usize>(weight: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "cpu")]
+    if product_dtype(&weight) != weight.dtype() {
+        return Tensor::from_dispatch(Dispatch::widen(weight.into_dispatch()));
+    }
+    weight
 }
 
 /// Attention in blocks of query rows, if there is an operator for these
@@ -147,7 +168,7 @@ pub fn biased_softmax(scores: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
 /// If the shapes differ.
 pub fn silu_mul<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
     assert_eq!(gate.dims(), up.dims(), "gate and up have the same shape");
-    if widen(&gate) && widen(&up) {
+    if better_wide(&gate) && better_wide(&up) {
         let dtype = gate.dtype();
         return silu_mul(gate.cast(DType::F32), up.cast(DType::F32)).cast(dtype);
     }
@@ -165,7 +186,7 @@ pub fn silu_mul<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
 ///
 /// - `x` and the result: any
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    if widen(&x) {
+    if better_wide(&x) {
         let dtype = x.dtype();
         return gelu(x.cast(DType::F32)).cast(dtype);
     }

@@ -8,7 +8,7 @@ use instructue_data::TextTokenizer;
 use instructue_encoders::{EncoderCheckpoint, TextEncoder};
 use instructue_gguf::Gguf;
 use instructue_model::config::LoraSettings;
-use instructue_model::{ModelConfig, Pretrained};
+use instructue_model::{ModelConfig, Precision, Pretrained};
 use instructue_nn::lora::LoraConfig;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,9 @@ pub struct PretrainedSettings {
     pub train_encoder: Part,
     /// LoRA, where it is trained.
     pub lora: LoraSettings,
+    /// What their matrices are held and multiplied in, in training and after:
+    /// `f32`, or `bf16` where the decoder itself is not trained.
+    pub precision: Precision,
 }
 
 /// What of a pretrained part is trained.
@@ -54,6 +57,7 @@ impl Default for PretrainedSettings {
             train_backbone: Part::Lora,
             train_encoder: Part::Nothing,
             lora: LoraSettings::default(),
+            precision: Precision::F32,
         }
     }
 }
@@ -83,9 +87,15 @@ impl Backbone {
     ///
     /// # Errors
     /// When there is neither, or anything in it does not fit.
-    pub fn open(path: &Path, lora: Option<&LoraConfig>, device: &Device) -> Result<Self> {
+    pub fn open(
+        path: &Path,
+        precision: Precision,
+        lora: Option<&LoraConfig>,
+        device: &Device,
+    ) -> Result<Self> {
         if path.is_dir() {
-            let decoder = DecoderConfig::load(path)?.load_weights(path, lora, device)?;
+            let config = DecoderConfig::load(path)?.with_precision(precision);
+            let decoder = config.load_weights(path, lora, device)?;
             let tokenizer = TextTokenizer::from_file(&path.join(TOKENIZER))?;
             return Ok(Self {
                 decoder,
@@ -93,7 +103,7 @@ impl Backbone {
             });
         }
         let mut file = Gguf::open(path).map_err(instructue_backbone::Error::from)?;
-        let config = DecoderConfig::from_gguf(&mut file)?;
+        let config = DecoderConfig::from_gguf(&mut file)?.with_precision(precision);
         let decoder = config.load_gguf(&mut file, lora, device)?;
         // The tokenizer's files are what is read, saved and compared elsewhere.
         let files = tempfile::tempdir().map_err(|e| Error::io(std::env::temp_dir(), e))?;
@@ -127,7 +137,7 @@ impl Begun {
         let lora_of = |part: Part| (part == Part::Lora).then_some(&lora);
         let backbone = settings.backbone.as_deref().map(|name| {
             let lora = lora_of(settings.train_backbone);
-            let mut backbone = Backbone::open(&place(name)?, lora, device)?;
+            let mut backbone = Backbone::open(&place(name)?, settings.precision, lora, device)?;
             if settings.train_backbone == Part::Nothing {
                 backbone.decoder = burn::module::Module::no_grad(backbone.decoder);
             }
@@ -135,7 +145,7 @@ impl Begun {
         });
         let encoder = settings.encoder.as_deref().map(|name| {
             let lora = lora_of(settings.train_encoder);
-            Encoder::open(&place(name)?, lora, device)
+            Encoder::open(&place(name)?, settings.precision, lora, device)
         });
         Ok(Self {
             backbone: backbone.transpose()?,
@@ -162,6 +172,7 @@ impl Begun {
             encoder: self.encoder.as_ref().map(|part| part.encoder.clone()),
         };
         parts.configure(config);
+        config.precision = settings.precision;
         parts
     }
 }
@@ -183,8 +194,13 @@ impl Encoder {
     ///
     /// # Errors
     /// When there is none, or anything in it does not fit.
-    pub fn open(dir: &Path, lora: Option<&LoraConfig>, device: &Device) -> Result<Self> {
-        let checkpoint = EncoderCheckpoint::open(dir, None)?;
+    pub fn open(
+        dir: &Path,
+        precision: Precision,
+        lora: Option<&LoraConfig>,
+        device: &Device,
+    ) -> Result<Self> {
+        let checkpoint = EncoderCheckpoint::open(dir, None)?.with_precision(precision);
         let mut tokenizer = TextTokenizer::from_file(&checkpoint.tokenizer_file())?;
         if checkpoint.lower_case() {
             tokenizer = tokenizer.lower_cased()?;

@@ -3,7 +3,7 @@
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::ops::{Backward, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Flex, backend_extension};
+use burn::backend::{Autodiff, AutodiffBackend, Backend, Flex, backend_extension};
 
 mod attention;
 mod gelu;
@@ -13,6 +13,7 @@ mod rotate;
 mod rows;
 mod silu_mul;
 mod softmax;
+mod widen;
 
 /// What the graph calls; see the functions of the parent module.
 #[backend_extension(Autodiff, Flex)]
@@ -38,6 +39,7 @@ pub(super) trait Kernels: Backend {
         cos: FloatTensor<Self>,
         sin: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
+    fn widen(x: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 impl Kernels for Flex {
@@ -81,6 +83,10 @@ impl Kernels for Flex {
         sin: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
         rotate::forward(x, &rotate::State { cos, sin })
+    }
+
+    fn widen(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        widen::forward(x)
     }
 }
 
@@ -196,5 +202,9 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
             OpsKind::Tracked(prep) => prep.finish(tables, y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
+    }
+    /// No gradient goes through it.
+    fn widen(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::from_inner(widen::forward(x.into_primitive()))
     }
 }

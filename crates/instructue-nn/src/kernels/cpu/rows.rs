@@ -67,14 +67,14 @@ pub fn for_pairs(a: &mut [f32], b: &mut [f32], f: impl Fn(usize, &mut [f32], &mu
 }
 
 /// The part of `all` that belongs to `rows`, which start at row `first`.
-pub fn beside<'a>(all: &'a [f32], first: usize, width: usize, rows: &[f32]) -> &'a [f32] {
+pub fn beside<'a, E>(all: &'a [E], first: usize, width: usize, rows: &[f32]) -> &'a [E] {
     &all[first * width..][..rows.len()]
 }
 
 /// Row-major and alone in its buffer; a copy only when it is not.
 pub fn dense(x: FlexTensor) -> FlexTensor {
     let layout = x.layout();
-    let whole = x.bytes().len() == layout.num_elements() * size_of::<f32>();
+    let whole = x.bytes().len() == layout.num_elements() * x.dtype().size();
     if layout.is_contiguous() && layout.start_offset() == 0 && whole {
         return x;
     }
