@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use instructue::eval::parse_time;
-use instructue::model::InstructUe;
 use instructue::model::cache::CacheConfig;
+use instructue::model::{InstructUe, Precision};
 use instructue::pipeline::{Ingested, Watch, ingest, model_dir};
 use instructue::{DeviceName, schema::Timestamp};
 
@@ -27,6 +27,9 @@ pub struct Users {
     /// cpu, wgpu, cuda or ndarray; the last three want a build with that feature.
     #[arg(long)]
     pub device: Option<DeviceName>,
+    /// f32, bf16 or f16; default: what the model was saved in.
+    #[arg(long)]
+    pub precision: Option<Precision>,
     /// Where to keep the grouped events between calls; default: a temporary directory.
     #[arg(long)]
     pub store: Option<PathBuf>,
@@ -55,8 +58,12 @@ impl Users {
     /// A directory that holds no model or no data, a day that is none.
     pub fn open(&self, console: &mut Console) -> Result<Opened, Box<dyn Error>> {
         let device = self.device.map_or_else(DeviceName::from_env, Ok)?;
-        let model = InstructUe::load(&model_dir(&self.model), &device.open()?)?
-            .with_workers(device.workers(0));
+        let (dir, opened) = (model_dir(&self.model), device.open()?);
+        let model = match self.precision {
+            Some(precision) => InstructUe::load_in(&dir, &opened, precision)?,
+            None => InstructUe::load(&dir, &opened)?,
+        };
+        let model = model.with_workers(device.workers(0));
         let model = match &self.event_cache {
             Some(folder) => model.with_event_cache(&CacheConfig::in_dir(folder))?,
             None => model,

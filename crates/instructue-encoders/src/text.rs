@@ -5,6 +5,8 @@ use std::path::Path;
 use burn::module::Module;
 use burn::nn::{Embedding, LayerNorm};
 use burn::prelude::*;
+use burn::tensor::DType;
+use instructue_nn::Precision;
 use instructue_nn::attention::AttentionBias;
 use instructue_nn::checkpoint::Checkpoint;
 use instructue_nn::lora::LoraConfig;
@@ -35,7 +37,10 @@ pub struct TextEncoder {
     pub(crate) blocks: Vec<Block>,
     #[module(skip)]
     pooling: Pooling,
+    normalized: bool,
     pad: usize,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl BertConfig {
@@ -49,10 +54,7 @@ impl BertConfig {
         lora: Option<&LoraConfig>,
         device: &Device,
     ) -> Result<TextEncoder, Error> {
-        self.build(
-            pooling,
-            Weights::fresh(self.initializer_range, lora, device),
-        )
+        self.build(pooling, Weights::fresh(self, lora, device))
     }
 
     /// The weights of a Hugging Face directory (`model.safetensors`, whole or
@@ -71,11 +73,12 @@ impl BertConfig {
         device: &Device,
     ) -> Result<TextEncoder, Error> {
         let checkpoint = Checkpoint::open(dir.as_ref())?;
-        self.build(pooling, Weights::stored(checkpoint, lora, device))
+        self.build(pooling, Weights::stored(checkpoint, self, lora, device))
     }
 
     fn build(&self, pooling: Pooling, mut from: Weights<'_>) -> Result<TextEncoder, Error> {
         self.validate()?;
+        self.precision.check(from.device)?;
         if let Some(lora) = from.lora {
             lora.validate()?;
         }
@@ -104,13 +107,15 @@ impl BertConfig {
             eps: self.layer_norm_eps,
             blocks,
             pooling,
+            normalized: false,
             pad: self.pad_token_id.unwrap_or(0) as usize,
+            precision: self.precision,
         })
     }
 }
 
 impl TextEncoder {
-    /// One vector per text. A text without tokens gives zeros; texts do not see
+    /// One vector per text, `f32` in every precision. A text without tokens gives zeros; texts do not see
     /// each other, and padding is not seen at all.
     ///
     /// A frozen encoder is quicker without autodiff: call this on
@@ -130,7 +135,7 @@ impl TextEncoder {
             return Tensor::zeros([texts, width], &batch.ids.device());
         }
         let mask = batch.mask.clone();
-        match self.pooling {
+        let vectors = match self.pooling {
             Pooling::Cls => {
                 // No text at all is a row whose first token is padding.
                 let x = self.run(batch, 1).reshape([texts, width]);
@@ -147,6 +152,10 @@ impl TextEncoder {
                     .matmul(x)
                     .reshape([texts, width])
             }
+        };
+        match self.normalized {
+            true => unit(vectors),
+            false => vectors,
         }
     }
 
@@ -179,7 +188,9 @@ impl TextEncoder {
         );
         let places = self.positions.weight.val().narrow(0, 0, length);
         let places = places + self.types.weight.val().narrow(0, 0, 1);
-        let x = self.words.forward(batch.ids) + places.unsqueeze::<3>();
+        // The residual stream is f32 in every precision.
+        let words = self.words.forward(batch.ids).cast(DType::F32);
+        let x = words + places.unsqueeze::<3>().cast(DType::F32);
         let mut x = normalise(&self.norm, x, self.eps);
 
         // One row per query from the start: a backend that wants it so would
@@ -267,9 +278,45 @@ impl TextEncoder {
         (self.eps, self.blocks.iter().map(Block::constants).collect())
     }
 
+    /// What the matrices are held and multiplied in.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// This encoder with its matrices in another precision. Norms and factors of
+    /// LoRA stay `f32`, and what was trainable stays so.
+    ///
+    /// To read a checkpoint in half precision set [`BertConfig::precision`]
+    /// instead, and the wider weights are never there.
+    ///
+    /// # Errors
+    /// [`instructue_nn::Error::Precision`] if the device cannot compute in it.
+    pub fn with_precision(mut self, precision: Precision) -> Result<Self, Error> {
+        precision.check(&self.words.weight.val().device())?;
+        for table in [&mut self.words, &mut self.positions, &mut self.types] {
+            table.weight = precision.cast(table.weight.clone());
+        }
+        for block in &mut self.blocks {
+            block.cast(precision);
+        }
+        self.precision = precision;
+        Ok(self)
+    }
+
     /// How token states become one vector.
     pub fn pooling(&self) -> Pooling {
         self.pooling
+    }
+
+    /// Whether the vectors have length 1 (those of no tokens stay zeros).
+    pub fn normalized(&self) -> bool {
+        self.normalized
+    }
+
+    /// The same encoder with vectors of length 1, or as pooling leaves them.
+    pub fn with_normalized(mut self, normalized: bool) -> Self {
+        self.normalized = normalized;
+        self
     }
 
     /// All tensors by their names in a Hugging Face checkpoint, LoRA factors as
@@ -287,4 +334,18 @@ impl TextEncoder {
         }
         to.0
     }
+}
+
+/// Rows of length 1; a row of zeros stays one.
+///
+/// # Shapes
+/// `x`: `[texts, width]`, the result too
+fn unit(x: Tensor<2>) -> Tensor<2> {
+    // The bound, squared, is that of torch's `normalize`; half precision cannot hold
+    // it, so lengths are taken in single precision. Bounded before the root: its
+    // gradient at 0 is infinite.
+    let dtype = x.dtype();
+    let x = x.cast(burn::tensor::DType::F32);
+    let length = x.clone().square().sum_dim(1).clamp_min(1e-24).sqrt();
+    (x / length).cast(dtype)
 }

@@ -16,6 +16,7 @@ use crate::input::{Extras, NetworkInput, TextInput};
 use crate::network::{Network, NetworkOutput};
 use crate::parameters::name_parameters;
 use crate::preparation::{MAX_TEXT_TOKENS, Preparation};
+use crate::pretrained::{Pretrained, check_lengths, check_vocabulary};
 use crate::workers::Workers;
 
 /// Slots (rows × padded length) that one pass of [`InstructUe::embed`] takes.
@@ -125,16 +126,41 @@ impl InstructUe {
         seed: u64,
         device: &Device,
     ) -> Result<Self> {
-        if config.lookup && preparation.encoder_tokenizer() != preparation.tokenizer() {
-            return Err(Error::Config {
-                key: "lookup".into(),
-                expected: "false, or one tokenizer for event texts and the backbone".into(),
-                found: "true with two tokenizers".into(),
-            });
-        }
-        let preparation = preparation.with_bottleneck(config.answer_bottleneck);
+        Self::with_parts(config, preparation, &Pretrained::default(), seed, device)
+    }
+
+    /// As [`new`](Self::new), around parts that have weights; `config` is what
+    /// [`Pretrained::configure`] made of it.
+    ///
+    /// # Errors
+    /// When the configuration does not fit together, a part does not fit it, or a
+    /// tokenizer has entries that a table has no row for.
+    pub fn with_parts(
+        config: ModelConfig,
+        preparation: Preparation,
+        parts: &Pretrained,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        check_vocabulary(
+            "backbone.vocab_size",
+            preparation.tokenizer(),
+            config.backbone.vocab_size,
+        )?;
+        check_vocabulary(
+            "encoder.bert.vocab_size",
+            preparation.encoder_tokenizer(),
+            config.encoder.bert.vocab_size,
+        )?;
+        check_lengths(&preparation, config.encoder.bert.max_position_embeddings)?;
+        let preparation = preparation
+            .with_bottleneck(config.answer_bottleneck)
+            .with_lookup(config.lookup);
+        let precision = config.precision;
+        let config = config.with_precision(precision);
         device.seed(seed);
-        let network = Network::new(&config, &preparation.source_shapes(), device)?;
+        let network = Network::with_parts(&config, &preparation.source_shapes(), parts, device)?;
+        let network = network.with_precision(precision)?;
         Ok(Self {
             network: name_parameters(network),
             config,
@@ -157,6 +183,22 @@ impl InstructUe {
     /// What runs its passes.
     pub fn workers(&self) -> &Workers {
         &self.workers
+    }
+
+    /// The same model around what `change` makes of its network and
+    /// configuration, which is not held a second time.
+    pub(crate) fn try_map(
+        self,
+        change: impl FnOnce(Network, ModelConfig) -> Result<(Network, ModelConfig)>,
+    ) -> Result<Self> {
+        let (network, config) = change(self.network, self.config)?;
+        Ok(Self {
+            network,
+            config,
+            digest: Arc::default(),
+            event_caches: EventCaches::default(),
+            ..self
+        })
     }
 
     /// Names the adapter that the weights carry, for instance where one base

@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 use instructue_data::{Batch, Profile, ProfileTokens, Segment, token_budget_batches};
+use instructue_nn::Precision;
 use instructue_schema::DataText;
 
 use crate::error::{Error, Result};
@@ -25,6 +26,7 @@ const FEW_SLOTS: usize = 256;
 pub struct ProfileCache {
     pub(crate) keys: Vec<CacheKey>,
     model: String,
+    precision: Precision,
     adapter: String,
     pub(crate) device: Device,
     pub(crate) parts: Vec<Part>,
@@ -77,6 +79,7 @@ impl InstructUe {
     pub fn cache_key(&self, profile: &Profile) -> Result<CacheKey> {
         Ok(CacheKey {
             model: self.digest()?.into(),
+            precision: self.precision(),
             adapter: self.adapter_id().into(),
             profile: profile_digest(profile),
         })
@@ -92,10 +95,11 @@ impl InstructUe {
         let model = self.frozen();
         let mut tokenizer = self.preparation().profile_tokenizer();
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
-        let parts = model.read(&tokens, model.prefix_batches(&tokens));
+        let parts = model.read_parts(&tokens, model.prefix_batches(&tokens));
         Ok(ProfileCache {
             keys,
             model: self.digest()?.into(),
+            precision: self.precision(),
             adapter: self.adapter_id().into(),
             device: model.device().clone(),
             parts,
@@ -114,7 +118,7 @@ impl InstructUe {
     }
 
     /// Reads batches of profiles; of a frozen model.
-    fn read(&self, tokens: &[ProfileTokens], batches: Vec<Vec<usize>>) -> Vec<Part> {
+    fn read_parts(&self, tokens: &[ProfileTokens], batches: Vec<Vec<usize>>) -> Vec<Part> {
         self.workers().map(batches, |_, profiles| {
             let rows: Vec<_> = profiles.iter().map(|&p| tokens[p].clone()).collect();
             let batch = Batch::of_profiles(self.preparation().layout(), &rows);
@@ -141,7 +145,7 @@ impl InstructUe {
         let model = self.frozen();
         let segments = model.instructions(segments);
         for batches in model.prefix_batches(tokens).chunks(self.workers().count()) {
-            let parts = model.read(tokens, batches.to_vec());
+            let parts = model.read_parts(tokens, batches.to_vec());
             model.instruct_parts(&parts, &segments, out);
         }
     }
@@ -183,8 +187,8 @@ impl InstructUe {
     ///
     /// # Errors
     /// [`Error::Cache`] when the cache was made by another model (weights,
-    /// configuration, schema, tokenizers), under another adapter id or on
-    /// another device; [`Error::Config`] when an instruction is empty.
+    /// configuration, schema, tokenizers), in another precision, under another
+    /// adapter id or on another device; [`Error::Config`] when an instruction is empty.
     pub fn embed_cached(
         &self,
         cache: &ProfileCache,
@@ -203,7 +207,9 @@ impl InstructUe {
         let devices = [self.device().clone().inner(), cache.device.clone()];
         let [here, there] = devices.each_ref().map(|device| format!("{device:?}"));
         let same = devices[0] == devices[1];
+        let [ours, theirs] = [self.precision(), cache.precision].map(|p| p.to_string());
         for (key, same, expected, found) in [
+            ("precision", ours == theirs, &*ours, &*theirs),
             (
                 "model",
                 self.digest()? == cache.model,

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::module::ParamGroup;
+use burn::optim::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
 use burn::optim::{AdamWConfig, GradientsAccumulator, ModuleOptimizer};
 use instructue_data::Row;
 use instructue_model::cache::{CacheMetrics, VectorCache};
@@ -74,8 +75,8 @@ pub struct Trained {
 /// still trains, but neither can be repeated bit by bit.
 ///
 /// # Errors
-/// A configuration that makes no sense, unreadable data, a checkpoint of another
-/// run, a loss or gradient that is not finite, or a disk that does not take a file.
+/// A configuration that makes no sense, a decoder whose own weights are to be
+/// trained in half precision, unreadable data, a checkpoint of another run, a loss or gradient that is not finite, or a disk that does not take a file.
 pub fn train(
     model: InstructUe,
     data: &TrainData,
@@ -94,7 +95,7 @@ pub fn train(
         true => 1,
         false => model.workers().count(),
     };
-    let mut model = model.with_workers(workers);
+    let mut model = model.for_training()?.with_workers(workers);
     let mut state = State::start(config, model.config(), data.fingerprint());
     let newest: Option<PathBuf> = if resume {
         checkpoint::list(&checkpoints)?.pop()
@@ -164,11 +165,8 @@ pub fn train(
                 parameter,
             })?;
         let rate = config.learning_rate_at(state.step);
-        let network = optimizer.step(
-            ModuleLearningRate::from(rate),
-            model.network().clone(),
-            gradients,
-        );
+        let rates = learning_rates(&model, rate, config);
+        let network = optimizer.step(rates, model.network().clone(), gradients);
         model = model.stepped(network);
         state.step += 1;
         state.seconds = before + started.elapsed().as_secs_f64();
@@ -256,6 +254,26 @@ fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
         .with_epsilon(config.epsilon as f32)
         .with_weight_decay(config.weight_decay as f32)
         .init()
+}
+
+/// `rate` for what was fresh, and as much of the other peak for what came with
+/// weights.
+fn learning_rates(model: &InstructUe, rate: f64, config: &TrainConfig) -> ModuleLearningRate {
+    let mut rates = ModuleLrScheduler::new(rate);
+    let pretrained = rate * config.pretrained_learning_rate / config.learning_rate;
+    let begun = model.config().pretrained.clone().unwrap_or_default();
+    let network = model.network();
+    if begun.backbone.is_some() {
+        let decoder = ParamGroup::ids_from_module(network.backbone().clone());
+        rates = rates.with_group(decoder, pretrained);
+    }
+    if begun.encoder.is_some() {
+        for encoder in network.encoders() {
+            let encoder = ParamGroup::ids_from_module(encoder.clone());
+            rates = rates.with_group(encoder, pretrained);
+        }
+    }
+    rates.step()
 }
 
 /// The same validation steps for the whole run.

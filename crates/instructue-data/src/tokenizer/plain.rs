@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::marks::Marks;
 use crate::error::Error;
 
 /// Names tried when no `tokenizer_config.json` says better.
@@ -22,12 +23,14 @@ const CLS_NAMES: [&str; 1] = ["[CLS]"];
 const SEP_NAMES: [&str; 1] = ["[SEP]"];
 
 /// Which tokens have a task, by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct SpecialNames {
     pad: Option<String>,
     end: Option<String>,
     cls: Option<String>,
     sep: Option<String>,
+    /// Whether BERT's tokenizer lower-cases, where that is said.
+    lower_case: Option<bool>,
 }
 
 impl SpecialNames {
@@ -41,12 +44,26 @@ impl SpecialNames {
             let text = token.as_str().or_else(|| token["content"].as_str());
             text.map(String::from)
         };
+        // Other classes take the normaliser as it is.
+        let class = config["tokenizer_class"]
+            .as_str()
+            .unwrap_or("BertTokenizer");
+        let lower_case = match class {
+            "BertTokenizer" | "BertTokenizerFast" => config["do_lower_case"].as_bool(),
+            _ => None,
+        };
         Ok(Self {
+            lower_case,
             pad: name("pad_token"),
             end: name("eos_token"),
             cls: name("cls_token"),
             sep: name("sep_token"),
         })
+    }
+
+    /// What `do_lower_case` says to BERT's tokenizer.
+    pub(super) fn lower_case(&self) -> Option<bool> {
+        self.lower_case
     }
 
     /// The same as a `tokenizer_config.json`; `None` when nothing was named.
@@ -75,6 +92,7 @@ pub(super) struct Parts {
     pub(super) end: u32,
     pub(super) cls: Option<u32>,
     pub(super) sep: Option<u32>,
+    pub(super) marks: Marks,
 }
 
 /// Takes the reserved tokens out of a `tokenizer.json`.
@@ -82,6 +100,7 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
     let mut tokenizer: Map<String, Value> =
         serde_json::from_str(json).map_err(|error| invalid(file, "a JSON object", error))?;
     let added = added_tokens(file, &tokenizer)?;
+    let processor = tokenizer.remove("post_processor").unwrap_or_default();
     let model = tokenizer.get_mut("model").and_then(Value::as_object_mut);
     let model = model.ok_or_else(|| invalid(file, "an object `model`", "none"))?;
     let kind = model
@@ -108,10 +127,9 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
     let end = need(find_any(&names.end, &END_NAMES), "ends texts", &END_NAMES)?;
     let cls = find_any(&names.cls, &CLS_NAMES);
     let sep = find_any(&names.sep, &SEP_NAMES);
-    let with_task: BTreeSet<u32> = [Some(pad), Some(end), cls, sep]
-        .into_iter()
-        .flatten()
-        .collect();
+    let marks = Marks::read(file, &processor, cls, sep)?;
+    let named = [Some(pad), Some(end), cls, sep].into_iter().flatten();
+    let with_task: BTreeSet<u32> = named.chain(marks.ids()).collect();
     let mut reserved: BTreeSet<u32> = added
         .values()
         .copied()
@@ -147,6 +165,9 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         .max()
         .copied()
         .unwrap_or(0);
+    if let Some(id) = marks.ids().find(|id| *id > largest) {
+        return Err(invalid(file, "known ids in `post_processor`", id));
+    }
     let hidden: BTreeSet<&str> = vocab
         .iter()
         .chain(&added)
@@ -156,7 +177,7 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
     hide(model, &hidden);
 
     tokenizer.insert("added_tokens".into(), Value::Array(Vec::new()));
-    for ignored in ["post_processor", "truncation", "padding"] {
+    for ignored in ["truncation", "padding"] {
         tokenizer.insert(ignored.into(), Value::Null);
     }
     let plain = serde_json::to_vec(&tokenizer).map_err(|error| invalid(file, "JSON", error))?;
@@ -170,6 +191,7 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         end,
         cls,
         sep,
+        marks,
     })
 }
 
@@ -226,7 +248,7 @@ fn hide(model: &mut Map<String, Value>, hidden: &BTreeSet<&str>) {
     }
 }
 
-fn invalid(file: &str, expected: impl Into<String>, found: impl ToString) -> Error {
+pub(super) fn invalid(file: &str, expected: impl Into<String>, found: impl ToString) -> Error {
     Error::Tokenizer {
         file: file.into(),
         expected: expected.into(),

@@ -84,10 +84,14 @@ impl TextKey {
 
 impl TextEncoder {
     /// The SHA-256 of all that decides the vectors: names, shapes and values of the
-    /// tensors, pooling, heads, ε and scales of LoRA. Reads every weight.
+    /// tensors, pooling, unit length, heads, ε and scales of LoRA. Reads every weight.
     pub fn digest(&self) -> Digest {
         let mut hasher = Sha256::new();
         hasher.update(format!("{:?} {:?}\0", self.pooling(), self.constants()));
+        if self.normalized() {
+            // Only then, so that digests of others are those of earlier versions.
+            hasher.update(b"normalized\0");
+        }
         for (name, data) in self.save_tensors() {
             let head = format!("{name} {:?} {:?}\0", data.dtype(), data.shape().to_vec());
             hasher.update(head);

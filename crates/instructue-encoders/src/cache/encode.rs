@@ -35,6 +35,22 @@ impl TextEncoder {
         cache: &VectorCache,
         device: &Device,
     ) -> Result<Tensor<2>, Error> {
+        let values = self.vectors_cached(texts, cache, device)?;
+        let data = TensorData::new(values, [texts.len(), self.hidden_size()]);
+        Ok(Tensor::from_data(data, device))
+    }
+
+    /// [`forward_cached`](Self::forward_cached) with the vectors on the host,
+    /// `[texts, hidden]`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn vectors_cached<T: AsRef<[u32]>>(
+        &self,
+        texts: &[T],
+        cache: &VectorCache,
+        device: &Device,
+    ) -> Result<Vec<f32>, Error> {
         let width = self.hidden_size();
         if cache.space().width != width {
             return Err(Error::Vectors {
@@ -46,9 +62,7 @@ impl TextEncoder {
             .iter()
             .map(|ids| TextKey::of_tokens(ids.as_ref()))
             .collect();
-        let values = cache.vectors(&keys, |places| self.encode(texts, places, device))?;
-        let data = TensorData::new(values, [texts.len(), width]);
-        Ok(Tensor::from_data(data, device))
+        cache.vectors(&keys, |places| self.encode(texts, places, device))
     }
 
     /// The vectors of the texts at `places`, on the host, in passes of texts that

@@ -4,6 +4,7 @@ mod batches;
 mod cached;
 mod data;
 mod learning;
+mod precision;
 mod refusals;
 mod resume;
 mod run;

@@ -8,6 +8,7 @@ use instructue_trainer::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::error::{Error, Result};
+use crate::pipeline::pretrained::PretrainedSettings;
 use crate::pipeline::suggest;
 
 /// A run: `--config` reads it, and each run saves the one it used.
@@ -24,6 +25,8 @@ pub struct RunConfig {
     pub seed: u64,
     /// Model.
     pub model: ModelSettings,
+    /// Weights that others trained.
+    pub pretrained: PretrainedSettings,
     /// Training set.
     pub userqa: UserQaSettings,
     /// Training.
@@ -121,6 +124,7 @@ impl Default for RunConfig {
             workers: 0,
             seed: 7,
             model: ModelSettings::default(),
+            pretrained: PretrainedSettings::default(),
             userqa: UserQaSettings::default(),
             train: TrainConfig::default(),
             cache: CacheSettings::default(),

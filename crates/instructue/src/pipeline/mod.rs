@@ -8,6 +8,7 @@ mod embed;
 mod error;
 mod labels;
 mod prepare;
+mod pretrained;
 mod proof;
 mod run;
 mod store_embedder;
@@ -23,6 +24,7 @@ pub use labels::{Labelled, read_labels};
 pub use prepare::{
     Ingested, SCHEMA_FILE, Stage, TASKS_FILE, fit, ingest, references, userqa, userqa_config,
 };
+pub use pretrained::{Backbone, Begun, Encoder, Part, PretrainedSettings};
 pub use proof::{PROOF_FILE, REPORT_FILE};
 pub use run::{MODEL_DIR, Outcome, Watch, model_dir, train_userqa};
 pub use store_embedder::StoreEmbedder;

@@ -1,0 +1,125 @@
+//! What a `tokenizer.json` puts around a text for an encoder, and lower case.
+
+use serde_json::{Value, json};
+
+use super::plain::invalid;
+use crate::error::Error;
+
+/// The ids before and after a text.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub(super) before: Vec<u32>,
+    pub(super) after: Vec<u32>,
+}
+
+impl Marks {
+    /// By the post-processor; where it says nothing, `cls` and `sep`. A tokenizer
+    /// that has neither is none of an encoder, and has no marks.
+    pub(super) fn read(
+        file: &str,
+        processor: &Value,
+        cls: Option<u32>,
+        sep: Option<u32>,
+    ) -> Result<Self, Error> {
+        let by_name = Self {
+            before: cls.into_iter().collect(),
+            after: sep.into_iter().collect(),
+        };
+        if by_name == Self::default() {
+            return Ok(by_name);
+        }
+        // A sequence of them holds one that adds tokens.
+        let several = processor["processors"].as_array();
+        let one = std::slice::from_ref(processor);
+        let mut marks = None;
+        for processor in several.map_or(one, Vec::as_slice) {
+            match processor["type"].as_str() {
+                Some("TemplateProcessing") => marks = Some(template(file, processor)?),
+                Some("BertProcessing" | "RobertaProcessing") => {
+                    let id = |key: &str| {
+                        let id = processor[key][1].as_u64().and_then(|id| id.try_into().ok());
+                        let expected = format!("a token with its id in `post_processor.{key}`");
+                        id.ok_or_else(|| invalid(file, expected, &processor[key]))
+                    };
+                    marks = Some(Self {
+                        before: vec![id("cls")?],
+                        after: vec![id("sep")?],
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(marks.unwrap_or(by_name))
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.before.len() + self.after.len()
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = u32> {
+        self.before.iter().chain(&self.after).copied()
+    }
+}
+
+/// The template of a single text: special tokens, the text, special tokens.
+fn template(file: &str, processor: &Value) -> Result<Marks, Error> {
+    let mut marks = Marks::default();
+    let mut text = 0;
+    let pieces = processor["single"].as_array();
+    for piece in pieces.into_iter().flatten() {
+        if !piece["Sequence"].is_null() {
+            text += 1;
+            continue;
+        }
+        let name = piece["SpecialToken"]["id"].as_str().unwrap_or_default();
+        let ids = processor["special_tokens"][name]["ids"].as_array();
+        let ids: Option<Vec<u32>> = ids.and_then(|ids| {
+            let ids = ids.iter().map(|id| id.as_u64()?.try_into().ok());
+            ids.collect()
+        });
+        let expected = "special tokens with their ids in `post_processor.single`";
+        let ids = ids.ok_or_else(|| invalid(file, expected, piece))?;
+        match text {
+            0 => marks.before.extend(ids),
+            _ => marks.after.extend(ids),
+        }
+    }
+    match text {
+        1 => Ok(marks),
+        _ => Err(invalid(file, "one text in `post_processor.single`", text)),
+    }
+}
+
+/// The same `tokenizer.json` with a BERT normaliser that lower-cases or does not.
+///
+/// transformers lets `do_lower_case` of `tokenizer_config.json` decide for
+/// BERT's tokenizer class. Nothing changes where the two agree, or where another
+/// normaliser stands.
+pub(super) fn with_bert_case(file: &str, json: String, lower: bool) -> Result<String, Error> {
+    let mut tokenizer: Value =
+        serde_json::from_str(&json).map_err(|error| invalid(file, "JSON", error))?;
+    let normalizer = &mut tokenizer["normalizer"];
+    if normalizer["type"] != "BertNormalizer" || normalizer["lowercase"] == lower {
+        return Ok(json);
+    }
+    normalizer["lowercase"] = lower.into();
+    Ok(tokenizer.to_string())
+}
+
+/// The same `tokenizer.json` with lower-casing before its own normaliser.
+pub(super) fn lower_cased(file: &str, json: &str) -> Result<String, Error> {
+    let mut tokenizer: Value =
+        serde_json::from_str(json).map_err(|error| invalid(file, "JSON", error))?;
+    let own = tokenizer["normalizer"].take();
+    let mut steps = match own["normalizers"].as_array() {
+        Some(steps) => steps.clone(),
+        None if own.is_null() => Vec::new(),
+        None => vec![own],
+    };
+    let lower = json!({"type": "Lowercase"});
+    if !steps.contains(&lower) {
+        steps.insert(0, lower);
+    }
+    tokenizer["normalizer"] = json!({"type": "Sequence", "normalizers": steps});
+    Ok(tokenizer.to_string())
+}

@@ -1,0 +1,123 @@
+//! A text encoder with its tokenizer, from a checkpoint directory.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use instructue_data::TextTokenizer;
+use instructue_encoders::cache::{CacheConfig, CacheSpace, Digest, VectorCache};
+use instructue_encoders::{EncoderCheckpoint, Pooling, TextEncoder};
+use instructue_schema::DataText;
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::instruct_ue::Vectors;
+
+/// Texts in, vectors out: what an events source's encoder does, by itself.
+///
+/// A directory of sentence-transformers gives the vectors that it gives there
+/// (docs/parity.md), with one difference that is meant: a text that spells a special
+/// token, such as `[SEP]`, is text here.
+///
+/// Frozen. Each distinct text is encoded once, in passes of similar length, and its
+/// vector kept as the cache's configuration says.
+#[derive(Debug)]
+pub struct SentenceEncoder {
+    checkpoint: EncoderCheckpoint,
+    encoder: TextEncoder,
+    tokenizer: Arc<TextTokenizer>,
+    cache: VectorCache,
+    device: Device,
+}
+
+impl SentenceEncoder {
+    /// Reads a directory: configuration, tokenizer, weights.
+    ///
+    /// `otherwise` is the pooling where no file declares one.
+    ///
+    /// # Errors
+    /// As [`EncoderCheckpoint::open`], [`EncoderCheckpoint::load`] and
+    /// [`TextTokenizer::from_file`]; when the tokenizer has ids that the encoder's
+    /// table has not; when the cache's folder cannot be used.
+    pub fn open(
+        dir: impl AsRef<Path>,
+        otherwise: Option<Pooling>,
+        cache: &CacheConfig,
+        device: &Device,
+    ) -> Result<Self> {
+        let checkpoint = EncoderCheckpoint::open(dir, otherwise)?;
+        let mut tokenizer = TextTokenizer::from_file(&checkpoint.tokenizer_file())?;
+        if checkpoint.lower_case() {
+            tokenizer = tokenizer.lower_cased()?;
+        }
+        checkpoint.check_vocabulary(tokenizer.vocab_size())?;
+        let encoder = checkpoint.load(None, device)?;
+        let space = CacheSpace::of(&encoder, Digest(tokenizer.digest()));
+        Ok(Self {
+            cache: VectorCache::open(cache, space)?,
+            checkpoint,
+            encoder,
+            tokenizer: Arc::new(tokenizer),
+            device: device.clone(),
+        })
+    }
+
+    /// The vectors of texts, in their order.
+    ///
+    /// # Errors
+    /// When a vector is not finite.
+    pub fn encode(&self, texts: &[DataText]) -> Result<Vectors> {
+        let mut distinct: Vec<&DataText> = Vec::new();
+        let mut places = HashMap::new();
+        let place_of: Vec<usize> = texts
+            .iter()
+            .map(|text| {
+                *places.entry(text).or_insert_with(|| {
+                    distinct.push(text);
+                    distinct.len() - 1
+                })
+            })
+            .collect();
+        let ids: Vec<Vec<u32>> = distinct.par_iter().map(|text| self.tokens(text)).collect();
+        let found = self
+            .encoder
+            .vectors_cached(&ids, &self.cache, &self.device)?;
+        let width = self.encoder.hidden_size();
+        let mut vectors = Vectors {
+            width,
+            values: vec![0.0; texts.len() * width],
+        };
+        for (text, &place) in place_of.iter().enumerate() {
+            vectors.copy_row(text, &found, place);
+        }
+        Ok(vectors)
+    }
+
+    /// The ids that the encoder gets for a text, marks included, cut to
+    /// [`EncoderCheckpoint::max_length`].
+    pub fn tokens(&self, text: &DataText) -> Vec<u32> {
+        let limit = self.checkpoint.max_length();
+        self.tokenizer.encode_marked(text, limit)
+    }
+
+    /// What the directory says.
+    pub fn checkpoint(&self) -> &EncoderCheckpoint {
+        &self.checkpoint
+    }
+
+    /// The encoder.
+    pub fn encoder(&self) -> &TextEncoder {
+        &self.encoder
+    }
+
+    /// The tokenizer, lower-casing included where the directory asks for it.
+    pub fn tokenizer(&self) -> &Arc<TextTokenizer> {
+        &self.tokenizer
+    }
+
+    /// The vectors that are kept.
+    pub fn cache(&self) -> &VectorCache {
+        &self.cache
+    }
+}
