@@ -242,6 +242,43 @@ fn a_fork_shares_the_prefix_and_leaves_the_first_cache_alone() {
 }
 
 #[test]
+fn an_answer_grows_token_by_token_beside_its_clones() {
+    let device = Device::default();
+    for case in CASES {
+        let decoder = load(case, None, &device);
+        let (mut cache, mut before) = prefix(&decoder, 2, 5, &mut Random(3), case, &device);
+        let random = &mut Random(4);
+        for step in 0..24 {
+            // A clone reads the same memory and goes on in its own way.
+            let aside = (step % 5 == 2).then(|| cache.clone());
+            let next = || [(); 2].map(|()| tokens(1, &device));
+            let name = format!("{case}, token {step}");
+            let after = check(&decoder, &mut cache, &before, &next(), random, &name);
+            if let Some(mut aside) = aside {
+                let mut own = before.clone();
+                for _ in 0..3 {
+                    own = check(&decoder, &mut aside, &own, &next(), random, &name);
+                }
+            }
+            before = after;
+            if step == 15 {
+                cache.truncate(9);
+                before = before.iter().map(|lane| first(lane, 9)).collect();
+            }
+        }
+        // What grows has room for as many again, and no more.
+        let mut kept = cache.clone();
+        kept.keep(&[0, 1]);
+        assert!(kept.bytes() < cache.bytes() && cache.bytes() <= 2 * kept.bytes());
+    }
+}
+
+/// The first tokens of a lane that may have fewer.
+fn first(lane: &Tensor<2>, count: usize) -> Tensor<2> {
+    lane.clone().narrow(0, 0, count.min(lane.dims()[0]))
+}
+
+#[test]
 fn what_is_truncated_was_never_read() {
     let device = Device::default();
     for case in CASES {
