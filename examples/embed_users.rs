@@ -63,6 +63,14 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     for (name, class) in embedded.scores.iter().zip(classes.iter().flatten()) {
         println!("{name}: probability of {class:?}");
     }
+    if let Some(cache) = &embedded.event_cache {
+        println!(
+            "event texts: {} looked up, {:.1} % known, {} encoded",
+            cache.hits + cache.misses,
+            100.0 * cache.hit_rate().unwrap_or(1.0),
+            cache.misses
+        );
+    }
     println!("next: read it with any Parquet reader; cosine compares users.");
     Ok(())
 }

@@ -26,6 +26,12 @@ struct Arguments {
     /// tiny, small or base.
     #[arg(long)]
     size: Option<Size>,
+    /// A pretrained decoder: a Hugging Face directory (Qwen2, Qwen3, Llama) or a GGUF file.
+    #[arg(long, value_name = "PATH")]
+    backbone: Option<String>,
+    /// A pretrained text encoder: a directory of sentence-transformers or of a plain BERT.
+    #[arg(long, value_name = "PATH")]
+    encoder: Option<String>,
     /// cpu, wgpu, cuda or ndarray; the last three want a build with that feature.
     #[arg(long)]
     device: Option<DeviceName>,
@@ -49,6 +55,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     };
     if let Some(size) = arguments.size {
         config.size = size;
+    }
+    if let Some(backbone) = &arguments.backbone {
+        config.pretrained.backbone = Some(backbone.clone());
+    }
+    if let Some(encoder) = &arguments.encoder {
+        config.pretrained.encoder = Some(encoder.clone());
     }
     if let Some(device) = arguments.device {
         config.device = device.to_string();

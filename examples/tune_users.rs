@@ -33,6 +33,9 @@ struct Arguments {
     /// Most steps.
     #[arg(long, default_value_t = TuneConfig::default().steps)]
     steps: usize,
+    /// Peak learning rate.
+    #[arg(long, default_value_t = TuneConfig::default().learning_rate)]
+    learning_rate: f64,
     /// Learned tokens.
     #[arg(long, default_value_t = TuneConfig::default().tokens)]
     tokens: usize,
@@ -52,6 +55,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         reference: opened.reference,
         config: TuneConfig {
             steps: arguments.steps,
+            learning_rate: arguments.learning_rate,
             tokens: arguments.tokens,
             seed: arguments.seed,
             ..TuneConfig::default()

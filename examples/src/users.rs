@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use instructue::eval::parse_time;
-use instructue::model::InstructUe;
+use instructue::model::cache::CacheConfig;
+use instructue::model::{InstructUe, Precision};
 use instructue::pipeline::{Ingested, Watch, ingest, model_dir};
 use instructue::{DeviceName, schema::Timestamp};
 
@@ -26,9 +27,16 @@ pub struct Users {
     /// cpu, wgpu, cuda or ndarray; the last three want a build with that feature.
     #[arg(long)]
     pub device: Option<DeviceName>,
+    /// f32, bf16 or f16; default: what the model was saved in.
+    #[arg(long)]
+    pub precision: Option<Precision>,
     /// Where to keep the grouped events between calls; default: a temporary directory.
     #[arg(long)]
     pub store: Option<PathBuf>,
+    /// Keep the vectors of event texts in this folder: each text is encoded once, in
+    /// all calls with this model's encoders together.
+    #[arg(long, value_name = "DIR")]
+    pub event_cache: Option<PathBuf>,
 }
 
 /// Both, opened.
@@ -50,8 +58,16 @@ impl Users {
     /// A directory that holds no model or no data, a day that is none.
     pub fn open(&self, console: &mut Console) -> Result<Opened, Box<dyn Error>> {
         let device = self.device.map_or_else(DeviceName::from_env, Ok)?;
-        let model = InstructUe::load(&model_dir(&self.model), &device.open()?)?
-            .with_workers(device.workers(0));
+        let (dir, opened) = (model_dir(&self.model), device.open()?);
+        let model = match self.precision {
+            Some(precision) => InstructUe::load_in(&dir, &opened, precision)?,
+            None => InstructUe::load(&dir, &opened)?,
+        };
+        let model = model.with_workers(device.workers(0));
+        let model = match &self.event_cache {
+            Some(folder) => model.with_event_cache(&CacheConfig::in_dir(folder))?,
+            None => model,
+        };
         let temporary = tempfile::tempdir()?;
         let store = self
             .store

@@ -130,8 +130,11 @@ impl Watch for Console {
                 } else {
                     format!(", {left:.0} s left")
                 };
+                let known = metrics.event_hit_rate.map_or(String::new(), |rate| {
+                    format!(", {:.0} % of event texts known", 100.0 * rate)
+                });
                 let message = format!(
-                    "contrastive {:.3}, next token {:.3}, {:.0} users/s{eta}",
+                    "contrastive {:.3}, next token {:.3}, {:.0} users/s{known}{eta}",
                     metrics.contrastive,
                     metrics.next_token,
                     metrics.users_per_second.unwrap_or_default(),

@@ -9,6 +9,8 @@
 mod ask_user;
 #[path = "cli/asking.rs"]
 mod asking;
+#[path = "cli/caching.rs"]
+mod caching;
 #[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../embed_users.rs"]
 mod embed_users;

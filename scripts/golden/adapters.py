@@ -4,7 +4,7 @@ The bases are the golden checkpoints that decoder.py and bert.py wrote. Each cas
 is a directory with adapter_config.json and adapter_model.safetensors as peft saves
 them, and golden.safetensors with an input and the last hidden states:
 
-    OUT/instructue-backbone/tests/golden/peft/{causal,bare_rslora,partial}/
+    OUT/instructue-backbone/tests/golden/peft/{causal,bare_rslora,partial,patterns}/
     OUT/instructue-encoders/tests/golden/peft/bert/
 
 Usage: python scripts/golden/adapters.py --out crates
@@ -45,6 +45,27 @@ CASES = {
         "qwen2_untied",
         AutoModelForCausalLM,
         dict(task_type="CAUSAL_LM", r=2, lora_alpha=2, target_modules=["k_proj", "down_proj"]),
+    ),
+    # Ranks and scales of single maps. peft sorts the keys when it saves, and the
+    # first that matches counts: `down_proj` in layer 1, too.
+    "patterns": (
+        "qwen3_bias_untied",
+        AutoModelForCausalLM,
+        dict(
+            task_type="CAUSAL_LM",
+            r=4,
+            lora_alpha=6,
+            target_modules=ALL,
+            use_rslora=True,
+            rank_pattern={
+                "^model.layers.0.self_attn.q_proj": 2,
+                "down_proj": 6,
+                "layers.1.mlp.down_proj": 1,
+                r"layers\.1\..*(up|gate)_proj": 3,
+                "o_proj": 5,
+            },
+            alpha_pattern={"layers.0.mlp.down_proj": 3, "o_proj": 9, "v_proj": 1},
+        ),
     ),
 }
 

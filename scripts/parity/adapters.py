@@ -24,6 +24,7 @@ BOUND = 1e-4
 
 BASES = {
     "qwen2_tied": ("instructue-backbone", AutoModelForCausalLM),
+    "qwen3_tied": ("instructue-backbone", AutoModelForCausalLM),
     "llama_bias_untied": ("instructue-backbone", AutoModelForCausalLM),
     "bert": ("instructue-encoders", AutoModel),
 }

@@ -38,8 +38,8 @@ struct Summary {
 
 /// Where the figures were measured: without it they mean nothing.
 #[derive(Serialize)]
-struct Machine {
-    processor: String,
+pub struct Machine {
+    pub processor: String,
     threads: usize,
     rustc: String,
     commit: String,
@@ -149,7 +149,8 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn target_directory() -> Result<PathBuf> {
+/// Where Cargo puts what it builds.
+pub fn target_directory() -> Result<PathBuf> {
     let metadata = output(&mut cargo([
         "metadata",
         "--no-deps",
@@ -251,7 +252,8 @@ fn scaled(value: f64, unit: &str) -> String {
     format!("{:.2} {prefix}{unit}/s", value / size)
 }
 
-fn machine() -> Machine {
+/// The machine at hand.
+pub fn machine() -> Machine {
     let line = |program: &str, arguments: &[&str]| {
         let output = output(Command::new(program).args(arguments).current_dir(root()));
         output.map_or_else(

@@ -1,17 +1,21 @@
 //! Developer tasks of the workspace: `cargo xtask <task>`.
 //!
 //! `check` and `test` are what the continuous integration runs; `tidy` and
-//! `deny` are parts of `check` that may be run alone; `bench` measures;
-//! `fixtures` regenerates the golden files; `parity` compares real models with
+//! `deny` are parts of `check` that may be run alone; `bench` and `race` measure;
+//! `fuzz` tries the readers of binary files; `fixtures` regenerates the golden
+//! files; `parity` compares real models with
 //! their reference implementations.
 
 mod bench;
 mod check;
 mod deny;
 mod fixtures;
+mod fuzz;
 mod markdown;
 mod metadata;
+mod models;
 mod parity;
+mod race;
 mod run;
 mod spdx;
 mod test;
@@ -36,10 +40,14 @@ enum Task {
     Test(test::Options),
     /// The criterion benches: target/bench/summary.json and a table.
     Bench(bench::Options),
+    /// The readers of binary files on damaged ones, for as long as one has time.
+    Fuzz(fuzz::Options),
     /// Regenerate the golden files with the Python reference implementations.
     Fixtures(fixtures::Options),
     /// Real models from the registries beside their reference implementations.
     Parity(parity::Options),
+    /// Real models at the same work here and in PyTorch, in turn: target/bench/race.json.
+    Race(race::Options),
     /// The house rules: crate graph, manifests, sources, files.
     Tidy,
     /// Licences, banned crates, sources and known vulnerabilities of dependencies.
@@ -51,8 +59,10 @@ fn main() -> ExitCode {
         Task::Check(options) => check::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Fixtures(options) => fixtures::run(&options),
         Task::Parity(options) => parity::run(&options),
+        Task::Race(options) => race::run(&options),
         Task::Tidy => tidy::run().map(|summary| println!("tidy: {summary}")),
         Task::Deny => deny::run().map(|summary| println!("deny: {summary}")),
     };

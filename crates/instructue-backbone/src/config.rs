@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use instructue_nn::Precision;
 use instructue_nn::checkpoint::{CONFIG, read_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -75,6 +76,9 @@ pub struct DecoderConfig {
     /// Standard deviation of fresh weights. 0.02 suits the published widths; a
     /// narrow decoder wants more, or every token starts out alike.
     pub initializer_range: f64,
+    /// What the decoder's matrices are held and multiplied in. No file decides
+    /// it: reading gives `f32`, whatever type the checkpoint was saved in.
+    pub precision: Precision,
 }
 
 impl DecoderConfig {
@@ -97,6 +101,7 @@ impl DecoderConfig {
                 tie_word_embeddings: true,
                 max_position_embeddings: 32_768,
                 initializer_range: 0.02,
+                precision: Precision::F32,
             },
             ModelType::Qwen3 => Self {
                 model_type,
@@ -113,6 +118,7 @@ impl DecoderConfig {
                 tie_word_embeddings: true,
                 max_position_embeddings: 40_960,
                 initializer_range: 0.02,
+                precision: Precision::F32,
             },
             ModelType::Llama => Self {
                 model_type,
@@ -129,8 +135,15 @@ impl DecoderConfig {
                 tie_word_embeddings: true,
                 max_position_embeddings: 8_192,
                 initializer_range: 0.02,
+                precision: Precision::F32,
             },
         }
+    }
+
+    /// The same, computed in this precision.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
     }
 
     /// Reads and validates `config.json` of a checkpoint directory.
@@ -318,6 +331,7 @@ impl TryFrom<Raw> for DecoderConfig {
             tie_word_embeddings: raw.tie_word_embeddings.unwrap_or(false),
             max_position_embeddings: raw.max_position_embeddings.unwrap_or(2_048),
             initializer_range: raw.initializer_range.unwrap_or(0.02),
+            precision: Precision::F32,
         };
         config.validate()?;
         Ok(config)
@@ -387,7 +401,11 @@ impl From<DecoderConfig> for Written {
             tie_word_embeddings: config.tie_word_embeddings,
             max_position_embeddings: config.max_position_embeddings,
             initializer_range: config.initializer_range,
-            torch_dtype: "float32",
+            torch_dtype: match config.precision {
+                Precision::F32 => "float32",
+                Precision::Bf16 => "bfloat16",
+                Precision::F16 => "float16",
+            },
         }
     }
 }

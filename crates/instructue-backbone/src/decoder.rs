@@ -2,8 +2,9 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::tensor::{Bool, Device, Int, Tensor};
+use burn::tensor::{Bool, DType, Device, Int, Tensor};
 use instructue_nn::attention::AttentionBias;
+use instructue_nn::kernels::quick_rows;
 use instructue_nn::lora::{LoraConfig, LoraLinear};
 use instructue_nn::norm::RmsNorm;
 use instructue_nn::rope::Rope;
@@ -16,7 +17,7 @@ use crate::{DecoderConfig, Result};
 /// What the decoder reads.
 #[derive(Debug, Clone)]
 pub struct DecoderInput {
-    /// Embeddings, `[batch, length, hidden]`.
+    /// Embeddings, `[batch, length, hidden]`, `f32` in every precision.
     pub inputs: Tensor<3>,
     /// Rotary position of each, `[batch, length]`; need not be consecutive.
     pub positions: Tensor<2, Int>,
@@ -57,7 +58,7 @@ pub struct Decoder {
     /// Output matrix `[hidden, vocabulary]`, if it is not the embedding table.
     pub lm_head: Option<Linear>,
     #[module(skip)]
-    config: DecoderConfig,
+    pub(crate) config: DecoderConfig,
 }
 
 impl Decoder {
@@ -69,6 +70,7 @@ impl Decoder {
         device: &Device,
     ) -> Result<Self> {
         config.validate()?;
+        config.precision.check(device)?;
         if let Some(lora) = lora {
             lora.validate()?;
         }
@@ -121,7 +123,7 @@ impl Decoder {
         self.config.hidden_size
     }
 
-    /// Embeddings of token ids.
+    /// Embeddings of token ids, as `f32`.
     ///
     /// # Shapes
     ///
@@ -133,10 +135,10 @@ impl Decoder {
     /// If an id is not below the size of the vocabulary (on some devices the
     /// result is undefined instead).
     pub fn embed(&self, ids: Tensor<2, Int>) -> Tensor<3> {
-        burn::tensor::module::embedding(self.embed_tokens.val(), ids)
+        burn::tensor::module::embedding(self.embed_tokens.val(), ids).cast(DType::F32)
     }
 
-    /// The last hidden states, after the final norm.
+    /// The last hidden states, after the final norm; `f32` in every precision.
     ///
     /// A position that may attend to nothing (padding) gets a finite vector
     /// without meaning.
@@ -164,16 +166,38 @@ impl Decoder {
             theta: self.config.rope_theta,
         };
         let training = inputs.is_autodiff() || self.embed_tokens.val().is_autodiff();
+        if !training
+            && past.is_none()
+            && let Some(slots) = quick_rows(&inputs)
+        {
+            let [batch, length, _] = inputs.dims();
+            let rows = (slots / length.max(1)).max(1);
+            if rows < batch {
+                let part = |first: usize| {
+                    let count = rows.min(batch - first);
+                    let bias = bias.tensor().clone().narrow(0, first, count);
+                    let input = DecoderInput {
+                        inputs: inputs.clone().narrow(0, first, count),
+                        positions: positions.clone().narrow(0, first, count),
+                        bias: AttentionBias::new(bias),
+                    };
+                    self.run(input, None)
+                };
+                return Tensor::cat((0..batch).step_by(rows).map(part).collect(), 0);
+            }
+        }
         let bias = if training {
             bias
         } else {
             bias.grouped(self.config.group())
         };
         let shared = Shared {
-            rope: rope.tables(positions, inputs.dtype()),
-            bias: bias.tensor().clone().cast(inputs.dtype()),
+            rope: rope.tables(positions, DType::F32),
+            bias: bias.tensor().clone(),
         };
-        let mut x = inputs;
+        // The residual stream is f32: sums of many blocks are what rounding
+        // hurts, and what f16 overflows.
+        let mut x = inputs.cast(DType::F32);
         let mut past = past.into_iter().flatten();
         for layer in &self.layers {
             x = layer.forward(x, &shared, past.next());
@@ -181,7 +205,7 @@ impl Decoder {
         self.norm.forward(x)
     }
 
-    /// Scores over the vocabulary of chosen hidden states.
+    /// Scores over the vocabulary of chosen hidden states, as `f32`.
     ///
     /// The caller selects the rows first: the scores of a whole batch would be
     /// by far its largest tensor.
@@ -191,10 +215,14 @@ impl Decoder {
     /// - `hidden`: `[rows, hidden]`
     /// - result: `[rows, vocabulary]`
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
-        match &self.lm_head {
+        let scores = match &self.lm_head {
             Some(head) => instructue_nn::linear::linear(head, hidden),
-            None => hidden.matmul(self.embed_tokens.val().transpose()),
-        }
+            None => {
+                let table = self.embed_tokens.val();
+                hidden.cast(table.dtype()).matmul(table.transpose())
+            }
+        };
+        scores.cast(DType::F32)
     }
 
     /// Whether there are factors of LoRA.

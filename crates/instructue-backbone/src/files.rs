@@ -20,7 +20,7 @@ impl DecoderConfig {
     pub fn init(&self, lora: Option<&LoraConfig>, device: &Device) -> Result<Decoder> {
         Decoder::build(
             self,
-            &mut Source::Fresh(self.initializer_range),
+            &mut Source::Fresh(self.initializer_range, self.precision),
             "",
             lora,
             device,
@@ -29,8 +29,12 @@ impl DecoderConfig {
 
     /// A decoder with the weights of a checkpoint directory.
     ///
-    /// Fails if a tensor is missing, left over, of another shape or type, or
-    /// not finite. An output matrix beside tied embeddings is ignored, as are
+    /// Whatever their type in the file, they come in the
+    /// [precision](Self::precision) asked for, and memory never holds more than
+    /// that beside a few mebibytes.
+    ///
+    /// Fails if a tensor is missing, left over, of another shape or type, not
+    /// finite or too large for the precision. An output matrix beside tied embeddings is ignored, as are
     /// stored rotary frequencies.
     pub fn load_weights(
         &self,
@@ -38,7 +42,7 @@ impl DecoderConfig {
         lora: Option<&LoraConfig>,
         device: &Device,
     ) -> Result<Decoder> {
-        let mut checkpoint = Checkpoint::open(dir)?;
+        let mut checkpoint = Checkpoint::open(dir)?.with_precision(self.precision);
         // A model saved without its head has no prefix.
         let bare = checkpoint.contains("embed_tokens.weight");
         let prefix = if bare { "" } else { "model." };
@@ -58,8 +62,8 @@ impl DecoderConfig {
 }
 
 impl Decoder {
-    /// The weights without LoRA, by their names in a Hugging Face checkpoint; of
-    /// a merged decoder the merged ones.
+    /// The weights without LoRA, by their names in a Hugging Face checkpoint and
+    /// in their own types: norms are `f32`. Of a merged decoder the merged ones.
     pub fn save_tensors(&self) -> Vec<(String, TensorData)> {
         let mut out = vec![(
             "model.embed_tokens.weight".to_owned(),

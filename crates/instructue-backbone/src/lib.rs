@@ -78,6 +78,8 @@ mod decoder;
 mod error;
 mod files;
 mod gguf;
+mod precision;
+mod special;
 mod weights;
 
 pub use block::Block;
@@ -86,5 +88,6 @@ pub use config::{DecoderConfig, ModelType};
 pub use decoder::{Decoder, DecoderInput};
 pub use error::{Error, Result};
 pub use instructue_gguf::Gguf;
+pub use instructue_nn::Precision;
 pub use instructue_nn::attention::AttentionBias;
 pub use instructue_nn::lora::LoraConfig;

@@ -4,6 +4,7 @@
 use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::{Device, Distribution, Tensor};
+use instructue_nn::Precision;
 use instructue_nn::checkpoint::Checkpoint;
 use instructue_nn::linear::normal_linear;
 use instructue_nn::norm::RmsNorm;
@@ -13,9 +14,11 @@ use crate::gguf::GgufWeights;
 
 /// The source of weights while a decoder is built.
 pub(crate) enum Source<'a> {
-    /// Drawn with this standard deviation.
-    Fresh(f64),
+    /// Drawn with this standard deviation, in this precision.
+    Fresh(f64, Precision),
+    /// In its precision.
     Checkpoint(&'a mut Checkpoint),
+    /// In its configuration's precision.
     Gguf(GgufWeights<'a>),
 }
 
@@ -29,7 +32,9 @@ impl Source<'_> {
         device: &Device,
     ) -> Result<Linear> {
         Ok(match self {
-            Self::Fresh(std) => normal_linear(input, output, bias, *std, device),
+            Self::Fresh(std, precision) => {
+                precision.cast_linear(normal_linear(input, output, bias, *std, device))
+            }
             Self::Checkpoint(from) => from.take_linear(name, input, output, bias, device)?,
             Self::Gguf(from) => from.linear(name, input, output, bias, device)?,
         })
@@ -43,11 +48,14 @@ impl Source<'_> {
         device: &Device,
     ) -> Result<RmsNorm> {
         Ok(match self {
-            Self::Fresh(_) => RmsNorm::new(width, epsilon, device),
+            Self::Fresh(..) => RmsNorm::new(width, epsilon, device),
             Self::Checkpoint(from) => {
                 RmsNorm::from_gamma(from.take(name, [width], device)?, epsilon)
             }
-            Self::Gguf(from) => RmsNorm::from_gamma(from.tensor(name, [width], device)?, epsilon),
+            Self::Gguf(from) => {
+                let gamma = from.tensor(name, [width], Precision::F32, device)?;
+                RmsNorm::from_gamma(gamma, epsilon)
+            }
         })
     }
 
@@ -58,9 +66,12 @@ impl Source<'_> {
         device: &Device,
     ) -> Result<Param<Tensor<2>>> {
         Ok(Param::from_tensor(match self {
-            Self::Fresh(std) => Tensor::random(shape, Distribution::Normal(0.0, *std), device),
-            Self::Checkpoint(from) => from.take(name, shape, device)?,
-            Self::Gguf(from) => from.tensor(name, shape, device)?,
+            Self::Fresh(std, precision) => {
+                let normal = Distribution::Normal(0.0, *std);
+                Tensor::<2>::random(shape, normal, device).cast(precision.dtype())
+            }
+            Self::Checkpoint(from) => from.take_table(name, shape, device)?,
+            Self::Gguf(from) => from.tensor(name, shape, from.precision(), device)?,
         }))
     }
 
@@ -69,7 +80,7 @@ impl Source<'_> {
     pub(crate) fn finish(self) -> Result<()> {
         match self {
             Self::Gguf(from) => from.finish(),
-            Self::Fresh(_) | Self::Checkpoint(_) => Ok(()),
+            Self::Fresh(..) | Self::Checkpoint(_) => Ok(()),
         }
     }
 }

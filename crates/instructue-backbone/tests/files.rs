@@ -23,14 +23,32 @@ fn small_tensors() -> Tensors {
     small().init(None, &device).unwrap().save_tensors()
 }
 
-/// What loading says about changed weights.
-fn refusal(change: impl FnOnce(&mut Tensors)) -> String {
-    let dir = TempDir::new().unwrap();
+/// Two files and their index.
+fn write_sharded(dir: &Path, mut tensors: Tensors) {
+    let second = tensors.split_off(tensors.len() / 2);
+    let mut map = serde_json::Map::new();
+    for (file, part) in [("a.safetensors", tensors), ("b.safetensors", second)] {
+        map.extend(part.iter().map(|(name, _)| (name.clone(), json!(file))));
+        write_safetensors(&dir.join(file), part, None).unwrap();
+    }
+    write_index(dir, &map);
+}
+
+fn write_index(dir: &Path, map: &serde_json::Map<String, Value>) {
+    let index = json!({"metadata": {}, "weight_map": map});
+    fs::write(dir.join(INDEX), index.to_string()).unwrap();
+}
+
+/// What loading says about changed weights, in one file and in several.
+fn refusals(change: impl FnOnce(&mut Tensors)) -> [String; 2] {
     let mut tensors = small_tensors();
     change(&mut tensors);
-    write(dir.path(), tensors);
-    let result = small().load_weights(dir.path(), None, &Device::default());
-    result.unwrap_err().to_string()
+    [write, write_sharded].map(|write| {
+        let dir = TempDir::new().unwrap();
+        write(dir.path(), tensors.clone());
+        let result = small().load_weights(dir.path(), None, &Device::default());
+        result.unwrap_err().to_string()
+    })
 }
 
 /// What reading says about a changed `config.json`.
@@ -49,6 +67,13 @@ fn config_refusal(change: impl FnOnce(&mut Value)) -> String {
 fn says(message: &str, parts: &[&str]) {
     for part in parts {
         assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+}
+
+#[track_caller]
+fn both_say(messages: &[String; 2], parts: &[&str]) {
+    for message in messages {
+        says(message, parts);
     }
 }
 
@@ -92,19 +117,13 @@ fn the_names_are_those_of_the_checkpoint() {
 fn a_sharded_directory_loads_like_one_file() {
     let device = Device::default();
     let dir = TempDir::new().unwrap();
-    let mut tensors = small_tensors();
-    let expected = tensors.clone();
-    let second = tensors.split_off(tensors.len() / 2);
-    let mut map = serde_json::Map::new();
-    for (file, part) in [("a.safetensors", tensors), ("b.safetensors", second)] {
-        for (name, _) in &part {
-            map.insert(name.clone(), json!(file));
-        }
-        write_safetensors(&dir.path().join(file), part, None).unwrap();
-    }
+    let expected = small_tensors();
+    write_sharded(dir.path(), expected.clone());
+    let text = fs::read_to_string(dir.path().join(INDEX)).unwrap();
+    let map: Value = serde_json::from_str(&text).unwrap();
+    let map = map["weight_map"].as_object().unwrap().clone();
     let index = |map: &serde_json::Map<String, Value>| {
-        let index = json!({"metadata": {}, "weight_map": map});
-        fs::write(dir.path().join(INDEX), index.to_string()).unwrap();
+        write_index(dir.path(), map);
         small().load_weights(dir.path(), None, &device)
     };
     let found = index(&map).unwrap().save_tensors();
@@ -129,37 +148,38 @@ fn a_sharded_directory_loads_like_one_file() {
 
 #[test]
 fn bad_tensors_are_named() {
-    let missing = refusal(|tensors| tensors.retain(|t| t.0 != "model.layers.1.mlp.up_proj.weight"));
-    says(&missing, &["model.layers.1.mlp.up_proj.weight", "missing"]);
+    let missing =
+        refusals(|tensors| tensors.retain(|t| t.0 != "model.layers.1.mlp.up_proj.weight"));
+    both_say(&missing, &["model.layers.1.mlp.up_proj.weight", "missing"]);
 
-    let extra = refusal(|tensors| {
+    let extra = refusals(|tensors| {
         let data = TensorData::new(vec![0f32; 2], [2]);
         tensors.push(("model.layers.2.input_layernorm.weight".into(), data));
     });
-    says(
+    both_say(
         &extra,
         &["model.layers.2.input_layernorm.weight", "1 in all"],
     );
 
-    let shape = refusal(|tensors| {
+    let shape = refusals(|tensors| {
         let at = tensors
             .iter()
             .position(|t| t.0.ends_with("0.self_attn.k_proj.weight"));
         tensors[at.unwrap()].1 = TensorData::new(vec![0f32; 32 * 32], [32, 32]);
     });
-    says(&shape, &["k_proj.weight", "[16, 32]", "[32, 32]"]);
+    both_say(&shape, &["k_proj.weight", "[16, 32]", "[32, 32]"]);
 
-    let dtype = refusal(|tensors| {
+    let dtype = refusals(|tensors| {
         let at = tensors
             .iter()
             .position(|t| t.0 == "model.norm.weight")
             .unwrap();
         tensors[at].1 = TensorData::new(vec![0f64; 32], [32]);
     });
-    says(&dtype, &["model.norm.weight", "F64", "BF16"]);
+    both_say(&dtype, &["model.norm.weight", "F64", "BF16"]);
 
     for (bad, shown) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
-        let message = refusal(|tensors| {
+        let message = refusals(|tensors| {
             let at = tensors
                 .iter()
                 .position(|t| t.0 == "model.norm.weight")
@@ -168,7 +188,7 @@ fn bad_tensors_are_named() {
             values[7] = bad;
             tensors[at].1 = TensorData::new(values, [32]);
         });
-        says(&message, &["model.norm.weight", shown, "element 7"]);
+        both_say(&message, &["model.norm.weight", shown, "element 7"]);
     }
 }
 
@@ -262,8 +282,7 @@ fn a_missing_shard_is_named_with_its_index() {
     let mut map: serde_json::Map<String, Value> =
         names.map(|name| (name, json!("a.safetensors"))).collect();
     map.insert("model.norm.weight".into(), json!("b.safetensors"));
-    let index = json!({"metadata": {}, "weight_map": map});
-    fs::write(dir.path().join(INDEX), index.to_string()).unwrap();
+    write_index(dir.path(), &map);
     let result = small().load_weights(dir.path(), None, &Device::default());
     says(
         &result.unwrap_err().to_string(),

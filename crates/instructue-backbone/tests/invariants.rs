@@ -37,6 +37,30 @@ fn padding_and_company_change_nothing() {
     }
 }
 
+/// Inference takes a large batch in parts.
+#[test]
+fn rows_of_a_large_batch_are_those_of_small_ones() {
+    const LENGTH: usize = 300;
+    let device = Device::default();
+    let decoder = load("qwen3_tied", None, &device);
+    let inputs = normal([8, LENGTH, 32], &device);
+    // The rows differ in padding, too: a part has to take its own mask.
+    let tokens: Vec<Vec<bool>> = (0..8)
+        .map(|row| (0..LENGTH).map(|at| at >= 20 * row).collect())
+        .collect();
+    let tokens: Vec<&[bool]> = tokens.iter().map(Vec::as_slice).collect();
+    let all = decoder.forward(DecoderInput::causal(inputs.clone(), mask(&tokens, &device)));
+    assert_eq!(all.dims(), [8, LENGTH, 32]);
+    for (row, tokens) in tokens.iter().enumerate() {
+        let inputs = inputs.clone().narrow(0, row, 1);
+        let alone = decoder.forward(DecoderInput::causal(inputs, mask(&[tokens], &device)));
+        let (first, count) = (20 * row, LENGTH - 20 * row);
+        let alone = states(&alone, 0, first, count);
+        let apart = distance(&alone, &states(&all, row, first, count));
+        assert!(apart <= 1e-5, "row {row} differs by {apart}");
+    }
+}
+
 #[test]
 fn the_future_changes_nothing_at_all() {
     for device in [Device::default(), Device::default().autodiff()] {

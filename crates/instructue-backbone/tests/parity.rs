@@ -1,5 +1,5 @@
-//! What a real GGUF file gives here, for `scripts/parity/gguf_model.py` to
-//! compare with the reference. `cargo xtask parity` runs both.
+//! What a real GGUF file gives here, for `scripts/parity/gguf_*.py` to compare
+//! with the references. `cargo xtask parity` runs both.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use instructue_backbone::{Decoder, DecoderConfig, DecoderInput};
 use instructue_gguf::Gguf;
 use instructue_nn::attention::AttentionBias;
 use safetensors::tensor::{Dtype, TensorView};
+use sha2::{Digest, Sha256};
 use tokenizers::Tokenizer;
 
 /// Token ids, the logits of the last token and the best token at each place.
@@ -51,10 +52,52 @@ fn bytes<T: Copy, const N: usize>(values: &[T], of: impl Fn(T) -> [u8; N]) -> Ve
     values.iter().flat_map(|&value| of(value)).collect()
 }
 
+fn named(name: &str) -> PathBuf {
+    PathBuf::from(std::env::var_os(name).expect(name))
+}
+
+#[test]
+#[ignore = "writes what scripts/parity/gguf_tensors.py and gguf_tokenizer.py read"]
+fn a_real_files_tensors_and_ids() {
+    let mut gguf = Gguf::open(&named("INSTRUCTUE_PARITY_GGUF")).unwrap();
+    let out = named("INSTRUCTUE_PARITY_OUT");
+    let json = gguf.tokenizer().unwrap().json;
+    let tokenizer = Tokenizer::from_bytes(json).unwrap();
+    let texts = std::fs::read_to_string(named("INSTRUCTUE_PARITY_TEXTS")).unwrap();
+    let texts: Vec<String> = serde_json::from_str(&texts).unwrap();
+    let ids: Vec<Vec<u32>> = texts
+        .iter()
+        .map(|text| {
+            tokenizer
+                .encode(text.as_str(), false)
+                .unwrap()
+                .get_ids()
+                .to_vec()
+        })
+        .collect();
+    std::fs::write(out.join("ids.json"), serde_json::to_vec(&ids).unwrap()).unwrap();
+
+    // The values are gigabytes; their digests say the same.
+    let shapes: Vec<(String, Vec<usize>)> = gguf
+        .tensors()
+        .iter()
+        .map(|(name, info)| (name.clone(), info.shape.clone()))
+        .collect();
+    let mut digests = BTreeMap::new();
+    for (name, shape) in shapes {
+        let mut digest = Sha256::new();
+        for values in gguf.read(&name, &shape).unwrap().chunks(1 << 16) {
+            digest.update(bytes(values, f32::to_le_bytes));
+        }
+        digests.insert(name, (shape, format!("{:x}", digest.finalize())));
+    }
+    let digests = serde_json::to_vec(&digests).unwrap();
+    std::fs::write(out.join("digests.json"), digests).unwrap();
+}
+
 #[test]
 #[ignore = "writes what scripts/parity/gguf_model.py reads"]
 fn a_real_file_and_what_it_says() {
-    let named = |name| PathBuf::from(std::env::var_os(name).expect(name));
     let file = named("INSTRUCTUE_PARITY_GGUF");
     let prompts = named("INSTRUCTUE_PARITY_PROMPTS");
     let out = named("INSTRUCTUE_PARITY_OUT");

@@ -11,16 +11,18 @@ use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use common::{distance, golden, load, mask, small, values};
 use instructue_backbone::{Decoder, DecoderInput, LoraConfig};
 use instructue_nn::checkpoint::write_safetensors;
+use instructue_nn::lora::{Lora, LoraLinear};
 use instructue_nn::peft::{CONFIG, WEIGHTS};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The base of each golden adapter.
-const ADAPTERS: [(&str, &str, usize); 3] = [
+const ADAPTERS: [(&str, &str, usize); 4] = [
     ("causal", "qwen2_tied", 14),
     ("bare_rslora", "llama_tied", 14),
     ("partial", "qwen2_untied", 4),
+    ("patterns", "qwen3_bias_untied", 14),
 ];
 
 fn adapter(name: &str) -> PathBuf {
@@ -68,6 +70,25 @@ fn trained(case: &str, lora: &LoraConfig, device: &Device) -> Decoder {
             *b = Param::from_tensor(Tensor::random(shape, normal, device));
         }
     }
+    decoder
+}
+
+/// The same with other ranks and scales: in one layer, and in every layer.
+fn mixed(case: &str, device: &Device) -> Decoder {
+    let lora = LoraConfig::new().with_rank(3).with_alpha(7.0);
+    let mut decoder = trained(case, &lora, device);
+    let factors = |map: &mut LoraLinear, rank, alpha| {
+        let [input, output] = map.linear.weight.dims();
+        let normal = |shape| Tensor::random(shape, Distribution::Normal(0.0, 0.3), device);
+        let lora = lora.clone().with_rank(rank).with_alpha(alpha);
+        let (a, b) = (normal([input, rank]), normal([rank, output]));
+        map.lora = Some(Lora::new(a, b, &lora));
+    };
+    for layer in &mut decoder.layers {
+        factors(&mut layer.down_proj, 5, 2.5);
+    }
+    factors(&mut decoder.layers[1].q_proj, 1, 7.0);
+    factors(&mut decoder.layers[0].up_proj, 3, 11.0);
     decoder
 }
 
@@ -167,6 +188,31 @@ fn written_and_read_is_bit_for_bit_the_same() {
 }
 
 #[test]
+fn ranks_and_scales_of_single_maps_become_patterns() {
+    let device = Device::default();
+    let decoder = mixed("qwen3_tied", &device);
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("adapter");
+    decoder.save_adapter(&path, None).unwrap();
+    let config: Value = serde_json::from_slice(&fs::read(path.join(CONFIG)).unwrap()).unwrap();
+    assert_eq!(
+        (&config["r"], &config["lora_alpha"]),
+        (&json!(3), &json!(7))
+    );
+    let ranks = json!({"down_proj": 5, "model.layers.1.self_attn.q_proj": 1});
+    assert_eq!(config["rank_pattern"], ranks);
+    let alphas = json!({"down_proj": 2.5, "model.layers.0.mlp.up_proj": 11});
+    assert_eq!(config["alpha_pattern"], alphas);
+
+    let plain = load("qwen3_tied", None, &device);
+    let again = plain.load_adapter(&path).unwrap();
+    equal(&decoder.lora_tensors(), &again.lora_tensors());
+    let (ids, shape) = ([1, 2, 3, 4], [1, 4]);
+    let expected = run(&decoder, &ids, shape, &device);
+    assert_eq!(expected, run(&again, &ids, shape, &device));
+}
+
+#[test]
 fn what_cannot_be_an_adapter_is_not_written() {
     let device = Device::default();
     let dir = TempDir::new().unwrap();
@@ -186,9 +232,12 @@ fn what_cannot_be_an_adapter_is_not_written() {
     let read = load("qwen2_tied", None, &device);
     let read = read.load_adapter(&path).unwrap();
     equal(&decoder.lora_tensors(), &read.lora_tensors());
-    decoder.layers[1].k_proj.lora.as_mut().unwrap().scale = 9.0;
+    decoder.layers[1].k_proj.lora.as_mut().unwrap().dropout.prob = 0.5;
     let message = decoder.save_adapter(&path, None).unwrap_err().to_string();
-    says(&message, &["settings", "layers.1.self_attn.k_proj"]);
+    says(
+        &message,
+        &["dropout", "0.1", "0.5 at model.layers.1.self_attn.k_proj"],
+    );
 
     // A directory of other things stays.
     let other = dir.path().join("other");
@@ -233,8 +282,10 @@ fn settings_that_are_not_supported_are_named() {
         ("target_modules", json!(".*"), "a list"),
         ("target_modules", json!([]), "a list"),
         ("target_modules", json!(["c_attn"]), "c_attn"),
-        ("rank_pattern", json!({"q_proj": 8}), "not supported"),
-        ("alpha_pattern", json!({"q_proj": 8}), "not supported"),
+        ("rank_pattern", json!(["q_proj"]), "an object of patterns"),
+        ("rank_pattern", json!({"q_proj": 0}), "\"q_proj\": 0"),
+        ("rank_pattern", json!({"(q_proj": 8}), "regular expressions"),
+        ("alpha_pattern", json!({"q_proj": "8"}), "numbers"),
         ("use_dora", json!(true), "not supported"),
         ("modules_to_save", json!(["lm_head"]), "lm_head"),
         ("fan_in_fan_out", json!(true), "not supported"),
@@ -266,6 +317,9 @@ fn factors_that_do_not_fit_are_named() {
     says(&message, &[WEIGHTS, "o_proj.lora_A", "without a place"]);
     let message = refusal(|config| config["r"] = json!(5), |_| ());
     says(&message, &["lora_A", "[5, 32]", "[4, 32]"]);
+    let ranks = json!({"layers.1.mlp.up_proj": 5});
+    let message = refusal(|config| config["rank_pattern"] = ranks, |_| ());
+    says(&message, &["1.mlp.up_proj.lora_A", "[5, 32]", "[4, 32]"]);
     let shape = refusal(
         |_| (),
         |tensors| {
@@ -391,10 +445,16 @@ fn a_decoder_that_is_merged_in_part_is_left_alone() {
 fn exports_for_peft() {
     let out = std::env::var_os("INSTRUCTUE_PEFT_OUT").expect("INSTRUCTUE_PEFT_OUT names a folder");
     let device = Device::default();
-    for (case, rank, alpha) in [("qwen2_tied", 4, 6.0), ("llama_bias_untied", 3, 2.5)] {
+    let plain = |case, rank: usize, alpha| {
         let lora = LoraConfig::new().with_rank(rank).with_alpha(alpha);
         device.seed(rank as u64);
-        let decoder = trained(case, &lora, &device);
+        (case, trained(case, &lora, &device))
+    };
+    for (case, decoder) in [
+        plain("qwen2_tied", 4, 6.0),
+        plain("llama_bias_untied", 3, 2.5),
+        ("qwen3_tied", mixed("qwen3_tied", &device)),
+    ] {
         let dir = Path::new(&out).join(case);
         decoder.save_adapter(&dir.join("adapter"), None).unwrap();
         let (ids, shape) = ([5i64, 9, 11, 60, 61, 2, 7, 8], [2, 4]);

@@ -16,6 +16,8 @@ use crate::pack::{Layout, ProfileTokens, Row, Slot, SourceTokens};
 pub struct EventBatch {
     /// Distinct texts as encoder tokens.
     pub texts: Vec<Arc<[u32]>>,
+    /// Each of these as tokens of the backbone, where profiles bring them; else empty.
+    pub words: Vec<Arc<[u32]>>,
     /// For each event its text.
     pub text_of: Vec<u32>,
     /// For each event its row.
@@ -343,18 +345,30 @@ fn collect_sources(layout: &Layout, profiles: &[&ProfileTokens]) -> Vec<SourceBa
         .collect()
 }
 
+/// A text as tokens of the encoder and of the backbone: what an encoder takes for
+/// equal may differ for the backbone.
+type TextKey = (Arc<[u32]>, Option<Arc<[u32]>>);
+
 fn collect_events(source: usize, profiles: &[&ProfileTokens]) -> EventBatch {
     let mut batch = EventBatch::default();
-    let mut index: HashMap<Arc<[u32]>, u32> = HashMap::new();
+    let mut index: HashMap<TextKey, u32> = HashMap::new();
     for (row, profile) in profiles.iter().enumerate() {
         batch.first.push(batch.text_of.len());
-        let SourceTokens::Events { texts, features } = &profile.sources[source] else {
+        let SourceTokens::Events {
+            texts,
+            words,
+            features,
+        } = &profile.sources[source]
+        else {
             unreachable!("source {source} holds events in the layout");
         };
-        for text in texts {
+        for (event, text) in texts.iter().enumerate() {
             let next = index.len() as u32;
-            let number = *index.entry(text.clone()).or_insert_with(|| {
+            let words = words.get(event);
+            let key = (text.clone(), words.cloned());
+            let number = *index.entry(key).or_insert_with(|| {
                 batch.texts.push(text.clone());
+                batch.words.extend(words.cloned());
                 next
             });
             batch.text_of.push(number);

@@ -51,6 +51,9 @@ pub enum SourceTokens {
     Events {
         /// One token list per event; equal texts share one list.
         texts: Vec<Arc<[u32]>>,
+        /// The same texts as tokens of the backbone, see
+        /// [`ProfileTokenizer::with_words`]; else empty.
+        words: Vec<Arc<[u32]>>,
         /// `[events, features]`, flat.
         features: Vec<f32>,
     },
@@ -81,9 +84,19 @@ impl ProfileTokens {
 #[derive(Debug)]
 pub struct ProfileTokenizer {
     tokenizer: Arc<TextTokenizer>,
+    words: Option<Arc<TextTokenizer>>,
     max_tokens: Vec<usize>,
-    seen: HashMap<(usize, DataText), Arc<[u32]>>,
+    seen: HashMap<(usize, DataText), EventText>,
     capacity: usize,
+}
+
+/// An event's text as tokens.
+#[derive(Debug, Clone)]
+struct EventText {
+    /// Of the encoder.
+    ids: Arc<[u32]>,
+    /// Of the backbone, where they are asked for.
+    words: Option<Arc<[u32]>>,
 }
 
 impl ProfileTokenizer {
@@ -92,10 +105,18 @@ impl ProfileTokenizer {
         let max_tokens = schema.sources.iter().map(|s| s.max_tokens).collect();
         Self {
             tokenizer,
+            words: None,
             max_tokens,
             seen: HashMap::new(),
             capacity: 1 << 18,
         }
+    }
+
+    /// The same tokenizer, which gives the texts as tokens of the backbone, too:
+    /// for looking up events by words where the encoder has another vocabulary.
+    pub fn with_words(mut self, backbone: Arc<TextTokenizer>) -> Self {
+        self.words = Some(backbone);
+        self
     }
 
     /// Encodes all event texts of a profile, cut at each source's token limit.
@@ -105,16 +126,20 @@ impl ProfileTokenizer {
             .iter()
             .enumerate()
             .map(|(source, tokens)| match tokens {
-                SourceProfile::Events(events) => SourceTokens::Events {
-                    texts: events
-                        .iter()
-                        .map(|event| self.text(source, &event.text))
-                        .collect(),
-                    features: events
-                        .iter()
-                        .flat_map(|e| e.features.iter().copied())
-                        .collect(),
-                },
+                SourceProfile::Events(events) => {
+                    let (mut texts, mut words) = (Vec::with_capacity(events.len()), Vec::new());
+                    for event in events {
+                        let text = self.text(source, &event.text);
+                        texts.push(text.ids);
+                        words.extend(text.words);
+                    }
+                    let features = events.iter().flat_map(|e| e.features.iter().copied());
+                    SourceTokens::Events {
+                        texts,
+                        words,
+                        features: features.collect(),
+                    }
+                }
                 SourceProfile::Tabular(row) => SourceTokens::Tabular {
                     numbers: row.numbers.clone(),
                     categories: row.categories.clone(),
@@ -125,23 +150,33 @@ impl ProfileTokenizer {
         }
     }
 
-    fn text(&mut self, source: usize, text: &DataText) -> Arc<[u32]> {
+    fn text(&mut self, source: usize, text: &DataText) -> EventText {
         let key = (source, text.clone());
-        if let Some(ids) = self.seen.get(&key) {
-            return ids.clone();
+        if let Some(seen) = self.seen.get(&key) {
+            return seen.clone();
         }
         let mut ids = self.tokenizer.encode_marked(text, self.max_tokens[source]);
         if ids.is_empty() {
             // An encoder cannot take an empty text.
             ids.push(self.tokenizer.end_id());
         }
-        let ids: Arc<[u32]> = ids.into();
+        let words = self.words.as_ref().map(|backbone| {
+            let mut words = backbone.encode_limited(text, self.max_tokens[source]);
+            if words.is_empty() {
+                words.push(backbone.end_id());
+            }
+            words.into()
+        });
+        let encoded = EventText {
+            ids: ids.into(),
+            words,
+        };
         // Bounds the memory over a long run; texts repeat, so it fills up again at once.
         if self.seen.len() >= self.capacity {
             self.seen.clear();
         }
-        self.seen.insert(key, ids.clone());
-        ids
+        self.seen.insert(key, encoded.clone());
+        encoded
     }
 }
 

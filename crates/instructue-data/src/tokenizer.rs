@@ -2,6 +2,7 @@
 //!
 //! This is the only module that knows the `tokenizers` crate.
 
+mod added;
 mod marks;
 mod plain;
 #[cfg(test)]
@@ -156,10 +157,7 @@ impl TextTokenizer {
     /// # Errors
     /// [`Error::Io`] when it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        if let Some(config) = self.0.names.to_config() {
-            write(&path.with_file_name(CONFIG), &config)?;
-        }
-        write(path, &self.0.json)
+        write_files(path, &self.0.json, &self.0.names)
     }
 
     /// The original `tokenizer.json`, which decides what ids a text gets.
@@ -271,6 +269,14 @@ impl fmt::Debug for TextTokenizer {
             .field("reserved_ids", &self.0.reserved)
             .finish_non_exhaustive()
     }
+}
+
+/// Writes a `tokenizer.json`, and before it what names its special tokens.
+fn write_files(path: &Path, json: &str, names: &SpecialNames) -> Result<(), Error> {
+    if let Some(config) = names.to_config() {
+        write(&path.with_file_name(CONFIG), &config)?;
+    }
+    write(path, json)
 }
 
 /// Writes a file that is complete once it is there.

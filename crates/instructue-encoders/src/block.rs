@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::nn::{LayerNorm, Linear};
 use burn::prelude::*;
+use instructue_nn::Precision;
 use instructue_nn::attention::{AttentionBias, attend};
 use instructue_nn::kernels::gelu;
 use instructue_nn::linear::linear;
@@ -85,11 +86,21 @@ impl Block {
         ]
     }
 
+    /// Matrices and their biases in another precision.
+    pub fn cast(&mut self, precision: Precision) {
+        for (_, map) in self.adapted_mut() {
+            map.linear = precision.cast_linear(map.linear.clone());
+        }
+        for map in [&mut self.up, &mut self.down] {
+            *map = precision.cast_linear(map.clone());
+        }
+    }
+
     /// The new states of the first `queries` tokens of each text; every token is
     /// attended to.
     ///
     /// # Shapes
-    /// - `x`: `[texts, length, width]`
+    /// - `x`: `[texts, length, width]`, `f32`
     /// - `bias`: `[texts, 1, queries or 1, length]`
     /// - result: `[texts, queries, width]`
     pub fn forward(&self, x: Tensor<3>, bias: &AttentionBias, queries: usize) -> Tensor<3> {
@@ -110,9 +121,12 @@ impl Block {
         let heads = attend(self.split(q), k, v, bias.tensor());
         let joined = heads.swap_dims(1, 2).reshape([texts, queries, width]);
         // The fresh tensor on the left is the one that can be added to in place.
-        let x = normalise(&self.output_norm, self.output.forward(joined) + x, self.eps);
+        let dtype = x.dtype();
+        let y = self.output.forward(joined).cast(dtype);
+        let x = normalise(&self.output_norm, y + x, self.eps);
         let inner = gelu(linear(&self.up, x.clone()));
-        normalise(&self.down_norm, linear(&self.down, inner) + x, self.eps)
+        let y = linear(&self.down, inner).cast(dtype);
+        normalise(&self.down_norm, y + x, self.eps)
     }
 
     /// `[texts, length, width]` → `[texts, heads, length, head width]`.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use instructue_nn::Precision;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,10 @@ pub struct BertConfig {
     /// Must be `absolute` when present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position_embedding_type: Option<String>,
+    /// What the encoder's matrices are held and multiplied in. No file decides
+    /// it: reading gives `f32`.
+    #[serde(skip)]
+    pub precision: Precision,
 }
 
 fn bert() -> String {
@@ -85,6 +90,7 @@ impl Default for BertConfig {
             initializer_range: init_std(),
             pad_token_id: Some(0),
             position_embedding_type: None,
+            precision: Precision::F32,
         }
     }
 }
@@ -100,6 +106,12 @@ impl BertConfig {
         let config: Self = read_json(&path)?;
         config.check(&path.display().to_string())?;
         Ok(config)
+    }
+
+    /// The same, computed in this precision.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
     }
 
     /// Checks sizes and the values that name a variant.

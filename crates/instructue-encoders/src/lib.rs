@@ -76,6 +76,7 @@ mod weights;
 pub use config::BertConfig;
 pub use directory::EncoderCheckpoint;
 pub use error::Error;
+pub use instructue_nn::Precision;
 pub use instructue_nn::lora::LoraConfig;
 pub use normaliser::{CLIP, TabularNormaliser, TabularStatistics};
 pub use pooling::Pooling;

@@ -5,6 +5,8 @@ use std::path::Path;
 use burn::module::Module;
 use burn::nn::{Embedding, LayerNorm};
 use burn::prelude::*;
+use burn::tensor::DType;
+use instructue_nn::Precision;
 use instructue_nn::attention::AttentionBias;
 use instructue_nn::checkpoint::Checkpoint;
 use instructue_nn::lora::LoraConfig;
@@ -37,6 +39,8 @@ pub struct TextEncoder {
     pooling: Pooling,
     normalized: bool,
     pad: usize,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl BertConfig {
@@ -50,10 +54,7 @@ impl BertConfig {
         lora: Option<&LoraConfig>,
         device: &Device,
     ) -> Result<TextEncoder, Error> {
-        self.build(
-            pooling,
-            Weights::fresh(self.initializer_range, lora, device),
-        )
+        self.build(pooling, Weights::fresh(self, lora, device))
     }
 
     /// The weights of a Hugging Face directory (`model.safetensors`, whole or
@@ -72,11 +73,12 @@ impl BertConfig {
         device: &Device,
     ) -> Result<TextEncoder, Error> {
         let checkpoint = Checkpoint::open(dir.as_ref())?;
-        self.build(pooling, Weights::stored(checkpoint, lora, device))
+        self.build(pooling, Weights::stored(checkpoint, self, lora, device))
     }
 
     fn build(&self, pooling: Pooling, mut from: Weights<'_>) -> Result<TextEncoder, Error> {
         self.validate()?;
+        self.precision.check(from.device)?;
         if let Some(lora) = from.lora {
             lora.validate()?;
         }
@@ -107,12 +109,13 @@ impl BertConfig {
             pooling,
             normalized: false,
             pad: self.pad_token_id.unwrap_or(0) as usize,
+            precision: self.precision,
         })
     }
 }
 
 impl TextEncoder {
-    /// One vector per text. A text without tokens gives zeros; texts do not see
+    /// One vector per text, `f32` in every precision. A text without tokens gives zeros; texts do not see
     /// each other, and padding is not seen at all.
     ///
     /// A frozen encoder is quicker without autodiff: call this on
@@ -185,7 +188,9 @@ impl TextEncoder {
         );
         let places = self.positions.weight.val().narrow(0, 0, length);
         let places = places + self.types.weight.val().narrow(0, 0, 1);
-        let x = self.words.forward(batch.ids) + places.unsqueeze::<3>();
+        // The residual stream is f32 in every precision.
+        let words = self.words.forward(batch.ids).cast(DType::F32);
+        let x = words + places.unsqueeze::<3>().cast(DType::F32);
         let mut x = normalise(&self.norm, x, self.eps);
 
         // One row per query from the start: a backend that wants it so would
@@ -209,9 +214,18 @@ impl TextEncoder {
     /// # Errors
     /// [`Error::TooLong`] or [`Error::UnknownToken`] names the text.
     pub fn batch<T: AsRef<[u32]>>(&self, texts: &[T], device: &Device) -> Result<TextBatch, Error> {
+        self.batch_padded(texts, 0, device)
+    }
+
+    /// As [`batch`](Self::batch), padded to at least `length`.
+    pub(crate) fn batch_padded<T: AsRef<[u32]>>(
+        &self,
+        texts: &[T],
+        mut length: usize,
+        device: &Device,
+    ) -> Result<TextBatch, Error> {
         let [vocabulary, _] = self.words.weight.dims();
         let allowed = self.max_length();
-        let mut length = 0;
         for (text, ids) in texts.iter().enumerate() {
             let ids = ids.as_ref();
             if ids.len() > allowed {
@@ -262,6 +276,31 @@ impl TextEncoder {
     /// its heads and its scales of LoRA.
     pub(crate) fn constants(&self) -> (f64, Vec<(usize, Vec<f64>)>) {
         (self.eps, self.blocks.iter().map(Block::constants).collect())
+    }
+
+    /// What the matrices are held and multiplied in.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// This encoder with its matrices in another precision. Norms and factors of
+    /// LoRA stay `f32`, and what was trainable stays so.
+    ///
+    /// To read a checkpoint in half precision set [`BertConfig::precision`]
+    /// instead, and the wider weights are never there.
+    ///
+    /// # Errors
+    /// [`instructue_nn::Error::Precision`] if the device cannot compute in it.
+    pub fn with_precision(mut self, precision: Precision) -> Result<Self, Error> {
+        precision.check(&self.words.weight.val().device())?;
+        for table in [&mut self.words, &mut self.positions, &mut self.types] {
+            table.weight = precision.cast(table.weight.clone());
+        }
+        for block in &mut self.blocks {
+            block.cast(precision);
+        }
+        self.precision = precision;
+        Ok(self)
     }
 
     /// How token states become one vector.

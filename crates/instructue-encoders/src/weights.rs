@@ -6,12 +6,13 @@ use burn::module::{Module, Param};
 use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear};
 use burn::prelude::*;
 use burn::tensor::Distribution;
+use instructue_nn::Precision;
 use instructue_nn::checkpoint::Checkpoint;
 use instructue_nn::kernels::layer_norm;
 use instructue_nn::linear::normal_linear;
 use instructue_nn::lora::{LoraConfig, LoraLinear};
 
-use crate::Error;
+use crate::{BertConfig, Error};
 
 /// A source of named weights on one device.
 pub(crate) struct Weights<'a> {
@@ -20,16 +21,19 @@ pub(crate) struct Weights<'a> {
     pub device: &'a Device,
     /// Standard deviation of fresh weights.
     std: f64,
+    /// Of matrices; norms and factors of LoRA are `f32`.
+    precision: Precision,
     prefix: &'static str,
 }
 
 impl<'a> Weights<'a> {
-    pub fn fresh(std: f64, lora: Option<&'a LoraConfig>, device: &'a Device) -> Self {
+    pub fn fresh(config: &BertConfig, lora: Option<&'a LoraConfig>, device: &'a Device) -> Self {
         Self {
             checkpoint: None,
             lora,
             device,
-            std,
+            std: config.initializer_range,
+            precision: config.precision,
             prefix: "",
         }
     }
@@ -37,6 +41,7 @@ impl<'a> Weights<'a> {
     /// Keys may stand alone or under `bert.`, as a model with a head saves them.
     pub fn stored(
         checkpoint: Checkpoint,
+        config: &BertConfig,
         lora: Option<&'a LoraConfig>,
         device: &'a Device,
     ) -> Self {
@@ -45,10 +50,11 @@ impl<'a> Weights<'a> {
             false => "",
         };
         Self {
-            checkpoint: Some(checkpoint),
+            checkpoint: Some(checkpoint.with_precision(config.precision)),
             lora,
             device,
             std: 0.0,
+            precision: config.precision,
             prefix,
         }
     }
@@ -57,9 +63,12 @@ impl<'a> Weights<'a> {
         let shape = [rows, width];
         let weight = match &mut self.checkpoint {
             Some(file) => {
-                file.take(&format!("{}{name}.weight", self.prefix), shape, self.device)?
+                file.take_table(&format!("{}{name}.weight", self.prefix), shape, self.device)?
             }
-            None => Tensor::random(shape, Distribution::Normal(0.0, self.std), self.device),
+            None => {
+                let normal = Distribution::Normal(0.0, self.std);
+                Tensor::<2>::random(shape, normal, self.device).cast(self.precision.dtype())
+            }
         };
         let weight = Param::from_tensor(weight);
         Ok(self.frozen(Embedding { weight }))
@@ -85,7 +94,10 @@ impl<'a> Weights<'a> {
         let prefix = format!("{}{name}", self.prefix);
         let linear = match &mut self.checkpoint {
             Some(file) => file.take_linear(&prefix, input, output, true, self.device)?,
-            None => normal_linear(input, output, true, self.std, self.device),
+            None => {
+                let linear = normal_linear(input, output, true, self.std, self.device);
+                self.precision.cast_linear(linear)
+            }
         };
         Ok(self.frozen(linear))
     }

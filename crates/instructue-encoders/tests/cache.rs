@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Barrier;
 
+use burn::backend::DispatchDevice;
 use burn::prelude::*;
 use common::{distance, golden, tiny};
 use instructue_encoders::cache::{CacheConfig, CacheSpace, Digest, TextKey, VectorCache};
@@ -369,6 +370,122 @@ fn processes_write_at_once_and_lose_nothing() {
 }
 
 #[test]
+fn many_short_runs_leave_few_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut most = 0;
+    for run in 0..100 {
+        let cache = open(dir.path());
+        assert_eq!(cache.metrics().entries, run as u64);
+        assert_eq!(ask(&cache, &[run]).1, 1);
+        drop(cache);
+        most = most.max(segments(dir.path()).len());
+    }
+    assert!(most <= 17, "{most} files");
+    let cache = open(dir.path());
+    let texts: Vec<usize> = (0..100).collect();
+    assert_eq!(ask(&cache, &texts), (expected(&texts), 0));
+    assert!(cache.faults().is_empty());
+}
+
+#[test]
+fn merged_files_stay_within_a_segment_and_keep_their_age() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = |max_bytes| CacheConfig {
+        max_bytes,
+        ..in_dir(dir.path())
+    };
+    // Segments of 2,000 bytes: 44 entries.
+    let bound = 16_000;
+    let mut merged = 0;
+    for run in 0..150usize {
+        let cache = VectorCache::open(&config(bound), space("a")).unwrap();
+        ask(&cache, &[2 * run, 2 * run + 1]);
+        cache.flush().unwrap();
+        merged += cache.metrics().merged_files;
+        let files = segments(dir.path());
+        let sizes = files.iter().map(|path| fs::metadata(path).unwrap().len());
+        assert!(sizes.clone().all(|size| size <= bound / 8));
+        assert!(
+            sizes.sum::<u64>() <= bound && files.len() <= 16 + 8,
+            "run {run}"
+        );
+    }
+    assert!(merged > 100);
+    // What a smaller bound drops is the oldest.
+    let cache = VectorCache::open(&config(bound / 2), space("a")).unwrap();
+    let entries = cache.metrics().entries as usize;
+    assert!(entries > 50 && entries < 200, "{entries}");
+    let newest: Vec<usize> = (300 - entries..300).collect();
+    assert_eq!(ask(&cache, &newest), (expected(&newest), 0));
+}
+
+#[test]
+fn a_torn_file_is_left_out_of_a_merge() {
+    let dir = tempfile::tempdir().unwrap();
+    for run in 0..16 {
+        ask(&open(dir.path()), &[run]);
+    }
+    let cache = open(dir.path());
+    assert_eq!(segments(dir.path()).len(), 16);
+    // Behind the back of a cache that has read it.
+    let torn = segments(dir.path()).remove(7);
+    let bytes = fs::read(&torn).unwrap();
+    fs::write(&torn, &bytes[..bytes.len() - 1]).unwrap();
+    ask(&cache, &[16]);
+    cache.flush().unwrap();
+    assert_eq!(cache.metrics().merged_files, 16);
+    assert_eq!(cache.faults().len(), 1);
+    assert_eq!(cache.faults()[0].path, torn);
+    assert_eq!(segments(dir.path()).len(), 1);
+    let texts: Vec<usize> = (0..17).collect();
+    let again = open(dir.path());
+    assert_eq!(ask(&again, &texts), (expected(&texts), 1));
+    assert!(again.faults().is_empty());
+}
+
+/// Processes that open, ask for little and end, as short runs do.
+const SHORT: &str = "INSTRUCTUE_TEST_CACHE_SHORT";
+
+#[test]
+fn short_runs_at_once_merge_and_lose_nothing() {
+    if let Ok(task) = std::env::var(SHORT) {
+        let (number, dir) = task.split_once(' ').unwrap();
+        let number: usize = number.parse().unwrap();
+        for run in 0..60 {
+            let cache = open(Path::new(dir));
+            let own = 1000 * number + run;
+            // What this process wrote before is there, whoever merged it.
+            let before: Vec<usize> = (1000 * number..own).collect();
+            assert_eq!(ask(&cache, &before), (expected(&before), 0));
+            assert_eq!(ask(&cache, &[own]).1, 1);
+            drop(cache);
+        }
+        let cache = open(Path::new(dir));
+        assert!(cache.faults().is_empty(), "{:?}", cache.faults());
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let children: Vec<_> = (1..=3)
+        .map(|number| {
+            Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "short_runs_at_once_merge_and_lose_nothing"])
+                .env(SHORT, format!("{number} {}", dir.path().display()))
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let cache = open(dir.path());
+    assert!(cache.faults().is_empty());
+    assert_eq!(cache.metrics().entries, 3 * 60);
+    assert!(segments(dir.path()).len() <= 2 * 17);
+    let texts: Vec<usize> = (1..=3).flat_map(|n| 1000 * n..1000 * n + 60).collect();
+    assert_eq!(ask(&cache, &texts), (expected(&texts), 0));
+}
+
+#[test]
 fn one_cache_learns_from_another_by_a_flush() {
     let dir = tempfile::tempdir().unwrap();
     let (a, b) = (open(dir.path()), open(dir.path()));
@@ -439,6 +556,47 @@ fn an_encoder_behind_a_cache_gives_its_own_vectors() {
         let cache = VectorCache::open(&CacheConfig::default(), narrow).unwrap();
         let error = encoder.forward_cached(&texts, &cache, &device).unwrap_err();
         assert!(error.to_string().contains("width 32, found 5"), "{error}");
+    }
+}
+
+#[test]
+fn a_vector_does_not_depend_on_the_texts_beside_it() {
+    let device = Device::default();
+    // On the CPU bit for bit.
+    let cpu = matches!(device.as_dispatch(), DispatchDevice::Flex(_));
+    let bound = if cpu { 0.0 } else { 1e-5 };
+    for (width, layers, pooling) in [(96, 1, Pooling::Mean), (384, 2, Pooling::Cls)] {
+        let config = instructue_encoders::BertConfig {
+            hidden_size: width,
+            num_hidden_layers: layers,
+            num_attention_heads: 4,
+            intermediate_size: 2 * width,
+            max_position_embeddings: 50,
+            vocab_size: 900,
+            ..tiny()
+        };
+        let encoder = config.init(pooling, None, &device).unwrap();
+        let texts: Vec<Vec<u32>> = (0..120u32)
+            .map(|i| {
+                (0..1 + i * 7 % 50)
+                    .map(|j| (i * 31 + j * j) % 900)
+                    .collect()
+            })
+            .collect();
+        let open = || {
+            let space = CacheSpace::of(&encoder, Digest::of("any"));
+            VectorCache::open(&CacheConfig::default(), space).unwrap()
+        };
+        let all = encoder.forward_cached(&texts, &open(), &device).unwrap();
+        for size in [1, 2, 7, 40] {
+            let cache = open();
+            for (at, part) in texts.chunks(size).enumerate() {
+                let found = encoder.forward_cached(part, &cache, &device).unwrap();
+                let expected = all.clone().narrow(0, at * size, part.len());
+                let worst = distance(found, expected);
+                assert!(worst <= bound, "{size} at a time: {worst}");
+            }
+        }
     }
 }
 

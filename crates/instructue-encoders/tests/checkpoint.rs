@@ -2,11 +2,12 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use burn::prelude::*;
-use common::{copy, read, tiny, write};
+use common::{Raw, copy, read, tiny, write};
 use instructue_encoders::{BertConfig, LoraConfig, Pooling};
 use serde_json::{Value, json};
 
@@ -170,4 +171,56 @@ fn pooling_is_read_or_refused() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn a_sharded_directory_is_read_and_refused_as_one_file_is() {
+    let whole = read(&copy().path().join("model.safetensors"));
+    let query = "encoder.layer.1.attention.self.query.weight";
+    let load = |tensors: &BTreeMap<String, Raw>| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut map = serde_json::Map::new();
+        for (number, file) in ["a.safetensors", "b.safetensors"].into_iter().enumerate() {
+            let part = tensors.iter().skip(number).step_by(2);
+            let part: BTreeMap<_, _> = part.map(|(k, raw)| (k.clone(), raw.clone())).collect();
+            map.extend(part.keys().map(|name| (name.clone(), json!(file))));
+            write(&dir.path().join(file), &part);
+        }
+        let index = json!({"metadata": {}, "weight_map": map}).to_string();
+        fs::write(dir.path().join("model.safetensors.index.json"), index).unwrap();
+        tiny().load_weights(dir.path(), Pooling::Cls, None, &Device::default())
+    };
+    let one = tiny().load_weights(copy().path(), Pooling::Cls, None, &Device::default());
+    let expected = one.unwrap().save_tensors();
+    assert_eq!(load(&whole).unwrap().save_tensors(), expected);
+
+    let refusal = |change: &dyn Fn(&mut BTreeMap<String, Raw>), part: &str| {
+        let mut tensors = whole.clone();
+        change(&mut tensors);
+        let error = load(&tensors).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+        error
+    };
+    let missing = format!("`{query}` is missing");
+    refusal(&|tensors| drop(tensors.remove(query)), &missing);
+    let shape = "[32, 32], found [16, 64]";
+    let error = refusal(
+        &|tensors| tensors.get_mut(query).unwrap().1 = vec![16, 64],
+        shape,
+    );
+    assert!(
+        error.contains("safetensors: ") && error.contains(query),
+        "{error}"
+    );
+    let nan = |tensors: &mut BTreeMap<String, Raw>| {
+        let bytes = &mut tensors.get_mut(query).unwrap().2;
+        bytes[8..12].copy_from_slice(&f32::NAN.to_le_bytes());
+    };
+    refusal(&nan, "query.weight` holds NaN at element 2");
+    let extra = "encoder.layer.2.output.dense.bias";
+    let more = |tensors: &mut BTreeMap<String, Raw>| {
+        let bias = tensors["encoder.layer.1.output.dense.bias"].clone();
+        tensors.insert(extra.into(), bias);
+    };
+    refusal(&more, extra);
 }

@@ -10,7 +10,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::prelude::*;
 use burn::tensor::Distribution;
 use common::{distance, float, golden, int, read, tiny};
-use instructue_encoders::{LoraConfig, Pooling, TextBatch, TextEncoder};
+use instructue_encoders::{BertConfig, LoraConfig, Pooling, TextBatch, TextEncoder};
 use instructue_nn::checkpoint::write_safetensors;
 use instructue_nn::lora::set_dropout;
 use instructue_nn::peft::{CONFIG, WEIGHTS};
@@ -144,6 +144,36 @@ fn adapters_that_do_not_fit_are_named() {
     assert!(
         error.contains(other) && error.contains("without a place"),
         "{error}"
+    );
+}
+
+#[test]
+fn an_adapter_for_another_base_is_named() {
+    let device = Device::default();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("adapter");
+    trained(2, &device).save_adapter(&path, None).unwrap();
+    let refusal = |change: fn(&mut BertConfig)| {
+        let mut config = tiny();
+        change(&mut config);
+        let encoder = config.init(Pooling::Mean, None, &device).unwrap();
+        encoder.load_adapter(&path).unwrap_err().to_string()
+    };
+    let wider = refusal(|config| config.hidden_size = 64);
+    assert!(
+        wider.contains("query.lora_A.weight` should have shape [2, 64], found [2, 32]"),
+        "{wider}"
+    );
+    let shallower = refusal(|config| config.num_hidden_layers = 1);
+    assert!(shallower.contains("encoder.layer.1."), "{shallower}");
+    assert!(
+        shallower.contains("without a place") && shallower.contains("8 in all"),
+        "{shallower}"
+    );
+    let deeper = refusal(|config| config.num_hidden_layers = 3);
+    assert!(
+        deeper.contains("encoder.layer.2.") && deeper.contains("is missing"),
+        "{deeper}"
     );
 }
 

@@ -20,7 +20,10 @@ pub enum Error {
     /// The header is cut short, contradicts itself, or claims what cannot be.
     #[error(
         "{path}: not a valid GGUF file: {place}, byte {offset}: expected {expected}, found {found}",
-        path = path.display()
+        path = path.display(),
+        place = line(place),
+        expected = line(expected),
+        found = line(found)
     )]
     Header {
         /// The file.
@@ -35,7 +38,13 @@ pub enum Error {
         found: String,
     },
     /// A key of the metadata is missing, of another type, or not supported.
-    #[error("{path}: key `{key}`: expected {expected}, found {found}", path = path.display())]
+    #[error(
+        "{path}: key `{key}`: expected {expected}, found {found}",
+        path = path.display(),
+        key = line(key),
+        expected = line(expected),
+        found = line(found)
+    )]
     Key {
         /// The file.
         path: PathBuf,
@@ -47,7 +56,7 @@ pub enum Error {
         found: String,
     },
     /// A tensor that is needed is absent.
-    #[error("{path}: tensor `{name}` is missing", path = path.display())]
+    #[error("{path}: tensor `{name}` is missing", path = path.display(), name = line(name))]
     Missing {
         /// The file.
         path: PathBuf,
@@ -59,7 +68,7 @@ pub enum Error {
         "{path}: tensors without a place in the model: {names} ({count} in all)",
         path = path.display(),
         count = names.len(),
-        names = names.join(", ")
+        names = first(names)
     )]
     Extra {
         /// The file.
@@ -68,7 +77,13 @@ pub enum Error {
         names: Vec<String>,
     },
     /// A tensor is not what it should be: its shape, its place, its rows.
-    #[error("{path}: tensor `{name}`: expected {expected}, found {found}", path = path.display())]
+    #[error(
+        "{path}: tensor `{name}`: expected {expected}, found {found}",
+        path = path.display(),
+        name = line(name),
+        expected = line(expected),
+        found = line(found)
+    )]
     Tensor {
         /// The file.
         path: PathBuf,
@@ -82,7 +97,8 @@ pub enum Error {
     /// A weight is NaN or infinite.
     #[error(
         "{path}: tensor `{name}` holds {value} at element {index}; weights must be finite",
-        path = path.display()
+        path = path.display(),
+        name = line(name)
     )]
     NotFinite {
         /// The file.
@@ -94,4 +110,31 @@ pub enum Error {
         /// The value found.
         value: f32,
     },
+}
+
+/// What a file says, on one line that can be read: names may hold line feeds and
+/// whole books.
+fn line(text: &str) -> String {
+    const LONGEST: usize = 300;
+
+    let mut out = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == LONGEST {
+            out.push('…');
+            break;
+        }
+        match character {
+            '"' | '\'' | '\\' => out.push(character),
+            _ => out.extend(character.escape_debug()),
+        }
+    }
+    out
+}
+
+/// Another model's file leaves hundreds of names over; a few will do.
+fn first(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| line(name)).collect();
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    shown.join(", ") + more
 }

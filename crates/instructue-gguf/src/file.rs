@@ -100,6 +100,32 @@ impl Gguf {
     /// another shape, [`Error::NotFinite`] when an element is NaN or infinite,
     /// [`Error::Io`] when the file cannot be read.
     pub fn read(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let mut values = Vec::with_capacity(self.shaped(name, shape)?.elements);
+        self.read_pieces(name, shape, |piece| {
+            values.extend_from_slice(piece);
+            Ok::<_, Error>(())
+        })?;
+        Ok(values)
+    }
+
+    /// A tensor as `f32`, row-major, in pieces of a mebibyte of the file, for
+    /// who keeps it as something else.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), or the first of `take`.
+    pub fn read_pieces<E: From<Error>>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        take: impl FnMut(&[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let info = self.shaped(name, shape)?;
+        let (kind, start, elements) = (info.kind, info.start, info.elements);
+        self.elements(name, kind, start, elements, take)
+    }
+
+    /// What a tensor is, if it has this shape.
+    fn shaped(&self, name: &str, shape: &[usize]) -> Result<&TensorInfo> {
         let info = self.tensor(name)?;
         if info.shape != shape {
             return Err(self.refuse(
@@ -108,8 +134,7 @@ impl Gguf {
                 format!("{:?}", info.shape),
             ));
         }
-        let (kind, start, elements) = (info.kind, info.start, info.elements);
-        self.elements(name, kind, start, elements)
+        Ok(info)
     }
 
     /// One row of a tensor as `f32`: the elements along its last axis, for the
@@ -127,40 +152,48 @@ impl Gguf {
         let kind = info.kind;
         // Rows are whole blocks, as the header's check has made sure.
         let start = info.start + (row * (info.bytes / rows)) as u64;
-        self.elements(name, kind, start, columns)
+        let mut values = Vec::with_capacity(columns);
+        self.elements(name, kind, start, columns, |piece| {
+            values.extend_from_slice(piece);
+            Ok::<_, Error>(())
+        })?;
+        Ok(values)
     }
 
-    fn elements(
+    fn elements<E: From<Error>>(
         &mut self,
         name: &str,
         kind: TensorType,
         start: u64,
         elements: usize,
-    ) -> Result<Vec<f32>> {
+        mut take: impl FnMut(&[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let io = |source| Error::Io {
             path: self.path.clone(),
             source,
         };
         self.file.seek(SeekFrom::Start(start)).map_err(io)?;
-        // What is allocated is bounded: the header's check has found the
-        // stored bytes in the file.
-        let mut values = vec![0.0; elements];
-        let blocks = CHUNK / kind.block_bytes();
-        let mut bytes = vec![0; CHUNK.min(elements / kind.block_len() * kind.block_bytes())];
-        for out in values.chunks_mut(blocks * kind.block_len()) {
-            let bytes = &mut bytes[..out.len() / kind.block_len() * kind.block_bytes()];
+        let most = CHUNK / kind.block_bytes() * kind.block_len();
+        let mut values = vec![0.0; most.min(elements)];
+        let mut bytes = vec![0; values.len() / kind.block_len() * kind.block_bytes()];
+        let mut done = 0;
+        while done < elements {
+            let piece = &mut values[..most.min(elements - done)];
+            let bytes = &mut bytes[..piece.len() / kind.block_len() * kind.block_bytes()];
             self.file.read_exact(bytes).map_err(io)?;
-            dequantise(kind, bytes, out);
+            dequantise(kind, bytes, piece);
+            if let Some(index) = piece.iter().position(|value| !value.is_finite()) {
+                return Err(E::from(Error::NotFinite {
+                    path: self.path.clone(),
+                    name: name.into(),
+                    index: done + index,
+                    value: piece[index],
+                }));
+            }
+            take(piece)?;
+            done += piece.len();
         }
-        match values.iter().position(|value| !value.is_finite()) {
-            None => Ok(values),
-            Some(index) => Err(Error::NotFinite {
-                path: self.path.clone(),
-                name: name.into(),
-                index,
-                value: values[index],
-            }),
-        }
+        Ok(())
     }
 
     fn refuse(&self, name: &str, expected: String, found: String) -> Error {

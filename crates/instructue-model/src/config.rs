@@ -6,10 +6,12 @@ use std::str::FromStr;
 use instructue_adapter::AdapterKind;
 use instructue_backbone::{DecoderConfig, ModelType};
 use instructue_encoders::{BertConfig, Pooling};
+use instructue_nn::Precision;
 use instructue_nn::lora::LoraConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::pretrained::PretrainedDigests;
 
 /// The one dial: widths, depths and how much history a user brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,7 +143,7 @@ pub struct ModelConfig {
     #[serde(default)]
     pub answer_bottleneck: bool,
     /// Words of instructions look up the events that share them, see
-    /// [`Lookup`](crate::Lookup). Wants one tokenizer for events and backbone.
+    /// [`Lookup`](crate::Lookup).
     #[serde(default)]
     pub lookup: bool,
     /// Shape of the decoder.
@@ -150,6 +152,26 @@ pub struct ModelConfig {
     pub backbone_lora: Option<LoraSettings>,
     /// The shared head.
     pub head: HeadSettings,
+    /// What events, summaries, numbers and delimiters are multiplied by, so that
+    /// they come as large as the tokens of a pretrained decoder are.
+    #[serde(default = "one")]
+    pub input_scale: f64,
+    /// The weights that it began with, where they were not all fresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretrained: Option<PretrainedDigests>,
+    /// What the matrices of decoder and encoders are held and multiplied in. The
+    /// rest is small, and `f32`.
+    #[serde(default, skip_serializing_if = "is_f32")]
+    pub precision: Precision,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// A configuration without the key is one of before there was one.
+fn is_f32(precision: &Precision) -> bool {
+    *precision == Precision::F32
 }
 
 impl ModelConfig {
@@ -241,11 +263,22 @@ impl ModelConfig {
                 hidden: shape.head.0,
                 output: shape.head.1,
             },
+            input_scale: one(),
+            pretrained: None,
+            precision: Precision::F32,
         }
     }
 }
 
 impl ModelConfig {
+    /// The same, with decoder and encoders computed in this precision.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self.backbone.precision = precision;
+        self.encoder.bert.precision = precision;
+        self
+    }
+
     /// Whether training draws random numbers in the network.
     pub fn has_dropout(&self) -> bool {
         let loras = [self.encoder.lora, self.backbone_lora];

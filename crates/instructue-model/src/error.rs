@@ -23,7 +23,7 @@ pub enum Error {
     /// read it.
     #[error("the profile cache is of another {key}: expected {expected}, found {found}")]
     Cache {
-        /// `model`, `adapter` or `device`.
+        /// `precision`, `model`, `adapter` or `device`.
         key: &'static str,
         /// The model's own.
         expected: String,
@@ -81,6 +81,9 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// A file of weights could not be read.
+    #[error(transparent)]
+    Weights(#[from] instructue_nn::Error),
     /// The decoder could not be built or loaded.
     #[error(transparent)]
     Backbone(#[from] instructue_backbone::Error),

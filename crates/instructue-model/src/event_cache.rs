@@ -2,48 +2,174 @@
 
 use std::sync::Arc;
 
+use burn::module::Module;
 use instructue_data::{Batch, SourceBatch};
-use instructue_encoders::cache::{CacheConfig, CacheSpace, Digest, VectorCache};
+use instructue_encoders::cache::{CacheConfig, CacheMetrics, CacheSpace, Digest, VectorCache};
 
 use crate::error::{Error, Result};
 use crate::input::{SourceInput, TableInput, text_order};
 use crate::instruct_ue::InstructUe;
+use crate::network::Network;
+use crate::parameters::parameters;
+
+/// The caches of a model's encoders, shared by copies of the model.
+///
+/// Where there are any, they were opened for the model's present encoders, by their
+/// digests, and no step can change those.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct EventCaches {
+    /// One for each distinct encoder.
+    caches: Arc<[VectorCache]>,
+    /// Of each encoder its cache.
+    of_encoder: Arc<[usize]>,
+    /// What they were opened with.
+    config: Option<CacheConfig>,
+}
+
+impl EventCaches {
+    /// Whether they are those of `network`'s encoders, and no step can change these.
+    /// Reads all weights of the encoders.
+    fn fit(&self, network: &Network) -> bool {
+        let encoders = network.encoders();
+        encoders.len() == self.of_encoder.len()
+            && trainable(network).is_none()
+            && encoders
+                .iter()
+                .zip(&*self.of_encoder)
+                .all(|(encoder, &cache)| {
+                    let space = self.caches[cache].space();
+                    CacheSpace::of(encoder, space.tokenizer) == *space
+                })
+    }
+
+    fn of_encoder(&self, encoder: usize) -> Option<&VectorCache> {
+        self.of_encoder
+            .get(encoder)
+            .map(|&cache| &self.caches[cache])
+    }
+}
+
+/// An encoder's parameter that a step could change, by name.
+fn trainable(network: &Network) -> Option<String> {
+    let encoders = network.encoders().iter().enumerate();
+    let mut all = encoders.flat_map(|(number, encoder)| {
+        let parameters = parameters(encoder).into_iter();
+        parameters.map(move |parameter| (number, parameter))
+    });
+    let (number, parameter) = all.find(|(_, parameter)| parameter.trainable)?;
+    Some(format!("encoders.{number}.{}", parameter.name))
+}
 
 impl InstructUe {
     /// The same model, which encodes each distinct event text once (method §3.1):
-    /// its vector then comes from memory or, with a folder, from disk. Off unless
-    /// asked for; for embedding, not for training. [`with_network`] ends it, because
-    /// the encoders may be others then.
+    /// its vector then comes from memory or, with a folder, from disk. Keys are the
+    /// digests of the weights that are used, LoRA included, and of the tokenizer.
+    /// Encoders of equal weights share a cache; otherwise each has the configured
+    /// memory for itself.
     ///
-    /// [`with_network`]: Self::with_network
+    /// In training it goes on through [`stepped`](Self::stepped); another network
+    /// ([`with_network`](Self::with_network)) keeps it only with the same encoders.
     ///
     /// # Errors
-    /// When the encoders are not frozen: with `encoder.train` or LoRA a vector is
-    /// worth nothing after the next step. When the folder cannot be used.
+    /// When a step could change the encoders: a model whose encoders are trained, by
+    /// LoRA or whole, is embedded with as [`frozen`](Self::frozen). When the folder
+    /// cannot be used.
     pub fn with_event_cache(mut self, config: &CacheConfig) -> Result<Self> {
-        let settings = &self.config().encoder;
-        if settings.train || settings.lora.is_some() {
+        if let Some(name) = trainable(self.network()) {
             return Err(Error::Config {
                 key: "encoder.train".into(),
-                expected: "false, and no encoder.lora, for vectors to be kept".into(),
-                found: format!("{} with lora {:?}", settings.train, settings.lora),
+                expected: "frozen encoders or a frozen model, for vectors to be kept".into(),
+                found: format!("{name}, which is trained"),
             });
         }
         let tokenizer = Digest(self.preparation().encoder_tokenizer().digest());
-        let encoders = self.network().encoders().iter();
-        let caches = encoders
-            .map(|encoder| {
-                let space = CacheSpace::of(encoder, tokenizer);
-                Ok(VectorCache::open(config, space)?)
-            })
-            .collect::<Result<Vec<_>>>()?;
-        self.set_event_caches(caches.into());
+        let mut caches: Vec<VectorCache> = Vec::new();
+        let mut of_encoder = Vec::new();
+        for encoder in self.network().encoders() {
+            let space = CacheSpace::of(encoder, tokenizer);
+            let known = caches.iter().position(|cache| *cache.space() == space);
+            of_encoder.push(known.unwrap_or(caches.len()));
+            if known.is_none() {
+                caches.push(VectorCache::open(config, space)?);
+            }
+        }
+        self.event_caches = EventCaches {
+            caches: caches.into(),
+            of_encoder: of_encoder.into(),
+            config: Some(config.clone()),
+        };
         Ok(self)
+    }
+
+    /// The same model with the caches of `other`, if they are for the same encoders
+    /// and tokenizer and no step can change these; without any otherwise.
+    pub fn with_event_cache_of(mut self, other: &Self) -> Self {
+        let same = self.preparation().encoder_tokenizer().digest()
+            == other.preparation().encoder_tokenizer().digest();
+        self.event_caches = match same && other.event_caches.fit(self.network()) {
+            true => other.event_caches.clone(),
+            false => EventCaches::default(),
+        };
+        self
+    }
+
+    /// The same model around another network of the same shape. Vectors of event
+    /// texts are kept on if its encoders are the same, by their digests, and no step
+    /// can change them.
+    pub fn with_network(self, network: Network) -> Self {
+        let keeps = !self.event_caches().is_empty() && self.event_caches.fit(&network);
+        self.around(network, keeps)
+    }
+
+    /// The same model after an optimiser's step: around `network`, which came of this
+    /// model's. Where vectors of event texts are kept, the encoders stay the very
+    /// ones that they are vectors of, so nothing need be compared.
+    pub fn stepped(self, network: Network) -> Self {
+        if self.event_caches().is_empty() {
+            return self.around(network, false);
+        }
+        let network = network.with_encoders_of(self.network());
+        self.around(network, true)
+    }
+
+    /// A copy whose parameters are leaves of their own, so that a backward pass
+    /// through it does not meet another one's.
+    pub fn replica(&self) -> Self {
+        let network = self.network().valid().train();
+        // A copy of a frozen model may be one that trains.
+        let keeps = !self.event_caches().is_empty() && trainable(&network).is_none();
+        self.clone().around(network, keeps)
+    }
+
+    /// The caches of event vectors, one for each distinct encoder; none unless
+    /// [`with_event_cache`](Self::with_event_cache) opened them.
+    pub fn event_caches(&self) -> &[VectorCache] {
+        &self.event_caches.caches
+    }
+
+    /// What they were opened with; `None` if there are none.
+    pub fn event_cache_config(&self) -> Option<&CacheConfig> {
+        self.event_caches.config.as_ref()
+    }
+
+    /// What all of them did together; `None` if there are none.
+    pub fn event_cache_metrics(&self) -> Option<CacheMetrics> {
+        let caches = self.event_caches();
+        let all = caches.iter().map(VectorCache::metrics);
+        (!caches.is_empty()).then(|| all.sum())
+    }
+
+    fn around(mut self, network: Network, keeps_events: bool) -> Self {
+        self.network = network;
+        self.digest = Arc::default();
+        if !keeps_events {
+            self.event_caches = EventCaches::default();
+        }
+        self
     }
 
     /// Fills in the vectors of a batch's event texts where there is a cache.
     pub(crate) fn recall(&self, batch: &Batch, table: &mut TableInput) {
-        let caches = self.event_caches();
         let encoders = self.network().encoders();
         let events = batch.sources.iter().zip(&mut table.sources);
         let events = events.filter_map(|(source, entry)| match (source, entry) {
@@ -52,7 +178,7 @@ impl InstructUe {
         });
         for (source, (events, entry)) in events.enumerate() {
             let place = source.min(encoders.len().saturating_sub(1));
-            let (Some(cache), Some(entry)) = (caches.get(place), entry) else {
+            let (Some(cache), Some(entry)) = (self.event_caches.of_encoder(place), entry) else {
                 continue;
             };
             let order = text_order(&events.texts);
@@ -65,6 +191,3 @@ impl InstructUe {
         }
     }
 }
-
-/// One cache per encoder, shared by copies of a model.
-pub(crate) type EventCaches = Arc<[VectorCache]>;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use instructue_data::{Profile, SourceProfile};
+use instructue_nn::Precision;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -19,6 +20,8 @@ pub struct CacheKey {
     /// SHA-256 over configuration, schema, fitted host side, tokenizers and
     /// weights, in hexadecimal.
     pub model: String,
+    /// What the model computes in: part of its digest, and named to be read.
+    pub precision: Precision,
     /// What the caller named the adapter; see
     /// [`InstructUe::with_adapter_id`](crate::InstructUe::with_adapter_id).
     pub adapter: String,
@@ -40,7 +43,12 @@ pub(crate) fn model_digest(
     hash.json(&preparation.normalisers())?;
     hash.bytes(preparation.tokenizer().json().as_bytes());
     hash.bytes(preparation.encoder_tokenizer().json().as_bytes());
-    Ok(hash.weights(network))
+    Ok(hash.weights(network, &[]))
+}
+
+/// The digest of a part's weights but for the factors of LoRA.
+pub(crate) fn weights_digest<M: Module>(kind: &str, module: &M) -> String {
+    Hash::new(kind).weights(module, &["lora"])
 }
 
 /// The digest of what the model sees of a profile.
@@ -125,10 +133,11 @@ impl Hash {
         }
     }
 
-    /// All parameters with their paths, one at a time in memory.
-    fn weights(self, network: &Network) -> String {
-        struct Visit(Hash, Vec<String>);
-        impl ModuleVisitor for Visit {
+    /// All parameters with their paths, one at a time in memory; those below a
+    /// part of one of the names `but` are left out.
+    fn weights<M: Module>(self, module: &M, but: &[&str]) -> String {
+        struct Visit<'a>(Hash, Vec<String>, &'a [&'a str]);
+        impl ModuleVisitor for Visit<'_> {
             fn enter_module(&mut self, name: &str, _: &str) {
                 self.1.push(name.into());
             }
@@ -136,6 +145,9 @@ impl Hash {
                 self.1.pop();
             }
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if self.1.iter().any(|name| self.2.contains(&name.as_str())) {
+                    return;
+                }
                 let data = param.val().into_data();
                 self.0.bytes(self.1.join(".").as_bytes());
                 self.0.count(D);
@@ -145,8 +157,8 @@ impl Hash {
                 self.0.bytes(data.as_bytes());
             }
         }
-        let mut visit = Visit(self, Vec::new());
-        network.visit(&mut visit);
+        let mut visit = Visit(self, Vec::new(), but);
+        module.visit(&mut visit);
         visit.0.finish()
     }
 

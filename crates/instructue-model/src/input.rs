@@ -30,6 +30,9 @@ pub struct Tokens {
 pub struct EventInput {
     /// Distinct texts in buckets of similar length.
     pub texts: Vec<Tokens>,
+    /// The same texts, in the same buckets, as tokens of the backbone; empty where
+    /// they are those already.
+    pub words: Vec<Tokens>,
     /// `[events]`: the text of each event, counted over the buckets.
     pub text_of: Tensor<1, Int>,
     /// The row of each event, kept on the host.
@@ -318,15 +321,20 @@ fn event_input(events: &EventBatch, device: &Device) -> Option<EventInput> {
     for (position, &text) in order.iter().enumerate() {
         place[text] = position as i64;
     }
-    let texts = buckets
-        .iter()
-        .map(|range| {
+    let padded = |texts: &[Arc<[u32]>]| -> Vec<Tokens> {
+        let bucket = |range: &std::ops::Range<usize>| {
             pad(
-                order[range.clone()].iter().map(|&t| &events.texts[t]),
+                order[range.clone()].iter().map(|&text| &texts[text]),
                 device,
             )
-        })
-        .collect();
+        };
+        buckets.iter().map(bucket).collect()
+    };
+    let texts = padded(&events.texts);
+    let words = match events.words.is_empty() {
+        true => Vec::new(),
+        false => padded(&events.words),
+    };
     let width = events.features.len() / count;
     let features = (width > 0).then(|| {
         Tensor::from_data(
@@ -336,6 +344,7 @@ fn event_input(events: &EventBatch, device: &Device) -> Option<EventInput> {
     });
     Some(EventInput {
         texts,
+        words,
         text_of: ints(
             events.text_of.iter().map(|&t| place[t as usize]).collect(),
             device,

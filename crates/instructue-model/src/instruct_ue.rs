@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use instructue_data::{Batch, Profile, Row, Segment, token_budget_batches};
-use instructue_encoders::cache::VectorCache;
 use instructue_schema::DataText;
 
 use crate::config::ModelConfig;
@@ -17,11 +16,13 @@ use crate::input::{Extras, NetworkInput, TextInput};
 use crate::network::{Network, NetworkOutput};
 use crate::parameters::name_parameters;
 use crate::preparation::{MAX_TEXT_TOKENS, Preparation};
+use crate::pretrained::{Pretrained, check_lengths, check_vocabulary};
 use crate::workers::Workers;
 
 /// Slots (rows × padded length) that one pass of [`InstructUe::embed`] takes.
 pub(crate) const EMBED_SLOTS: usize = 8192;
-/// Instructions that share one row; more would waste attention on other segments.
+/// Instructions that share a row with their profile; of more the profile is read by
+/// itself first.
 const SEGMENTS_PER_ROW: usize = 8;
 
 /// Vectors of several users under one instruction.
@@ -106,12 +107,12 @@ impl UserVectors {
 pub struct InstructUe {
     config: ModelConfig,
     preparation: Preparation,
-    network: Network,
+    pub(crate) network: Network,
     device: Device,
     workers: Workers,
     adapter: String,
-    digest: Arc<OnceLock<String>>,
-    event_caches: EventCaches,
+    pub(crate) digest: Arc<OnceLock<String>>,
+    pub(crate) event_caches: EventCaches,
 }
 
 impl InstructUe {
@@ -125,16 +126,41 @@ impl InstructUe {
         seed: u64,
         device: &Device,
     ) -> Result<Self> {
-        if config.lookup && preparation.encoder_tokenizer() != preparation.tokenizer() {
-            return Err(Error::Config {
-                key: "lookup".into(),
-                expected: "false, or one tokenizer for event texts and the backbone".into(),
-                found: "true with two tokenizers".into(),
-            });
-        }
-        let preparation = preparation.with_bottleneck(config.answer_bottleneck);
+        Self::with_parts(config, preparation, &Pretrained::default(), seed, device)
+    }
+
+    /// As [`new`](Self::new), around parts that have weights; `config` is what
+    /// [`Pretrained::configure`] made of it.
+    ///
+    /// # Errors
+    /// When the configuration does not fit together, a part does not fit it, or a
+    /// tokenizer has entries that a table has no row for.
+    pub fn with_parts(
+        config: ModelConfig,
+        preparation: Preparation,
+        parts: &Pretrained,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        check_vocabulary(
+            "backbone.vocab_size",
+            preparation.tokenizer(),
+            config.backbone.vocab_size,
+        )?;
+        check_vocabulary(
+            "encoder.bert.vocab_size",
+            preparation.encoder_tokenizer(),
+            config.encoder.bert.vocab_size,
+        )?;
+        check_lengths(&preparation, config.encoder.bert.max_position_embeddings)?;
+        let preparation = preparation
+            .with_bottleneck(config.answer_bottleneck)
+            .with_lookup(config.lookup);
+        let precision = config.precision;
+        let config = config.with_precision(precision);
         device.seed(seed);
-        let network = Network::new(&config, &preparation.source_shapes(), device)?;
+        let network = Network::with_parts(&config, &preparation.source_shapes(), parts, device)?;
+        let network = network.with_precision(precision)?;
         Ok(Self {
             network: name_parameters(network),
             config,
@@ -159,19 +185,20 @@ impl InstructUe {
         &self.workers
     }
 
-    /// A copy whose parameters are leaves of their own, so that a backward pass
-    /// through it does not meet another one's.
-    pub fn replica(&self) -> Self {
-        self.clone().with_network(self.network.valid().train())
-    }
-
-    /// The same model around another network of the same shape. Vectors of event
-    /// texts are not kept any longer.
-    pub fn with_network(mut self, network: Network) -> Self {
-        self.network = network;
-        self.digest = Arc::default();
-        self.event_caches = EventCaches::default();
-        self
+    /// The same model around what `change` makes of its network and
+    /// configuration, which is not held a second time.
+    pub(crate) fn try_map(
+        self,
+        change: impl FnOnce(Network, ModelConfig) -> Result<(Network, ModelConfig)>,
+    ) -> Result<Self> {
+        let (network, config) = change(self.network, self.config)?;
+        Ok(Self {
+            network,
+            config,
+            digest: Arc::default(),
+            event_caches: EventCaches::default(),
+            ..self
+        })
     }
 
     /// Names the adapter that the weights carry, for instance where one base
@@ -195,16 +222,6 @@ impl InstructUe {
         }
         let digest = model_digest(&self.config, &self.preparation, &self.network)?;
         Ok(self.digest.get_or_init(|| digest))
-    }
-
-    /// The caches of event vectors, one per encoder; none unless
-    /// [`with_event_cache`](Self::with_event_cache) opened them.
-    pub fn event_caches(&self) -> &[VectorCache] {
-        &self.event_caches
-    }
-
-    pub(crate) fn set_event_caches(&mut self, caches: EventCaches) {
-        self.event_caches = caches;
     }
 
     /// The configuration.
@@ -298,7 +315,8 @@ impl InstructUe {
     }
 
     /// Both vectors of `profiles` under each of `instructions`; `None` asks for
-    /// the general ones. A profile is computed once for up to eight instructions.
+    /// the general ones. A profile is computed once: in one pass with up to eight
+    /// instructions, before them where there are more.
     ///
     /// # Errors
     /// When an instruction is empty: it would silently mean the general vector.
@@ -309,36 +327,38 @@ impl InstructUe {
     ) -> Result<Vec<UserVectors>> {
         let segments = self.instruction_segments(instructions)?;
         let mut out = self.empty_vectors(profiles.len(), instructions.len());
+        if segments.is_empty() {
+            return Ok(out);
+        }
         let mut tokenizer = self.preparation.profile_tokenizer();
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
+        if segments.len() > SEGMENTS_PER_ROW {
+            self.embed_once_read(&tokens, &segments, &mut out);
+            return Ok(out);
+        }
         let layout = self.preparation.layout();
-        for (chunk, segments) in segments.chunks(SEGMENTS_PER_ROW).enumerate() {
-            let extra: usize = segments
+        let slots = segments.iter().map(|s| layout.segment_slots(s).0.len());
+        let extra: usize = slots.sum();
+        let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
+        let batches = token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0);
+        let passes = self.workers.map(batches, |_, batch| {
+            let rows: Vec<Row> = batch
                 .iter()
-                .map(|s| layout.segment_slots(s).0.len())
-                .sum();
-            let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
-            let batches = token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0);
-            let passes = self.workers.map(batches, |_, batch| {
-                let rows: Vec<Row> = batch
-                    .iter()
-                    .map(|&user| Row {
-                        user_key: user as u64,
-                        profile: tokens[user].clone(),
-                        segments: segments.to_vec(),
-                    })
-                    .collect();
-                let output = self.forward(&Batch::collate(layout, &rows));
-                (batch, to_host(output.users), to_host(output.states))
-            });
-            for (batch, units, states) in passes {
-                for (place, &user) in batch.iter().enumerate() {
-                    for segment in 0..segments.len() {
-                        let from = place * segments.len() + segment;
-                        let to = &mut out[chunk * SEGMENTS_PER_ROW + segment];
-                        to.unit.copy_row(user, &units, from);
-                        to.state.copy_row(user, &states, from);
-                    }
+                .map(|&user| Row {
+                    user_key: user as u64,
+                    profile: tokens[user].clone(),
+                    segments: segments.clone(),
+                })
+                .collect();
+            let output = self.forward(&Batch::collate(layout, &rows));
+            (batch, to_host(output.users), to_host(output.states))
+        });
+        for (batch, units, states) in passes {
+            for (place, &user) in batch.iter().enumerate() {
+                for (segment, to) in out.iter_mut().enumerate() {
+                    let from = place * segments.len() + segment;
+                    to.unit.copy_row(user, &units, from);
+                    to.state.copy_row(user, &states, from);
                 }
             }
         }

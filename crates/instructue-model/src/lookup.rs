@@ -28,6 +28,9 @@ pub struct Lookup {
     log_sharpness: Param<Tensor<1>>,
     /// What a found event says, without bias: nothing found adds nothing.
     value: Linear,
+    /// `[width]`: what all embeddings of a pretrained table have in common; it is
+    /// taken off before words are compared, because it makes all of them alike.
+    common: Option<Param<Tensor<1>>>,
 }
 
 /// What is compared, see [`Lookup::forward`].
@@ -73,7 +76,23 @@ impl Lookup {
         Self {
             log_sharpness: Param::from_tensor(Tensor::full([1], SHARPNESS.ln(), device)),
             value: value.init(device),
+            common: None,
         }
+    }
+
+    /// The same lookup over embeddings with this in common, `[width]`; it is not
+    /// trained.
+    pub fn with_common(mut self, common: Tensor<1>) -> Self {
+        self.common = Some(Param::from_tensor(common).set_require_grad(false));
+        self
+    }
+
+    /// What tells embeddings apart, at length 1.
+    fn compared(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        unit(match &self.common {
+            Some(common) => embeddings - common.val().unsqueeze::<2>(),
+            None => embeddings,
+        })
     }
 
     /// The slots with what their words found.
@@ -107,7 +126,7 @@ impl Lookup {
                 .reshape([rows, 1, of_row, width])
         };
         LookupTable {
-            words: of_rows(unit(words)),
+            words: of_rows(self.compared(words)),
             values: of_rows(self.value.forward(events)),
         }
     }
@@ -121,7 +140,7 @@ impl Lookup {
         let [rows, length, width] = slots.dims();
         // Attention divides by √width.
         let sharpness = self.log_sharpness.val().exp() * (width as f64).sqrt();
-        let queries = unit(slots.clone().reshape([rows * length, width]));
+        let queries = self.compared(slots.clone().reshape([rows * length, width]));
         let queries = (queries * sharpness.unsqueeze::<2>()).reshape([rows, 1, length, width]);
         let found = attend(queries, table.words.clone(), table.values.clone(), bias);
         slots + found.reshape([rows, length, width])

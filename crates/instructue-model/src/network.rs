@@ -3,6 +3,7 @@
 //! One pass over packed rows gives both the users' vectors and the logits of
 //! their answers: the decoder is causal, so `<USER>` cannot see the answer.
 
+mod precision;
 mod prefix;
 
 use burn::module::{Initializer, Module, Param};
@@ -17,6 +18,7 @@ use crate::error::Result;
 use crate::head::Head;
 use crate::input::{NetworkInput, SourceInput, TableInput, Tokens};
 use crate::lookup::{Lookup, LookupInput};
+use crate::pretrained::{Pretrained, table_mean};
 
 /// Why a part cannot disagree: all are built from the same list of sources.
 const SHAPED: &str = "input and network are built from the same sources";
@@ -44,6 +46,8 @@ pub struct Network {
     backbone: Decoder,
     head: Head,
     lookup: Option<Lookup>,
+    #[module(skip)]
+    input_scale: f64,
 }
 
 /// All distinct input vectors of a batch.
@@ -83,6 +87,20 @@ impl Network {
     /// # Errors
     /// When a part of `config` does not fit together.
     pub fn new(config: &ModelConfig, sources: &[SourceShape], device: &Device) -> Result<Self> {
+        Self::with_parts(config, sources, &Pretrained::default(), device)
+    }
+
+    /// As [`new`](Self::new), around parts that have weights.
+    ///
+    /// # Errors
+    /// When a part of `config` does not fit together, or a part to it.
+    pub fn with_parts(
+        config: &ModelConfig,
+        sources: &[SourceShape],
+        parts: &Pretrained,
+        device: &Device,
+    ) -> Result<Self> {
+        parts.check(config)?;
         let lora = config.encoder.lora.map(|l| l.config());
         let events = sources
             .iter()
@@ -96,14 +114,17 @@ impl Network {
         let encoders = (0..count)
             .map(|_| {
                 let settings = &config.encoder;
-                let encoder = settings
-                    .bert
-                    .init(settings.pooling, lora.as_ref(), device)?
-                    .with_normalized(settings.normalized);
-                Ok(if settings.train {
-                    encoder
-                } else {
-                    encoder.no_grad()
+                let encoder = match &parts.encoder {
+                    Some(encoder) => encoder.clone(),
+                    None => settings
+                        .bert
+                        .init(settings.pooling, lora.as_ref(), device)?
+                        .with_normalized(settings.normalized),
+                };
+                // With LoRA all but its factors is frozen already.
+                Ok(match settings.train || settings.lora.is_some() {
+                    true => encoder,
+                    false => encoder.no_grad(),
                 })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -137,16 +158,32 @@ impl Network {
             mean: 0.0,
             std: 0.02,
         };
-        let backbone_lora = config.backbone_lora.map(|l| l.config());
+        let backbone = match &parts.backbone {
+            Some(decoder) => decoder.clone(),
+            None => {
+                let lora = config.backbone_lora.map(|l| l.config());
+                config.backbone.init(lora.as_ref(), device)?
+            }
+        };
+        let lookup = config.lookup.then(|| {
+            let lookup = Lookup::new(hidden, device);
+            let pretrained = config.pretrained.as_ref();
+            // A loaded model gets its values later, in the same shape.
+            match pretrained.is_some_and(|begun| begun.backbone.is_some()) {
+                true => lookup.with_common(table_mean(backbone.embed_tokens.val())),
+                false => lookup,
+            }
+        });
         Ok(Self {
             encoders,
             tabular,
             adapters,
             summary: SummaryConfig::new(hidden, sources.len()).init(device)?,
             reserved: normal.init([rows, hidden], device),
-            backbone: config.backbone.init(backbone_lora.as_ref(), device)?,
+            backbone,
             head: Head::new(config.head, hidden, device),
-            lookup: config.lookup.then(|| Lookup::new(hidden, device)),
+            lookup,
+            input_scale: config.input_scale,
         })
     }
 
@@ -160,7 +197,13 @@ impl Network {
         &self.encoders
     }
 
-    /// Replaces the decoder, for instance by one with pretrained weights.
+    /// What stands at delimiters, `<USER>` and padding, `[2 · sources + 2, hidden]`:
+    /// opening and closing delimiter of each source, `<USER>`, padding.
+    pub fn reserved_rows(&self) -> Tensor<2> {
+        self.scaled(self.reserved.val())
+    }
+
+    /// Replaces the decoder, for instance by one with another adapter.
     ///
     /// # Panics
     /// If its width is another.
@@ -187,6 +230,12 @@ impl Network {
             );
             *place = encoder.clone();
         }
+        self
+    }
+
+    /// The encoders of another network of the same shape.
+    pub(crate) fn with_encoders_of(mut self, other: &Self) -> Self {
+        self.encoders = other.encoders.clone();
         self
     }
 
@@ -235,7 +284,8 @@ impl Network {
         let width = self.backbone.hidden_size();
         let tokens = self.backbone.embed(input.tokens.clone().unsqueeze::<2>());
         let count = tokens.dims()[1];
-        let mut parts = vec![tokens.reshape([count, width]), self.reserved.val()];
+        let tokens = tokens.reshape([count, width]);
+        let mut parts = vec![self.reserved.val()];
         let (mut encoder, mut tabular) = (0, 0);
         let mut summaries = Vec::new();
         let mut numbers: Option<Tensor<2>> = None;
@@ -253,7 +303,10 @@ impl Network {
                             let vectors = texts.select(0, events.text_of.clone());
                             let vectors = adapter.forward(vectors, events.features.clone());
                             if self.lookup.is_some() {
-                                let of_texts = self.words(&events.texts);
+                                let of_texts = self.words(match events.words.is_empty() {
+                                    true => &events.texts,
+                                    false => &events.words,
+                                });
                                 words.push(of_texts.select(0, events.text_of.clone()));
                                 looked_up.push(vectors.clone());
                             }
@@ -306,12 +359,29 @@ impl Network {
             }
             None => user.expand([input.rows, width]),
         };
-        let events =
-            (!words.is_empty()).then(|| (Tensor::cat(words, 0), Tensor::cat(looked_up, 0)));
+        let events = (!words.is_empty()).then(|| {
+            let tokens = self.scaled(Tensor::cat(looked_up, 0));
+            (Tensor::cat(words, 0), tokens)
+        });
+        let vectors = match self.input_scale == 1.0 {
+            true => {
+                parts.insert(0, tokens);
+                Tensor::cat(parts, 0)
+            }
+            false => Tensor::cat(vec![tokens, self.scaled(Tensor::cat(parts, 0))], 0),
+        };
         InputTable {
-            vectors: Tensor::cat(parts, 0),
-            users,
+            vectors,
+            users: self.scaled(users),
             events,
+        }
+    }
+
+    /// See [`ModelConfig::input_scale`].
+    fn scaled(&self, vectors: Tensor<2>) -> Tensor<2> {
+        match self.input_scale == 1.0 {
+            true => vectors,
+            false => vectors * self.input_scale,
         }
     }
 

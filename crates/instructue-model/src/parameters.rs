@@ -13,6 +13,10 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
+mod file;
+
+pub use file::load_file;
+
 /// Keeps the path while a module is walked.
 #[derive(Debug, Default, Clone)]
 struct ModulePath(Vec<String>);
@@ -20,6 +24,15 @@ struct ModulePath(Vec<String>);
 impl ModulePath {
     fn join(&self) -> String {
         self.0.join(".")
+    }
+
+    fn parameter<const D: usize>(&self, param: &Param<Tensor<D>>) -> Parameter {
+        Parameter {
+            name: self.join(),
+            id: param.id,
+            shape: param.lazy_shape().to_vec(),
+            trainable: param.val().is_require_grad(),
+        }
     }
 }
 
@@ -47,12 +60,8 @@ pub fn parameters<M: Module>(module: &M) -> Vec<Parameter> {
             self.0.0.pop();
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.1.push(Parameter {
-                name: self.0.join(),
-                id: param.id,
-                shape: param.lazy_shape().to_vec(),
-                trainable: param.val().is_require_grad(),
-            });
+            let parameter = self.0.parameter(param);
+            self.1.push(parameter);
         }
     }
     let mut list = List(ModulePath::default(), Vec::new());
@@ -62,8 +71,16 @@ pub fn parameters<M: Module>(module: &M) -> Vec<Parameter> {
 
 /// Reads all parameters to the host, by name.
 pub fn tensors<M: Module>(module: &M) -> BTreeMap<String, TensorData> {
-    struct Read(ModulePath, BTreeMap<String, TensorData>);
-    impl ModuleVisitor for Read {
+    tensors_but(module, |_| false)
+}
+
+/// Reads all parameters to the host, by name, but for those that `left` is true of.
+pub fn tensors_but<M: Module>(
+    module: &M,
+    left: impl Fn(&Parameter) -> bool,
+) -> BTreeMap<String, TensorData> {
+    struct Read<F>(ModulePath, BTreeMap<String, TensorData>, F);
+    impl<F: Fn(&Parameter) -> bool> ModuleVisitor for Read<F> {
         fn enter_module(&mut self, name: &str, _: &str) {
             self.0.0.push(name.into());
         }
@@ -71,30 +88,43 @@ pub fn tensors<M: Module>(module: &M) -> BTreeMap<String, TensorData> {
             self.0.0.pop();
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.1.insert(self.0.join(), param.val().into_data());
+            let parameter = self.0.parameter(param);
+            if !self.2(&parameter) {
+                self.1.insert(parameter.name, param.val().into_data());
+            }
         }
     }
-    let mut read = Read(ModulePath::default(), BTreeMap::new());
+    let mut read = Read(ModulePath::default(), BTreeMap::new(), left);
     module.visit(&mut read);
     read.1
 }
 
-/// Puts `tensors` into `module`; each parameter must be there, in its shape, and nothing else.
+/// Puts `tensors` into `module`, each in the parameter's own type; each parameter
+/// must be there, in its shape, and nothing else.
 ///
 /// # Errors
 /// [`Error::Tensor`] names the first tensor that does not fit.
-pub fn load<M: Module>(
+pub fn load<M: Module>(module: M, tensors: BTreeMap<String, TensorData>, path: &Path) -> Result<M> {
+    load_but(module, tensors, path, |_| false)
+}
+
+/// As [`load`]; parameters that `kept` is true of stay as they are where
+/// `tensors` lacks them.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_but<M: Module>(
     module: M,
     mut tensors: BTreeMap<String, TensorData>,
     path: &Path,
+    kept: impl Fn(&Parameter) -> bool,
 ) -> Result<M> {
     for parameter in parameters(&module) {
         let expected = format!("shape {:?} of f32", parameter.shape);
         let found = match tensors.get(&parameter.name) {
+            None if kept(&parameter) => continue,
             None => "nothing".to_string(),
-            Some(data)
-                if data.shape().to_vec() != parameter.shape || data.dtype() != DType::F32 =>
-            {
+            Some(data) if data.shape().to_vec() != parameter.shape || !is_weight(data.dtype()) => {
                 format!("shape {:?} of {:?}", data.shape().to_vec(), data.dtype())
             }
             Some(_) => continue,
@@ -119,7 +149,8 @@ pub fn load<M: Module>(
                 return param;
             };
             let (id, device) = (param.id, param.lazy_device());
-            param.transform_for_load(Tensor::from_data(data, &device), id)
+            let dtype = param.val().dtype();
+            param.transform_for_load(Tensor::from_data(data, (&device, dtype)), id)
         }
     }
     let module = module.map(&mut Load(ModulePath::default(), &mut tensors));
@@ -132,6 +163,11 @@ pub fn load<M: Module>(
             found: "one".into(),
         }),
     }
+}
+
+/// Whether a weight may be of this type.
+fn is_weight(dtype: DType) -> bool {
+    matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
 }
 
 /// Initialises every parameter in module order and derives its id from its name,

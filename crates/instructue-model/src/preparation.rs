@@ -25,6 +25,7 @@ pub struct Preparation {
     encoder_tokenizer: Arc<TextTokenizer>,
     tokenizer: Arc<TextTokenizer>,
     layout: Layout,
+    words: bool,
 }
 
 impl Preparation {
@@ -46,6 +47,7 @@ impl Preparation {
             encoder_tokenizer,
             tokenizer,
             layout,
+            words: false,
         }
     }
 
@@ -113,6 +115,13 @@ impl Preparation {
         self
     }
 
+    /// With `lookup`, event texts are tokens of the backbone, too, where the
+    /// encoder's vocabulary is another: words are compared in the backbone's.
+    pub fn with_lookup(mut self, lookup: bool) -> Self {
+        self.words = lookup && self.encoder_tokenizer != self.tokenizer;
+        self
+    }
+
     /// How rows are laid out.
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -141,7 +150,11 @@ impl Preparation {
 
     /// A tokenizer of profiles with its own cache of texts.
     pub fn profile_tokenizer(&self) -> ProfileTokenizer {
-        ProfileTokenizer::new(self.encoder_tokenizer.clone(), self.schema())
+        let tokenizer = ProfileTokenizer::new(self.encoder_tokenizer.clone(), self.schema());
+        match self.words {
+            true => tokenizer.with_words(self.tokenizer.clone()),
+            false => tokenizer,
+        }
     }
 
     /// A segment from texts; no instruction asks for the general vector.

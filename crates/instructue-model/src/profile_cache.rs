@@ -1,7 +1,8 @@
 //! One user, many instructions: the profile is read once (method §7).
 
 use burn::tensor::Device;
-use instructue_data::{Batch, Profile, token_budget_batches};
+use instructue_data::{Batch, Profile, ProfileTokens, Segment, token_budget_batches};
+use instructue_nn::Precision;
 use instructue_schema::DataText;
 
 use crate::error::{Error, Result};
@@ -25,6 +26,7 @@ const FEW_SLOTS: usize = 256;
 pub struct ProfileCache {
     pub(crate) keys: Vec<CacheKey>,
     model: String,
+    precision: Precision,
     adapter: String,
     pub(crate) device: Device,
     pub(crate) parts: Vec<Part>,
@@ -77,6 +79,7 @@ impl InstructUe {
     pub fn cache_key(&self, profile: &Profile) -> Result<CacheKey> {
         Ok(CacheKey {
             model: self.digest()?.into(),
+            precision: self.precision(),
             adapter: self.adapter_id().into(),
             profile: profile_digest(profile),
         })
@@ -90,71 +93,84 @@ impl InstructUe {
         let keys = profiles.iter().map(|profile| self.cache_key(profile));
         let keys = keys.collect::<Result<Vec<_>>>()?;
         let model = self.frozen();
-        let layout = self.preparation().layout();
         let mut tokenizer = self.preparation().profile_tokenizer();
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
-        // With room for an instruction, which will stand in the same rows.
-        let lengths: Vec<usize> = tokens
-            .iter()
-            .map(|tokens| tokens.slots(layout) + MAX_TEXT_TOKENS)
-            .collect();
-        let batches = token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0);
-        let parts = self.workers().map(batches, |_, profiles| {
-            let rows: Vec<_> = profiles.iter().map(|&p| tokens[p].clone()).collect();
-            let batch = Batch::of_profiles(layout, &rows);
-            let mut input = PrefixInput::new(
-                &batch,
-                self.preparation().normalisers(),
-                model.extras(),
-                model.device(),
-            );
-            model.recall(&batch, &mut input.table);
-            let prefix = model.network().prefix(input);
-            Part { profiles, prefix }
-        });
+        let parts = model.read_parts(&tokens, model.prefix_batches(&tokens));
         Ok(ProfileCache {
             keys,
             model: self.digest()?.into(),
+            precision: self.precision(),
             adapter: self.adapter_id().into(),
             device: model.device().clone(),
             parts,
         })
     }
 
-    /// Both vectors of the cached profiles under each of `instructions`, as
-    /// [`embed_both`](Self::embed_both) gives them.
-    ///
-    /// # Errors
-    /// [`Error::Cache`] when the cache was made by another model (weights,
-    /// configuration, schema, tokenizers), under another adapter id or on
-    /// another device; [`Error::Config`] when an instruction is empty.
-    pub fn embed_cached(
-        &self,
-        cache: &ProfileCache,
-        instructions: &[Option<DataText>],
-    ) -> Result<Vec<UserVectors>> {
-        self.check_cache(cache)?;
+    /// Which profiles are read together.
+    fn prefix_batches(&self, tokens: &[ProfileTokens]) -> Vec<Vec<usize>> {
         let layout = self.preparation().layout();
-        let segments = self.instruction_segments(instructions)?;
-        let segments: Vec<Instruction> = segments
+        // With room for an instruction, which will stand in the same rows.
+        let lengths: Vec<usize> = tokens
             .iter()
-            .map(|segment| {
-                let (slots, user) = layout.segment_slots(segment);
-                Instruction { slots, user }
-            })
+            .map(|tokens| tokens.slots(layout) + MAX_TEXT_TOKENS)
             .collect();
+        token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0)
+    }
+
+    /// Reads batches of profiles; of a frozen model.
+    fn read_parts(&self, tokens: &[ProfileTokens], batches: Vec<Vec<usize>>) -> Vec<Part> {
+        self.workers().map(batches, |_, profiles| {
+            let rows: Vec<_> = profiles.iter().map(|&p| tokens[p].clone()).collect();
+            let batch = Batch::of_profiles(self.preparation().layout(), &rows);
+            let mut input = PrefixInput::new(
+                &batch,
+                self.preparation().normalisers(),
+                self.extras(),
+                self.device(),
+            );
+            self.recall(&batch, &mut input.table);
+            let prefix = self.network().prefix(input);
+            Part { profiles, prefix }
+        })
+    }
+
+    /// Both vectors of profiles under each of `segments`: each profile is read once,
+    /// and as few are held at a time as keep the workers busy.
+    pub(crate) fn embed_once_read(
+        &self,
+        tokens: &[ProfileTokens],
+        segments: &[Segment],
+        out: &mut [UserVectors],
+    ) {
         let model = self.frozen();
-        let passes = cache.parts.iter().flat_map(|part| {
-            let groups = groups(&part.prefix, &segments).into_iter();
+        let segments = model.instructions(segments);
+        for batches in model.prefix_batches(tokens).chunks(self.workers().count()) {
+            let parts = model.read_parts(tokens, batches.to_vec());
+            model.instruct_parts(&parts, &segments, out);
+        }
+    }
+
+    fn instructions(&self, segments: &[Segment]) -> Vec<Instruction> {
+        let layout = self.preparation().layout();
+        let instruction = |segment| {
+            let (slots, user) = layout.segment_slots(segment);
+            Instruction { slots, user }
+        };
+        segments.iter().map(instruction).collect()
+    }
+
+    /// Vectors of profiles that were read; of a frozen model.
+    fn instruct_parts(&self, parts: &[Part], segments: &[Instruction], out: &mut [UserVectors]) {
+        let passes = parts.iter().flat_map(|part| {
+            let groups = groups(&part.prefix, segments).into_iter();
             groups.map(move |group| (part, group))
         });
         let passes = self.workers().map(passes.collect(), |_, (part, group)| {
-            let output = model
+            let output = self
                 .network()
                 .instruct(&part.prefix, &segments[group.clone()]);
             (part, group, to_host(output.users), to_host(output.states))
         });
-        let mut out = self.empty_vectors(cache.len(), instructions.len());
         for (part, group, units, states) in passes {
             for (place, &profile) in part.profiles.iter().enumerate() {
                 for (segment, number) in group.clone().enumerate() {
@@ -164,6 +180,25 @@ impl InstructUe {
                 }
             }
         }
+    }
+
+    /// Both vectors of the cached profiles under each of `instructions`, as
+    /// [`embed_both`](Self::embed_both) gives them.
+    ///
+    /// # Errors
+    /// [`Error::Cache`] when the cache was made by another model (weights,
+    /// configuration, schema, tokenizers), in another precision, under another
+    /// adapter id or on another device; [`Error::Config`] when an instruction is empty.
+    pub fn embed_cached(
+        &self,
+        cache: &ProfileCache,
+        instructions: &[Option<DataText>],
+    ) -> Result<Vec<UserVectors>> {
+        self.check_cache(cache)?;
+        let segments = self.instructions(&self.instruction_segments(instructions)?);
+        let mut out = self.empty_vectors(cache.len(), instructions.len());
+        self.frozen()
+            .instruct_parts(&cache.parts, &segments, &mut out);
         Ok(out)
     }
 
@@ -172,7 +207,9 @@ impl InstructUe {
         let devices = [self.device().clone().inner(), cache.device.clone()];
         let [here, there] = devices.each_ref().map(|device| format!("{device:?}"));
         let same = devices[0] == devices[1];
+        let [ours, theirs] = [self.precision(), cache.precision].map(|p| p.to_string());
         for (key, same, expected, found) in [
+            ("precision", ours == theirs, &*ours, &*theirs),
             (
                 "model",
                 self.digest()? == cache.model,

@@ -15,9 +15,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burn::tensor::{DType, Device, TensorData};
+use burn::tensor::{DType, Device, TensorData, bf16, f16};
 use instructue_data::{ProfileBuilder, TextTokenizer};
 use instructue_encoders::{TabularNormaliser, TextEncoder};
+use instructue_nn::Precision;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -131,6 +132,19 @@ impl InstructUe {
     /// When the directory is no finished model, or a file is not what the
     /// manifest or its format says.
     pub fn load(dir: &Path, device: &Device) -> Result<Self> {
+        Self::read(dir, device, None)
+    }
+
+    /// As [`load`](Self::load), but in this precision rather than the one it was
+    /// saved in. The weights are never in memory in another one.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); when the device cannot compute in it.
+    pub fn load_in(dir: &Path, device: &Device, precision: Precision) -> Result<Self> {
+        Self::read(dir, device, Some(precision))
+    }
+
+    fn read(dir: &Path, device: &Device, precision: Option<Precision>) -> Result<Self> {
         let manifest = Manifest::read(dir)?;
         for (name, expected) in &manifest.files {
             let path = dir.join(name);
@@ -144,7 +158,8 @@ impl InstructUe {
                 });
             }
         }
-        let config: ModelConfig = read_json(&dir.join("config.json"))?;
+        let mut config: ModelConfig = read_json(&dir.join("config.json"))?;
+        config.precision = precision.unwrap_or(config.precision);
         let fitted: Fitted = read_json(&dir.join("preparation.json"))?;
         let preparation = Preparation::new(
             fitted.profiles,
@@ -157,8 +172,7 @@ impl InstructUe {
         );
         let model = Self::new(config, preparation, 0, device)?;
         let path = dir.join(WEIGHTS);
-        let network = parameters::load(model.network().clone(), read_tensors(&path)?, &path)?;
-        Ok(model.with_network(network))
+        model.try_map(|network, config| Ok((parameters::load_file(network, &path)?, config)))
     }
 }
 
@@ -192,15 +206,28 @@ impl Manifest {
     }
 }
 
-/// Writes f32 tensors by name as safetensors.
+/// Writes tensors of type f32, f16 or bf16 by name as safetensors.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// When the file cannot be written, or a tensor is of another type.
 pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, TensorData>) -> Result<()> {
     let views = tensors
         .iter()
         .map(|(name, data)| {
-            TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())
+            let dtype = match data.dtype() {
+                DType::F32 => Dtype::F32,
+                DType::F16 => Dtype::F16,
+                DType::BF16 => Dtype::BF16,
+                other => {
+                    return Err(Error::Tensor {
+                        path: path.into(),
+                        name: name.clone(),
+                        expected: "f32, f16 or bf16".into(),
+                        found: format!("{other:?}"),
+                    });
+                }
+            };
+            TensorView::new(dtype, data.shape().to_vec(), data.as_bytes())
                 .map(|view| (name.as_str(), view))
                 .map_err(|e| Error::Format {
                     path: path.into(),
@@ -215,7 +242,7 @@ pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, TensorData>) -> Res
     write(path, &bytes)
 }
 
-/// Reads f32 tensors by name.
+/// Reads tensors of type f32, f16 or bf16 by name.
 ///
 /// # Errors
 /// When the file is no safetensors file or holds another type.
@@ -227,24 +254,29 @@ pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, TensorData>> {
     })?;
     file.iter()
         .map(|(name, view)| {
-            if view.dtype() != Dtype::F32 {
-                return Err(Error::Tensor {
-                    path: path.into(),
-                    name: name.into(),
-                    expected: "F32".into(),
-                    found: format!("{:?}", view.dtype()),
-                });
-            }
-            let values: Vec<f32> = view
-                .data()
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect();
-            let data = TensorData::new(values, view.shape().to_vec());
-            debug_assert_eq!(data.dtype(), DType::F32);
+            let (shape, bytes) = (view.shape().to_vec(), view.data());
+            let data = match view.dtype() {
+                Dtype::F32 => TensorData::new(elements(bytes, f32::from_le_bytes), shape),
+                Dtype::F16 => TensorData::new(elements(bytes, f16::from_le_bytes), shape),
+                Dtype::BF16 => TensorData::new(elements(bytes, bf16::from_le_bytes), shape),
+                other => {
+                    return Err(Error::Tensor {
+                        path: path.into(),
+                        name: name.into(),
+                        expected: "F32, F16 or BF16".into(),
+                        found: format!("{other:?}"),
+                    });
+                }
+            };
             Ok((name.to_string(), data))
         })
         .collect()
+}
+
+/// Little-endian elements of `N` bytes.
+fn elements<const N: usize, E>(bytes: &[u8], read: impl Fn([u8; N]) -> E) -> Vec<E> {
+    let (elements, _) = bytes.as_chunks::<N>();
+    elements.iter().map(|element| read(*element)).collect()
 }
 
 fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use common::{model, shard};
-use instructue_model::InstructUe;
+use instructue_model::{InstructUe, ModelConfig};
 
 fn broken(spoil: impl FnOnce(&Path)) -> String {
     let device = Device::default();
@@ -75,4 +75,29 @@ fn a_model_with_merged_factors_is_not_saved() {
     let error = model.with_network(network).save(&path).unwrap_err();
     assert!(error.to_string().contains("unmerged"), "{error}");
     InstructUe::load(&path, &device).unwrap();
+}
+
+#[test]
+fn a_tokenizer_with_more_entries_than_a_table_has_rows_is_refused() {
+    let device = Device::default();
+    let preparation = common::preparation(&shard());
+    let entries = preparation.tokenizer().vocab_size();
+    let expected = format!("a row for each of the tokenizer's {entries} entries, found");
+    let refusal = |change: &dyn Fn(&mut ModelConfig)| {
+        let mut config = common::config(&preparation);
+        change(&mut config);
+        let result = InstructUe::new(config, preparation.clone(), 3, &device);
+        result.unwrap_err().to_string()
+    };
+    let message = refusal(&|config| config.backbone.vocab_size = entries - 1);
+    assert!(message.contains("`backbone.vocab_size`"), "{message}");
+    assert!(message.contains(&expected), "{message}");
+    let message = refusal(&|config| config.encoder.bert.vocab_size = 7);
+    assert!(message.contains("`encoder.bert.vocab_size`"), "{message}");
+    assert!(message.contains(&format!("{expected} 7")), "{message}");
+
+    // Published tables have more rows than the tokenizer has entries.
+    let mut config = common::config(&preparation);
+    config.backbone.vocab_size += 64;
+    InstructUe::new(config, preparation, 3, &device).unwrap();
 }

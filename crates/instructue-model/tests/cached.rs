@@ -50,7 +50,13 @@ fn check(model: &InstructUe, profiles: &[Profile], counts: &[usize]) {
     for &count in counts {
         let instructions = instructions(count);
         let cached = model.embed_cached(&cache, &instructions).unwrap();
-        assert_near(&cached, &model.embed_both(profiles, &instructions).unwrap());
+        // Up to eight at a time are packed into one row with their profile.
+        let packed = instructions.chunks(8);
+        let packed: Vec<UserVectors> = packed
+            .flat_map(|some| model.embed_both(profiles, some).unwrap())
+            .collect();
+        assert_near(&cached, &packed);
+        assert_near(&model.embed_both(profiles, &instructions).unwrap(), &packed);
         // Instructions really make a difference here.
         if count > 1 {
             assert_ne!(cached[0].unit.row(5), cached[1].unit.row(5));

@@ -295,22 +295,3 @@ fn passes_at_a_time_give_the_same_vectors() {
         assert_near(&expected.values, &found.values, 1e-5);
     }
 }
-
-#[test]
-fn a_lookup_with_two_tokenizers_is_refused() {
-    let device = Device::default();
-    let shard = shard();
-    let one = model(&shard, &device);
-    let preparation = one.preparation();
-    let texts = ["another", "tokenizer"].map(String::from);
-    let other = instructue_data::TextTokenizer::train(texts.into_iter(), 258).unwrap();
-    let two = instructue_model::Preparation::new(
-        preparation.profiles().clone(),
-        preparation.normalisers().to_vec(),
-        other.into(),
-        preparation.tokenizer().clone(),
-        true,
-    );
-    let error = InstructUe::new(one.config().clone(), two, 1, &device).unwrap_err();
-    assert!(error.to_string().contains("lookup"), "{error}");
-}

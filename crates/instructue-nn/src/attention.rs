@@ -2,9 +2,9 @@
 
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Bool, Device, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 
-use crate::kernels::{biased_softmax, blocked_attention, own_operators};
+use crate::kernels::{biased_softmax, blocked_attention, half, own_device, own_operators};
 use crate::{Error, Result};
 
 /// What is added to a score that must not count.
@@ -120,7 +120,8 @@ impl AttentionBias {
 ///
 /// - `q`: `[batch, heads, query, width]`
 /// - `k`, `v`: `[batch, kv, key, width]`, `kv` a divisor of `heads`
-/// - `bias`: `[batch, 1, 1 or query or heads / kv · query, key]`
+/// - `bias`: `[batch, 1, 1 or query or heads / kv · query, key]`, of any element
+///   type; the others have the same one
 /// - result: `[batch, heads, query, width of v]`
 ///
 /// # Panics
@@ -128,7 +129,7 @@ impl AttentionBias {
 /// If the shapes do not fit together.
 pub fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
     let [batch, heads, query, width] = q.dims();
-    let [_, kv, key, width_v] = v.dims();
+    let [_, kv, key, _] = v.dims();
     assert!(
         kv > 0 && heads.is_multiple_of(kv),
         "{heads} query heads cannot share {kv} key heads"
@@ -142,17 +143,36 @@ pub fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Ten
         [1, query, stacked].contains(&rows),
         "a bias of {rows} rows does not fit {query} queries"
     );
+    let dtype = q.dtype();
+    if half(dtype) && own_device(&q) {
+        // That device's products of half precision are products of `f32`, too,
+        // between conversions; and there is an operator for `f32`.
+        let [q, k, v] = [q, k, v].map(|x| x.cast(DType::F32));
+        return attend(q, k, v, &bias.clone().cast(DType::F32)).cast(dtype);
+    }
     if rows <= query
         && let Some(y) = blocked_attention(&q, &k, &v, bias)
     {
         return y;
     }
 
+    // One operation keeps no state for a backward pass.
+    let graph = q.is_autodiff() || k.is_autodiff() || v.is_autodiff();
+    let parts = graph || own_operators(&q);
+    attend_by(parts, q, k, v, bias)
+}
+
+/// [`attend`] of Burn's operations: in parts, or all in one.
+fn attend_by(parts: bool, q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
+    let [batch, heads, query, width] = q.dims();
+    let [_, kv, _, width_v] = v.dims();
+    let rows = bias.dims()[2];
+    let stacked = heads / kv * query;
     // The queries of heads that share a key head are stacked.
     let q = q.reshape([batch, kv, stacked, width]);
     let scale = 1.0 / (width as f64).sqrt();
-    let graph = q.is_autodiff() || k.is_autodiff() || v.is_autodiff();
-    let y = if graph || own_operators(&q) {
+    let y = if parts {
+        // Scaled before the product, which f16 might not hold otherwise.
         let scores = (q * scale).matmul(k.swap_dims(2, 3));
         biased_softmax(scores, bias).matmul(v)
     } else {
@@ -160,11 +180,57 @@ pub fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Ten
             true => bias.clone(),
             false => bias.clone().repeat_dim(2, stacked / rows),
         };
+        let bias = bias.inner().cast(q.dtype());
         let options = AttentionModuleOptions {
             scale: Some(scale),
             ..Default::default()
         };
-        attention(q, k, v, None, Some(bias.inner()), options)
+        attention(q, k, v, None, Some(bias), options)
     };
     y.reshape([batch, heads, query, width_v])
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Distribution;
+
+    use super::*;
+    use crate::Precision;
+
+    #[test]
+    fn every_way_agrees_in_every_precision() {
+        let device = Device::default();
+        device.seed(4);
+        let normal = Distribution::Normal(0.0, 1.0);
+        let random = |shape: [usize; 4]| Tensor::<4>::random(shape, normal, &device);
+        let (q, k) = (random([2, 6, 9, 8]), random([2, 3, 9, 8]));
+        let v = random([2, 3, 9, 8]);
+        let tokens = Tensor::<2, Bool>::from_data([[true; 9], [true; 9]], &device);
+        let bias = AttentionBias::causal(tokens);
+        let values = |x: Tensor<4>| -> Vec<f32> { x.into_data_as::<f32>().try_to_vec().unwrap() };
+        let exact = values(attend(q.clone(), k.clone(), v.clone(), bias.tensor()));
+        for precision in Precision::ALL {
+            if precision.check(&device).is_err() {
+                continue;
+            }
+            let [q, k, v] = [&q, &k, &v].map(|x| x.clone().cast(precision.dtype()));
+            for way in [None, Some(true), Some(false)] {
+                let (q, k, v) = (q.clone(), k.clone(), v.clone());
+                let y = match way {
+                    None => attend(q, k, v, bias.tensor()),
+                    Some(parts) => attend_by(parts, q, k, v, bias.tensor()),
+                };
+                assert_eq!(y.dtype(), precision.dtype());
+                let bound = match precision {
+                    Precision::F32 => 1e-5,
+                    Precision::F16 => 0.01,
+                    Precision::Bf16 => 0.06,
+                };
+                for (x, y) in exact.iter().zip(values(y)) {
+                    let d = (x - y).abs();
+                    assert!(d <= bound, "{precision} {way:?}: {y} is not {x}");
+                }
+            }
+        }
+    }
 }

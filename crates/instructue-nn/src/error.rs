@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::Precision;
+
 /// The result of this crate's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -18,7 +20,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A JSON file (configuration, shard index) is not what it should be.
-    #[error("{path}: {reason}", path = path.display())]
+    #[error("{path}: {reason}", path = path.display(), reason = line(reason))]
     Json {
         /// The file.
         path: PathBuf,
@@ -35,7 +37,11 @@ pub enum Error {
         path: PathBuf,
     },
     /// The header of a safetensors file contradicts itself or the file.
-    #[error("{path}: not a valid safetensors file: {reason}", path = path.display())]
+    #[error(
+        "{path}: not a valid safetensors file: {reason}",
+        path = path.display(),
+        reason = line(reason)
+    )]
     Header {
         /// The file.
         path: PathBuf,
@@ -43,7 +49,7 @@ pub enum Error {
         reason: String,
     },
     /// A tensor that the model needs is absent.
-    #[error("{path}: tensor `{name}` is missing", path = path.display())]
+    #[error("{path}: tensor `{name}` is missing", path = path.display(), name = line(name))]
     Missing {
         /// The file or directory.
         path: PathBuf,
@@ -65,8 +71,10 @@ pub enum Error {
     },
     /// A tensor has another shape than the configuration says.
     #[error(
-        "{path}: tensor `{name}` should have shape {expected:?}, found {found:?}",
-        path = path.display()
+        "{path}: tensor `{name}` should have shape {expected:?}, found {found}",
+        path = path.display(),
+        name = line(name),
+        found = line(&format!("{found:?}"))
     )]
     Shape {
         /// The file.
@@ -81,7 +89,9 @@ pub enum Error {
     /// A tensor has an element type that cannot become `f32`.
     #[error(
         "{path}: tensor `{name}` should have dtype F32, F16 or BF16, found {found}",
-        path = path.display()
+        path = path.display(),
+        name = line(name),
+        found = line(found)
     )]
     Dtype {
         /// The file.
@@ -94,7 +104,8 @@ pub enum Error {
     /// A weight is NaN or infinite.
     #[error(
         "{path}: tensor `{name}` holds {value} at element {index}; weights must be finite",
-        path = path.display()
+        path = path.display(),
+        name = line(name)
     )]
     NotFinite {
         /// The file.
@@ -115,7 +126,12 @@ pub enum Error {
         reason: String,
     },
     /// An `adapter_config.json` asks for something that is not supported.
-    #[error("{path}: `{key}`: expected {expected}, found {found}", path = path.display())]
+    #[error(
+        "{path}: `{key}`: expected {expected}, found {found}",
+        path = path.display(),
+        key = line(key),
+        found = line(found)
+    )]
     Peft {
         /// The file.
         path: PathBuf,
@@ -155,6 +171,36 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// The device cannot compute in this precision.
+    #[error("{device} cannot compute in {found}; it can in {expected}")]
+    Precision {
+        /// What was asked for.
+        found: Precision,
+        /// The device.
+        device: String,
+        /// What it can compute in.
+        expected: String,
+    },
+    /// There is no precision of this name.
+    #[error("precision: expected f32, bf16 or f16, found {0:?}")]
+    UnknownPrecision(String),
+    /// A weight is too large for the precision.
+    #[error(
+        "{path}: tensor `{name}` holds {value} at element {index}, which {precision} cannot hold",
+        path = path.display()
+    )]
+    Overflow {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's key.
+        name: String,
+        /// Position of the first such element, row-major.
+        index: usize,
+        /// The value in the file.
+        value: f32,
+        /// What it should become.
+        precision: Precision,
+    },
     /// A mask has another number of entries than its shape says.
     #[error("attention mask of shape {shape:?} needs {expected} entries, found {found}")]
     Mask {
@@ -167,12 +213,29 @@ pub enum Error {
     },
 }
 
+/// What a file says, on one line that can be read: names may hold line feeds and
+/// whole books.
+pub(crate) fn line(text: &str) -> String {
+    const LONGEST: usize = 500;
+
+    let mut out = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == LONGEST {
+            out.push('…');
+            break;
+        }
+        match character {
+            '"' | '\'' | '\\' => out.push(character),
+            _ => out.extend(character.escape_debug()),
+        }
+    }
+    out
+}
+
 /// An adapter for a larger model leaves hundreds of names over; a few will do.
 fn first(names: &[String]) -> String {
     const SHOWN: usize = 8;
-    let mut text = names[..names.len().min(SHOWN)].join(", ");
-    if names.len() > SHOWN {
-        text.push_str(", …");
-    }
-    text
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| line(name)).collect();
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    shown.join(", ") + more
 }

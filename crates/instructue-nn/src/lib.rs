@@ -51,6 +51,8 @@ pub mod linear;
 pub mod lora;
 pub mod norm;
 pub mod peft;
+mod precision;
 pub mod rope;
 
 pub use error::{Error, Result};
+pub use precision::Precision;

@@ -11,8 +11,8 @@ use burn::tensor::{Device, Distribution, Tensor};
 ///
 /// # Shapes
 ///
-/// - `x`: `[..., input]`
-/// - result: `[..., output]`
+/// - `x`: `[..., input]`, of any element type
+/// - result: `[..., output]`, of the weight's element type
 ///
 /// # Panics
 ///
@@ -33,8 +33,10 @@ pub(crate) fn flatten<const D: usize>(x: Tensor<D>) -> Tensor<2> {
 }
 
 pub(crate) fn linear_rows(layer: &Linear, rows: Tensor<2>) -> Tensor<2> {
-    let bias = layer.bias.as_ref().map(Param::val);
-    burn::tensor::module::linear(rows, layer.weight.val(), bias)
+    let weight = layer.weight.val();
+    let dtype = weight.dtype();
+    let bias = layer.bias.as_ref().map(|bias| bias.val().cast(dtype));
+    burn::tensor::module::linear(rows.cast(dtype), weight, bias)
 }
 
 /// A fresh linear map: weights normal with standard deviation `std`, bias zero.

@@ -58,7 +58,8 @@ impl LoraConfig {
 /// The two low-rank factors of one linear map.
 #[derive(Module, Debug)]
 pub struct Lora {
-    /// `[input, rank]`, uniform within ±1/√input at the start.
+    /// `[input, rank]`, uniform within ±1/√input at the start; `f32` beside a
+    /// weight of any precision, as what is trained must be.
     pub a: Param<Tensor<2>>,
     /// `[rank, output]`, zero at the start.
     pub b: Param<Tensor<2>>,
@@ -143,8 +144,8 @@ impl LoraLinear {
     ///
     /// # Shapes
     ///
-    /// - `x`: `[..., input]`
-    /// - result: `[..., output]`
+    /// - `x`: `[..., input]`, of any element type
+    /// - result: `[..., output]`, of the weight's element type
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         self.forward_shared(&self.input(x))
     }
@@ -153,7 +154,8 @@ impl LoraLinear {
     /// configuration will read.
     pub fn input<const D: usize>(&self, x: Tensor<D>) -> LoraInput<D> {
         let dims = x.dims();
-        let rows = flatten(x);
+        // Here and not in each map: maps that share an input share its copy.
+        let rows = flatten(x).cast(self.linear.weight.val().dtype());
         let dropped = self
             .active()
             .map(|lora| drop_out(&lora.dropout, rows.clone()));
@@ -176,8 +178,9 @@ impl LoraLinear {
             let dropped = input.dropped.clone();
             let x = dropped.unwrap_or_else(|| drop_out(&lora.dropout, input.rows.clone()));
             // The scale goes where the tensor is narrowest.
-            let low = x.matmul(lora.a.val()).mul_scalar(lora.scale);
-            y = y + low.matmul(lora.b.val());
+            let dtype = x.dtype();
+            let low = x.matmul(lora.a.val().cast(dtype)).mul_scalar(lora.scale);
+            y = y + low.matmul(lora.b.val().cast(dtype));
         }
         let mut dims = input.dims;
         dims[D - 1] = y.dims()[1];
@@ -229,8 +232,9 @@ impl LoraLinear {
             let sign = if merge { lora.scale } else { -lora.scale };
             let delta = (lora.a.val().matmul(lora.b.val()) * sign).detach();
             let weight = self.linear.weight.map(|w| {
-                let delta = delta.cast(w.dtype());
-                w.detach() + delta
+                // The sum is rounded once, to the weight's type.
+                let dtype = w.dtype();
+                (w.detach().cast(delta.dtype()) + delta).cast(dtype)
             });
             let linear = Linear {
                 weight,
@@ -279,7 +283,8 @@ fn drop_out(layer: &Dropout, x: Tensor<2>) -> Tensor<2> {
     let uniform = Tensor::random(x.dims(), Distribution::Uniform(0.0, 1.0), &device.inner());
     // Above 0 becomes 1, the rest, which is above -1, becomes 0.
     let kept = (uniform - layer.prob).ceil();
-    x * (kept / (1.0 - layer.prob))
+    let dtype = x.dtype();
+    x * (kept / (1.0 - layer.prob)).cast(dtype)
 }
 
 /// Switches every dropout of a module on or off, and nothing else.

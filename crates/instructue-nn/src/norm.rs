@@ -1,7 +1,7 @@
 //! Root-mean-square normalisation.
 
 use burn::module::{Module, Param};
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use crate::kernels::rms_norm;
 
@@ -28,17 +28,12 @@ impl RmsNorm {
         }
     }
 
-    /// Normalises; the mean is taken in `f32` whatever the input's type.
+    /// Normalises; the mean of half precision is taken in `f32`.
     ///
     /// # Shapes
     ///
     /// - `x` and the result: `[..., width]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let dtype = x.dtype();
-        if dtype == DType::F32 {
-            return rms_norm(x, self.gamma.val(), self.epsilon);
-        }
-        let x = x.cast(DType::F32);
-        rms_norm(x, self.gamma.val().cast(DType::F32), self.epsilon).cast(dtype)
+        rms_norm(x, self.gamma.val(), self.epsilon)
     }
 }

@@ -69,8 +69,10 @@ impl RopeTables {
     /// # Shapes
     ///
     /// - `x` and the result: `[batch, heads, length, head width]`; `x` may be
-    ///   a transposed view, the result is contiguous
+    ///   a transposed view, the result is contiguous. It is rotated in the
+    ///   tables' element type and comes back in its own.
     pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        rotate(x, &self.cos, &self.sin)
+        let dtype = x.dtype();
+        rotate(x.cast(self.cos.dtype()), &self.cos, &self.sin).cast(dtype)
     }
 }

@@ -191,3 +191,20 @@ fn json_errors_name_the_place() {
     let message = read_json::<u32>(&path).unwrap_err().to_string();
     says(&message, &["config.json", "line"]);
 }
+
+#[test]
+fn numbers_of_a_configuration_keep_their_last_bit() {
+    let scratch = Scratch::new();
+    let path = scratch.0.path().join("config.json");
+    // Each is the shortest decimal of its f64, and one that a fast parser misses.
+    for (text, expected) in [
+        ("0.00012219513740112413", 0.00012219513740112413_f64),
+        ("0.0017561959097665359", 0.0017561959097665359),
+        ("14.206588035885689", 14.206588035885689),
+    ] {
+        fs::write(&path, text).unwrap();
+        let read: f64 = read_json(&path).unwrap();
+        assert_eq!(read.to_bits(), expected.to_bits(), "{text} became {read}");
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+    }
+}

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::optim::ModuleOptimizer;
+use instructue_model::parameters::Parameter;
 use instructue_model::{InstructUe, ModelConfig, Network, parameters, save};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -59,6 +60,14 @@ impl State {
             files: BTreeMap::new(),
         }
     }
+
+    /// Weights that the model began with and that stay as they were are not
+    /// written each time: their digests are part of the configuration, and only
+    /// a model around the same weights goes on.
+    fn leaves_out(&self, parameter: &Parameter) -> bool {
+        let begun = self.model.pretrained.as_ref();
+        begun.is_some_and(|begun| begun.hold(parameter))
+    }
 }
 
 /// Writes a checkpoint below `dir` and removes all but the newest `keep`.
@@ -78,7 +87,8 @@ pub fn write(
         .prefix(".partial-")
         .tempdir_in(dir)
         .map_err(|e| Error::io(dir, e))?;
-    save::write_tensors(&partial.path().join(WEIGHTS), &parameters::tensors(network))?;
+    let weights = parameters::tensors_but(network, |parameter| state.leaves_out(parameter));
+    save::write_tensors(&partial.path().join(WEIGHTS), &weights)?;
     let path = partial.path().join(OPTIMIZER);
     optimizer.save(&path).map_err(|e| Error::Format {
         path: path.clone(),
@@ -175,10 +185,11 @@ pub fn read(
         }
     }
     let weights = path.join(WEIGHTS);
-    let network = parameters::load(
+    let network = parameters::load_but(
         model.network().clone(),
         save::read_tensors(&weights)?,
         &weights,
+        |parameter| expected.leaves_out(parameter),
     )?;
     let file = path.join(OPTIMIZER);
     let optimizer = optimizer.load(&file).map_err(|e| Error::Format {

@@ -112,6 +112,9 @@ pub struct TrainConfig {
     pub contrastive: ContrastiveSettings,
     /// Peak learning rate.
     pub learning_rate: f64,
+    /// The same for what changes a pretrained decoder or encoder, such as the
+    /// factors of LoRA.
+    pub pretrained_learning_rate: f64,
     /// Share of the steps in which the learning rate rises linearly.
     pub warmup: f64,
     /// Learning rate at the end as a share of the peak (cosine).
@@ -157,6 +160,7 @@ impl Default for TrainConfig {
             contrastive_weight: 1.0,
             contrastive: ContrastiveSettings::default(),
             learning_rate: 2e-3,
+            pretrained_learning_rate: 2e-4,
             warmup: 0.05,
             final_learning_rate: 0.05,
             beta1: 0.9,
@@ -207,6 +211,7 @@ impl TrainConfig {
         }
         let above_zero = [
             ("learning_rate", self.learning_rate),
+            ("pretrained_learning_rate", self.pretrained_learning_rate),
             ("epsilon", self.epsilon),
             ("clip_norm", self.clip_norm),
         ];

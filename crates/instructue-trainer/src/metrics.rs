@@ -31,6 +31,10 @@ pub struct Metrics {
     /// Users per second over the step; training only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub users_per_second: Option<f64>,
+    /// Where vectors of event texts are kept, the share of the texts that were not
+    /// encoded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub event_hit_rate: Option<f64>,
     /// Seconds of training so far, over all resumed parts.
     pub seconds: f64,
 }
@@ -114,6 +118,7 @@ impl MetricsSink {
             ("learning_rate", metrics.learning_rate),
             ("gradient_norm", metrics.gradient_norm),
             ("users_per_second", metrics.users_per_second),
+            ("event_hit_rate", metrics.event_hit_rate),
         ];
         for (name, value) in scalars {
             if let Some(value) = value {
@@ -171,6 +176,7 @@ mod tests {
             learning_rate: Some(1e-3),
             gradient_norm: None,
             users_per_second: Some(10.0),
+            event_hit_rate: None,
             seconds: 3.0,
         }
     }

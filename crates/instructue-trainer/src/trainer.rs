@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::module::ParamGroup;
+use burn::optim::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
 use burn::optim::{AdamWConfig, GradientsAccumulator, ModuleOptimizer};
 use instructue_data::Row;
+use instructue_model::cache::{CacheMetrics, VectorCache};
 use instructue_model::{InstructUe, Network};
 use instructue_userqa::Split;
 
@@ -62,7 +64,9 @@ pub struct Trained {
 }
 
 /// Trains `model` (on an autodiff device) on `data`, writing metrics,
-/// checkpoints and the best weights below `dir`. With `resume` it goes on from
+/// checkpoints and the best weights below `dir`. A model that keeps the vectors of
+/// event texts ([`InstructUe::with_event_cache`]) does so here, too: frozen encoders
+/// then read each distinct text once. With `resume` it goes on from
 /// the newest checkpoint there, and ends bit-equal to an uninterrupted run on a
 /// CPU; without, it replaces what an earlier run left there.
 ///
@@ -71,8 +75,8 @@ pub struct Trained {
 /// still trains, but neither can be repeated bit by bit.
 ///
 /// # Errors
-/// A configuration that makes no sense, unreadable data, a checkpoint of another
-/// run, a loss or gradient that is not finite, or a disk that does not take a file.
+/// A configuration that makes no sense, a decoder whose own weights are to be
+/// trained in half precision, unreadable data, a checkpoint of another run, a loss or gradient that is not finite, or a disk that does not take a file.
 pub fn train(
     model: InstructUe,
     data: &TrainData,
@@ -91,7 +95,7 @@ pub fn train(
         true => 1,
         false => model.workers().count(),
     };
-    let mut model = model.with_workers(workers);
+    let mut model = model.for_training()?.with_workers(workers);
     let mut state = State::start(config, model.config(), data.fingerprint());
     let newest: Option<PathBuf> = if resume {
         checkpoint::list(&checkpoints)?.pop()
@@ -105,7 +109,12 @@ pub fn train(
         None
     };
     if let Some(path) = newest {
+        let cache = model.event_cache_config().cloned();
         (model, optimizer, state) = checkpoint::read(&path, model, optimizer, &state)?;
+        // The checkpoint's encoders may not be those that the model came with.
+        if let Some(cache) = cache.filter(|_| model.event_caches().is_empty()) {
+            model = model.with_event_cache(&cache)?;
+        }
         watch(Event::Resumed {
             path: &path,
             step: state.step,
@@ -130,6 +139,7 @@ pub fn train(
     // A run that stopped early stays stopped when it is resumed.
     while state.step < config.steps && !no_longer_improves(&state) {
         let clock = Instant::now();
+        let known = model.event_cache_metrics();
         let mut users = 0;
         let mut losses = Losses {
             contrastive: 0.0,
@@ -155,12 +165,9 @@ pub fn train(
                 parameter,
             })?;
         let rate = config.learning_rate_at(state.step);
-        let network = optimizer.step(
-            ModuleLearningRate::from(rate),
-            model.network().clone(),
-            gradients,
-        );
-        model = model.with_network(network);
+        let rates = learning_rates(&model, rate, config);
+        let network = optimizer.step(rates, model.network().clone(), gradients);
+        model = model.stepped(network);
         state.step += 1;
         state.seconds = before + started.elapsed().as_secs_f64();
         let metrics = Metrics {
@@ -172,6 +179,7 @@ pub fn train(
             learning_rate: Some(rate),
             gradient_norm: Some(norm),
             users_per_second: Some(users as f64 / clock.elapsed().as_secs_f64()),
+            event_hit_rate: hit_rate(&model, known),
             seconds: state.seconds,
         };
         sink.write(&metrics)?;
@@ -201,6 +209,8 @@ pub fn train(
         let stop = no_longer_improves(&state);
         let due = config.checkpoint_every > 0 && state.step.is_multiple_of(config.checkpoint_every);
         if due || last || stop {
+            // What a resumed run will ask for again.
+            model.event_caches().iter().for_each(VectorCache::keep);
             let path = checkpoint::write(
                 &checkpoints,
                 model.network(),
@@ -218,7 +228,8 @@ pub fn train(
     }
     let best = match state.best {
         Some((_, step)) if step < state.step => {
-            InstructUe::load(&best_dir, model.device())?.with_workers(workers)
+            let best = InstructUe::load(&best_dir, model.device())?;
+            best.with_workers(workers).with_event_cache_of(&model)
         }
         _ => model,
     };
@@ -230,6 +241,12 @@ pub fn train(
     })
 }
 
+/// The share of event texts that needed no encoding since `known`.
+fn hit_rate(model: &InstructUe, known: Option<CacheMetrics>) -> Option<f64> {
+    let since = model.event_cache_metrics()?.since(&known?);
+    since.hit_rate()
+}
+
 fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
     AdamWConfig::new()
         .with_beta_1(config.beta1 as f32)
@@ -237,6 +254,26 @@ fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
         .with_epsilon(config.epsilon as f32)
         .with_weight_decay(config.weight_decay as f32)
         .init()
+}
+
+/// `rate` for what was fresh, and as much of the other peak for what came with
+/// weights.
+fn learning_rates(model: &InstructUe, rate: f64, config: &TrainConfig) -> ModuleLearningRate {
+    let mut rates = ModuleLrScheduler::new(rate);
+    let pretrained = rate * config.pretrained_learning_rate / config.learning_rate;
+    let begun = model.config().pretrained.clone().unwrap_or_default();
+    let network = model.network();
+    if begun.backbone.is_some() {
+        let decoder = ParamGroup::ids_from_module(network.backbone().clone());
+        rates = rates.with_group(decoder, pretrained);
+    }
+    if begun.encoder.is_some() {
+        for encoder in network.encoders() {
+            let encoder = ParamGroup::ids_from_module(encoder.clone());
+            rates = rates.with_group(encoder, pretrained);
+        }
+    }
+    rates.step()
 }
 
 /// The same validation steps for the whole run.
@@ -265,6 +302,7 @@ fn validate(
     state: &State,
 ) -> Result<Metrics> {
     let model = model.frozen();
+    let known = model.event_cache_metrics();
     let mut mean = Losses {
         contrastive: 0.0,
         next_token: 0.0,
@@ -284,6 +322,7 @@ fn validate(
         learning_rate: None,
         gradient_norm: None,
         users_per_second: None,
+        event_hit_rate: hit_rate(&model, known),
         seconds: state.seconds,
     })
 }

@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use instructue::generate::{GenerateConfig, generate};
-//! use instructue::pipeline::{RunConfig, fit, ingest, references, userqa, userqa_config};
+//! use instructue::pipeline::{Begun, RunConfig, fit, ingest, references, userqa, userqa_config};
 //! use instructue::model::{InstructUe, ModelConfig, Size};
 //! use instructue::schema::DataText;
 //! use instructue::DeviceName;
@@ -31,7 +31,7 @@
 //! config.model.slots = Some(4);
 //! let settings = userqa_config(&config, &references(&config, &ingested), ingested.end);
 //! let triples = userqa(&ingested.store, &settings, &qa, &mut |_| {})?;
-//! let preparation = fit(&ingested.store, &triples, &config, &settings, &mut |_| {})?;
+//! let preparation = fit(&ingested.store, &triples, &config, &settings, &Begun::default(), &mut |_| {})?;
 //!
 //! // A fresh model (training it is `pipeline::train_userqa`) gives vectors already.
 //! let device = DeviceName::from_env()?.open()?;

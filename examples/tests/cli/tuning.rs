@@ -166,7 +166,11 @@ fn labels_that_do_not_fit_are_one_line() {
     refused(
         texts(&users),
         numbers,
-        &["`label`", "text, integers or booleans", "Float64"],
+        &[
+            "`label`",
+            "text, integers or booleans",
+            "Float64; cast it to integers",
+        ],
     );
     refused(
         ints(
@@ -190,6 +194,8 @@ fn labels_that_do_not_fit_are_one_line() {
     write(&labels, texts(&users), ints(&alternating));
     let column = tune(&labels, &out, &["--instruction", " "]);
     bad(&column, &["instruction", "an empty text"]);
+    let rate = tune(&labels, &out, &["--learning-rate", "0"]);
+    bad(&rate, &["learning_rate", "above 0", "found 0"]);
     let (model, data) = (made().text("run"), made().text("data"));
     let file = labels.to_string_lossy();
     let target = out.to_string_lossy();

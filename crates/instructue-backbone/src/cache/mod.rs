@@ -9,12 +9,14 @@
 //! that each lane's scores of the other lanes' tokens are computed and thrown
 //! away, which is little while continuations are short beside the prefix.
 
+mod past;
 mod slots;
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use instructue_nn::attention::AttentionBias;
 
 use crate::{Decoder, DecoderInput};
+pub(crate) use past::Past;
 use slots::Slots;
 
 /// Why a mask has the size that its shape says.
@@ -55,37 +57,6 @@ pub struct PackedChunk {
     /// `[rows, slots]`, flat: the lane of each slot within its row, from 0;
     /// `None` is padding.
     pub lanes: Vec<Option<usize>>,
-}
-
-/// Keys and values of one block.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Past(Option<[Tensor<4>; 2]>);
-
-impl Past {
-    /// Adds keys and values, `[rows, kv, slots, width]`, and gives all of them.
-    pub(crate) fn extend(&mut self, k: Tensor<4>, v: Tensor<4>) -> [Tensor<4>; 2] {
-        let all = match self.0.take() {
-            None => [k, v],
-            Some([past_k, past_v]) => [
-                Tensor::cat(vec![past_k, k], 2),
-                Tensor::cat(vec![past_v, v], 2),
-            ],
-        };
-        self.0 = Some(all.clone());
-        all
-    }
-
-    fn select(&mut self, axis: usize, indices: &[usize]) {
-        if let Some([k, v]) = self.0.take()
-            && !indices.is_empty()
-        {
-            let indices: Vec<i64> = indices.iter().map(|&i| i as i64).collect();
-            let count = indices.len();
-            let data = TensorData::new(indices, [count]);
-            let indices = Tensor::<1, Int>::from_data(data, &k.device());
-            self.0 = Some([k, v].map(|x| x.select(axis, indices.clone())));
-        }
-    }
 }
 
 /// What a [`Decoder`] keeps of the tokens that it read.
@@ -150,18 +121,15 @@ impl KvCache {
     /// The same cache for a pass that computes gradients; none goes to what was
     /// read.
     pub fn autodiff(&self) -> Self {
-        let mut cache = self.clone();
-        for layer in &mut cache.layers {
-            layer.0 = layer.0.take().map(|past| past.map(Tensor::autodiff));
+        Self {
+            layers: self.layers.iter().map(Past::autodiff).collect(),
+            slots: self.slots.clone(),
         }
-        cache
     }
 
-    /// The bytes of all keys and values.
+    /// The bytes of all keys and values, and of the room for further ones.
     pub fn bytes(&self) -> usize {
-        let tensors = self.layers.iter().filter_map(|layer| layer.0.as_ref());
-        let bytes = |x: &Tensor<4>| x.shape().num_elements() * x.dtype().size();
-        tensors.flatten().map(bytes).sum()
+        self.layers.iter().map(Past::bytes).sum()
     }
 
     /// Forgets all but the first `count` tokens of each lane, and the slots

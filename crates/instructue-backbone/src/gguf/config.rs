@@ -1,6 +1,7 @@
 //! The metadata of a GGUF file as a [`DecoderConfig`].
 
 use instructue_gguf::Gguf;
+use instructue_nn::Precision;
 
 use crate::{DecoderConfig, Error, ModelType, Result};
 
@@ -66,6 +67,7 @@ impl DecoderConfig {
             tie_word_embeddings: false,
             max_position_embeddings: keys.size("context_length")?,
             initializer_range: 0.02,
+            precision: Precision::F32,
         };
         config.validate().map_err(|source| Error::File {
             path: file.path().into(),

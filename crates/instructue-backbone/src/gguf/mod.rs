@@ -14,9 +14,10 @@ use crate::{Decoder, DecoderConfig, Result};
 pub(crate) use weights::GgufWeights;
 
 impl DecoderConfig {
-    /// A decoder with the weights of a GGUF file, dequantised to `f32`.
+    /// A decoder with the weights of a GGUF file, dequantised to the
+    /// [precision](Self::precision).
     ///
-    /// Tensors are read one at a time. Query and key of architecture `llama`
+    /// Tensors are read one at a time, piece by piece. Query and key of architecture `llama`
     /// get back the row order of the original checkpoint. Where the head is
     /// tied and the table is there twice, the copy with more bits is taken.
     ///

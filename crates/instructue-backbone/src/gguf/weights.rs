@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use burn::module::Param;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use instructue_gguf::Gguf;
-use instructue_nn::checkpoint::transpose;
+use instructue_nn::Precision;
+use instructue_nn::checkpoint::Filling;
 
-use crate::{DecoderConfig, ModelType, Result};
+use crate::{DecoderConfig, Error, ModelType, Result};
 
 /// An open file, the decoder that it should hold, and what was taken from it.
 pub(crate) struct GgufWeights<'a> {
@@ -48,7 +49,13 @@ impl<'a> GgufWeights<'a> {
         }
     }
 
-    /// Takes `NAME.weight` and, if asked for, `NAME.bias` as a linear map.
+    /// That of the configuration.
+    pub(crate) fn precision(&self) -> Precision {
+        self.config.precision
+    }
+
+    /// Takes `NAME.weight` and, if asked for, `NAME.bias` as a linear map in the
+    /// configuration's precision.
     pub(crate) fn linear(
         &mut self,
         name: &str,
@@ -57,47 +64,72 @@ impl<'a> GgufWeights<'a> {
         bias: bool,
         device: &Device,
     ) -> Result<Linear> {
-        let weight = self.values(&format!("{name}.weight"), &[output, input])?;
-        let weight = TensorData::new(transpose(&weight, output, input), [input, output]);
+        let precision = self.config.precision;
+        let shape = [output, input];
+        let into = Filling::transposed(shape, precision);
+        let weight = self.fill(&format!("{name}.weight"), &shape, into, device)?;
         let bias = if bias {
-            let bias = self.values(&format!("{name}.bias"), &[output])?;
-            let bias = Tensor::from_data(TensorData::new(bias, [output]), device);
+            let into = Filling::new(&[output], precision);
+            let bias = self.fill(&format!("{name}.bias"), &[output], into, device)?;
             Some(Param::from_tensor(bias))
         } else {
             None
         };
         Ok(Linear {
-            weight: Param::from_tensor(Tensor::from_data(weight, device)),
+            weight: Param::from_tensor(weight),
             bias,
         })
     }
 
+    /// Takes a tensor in this precision.
     pub(crate) fn tensor<const D: usize>(
         &mut self,
         name: &str,
         shape: [usize; D],
+        precision: Precision,
         device: &Device,
     ) -> Result<Tensor<D>> {
-        let values = self.values(name, &shape)?;
-        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+        self.fill(name, &shape, Filling::new(&shape, precision), device)
     }
 
-    fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    /// Reads the tensor `name`, which has this shape in the file, into `into`.
+    fn fill<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        mut into: Filling,
+        device: &Device,
+    ) -> Result<Tensor<D>> {
         let stored = gguf_name(name);
         let source = self.finer(&stored);
-        let mut values = self.file.read(&source, shape)?;
-        self.taken.extend([stored, source]);
-        if self.config.model_type == ModelType::Llama {
-            let heads = if name.contains("self_attn.q_proj.") {
-                self.config.num_attention_heads
-            } else if name.contains("self_attn.k_proj.") {
-                self.config.num_key_value_heads
-            } else {
-                return Ok(values);
-            };
-            values = halves(&values, shape[0], heads);
+        let path = self.file.path().to_owned();
+        let precision = into.precision();
+        let mut push = |values: &[f32]| {
+            into.push(values).map_err(|large| {
+                Error::from(instructue_nn::Error::Overflow {
+                    path: path.clone(),
+                    name: source.clone(),
+                    index: large.index,
+                    value: large.value,
+                    precision,
+                })
+            })
+        };
+        let heads = match self.config.model_type {
+            ModelType::Llama if name.contains("self_attn.q_proj.") => {
+                Some(self.config.num_attention_heads)
+            }
+            ModelType::Llama if name.contains("self_attn.k_proj.") => {
+                Some(self.config.num_key_value_heads)
+            }
+            _ => None,
+        };
+        match heads {
+            Some(heads) => push(&halves(&self.file.read(&source, shape)?, shape[0], heads))?,
+            None => self.file.read_pieces(&source, shape, push)?,
         }
-        Ok(values)
+        self.taken.extend([stored, source]);
+        Ok(into.upload(device))
     }
 
     /// A tied embedding table may be stored a second time as the output matrix:

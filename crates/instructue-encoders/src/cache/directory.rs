@@ -87,6 +87,18 @@ impl Directory {
 
     /// Writes a segment under a new name, which sorts behind all older ones.
     pub fn write(&self, segment: &Segment) -> Result<OsString, Error> {
+        self.put(segment, || format!("{:024}", now()))
+    }
+
+    /// Writes a segment that holds what older files hold, the youngest of them named
+    /// `youngest`: it takes that one's place among the others.
+    pub fn write_merged(&self, segment: &Segment, youngest: &OsString) -> Result<OsString, Error> {
+        let youngest = youngest.to_string_lossy();
+        let age = youngest.split('-').next().unwrap_or_default();
+        self.put(segment, || format!("{age}-merged-{:024}", now()))
+    }
+
+    fn put(&self, segment: &Segment, prefix: impl Fn() -> String) -> Result<OsString, Error> {
         let bytes = segment.encode(&self.space, self.width);
         let mut file = tempfile::Builder::new()
             .prefix(PARTIAL)
@@ -97,9 +109,7 @@ impl Directory {
             .and_then(|()| file.as_file().sync_all());
         written.map_err(failed(file.path()))?;
         loop {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH);
-            let now = now.unwrap_or_default().as_nanos();
-            let name = format!("{now:024}-{}.{SEGMENT}", std::process::id());
+            let name = format!("{}-{}.{SEGMENT}", prefix(), std::process::id());
             match file.persist_noclobber(self.own.join(&name)) {
                 Ok(_) => return Ok(name.into()),
                 // Another thread had the same moment.
@@ -108,6 +118,23 @@ impl Directory {
                 }
                 Err(error) => return Err(failed(&self.own.join(&name))(error.error)),
             }
+        }
+    }
+
+    /// Size of a segment's file; `None` if it is gone.
+    pub fn size(&self, name: &OsString) -> Option<u64> {
+        fs::metadata(self.own.join(name))
+            .ok()
+            .map(|data| data.len())
+    }
+
+    /// Removes a segment whose entries stand in another file by now. If another
+    /// process was faster, that is as good.
+    pub fn remove(&self, name: &OsString) -> Result<(), Error> {
+        let path = self.own.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&path)(error)),
+            _ => Ok(()),
         }
     }
 
@@ -162,6 +189,12 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+/// Nanoseconds since 1970.
+fn now() -> u128 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default().as_nanos()
 }
 
 fn is_segment(path: &Path) -> bool {

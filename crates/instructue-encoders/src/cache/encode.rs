@@ -1,5 +1,6 @@
 //! A text encoder behind a cache.
 
+use burn::module::Module;
 use burn::prelude::*;
 
 use super::{TextKey, VectorCache};
@@ -7,6 +8,8 @@ use crate::{Error, TextEncoder};
 
 /// Tokens of one pass, padding included.
 const PASS_TOKENS: usize = 4096;
+/// Texts are padded to a multiple of so many tokens.
+const PADDED: usize = 8;
 
 impl TextEncoder {
     /// [`TextEncoder::forward`] for texts that may be known: those that are not are
@@ -62,7 +65,10 @@ impl TextEncoder {
         cache.vectors(&keys, |places| self.encode(texts, places, device))
     }
 
-    /// The vectors of the texts at `places`, on the host.
+    /// The vectors of the texts at `places`, on the host, in passes of texts that
+    /// are padded to the same length: to which depends on the text alone. So a
+    /// text's vector does not depend on what else was asked for, as far as the
+    /// device computes a row without regard to the others.
     fn encode<T: AsRef<[u32]>>(
         &self,
         texts: &[T],
@@ -70,22 +76,30 @@ impl TextEncoder {
         device: &Device,
     ) -> Result<Vec<f32>, Error> {
         let width = self.hidden_size();
-        let length = |number: &usize| texts[places[*number]].as_ref().len();
+        // Without the tape, and without the dropout of LoRA.
+        let (encoder, device) = (self.valid(), device.clone().inner());
+        let length = |number: &usize| {
+            let tokens = texts[places[*number]].as_ref().len();
+            tokens.next_multiple_of(PADDED).min(self.max_length())
+        };
         let mut order: Vec<usize> = (0..places.len()).collect();
         order.sort_by_key(length);
         let mut values = vec![0.0; places.len() * width];
-        let mut rest = &order[..];
-        while !rest.is_empty() {
-            // Longer and longer: the last of a pass decides its padding.
-            let fits = |count: &usize| count * length(&rest[count - 1]) <= PASS_TOKENS;
-            let count = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
-            let (pass, after) = rest.split_at(count);
-            rest = after;
-            let chosen: Vec<&[u32]> = pass.iter().map(|&i| texts[places[i]].as_ref()).collect();
-            let batch = self
-                .batch(&chosen, device)
-                .map_err(|error| error.of_text(|text| places[pass[text]]))?;
-            let vectors = self.forward(batch).inner().into_data_as::<f32>();
+        let same_length = order.chunk_by(|a, b| length(a) == length(b));
+        let passes = same_length.flat_map(|numbers| {
+            let padded = length(&numbers[0]);
+            let count = (PASS_TOKENS / padded.max(1)).max(1);
+            numbers.chunks(count).map(move |pass| (padded, pass))
+        });
+        for (padded, pass) in passes {
+            let chosen = pass.iter().map(|&i| texts[places[i]].as_ref());
+            // A single text stands there twice: products of one row have kernels of
+            // their own, which add in another order.
+            let chosen: Vec<&[u32]> = chosen.cycle().take(pass.len().max(2)).collect();
+            let batch = encoder
+                .batch_padded(&chosen, padded, &device)
+                .map_err(|error| error.of_text(|text| places[pass[text % pass.len()]]))?;
+            let vectors = encoder.forward(batch).into_data_as::<f32>();
             let vectors = vectors
                 .try_to_vec::<f32>()
                 .map_err(|error| Error::Vectors {

@@ -30,8 +30,13 @@
 //!
 //! # Bounds
 //! Memory and folder hold [`CacheConfig::max_bytes`] each, the folder for all spaces
-//! together; the oldest segments are dropped.
+//! together; the oldest segments are dropped. Many small files, as many short runs
+//! leave them, are merged into files of at most a segment's size: the merged file
+//! comes whole to its place before those that it holds go, so whatever other
+//! processes do meanwhile, each entry is always in some file. While that happens the
+//! folder holds up to a segment more.
 
+mod compact;
 mod digest;
 mod directory;
 mod encode;

@@ -15,6 +15,8 @@ use crate::Error;
 const SEGMENT_BYTES: u64 = 8 << 20;
 /// Fewer entries than this are no cache.
 const LEAST_ENTRIES: u64 = 8;
+/// How often a folder is listed while others merge its files.
+const LISTS: usize = 4;
 
 /// Vectors by text. It may be shared by threads: none waits while another encodes.
 ///
@@ -81,6 +83,7 @@ impl VectorCache {
         let mut state = cache.state();
         cache.bound(&mut state)?;
         cache.read_new(&mut state)?;
+        cache.compact(&mut state)?;
         drop(state);
         Ok(cache)
     }
@@ -161,7 +164,8 @@ impl VectorCache {
         Ok(out)
     }
 
-    /// Writes what is in no file yet, and takes in what other processes wrote.
+    /// Writes what is in no file yet, takes in what other processes wrote, and merges
+    /// small files where there are many.
     ///
     /// # Errors
     /// [`Error::Cache`] when the folder cannot be read or written.
@@ -170,8 +174,17 @@ impl VectorCache {
         if self.directory.is_some() {
             self.close_segment(&mut state)?;
             self.read_new(&mut state)?;
+            self.compact(&mut state)?;
         }
         Ok(())
+    }
+
+    /// [`flush`](Self::flush) for whom a folder that cannot be used ends nothing: the
+    /// error is among the [`faults`](Self::faults).
+    pub fn keep(&self) {
+        if let Err(error) = self.flush() {
+            self.state().note(error);
+        }
     }
 
     /// Counts and size.
@@ -233,18 +246,42 @@ impl VectorCache {
         let Some(directory) = &self.directory else {
             return Ok(());
         };
-        for name in directory.names()? {
-            if state.seen.contains(&name) {
-                continue;
+        // What is gone may stand in a merged file that came after the list.
+        for _ in 0..LISTS {
+            let mut gone = false;
+            for name in directory.names()? {
+                if state.seen.contains(&name) {
+                    continue;
+                }
+                match directory.read(&name) {
+                    Read::Whole(segment) => state.add(segment),
+                    Read::Gone => gone = true,
+                    Read::Fault(fault) => state.fault(fault),
+                }
+                state.seen.insert(name);
             }
-            match directory.read(&name) {
-                Read::Whole(segment) => state.add(segment),
-                Read::Gone => {}
-                Read::Fault(fault) => state.fault(fault),
+            if !gone {
+                break;
             }
-            state.seen.insert(name);
         }
         state.bound(self.max_bytes);
+        Ok(())
+    }
+
+    /// Merges small files where there are many.
+    fn compact(&self, state: &mut State) -> Result<(), Error> {
+        let Some(directory) = &self.directory else {
+            return Ok(());
+        };
+        let done = directory.compact(self.space.width, self.segment_bytes)?;
+        done.faults.into_iter().for_each(|fault| state.fault(fault));
+        for (written, merged) in done.written {
+            state.metrics.merged_files += merged.len() as u64;
+            // Another process may have written one of them a moment ago.
+            if merged.iter().all(|name| state.seen.contains(name)) {
+                state.seen.insert(written);
+            }
+        }
         Ok(())
     }
 }

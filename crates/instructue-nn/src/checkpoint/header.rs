@@ -12,6 +12,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use crate::error::line;
 use crate::{Error, Result};
 
 /// The format's own limit.
@@ -76,23 +77,24 @@ fn check(
     let mut names: Vec<&String> = entries.iter().map(|(name, _)| name).collect();
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(format!("tensor `{}` is declared twice", pair[0]));
+        return Err(format!("tensor `{}` is declared twice", line(pair[0])));
     }
     entries.sort_by_key(|(_, raw)| raw.data_offsets);
 
     let mut infos = Vec::with_capacity(entries.len());
     let mut end = 0;
     for (name, raw) in entries {
+        let shown = line(&name);
         let (from, to) = raw.data_offsets;
         if from != end || to < from {
             return Err(format!(
-                "tensor `{name}` claims bytes {from} to {to}, expected to start at {end}"
+                "tensor `{shown}` claims bytes {from} to {to}, expected to start at {end}"
             ));
         }
         let Some(width) = width(&raw.dtype) else {
             return Err(format!(
-                "tensor `{name}` has the unknown dtype `{}`",
-                raw.dtype
+                "tensor `{shown}` has the unknown dtype `{}`",
+                line(&raw.dtype)
             ));
         };
         let bytes = raw
@@ -101,14 +103,14 @@ fn check(
             .try_fold(width, |product, axis| product.checked_mul(*axis as u64));
         if bytes != Some(to - from) {
             return Err(format!(
-                "tensor `{name}` of shape {:?} and dtype {} claims {} bytes",
-                raw.shape,
+                "tensor `{shown}` of shape {} and dtype {} claims {} bytes",
+                line(&format!("{:?}", raw.shape)),
                 raw.dtype,
                 to - from
             ));
         }
         let (Ok(length), Some(start)) = (usize::try_from(to - from), data.checked_add(from)) else {
-            return Err(format!("tensor `{name}` is too large for this machine"));
+            return Err(format!("tensor `{shown}` is too large for this machine"));
         };
         end = to;
         infos.push((

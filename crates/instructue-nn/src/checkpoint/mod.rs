@@ -2,26 +2,29 @@
 //! `model.safetensors`, or beside several files and an index.
 //!
 //! Headers are read and checked when the directory is opened; a tensor's bytes
-//! are read when it is taken, one tensor at a time, so that memory holds one
-//! copy of the model, not two.
+//! are read when it is taken, a piece at a time and straight into its element
+//! type and order, so that memory holds one copy of the model and little else.
 
 mod decode;
+mod fill;
 mod header;
+mod read;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use burn::module::Param;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Result};
-pub use decode::transpose;
+use crate::error::line;
+use crate::{Error, Precision, Result};
+pub use fill::{Filling, TooLarge};
+use read::Reading;
 pub use write::write_safetensors;
 
 /// Name of the configuration in a checkpoint directory.
@@ -38,6 +41,7 @@ pub struct Checkpoint {
     files: Vec<(PathBuf, File)>,
     entries: BTreeMap<String, Entry>,
     taken: BTreeSet<String>,
+    precision: Precision,
 }
 
 #[derive(Debug)]
@@ -74,13 +78,20 @@ impl Checkpoint {
             if name.is_empty() || name == ".." || name.contains(['/', '\\']) {
                 return Err(Error::Json {
                     path: index,
-                    reason: format!("weight_map names `{name}`, which is not a plain file name"),
+                    reason: format!(
+                        "weight_map names `{}`, which is not a plain file name",
+                        line(name)
+                    ),
                 });
             }
             if !dir.join(name).is_file() {
                 return Err(Error::Json {
                     path: index,
-                    reason: format!("tensor `{tensor}` is in `{name}`, but there is no such file"),
+                    reason: format!(
+                        "tensor `{}` is in `{}`, but there is no such file",
+                        line(tensor),
+                        line(name)
+                    ),
                 });
             }
             checkpoint.add(dir.join(name))?;
@@ -111,7 +122,15 @@ impl Checkpoint {
             files: Vec::new(),
             entries: BTreeMap::new(),
             taken: BTreeSet::new(),
+            precision: Precision::F32,
         }
+    }
+
+    /// The same, whose [`take_linear`](Self::take_linear) and
+    /// [`take_table`](Self::take_table) give this precision.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
     }
 
     fn add(&mut self, path: PathBuf) -> Result<()> {
@@ -120,7 +139,7 @@ impl Checkpoint {
         for (name, info) in infos {
             if let Some(other) = self.entries.get(&name) {
                 let first = self.files[other.file].0.display();
-                let reason = format!("tensor `{name}` is already in {first}");
+                let reason = format!("tensor `{}` is already in {first}", line(&name));
                 return Err(Error::Header { path, reason });
             }
             let file = number;
@@ -162,26 +181,50 @@ impl Checkpoint {
         shape: [usize; D],
         device: &Device,
     ) -> Result<Tensor<D>> {
-        let values = self.values(name, &shape)?;
-        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+        self.take_in(Precision::F32, name, shape, device)
     }
 
-    /// Takes a matrix stored `[rows, columns]` as `[columns, rows]`.
+    /// Takes a tensor in the [precision](Self::with_precision) of the model.
+    ///
+    /// Fails as [`take_in`](Self::take_in).
+    pub fn take_table<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Result<Tensor<D>> {
+        self.take_in(self.precision, name, shape, device)
+    }
+
+    /// Takes a tensor in a precision.
+    ///
+    /// Fails as [`take`](Self::take), or if the precision cannot hold a value.
+    pub fn take_in<const D: usize>(
+        &mut self,
+        precision: Precision,
+        name: &str,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Result<Tensor<D>> {
+        self.fill(name, &shape, Filling::new(&shape, precision), device)
+    }
+
+    /// Takes a matrix stored `[rows, columns]` as `[columns, rows]`, as `f32`.
     ///
     /// Checkpoints hold the weight of a linear map as `[output, input]`; this
     /// workspace multiplies from the left.
     pub fn take_transposed(
         &mut self,
         name: &str,
-        [rows, columns]: [usize; 2],
+        shape: [usize; 2],
         device: &Device,
     ) -> Result<Tensor<2>> {
-        let values = decode::transpose(&self.values(name, &[rows, columns])?, rows, columns);
-        let data = TensorData::new(values, [columns, rows]);
-        Ok(Tensor::from_data(data, device))
+        let into = Filling::transposed(shape, Precision::F32);
+        self.fill(name, &shape, into, device)
     }
 
-    /// Takes `PREFIX.weight` and, if asked for, `PREFIX.bias` as a linear map.
+    /// Takes `PREFIX.weight` and, if asked for, `PREFIX.bias` as a linear map in
+    /// the [precision](Self::with_precision) of the model.
     pub fn take_linear(
         &mut self,
         prefix: &str,
@@ -190,9 +233,11 @@ impl Checkpoint {
         bias: bool,
         device: &Device,
     ) -> Result<Linear> {
-        let weight = self.take_transposed(&format!("{prefix}.weight"), [output, input], device)?;
+        let shape = [output, input];
+        let into = Filling::transposed(shape, self.precision);
+        let weight = self.fill(&format!("{prefix}.weight"), &shape, into, device)?;
         let bias = if bias {
-            let bias = self.take(&format!("{prefix}.bias"), [output], device)?;
+            let bias = self.take_table(&format!("{prefix}.bias"), [output], device)?;
             Some(Param::from_tensor(bias))
         } else {
             None
@@ -232,7 +277,14 @@ impl Checkpoint {
         })
     }
 
-    fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    /// Reads the tensor `name`, which has this shape in the file, into `into`.
+    fn fill<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        mut into: Filling,
+        device: &Device,
+    ) -> Result<Tensor<D>> {
         let Some(entry) = self.entries.get(name) else {
             return Err(Error::Missing {
                 path: self.path.clone(),
@@ -255,24 +307,25 @@ impl Checkpoint {
                 found: entry.info.dtype.clone(),
             });
         };
-        let io = |source| Error::Io {
-            path: path.clone(),
-            source,
+        let reading = Reading {
+            path,
+            name,
+            kind,
+            start: entry.info.start,
+            length: entry.info.length,
         };
-        let mut bytes = vec![0; entry.info.length];
-        file.seek(SeekFrom::Start(entry.info.start)).map_err(io)?;
-        file.read_exact(&mut bytes).map_err(io)?;
-        let values = kind.to_f32(&bytes);
-        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            return Err(Error::NotFinite {
+        let precision = into.precision();
+        reading.run(file, |values| {
+            into.push(values).map_err(|large| Error::Overflow {
                 path: path.clone(),
                 name: name.into(),
-                index,
-                value: values[index],
-            });
-        }
+                index: large.index,
+                value: large.value,
+                precision,
+            })
+        })?;
         self.taken.insert(name.into());
-        Ok(values)
+        Ok(into.upload(device))
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! With the feature `cpu`, `f32` tensors on Burn's CPU backend Flex take the
 //! operators written here; every other tensor takes the same formula composed
-//! of Burn's operations. Results agree to rounding.
+//! of Burn's operations. Results agree to rounding. Norms and softmax of half
+//! precision are computed in `f32`.
 //!
 //! This is the one place below the facade that names a backend.
 
@@ -12,9 +13,7 @@ mod cpu;
 
 #[cfg(feature = "cpu")]
 use burn::backend::{Dispatch, DispatchDevice};
-#[cfg(feature = "cpu")]
-use burn::tensor::DType;
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{DType, Tensor, activation};
 
 #[cfg(feature = "cpu")]
 use cpu::Kernels;
@@ -22,14 +21,47 @@ use cpu::Kernels;
 /// Whether there are operators here for this tensor.
 #[cfg(feature = "cpu")]
 pub(crate) fn own_operators<const D: usize>(x: &Tensor<D>) -> bool {
+    x.dtype() == DType::F32 && own_device(x)
+}
+
+/// Whether there are operators here for this tensor once it is `f32`.
+#[cfg(feature = "cpu")]
+pub(crate) fn own_device<const D: usize>(x: &Tensor<D>) -> bool {
     let device = x.device().inner();
-    x.dtype() == DType::F32 && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
+    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
 }
 
 /// Whether there are operators here for this tensor.
 #[cfg(not(feature = "cpu"))]
 pub(crate) fn own_operators<const D: usize>(_: &Tensor<D>) -> bool {
     false
+}
+
+/// Whether there are operators here for this tensor once it is `f32`.
+#[cfg(not(feature = "cpu"))]
+pub(crate) fn own_device<const D: usize>(_: &Tensor<D>) -> bool {
+    false
+}
+
+/// How many rows of activations one pass of inference should take at a time on
+/// this tensor's device; `None`: as many as there are.
+///
+/// On a CPU every operation on a large batch writes to memory what the next one
+/// reads from there; some rows at a time stay in the cache, and each weight is
+/// still read seldom enough.
+pub fn quick_rows<const D: usize>(x: &Tensor<D>) -> Option<usize> {
+    own_device(x).then_some(1024)
+}
+
+/// Whether elements are of half precision.
+pub(crate) fn half(dtype: DType) -> bool {
+    matches!(dtype, DType::F16 | DType::BF16)
+}
+
+/// Whether a tensor of half precision is better computed as `f32`: its device
+/// has operators here.
+fn widen<const D: usize>(x: &Tensor<D>) -> bool {
+    half(x.dtype()) && own_device(x)
 }
 
 /// Attention in blocks of query rows, if there is an operator for these
@@ -70,8 +102,8 @@ pub(crate) fn blocked_attention(
 /// # Shapes
 ///
 /// - `scores` and the result: `[batch, heads, query, key]`
-/// - `bias`: `[batch, 1, query or a divisor of it, key]`; fewer rows are
-///   repeated in order
+/// - `bias`: `[batch, 1, query or a divisor of it, key]`, of any element type;
+///   fewer rows are repeated in order
 ///
 /// # Panics
 ///
@@ -86,6 +118,11 @@ pub fn biased_softmax(scores: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
         bias.dims(),
         scores.dims()
     );
+    let dtype = scores.dtype();
+    if half(dtype) {
+        return biased_softmax(scores.cast(DType::F32), bias).cast(dtype);
+    }
+    let bias = &bias.clone().cast(dtype);
     #[cfg(feature = "cpu")]
     if own_operators(&scores) && own_operators(bias) {
         let bias = bias.clone().inner().into_dispatch();
@@ -110,6 +147,10 @@ pub fn biased_softmax(scores: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
 /// If the shapes differ.
 pub fn silu_mul<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
     assert_eq!(gate.dims(), up.dims(), "gate and up have the same shape");
+    if widen(&gate) && widen(&up) {
+        let dtype = gate.dtype();
+        return silu_mul(gate.cast(DType::F32), up.cast(DType::F32)).cast(dtype);
+    }
     #[cfg(feature = "cpu")]
     if own_operators(&gate) && own_operators(&up) {
         let y = Dispatch::silu_mul(gate.into_dispatch(), up.into_dispatch());
@@ -124,6 +165,10 @@ pub fn silu_mul<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
 ///
 /// - `x` and the result: any
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if widen(&x) {
+        let dtype = x.dtype();
+        return gelu(x.cast(DType::F32)).cast(dtype);
+    }
     #[cfg(feature = "cpu")]
     if own_operators(&x) {
         return Tensor::from_dispatch(Dispatch::gelu(x.into_dispatch()));
@@ -144,6 +189,11 @@ pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 pub fn rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, epsilon: f64) -> Tensor<D> {
     let width = x.dims()[D - 1];
     assert_eq!(gamma.dims(), [width], "a scale per column of x");
+    let dtype = x.dtype();
+    if half(dtype) {
+        return rms_norm(x.cast(DType::F32), gamma, epsilon).cast(dtype);
+    }
+    let gamma = gamma.cast(dtype);
     #[cfg(feature = "cpu")]
     if own_operators(&x) && own_operators(&gamma) {
         let (x, gamma) = (x.into_dispatch(), gamma.into_dispatch());
@@ -172,6 +222,11 @@ pub fn layer_norm<const D: usize>(
     let width = x.dims()[D - 1];
     assert_eq!(gamma.dims(), [width], "a scale per column of x");
     assert_eq!(beta.dims(), [width], "a shift per column of x");
+    let dtype = x.dtype();
+    if half(dtype) {
+        return layer_norm(x.cast(DType::F32), gamma, beta, epsilon).cast(dtype);
+    }
+    let (gamma, beta) = (gamma.cast(dtype), beta.cast(dtype));
     #[cfg(feature = "cpu")]
     if own_operators(&x) && own_operators(&gamma) && own_operators(&beta) {
         let (x, gamma, beta) = (

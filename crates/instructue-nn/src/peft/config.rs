@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::pattern::{self, Patterns};
 use crate::checkpoint::read_json;
 use crate::lora::LoraConfig;
 use crate::{Error, Result};
@@ -19,7 +20,7 @@ pub enum TaskType {
 }
 
 impl TaskType {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::CausalLm => "CAUSAL_LM",
             Self::FeatureExtraction => "FEATURE_EXTRACTION",
@@ -28,11 +29,14 @@ impl TaskType {
 }
 
 /// The settings of an adapter.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct PeftConfig {
-    /// Rank, scale and dropout. With `use_rslora` the scale of PEFT is
-    /// `lora_alpha / √r`; `alpha` here holds what gives the same scale.
-    pub lora: LoraConfig,
+    /// `r`, `lora_alpha` and dropout, as far as no pattern says otherwise.
+    lora: LoraConfig,
+    /// Whether the scale is `lora_alpha / √r`.
+    rank_stabilised: bool,
+    ranks: Patterns<usize>,
+    alphas: Patterns<f64>,
     /// Ends of the paths that carry factors.
     pub targets: Vec<String>,
     /// `base_model_name_or_path`; a note, not checked.
@@ -41,7 +45,8 @@ pub struct PeftConfig {
 
 /// Keys that say nothing of what the adapted model computes, and those that are
 /// read one by one.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 20] = [
+    "alpha_pattern",
     "auto_mapping",
     "base_model_name_or_path",
     "bias",
@@ -55,6 +60,7 @@ const KNOWN: [&str; 18] = [
     "peft_version",
     "qalora_group_size",
     "r",
+    "rank_pattern",
     "revision",
     "runtime_config",
     "target_modules",
@@ -69,8 +75,7 @@ impl PeftConfig {
     ///
     /// [`Error::Io`] or [`Error::Json`] when it is no JSON object, and
     /// [`Error::Peft`] for a key that is missing, out of range, or asks for what
-    /// is not supported: ranks or scales per module, a magnitude (DoRA), biases,
-    /// modules saved whole, a base that was changed when the adapter was made.
+    /// is not supported: a magnitude (DoRA), biases, modules saved whole, a base that was changed when the adapter was made.
     /// An unknown key is refused too, unless it is null, false or empty.
     pub fn read(path: &Path) -> Result<Self> {
         let map: Map<String, Value> = read_json(path)?;
@@ -110,11 +115,17 @@ impl PeftConfig {
             found => found.as_f64().filter(|p| (0.0..1.0).contains(p)),
         };
         let dropout = dropout.ok_or_else(|| refuse("lora_dropout", "a share in [0, 1)"))?;
-        let alpha = match value("use_rslora") {
-            Value::Null | Value::Bool(false) => alpha,
-            Value::Bool(true) => alpha * (rank as f64).sqrt(),
+        let rank_stabilised = match value("use_rslora") {
+            Value::Null => false,
+            Value::Bool(on) => *on,
             _ => return Err(refuse("use_rslora", "true or false")),
         };
+        for key in ["rank_pattern", "alpha_pattern"] {
+            if !(value(key).is_null() || value(key).is_object()) {
+                return Err(refuse(key, "an object of patterns"));
+            }
+        }
+        let (ranks, alphas) = pattern::read(path)?;
         let names = value("target_modules").as_array().map(|names| {
             let names = names.iter().map(|name| name.as_str().map(str::to_owned));
             names.collect::<Option<Vec<_>>>()
@@ -126,6 +137,9 @@ impl PeftConfig {
                 .with_rank(rank)
                 .with_alpha(alpha)
                 .with_dropout(dropout),
+            rank_stabilised,
+            ranks,
+            alphas,
             targets,
             base: value("base_model_name_or_path").as_str().map(Into::into),
         })
@@ -140,33 +154,19 @@ impl PeftConfig {
         })
     }
 
-    /// The text of the file.
-    pub(super) fn to_json(&self, task: TaskType) -> String {
-        let alpha = self.lora.alpha;
-        // PEFT declares a whole number and takes any; most files hold a whole one.
-        let alpha = match alpha.fract() == 0.0 && alpha.abs() < 1e15 {
-            true => json!(alpha as i64),
-            false => json!(alpha),
+    /// Rank, scale and dropout of the map at this path.
+    pub fn lora(&self, path: &str) -> LoraConfig {
+        let rank = self.ranks.get(path).unwrap_or(self.lora.rank);
+        let alpha = self.alphas.get(path).unwrap_or(self.lora.alpha);
+        // What makes `alpha / rank` the scale that is meant.
+        let factor = match self.rank_stabilised {
+            true => (rank as f64).sqrt(),
+            false => 1.0,
         };
-        let value = json!({
-            "peft_type": "LORA",
-            "task_type": task.name(),
-            "base_model_name_or_path": self.base,
-            "inference_mode": true,
-            "r": self.lora.rank,
-            "lora_alpha": alpha,
-            "lora_dropout": self.lora.dropout,
-            "target_modules": self.targets,
-            "bias": "none",
-            "fan_in_fan_out": false,
-            "init_lora_weights": true,
-            "use_rslora": false,
-            "use_dora": false,
-            "modules_to_save": null,
-            "rank_pattern": {},
-            "alpha_pattern": {},
-        });
-        format!("{value:#}\n")
+        LoraConfig::new()
+            .with_rank(rank)
+            .with_alpha(alpha * factor)
+            .with_dropout(self.lora.dropout)
     }
 }
 
@@ -182,7 +182,7 @@ fn is_nothing(value: &Value) -> bool {
 }
 
 /// A value on one line, cut where it would fill the screen.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     const LIMIT: usize = 120;
     let text = value.to_string();
     match text.len() > LIMIT {

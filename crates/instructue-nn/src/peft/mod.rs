@@ -10,7 +10,9 @@
 //! reading.
 
 mod config;
+mod pattern;
 mod read;
+mod settings;
 mod write;
 
 pub use config::{PeftConfig, TaskType};

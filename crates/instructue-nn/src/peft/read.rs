@@ -74,7 +74,8 @@ impl Adapter {
             return Ok(LoraLinear { linear, lora: None });
         }
         let [input, output] = linear.weight.dims();
-        let rank = self.config.lora.rank;
+        let lora = self.config.lora(&path);
+        let rank = lora.rank;
         let mut take = |factor, shape| {
             let name = key(&path, factor);
             let taken = self.weights.take_transposed(&name, shape, device);
@@ -83,7 +84,7 @@ impl Adapter {
         let a = take("lora_A", [rank, input])?;
         let b = take("lora_B", [output, rank])?;
         self.adapted += 1;
-        Ok(LoraLinear::with(linear, Lora::new(a, b, &self.config.lora)))
+        Ok(LoraLinear::with(linear, Lora::new(a, b, &lora)))
     }
 
     /// Ends the import.

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use burn::tensor::TensorData;
 
-use super::{CONFIG, PeftConfig, TaskType, WEIGHTS, key};
+use super::settings::{self, Adapted};
+use super::{CONFIG, TaskType, WEIGHTS, key};
 use crate::checkpoint::write_safetensors;
-use crate::lora::{Lora, LoraConfig, LoraLinear};
+use crate::lora::LoraLinear;
 use crate::{Error, Result};
 
 /// A linear map and its place in the model.
@@ -30,19 +31,20 @@ pub struct Site<'a> {
 /// An adapter that is there is replaced, and so is an empty directory; anything
 /// else is left alone. `base` is a note for the reader: where the base is found.
 /// Merged factors are written as others are: they are for the unmerged base.
+/// Ranks and scales that most maps do not have become patterns.
 ///
 /// # Errors
 ///
-/// [`Error::Export`] if there are no factors, if their ranks, scales or dropouts
-/// differ, if a target has factors in some layers only, or if `dir` holds other
-/// things; [`Error::Io`] when a file cannot be written.
+/// [`Error::Export`] if there are no factors, if their dropouts differ, if a target
+/// has factors in some layers only, or if `dir` holds other things; [`Error::Io`]
+/// when a file cannot be written.
 pub fn write(dir: &Path, task: TaskType, base: Option<&str>, sites: &[Site<'_>]) -> Result<()> {
     let refuse = |expected: &str, found: String| Error::Export {
         path: dir.into(),
         expected: expected.into(),
         found,
     };
-    let mut config: Option<(LoraConfig, &str)> = None;
+    let mut adapted: Vec<Adapted<'_>> = Vec::new();
     let mut targets: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let mut tensors: Vec<(String, TensorData)> = Vec::new();
     for Site { path, target, map } in sites {
@@ -50,53 +52,42 @@ pub fn write(dir: &Path, task: TaskType, base: Option<&str>, sites: &[Site<'_>])
         *all += 1;
         let Some(lora) = &map.lora else { continue };
         *with += 1;
-        let own = settings(lora);
-        let (first, place) = config.get_or_insert_with(|| (own.clone(), path));
-        if own != *first {
-            let expected = format!("the settings of {place} everywhere, {first:?}");
-            return Err(refuse(&expected, format!("{own:?} at {path}")));
-        }
+        adapted.push(Adapted::new(path, target, lora));
         for (factor, value) in [("lora_A", &lora.a), ("lora_B", &lora.b)] {
             let stored = value.val().transpose().into_data();
             tensors.push((key(path, factor), stored));
         }
     }
-    let Some((lora, _)) = config else {
-        return Err(refuse("factors of LoRA", "none".into()));
-    };
     targets.retain(|_, (with, _)| *with > 0);
     if let Some((target, (with, all))) = targets.iter().find(|(_, (with, all))| with < all) {
         let found = format!("{with} of {all} `{target}`");
         return Err(refuse("factors in every layer or none", found));
     }
-    let config = PeftConfig {
-        lora,
-        targets: targets.into_keys().map(Into::into).collect(),
-        base: base.map(Into::into),
+    let Some(first) = adapted.first() else {
+        return Err(refuse("factors of LoRA", "none".into()));
     };
+    if let Some(other) = adapted.iter().find(|map| map.dropout != first.dropout) {
+        let expected = format!(
+            "the dropout of {} everywhere, {}",
+            first.path, first.dropout
+        );
+        return Err(refuse(
+            &expected,
+            format!("{} at {}", other.dropout, other.path),
+        ));
+    }
+    let targets: Vec<&str> = targets.into_keys().collect();
+    let config = settings::to_json(task, base, &targets, &adapted);
     place(dir, |into| {
         let metadata = HashMap::from([("format".into(), "pt".into())]);
         write_safetensors(&into.join(WEIGHTS), tensors, Some(metadata))?;
         let path = into.join(CONFIG);
         let written = File::create(&path).and_then(|mut file| {
-            file.write_all(config.to_json(task).as_bytes())?;
+            file.write_all(config.as_bytes())?;
             file.sync_all()
         });
         written.map_err(|source| Error::Io { path, source })
     })
-}
-
-/// The settings that these factors were made with.
-fn settings(lora: &Lora) -> LoraConfig {
-    let rank = lora.a.dims()[1];
-    let alpha = lora.scale * rank as f64;
-    // The division that made the scale is undone, its rounding too.
-    let whole = alpha.round();
-    let near = (alpha - whole).abs() <= 1e-12 * whole.abs();
-    LoraConfig::new()
-        .with_rank(rank)
-        .with_alpha(if near { whole } else { alpha })
-        .with_dropout(lora.dropout.prob)
 }
 
 /// Fills a directory beside `dir` and lets it take that name.

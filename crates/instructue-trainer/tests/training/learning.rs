@@ -21,7 +21,7 @@ fn flat(model: &InstructUe) -> Vec<f32> {
 }
 
 /// Gradients in module order.
-fn values(network: &Network, gradients: &GradientsParams) -> Vec<Option<Vec<f32>>> {
+pub fn values(network: &Network, gradients: &GradientsParams) -> Vec<Option<Vec<f32>>> {
     struct Read<'a>(&'a GradientsParams, Vec<Option<Vec<f32>>>);
     impl ModuleVisitor for Read<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {

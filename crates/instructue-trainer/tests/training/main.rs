@@ -1,8 +1,10 @@
 //! Training as a whole, on a few generated users and a tiny model.
 
 mod batches;
+mod cached;
 mod data;
 mod learning;
+mod precision;
 mod refusals;
 mod resume;
 mod run;

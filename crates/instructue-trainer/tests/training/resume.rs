@@ -4,26 +4,20 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use instructue_model::InstructUe;
 use instructue_trainer::{Event, TrainConfig, checkpoint};
 
 use crate::data::data;
 use crate::run::{alone, config, copy, finished, lines, model, run, tensors};
 
 /// Trains until the line of step `last` is written, then dies.
-fn killed_after(last: usize, dropout: Option<f64>, config: &TrainConfig, dir: &Path) {
+pub fn killed_after(last: usize, model: InstructUe, config: &TrainConfig, dir: &Path) {
     let died = catch_unwind(AssertUnwindSafe(|| {
-        run(
-            data(),
-            model(data(), dropout, 3),
-            config,
-            dir,
-            false,
-            &mut |event| {
-                if let Event::Metrics { metrics, .. } = event {
-                    assert!(metrics.step < last, "killed on purpose");
-                }
-            },
-        )
+        run(data(), model, config, dir, false, &mut |event| {
+            if let Event::Metrics { metrics, .. } = event {
+                assert!(metrics.step < last, "killed on purpose");
+            }
+        })
     }));
     assert!(died.is_err());
 }
@@ -32,7 +26,7 @@ fn resumes_exactly(dropout: Option<f64>, config: &TrainConfig) {
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let start = || model(data(), dropout, 3);
     let uninterrupted = run(data(), start(), config, whole.path(), false, &mut |_| {}).unwrap();
-    killed_after(10, dropout, config, parts.path());
+    killed_after(10, start(), config, parts.path());
     assert_eq!(lines(parts.path()).last().unwrap().step, 10);
     let mut resumed_at = None;
     // Other fresh weights: all of them must come from the checkpoint.

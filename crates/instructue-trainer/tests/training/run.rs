@@ -38,6 +38,17 @@ pub fn config() -> TrainConfig {
 
 /// With `dropout`, the backbone is frozen under LoRA.
 pub fn model(data: &Data, dropout: Option<f64>, seed: u64) -> InstructUe {
+    model_of(data, seed, |config| {
+        config.backbone_lora = dropout.map(|dropout| LoraSettings {
+            rank: 4,
+            alpha: 8.0,
+            dropout,
+        });
+    })
+}
+
+/// A tiny model, changed a little.
+pub fn model_of(data: &Data, seed: u64, change: impl Fn(&mut ModelConfig)) -> InstructUe {
     let preparation = data.preparation.clone();
     let vocab = preparation.tokenizer().vocab_size();
     let mut config = ModelConfig::fresh(Size::Tiny, vocab, vocab);
@@ -49,11 +60,7 @@ pub fn model(data: &Data, dropout: Option<f64>, seed: u64) -> InstructUe {
     config.head.hidden = 32;
     config.head.output = 16;
     config.tabular.width = 16;
-    config.backbone_lora = dropout.map(|dropout| LoraSettings {
-        rank: 4,
-        alpha: 8.0,
-        dropout,
-    });
+    change(&mut config);
     InstructUe::new(config, preparation, seed, &Device::default().autodiff()).unwrap()
 }
 

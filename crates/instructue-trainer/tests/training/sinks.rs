@@ -9,7 +9,7 @@ use instructue_trainer::{Metrics, Phase};
 use crate::run::{alone, finished, lines, of};
 
 /// The scalars of the one event file in `dir`: for each tag its steps and values.
-fn scalars(dir: &Path) -> BTreeMap<String, Vec<(u64, f32)>> {
+pub fn scalars(dir: &Path) -> BTreeMap<String, Vec<(u64, f32)>> {
     let files: Vec<_> = fs::read_dir(dir)
         .unwrap()
         .map(|e| e.unwrap().path())

@@ -1,12 +1,14 @@
 //! Every knob of a run, in one TOML file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use instructue_model::Size;
+use instructue_model::cache::CacheConfig;
 use instructue_trainer::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::error::{Error, Result};
+use crate::pipeline::pretrained::PretrainedSettings;
 use crate::pipeline::suggest;
 
 /// A run: `--config` reads it, and each run saves the one it used.
@@ -23,10 +25,14 @@ pub struct RunConfig {
     pub seed: u64,
     /// Model.
     pub model: ModelSettings,
+    /// Weights that others trained.
+    pub pretrained: PretrainedSettings,
     /// Training set.
     pub userqa: UserQaSettings,
     /// Training.
     pub train: TrainConfig,
+    /// Vectors of event texts that are kept.
+    pub cache: CacheSettings,
     /// Evaluation after training.
     pub proof: ProofSettings,
 }
@@ -82,6 +88,21 @@ pub struct UserQaSettings {
     pub validation_share: f64,
 }
 
+/// Vectors of event texts that are kept, where encoders are frozen; with encoders
+/// that are trained nothing is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheSettings {
+    /// Whether any are.
+    pub enabled: bool,
+    /// Where, for further runs with the same encoders; default: `events` below the
+    /// run's output. Runs at the same time may share it.
+    pub folder: Option<PathBuf>,
+    /// Bytes that the folder may hold, and as many of memory for each distinct
+    /// encoder; the oldest vectors go.
+    pub max_bytes: u64,
+}
+
 /// Evaluation after training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -103,8 +124,10 @@ impl Default for RunConfig {
             workers: 0,
             seed: 7,
             model: ModelSettings::default(),
+            pretrained: PretrainedSettings::default(),
             userqa: UserQaSettings::default(),
             train: TrainConfig::default(),
+            cache: CacheSettings::default(),
             proof: ProofSettings::default(),
         }
     }
@@ -134,6 +157,16 @@ impl Default for UserQaSettings {
             values_per_family: 3,
             test_share: 0.3,
             validation_share: 0.1,
+        }
+    }
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            folder: None,
+            max_bytes: CacheConfig::default().max_bytes,
         }
     }
 }
@@ -193,6 +226,8 @@ mod tests {
         let path = dir.path().join("run.toml");
         let mut config = RunConfig::default();
         config.train.steps = 17;
+        config.cache.folder = Some("vectors of events".into());
+        config.cache.max_bytes = 1 << 20;
         std::fs::write(&path, config.to_toml()).unwrap();
         assert_eq!(RunConfig::load(&path).unwrap(), config);
     }

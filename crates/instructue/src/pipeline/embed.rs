@@ -11,12 +11,14 @@ use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, Stri
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
 use instructue_data::UserStore;
 use instructue_eval::{Embedder, UserRef};
+use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, Tuned, VectorKind, Vectors};
 use instructue_schema::Timestamp;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
+use crate::pipeline::cache::settle_events;
 use crate::pipeline::error::{Error, Result};
 use crate::pipeline::prepare::Stage;
 use crate::pipeline::store_embedder::StoreEmbedder;
@@ -51,6 +53,8 @@ pub struct Embedded {
     pub columns: Vec<String>,
     /// Columns of a tuned instruction's scores: a probability per class.
     pub scores: Vec<String>,
+    /// What the model's event cache did for this, if it has one.
+    pub event_cache: Option<CacheMetrics>,
 }
 
 /// Embeds all users of `store` and writes them to `out`, shard by shard. The
@@ -106,6 +110,7 @@ pub fn embed_users(
     let mut writer =
         ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(|e| failed(&e))?;
     let embedder = StoreEmbedder::new(model, store);
+    let known = model.event_cache_metrics().unwrap_or_default();
     watch(Stage::Begin {
         name: "embedding users",
     });
@@ -161,12 +166,14 @@ pub fn embed_users(
     }
     writer.close().map_err(|e| failed(&e))?;
     partial.persist(out).map_err(|e| Error::io(out, e.error))?;
+    let event_cache = settle_events(model, &known, watch);
     Ok(Embedded {
         path: out.into(),
         users,
         width,
         columns,
         scores,
+        event_cache,
     })
 }
 

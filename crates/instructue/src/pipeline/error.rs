@@ -63,6 +63,12 @@ pub enum Error {
     /// The model.
     #[error(transparent)]
     Model(#[from] instructue_model::Error),
+    /// A decoder's files.
+    #[error(transparent)]
+    Backbone(#[from] instructue_backbone::Error),
+    /// An encoder's files.
+    #[error(transparent)]
+    Encoder(#[from] instructue_encoders::Error),
     /// Training.
     #[error(transparent)]
     Trainer(#[from] instructue_trainer::Error),

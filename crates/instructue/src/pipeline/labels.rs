@@ -124,6 +124,11 @@ fn texts(
     };
     let array = batch.column_by_name(column).ok_or_else(|| wrong(&"none"))?;
     let ty = array.data_type();
+    // A class per distinct fraction would be a class per user.
+    if booleans && ty.is_floating() {
+        let found = format!("{ty}; cast it to integers, or cut it into classes with names");
+        return Err(wrong(&found));
+    }
     if !(is_text(ty) || ty.is_integer() || booleans && *ty == DataType::Boolean) {
         return Err(wrong(ty));
     }

@@ -2,11 +2,13 @@
 //! vectors → proof. The examples are thin shells around it.
 
 mod ask;
+mod cache;
 mod config;
 mod embed;
 mod error;
 mod labels;
 mod prepare;
+mod pretrained;
 mod proof;
 mod run;
 mod store_embedder;
@@ -14,13 +16,15 @@ mod suggest;
 mod tune;
 
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
-pub use config::{Adapter, ModelSettings, ProofSettings, RunConfig, UserQaSettings};
+pub use cache::{EVENTS_DIR, keep_events};
+pub use config::{Adapter, CacheSettings, ModelSettings, ProofSettings, RunConfig, UserQaSettings};
 pub use embed::{EmbedRequest, Embedded, MAX_INSTRUCTION_BYTES, embed_users};
 pub use error::{Error, Result};
 pub use labels::{Labelled, read_labels};
 pub use prepare::{
     Ingested, SCHEMA_FILE, Stage, TASKS_FILE, fit, ingest, references, userqa, userqa_config,
 };
+pub use pretrained::{Backbone, Begun, Encoder, Part, PretrainedSettings};
 pub use proof::{PROOF_FILE, REPORT_FILE};
 pub use run::{MODEL_DIR, Outcome, Watch, model_dir, train_userqa};
 pub use store_embedder::StoreEmbedder;

@@ -15,6 +15,7 @@ use instructue_userqa::{Split, UserQa, UserQaConfig, split_of};
 
 use crate::pipeline::config::RunConfig;
 use crate::pipeline::error::{Error, Result};
+use crate::pipeline::pretrained::Begun;
 
 /// The file that declares the sources of a data directory.
 pub const SCHEMA_FILE: &str = "schema.toml";
@@ -209,7 +210,8 @@ pub fn userqa(
     Ok(UserQa::open(out)?)
 }
 
-/// Fits vocabularies, normalisers and tokenizers on the training users.
+/// Fits vocabularies, normalisers and tokenizers on the training users. A
+/// pretrained part of `begun` keeps its tokenizer.
 ///
 /// # Errors
 /// When the store cannot be read or holds no training user.
@@ -218,6 +220,7 @@ pub fn fit(
     triples: &UserQa,
     config: &RunConfig,
     userqa: &UserQaConfig,
+    begun: &Begun,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<Preparation> {
     watch(Stage::Begin {
@@ -266,15 +269,22 @@ pub fn fit(
             texts.extend([triple.instruction, triple.answer]);
         }
     }
-    let tokenizer = Arc::new(TextTokenizer::train(
-        texts.into_iter(),
-        config.model.vocabulary,
-    )?);
+    let of_encoder = begun.encoder.as_ref().map(|part| part.tokenizer.clone());
+    let of_backbone = begun.backbone.as_ref().map(|part| part.tokenizer.clone());
+    let (of_encoder, of_backbone) = match (of_encoder, of_backbone) {
+        (Some(encoder), Some(backbone)) => (encoder, backbone),
+        (encoder, backbone) => {
+            let own = TextTokenizer::train(texts.into_iter(), config.model.vocabulary)?;
+            let own = Arc::new(own);
+            (encoder.unwrap_or(own.clone()), backbone.unwrap_or(own))
+        }
+    };
+    let summaries = config.model.summaries;
     Ok(Preparation::new(
         profiles,
         normalisers,
-        tokenizer.clone(),
-        tokenizer,
-        config.model.summaries,
+        of_encoder,
+        of_backbone,
+        summaries,
     ))
 }

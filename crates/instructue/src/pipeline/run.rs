@@ -4,13 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use instructue_eval::Proof;
+use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, ModelConfig, Preparation, save};
 use instructue_trainer::{Event, TrainConfig, TrainData, Trained, train};
 use instructue_userqa::Split;
 
+use crate::pipeline::cache::{keep_events, settle_events};
 use crate::pipeline::config::{Adapter, RunConfig};
 use crate::pipeline::error::{Error, Result};
 use crate::pipeline::prepare::{Stage, fit, ingest, references, userqa, userqa_config};
+use crate::pipeline::pretrained::Begun;
 use crate::pipeline::proof::{Finished, prove_run};
 use crate::{Device, DeviceName};
 
@@ -73,15 +76,21 @@ pub fn train_userqa(
     let qa = userqa_config(config, &references, ingested.end);
     let qa_dir = out.join("userqa");
     let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.stage(s))?;
-    let preparation = fit(&ingested.store, &triples, config, &qa, &mut |s| {
+    let trained_on = device.autodiff();
+    // The factors of LoRA are drawn while a part is read.
+    trained_on.seed(config.seed);
+    let begun = begin(config, &trained_on, watch)?;
+    let preparation = fit(&ingested.store, &triples, config, &qa, &begun, &mut |s| {
         watch.stage(s)
     })?;
     let train_config = TrainConfig {
         seed: config.seed,
         ..config.train.clone()
     };
-    let untrained = fresh_model(config, preparation, &device.clone().autodiff())?
+    let untrained = first_model(config, preparation, &begun, &trained_on)?
         .with_workers(name.workers(config.workers));
+    drop(begun);
+    let untrained = keep_events(untrained, &config.cache, out, &mut |s| watch.stage(s))?;
     let training = TrainData::open(&ingested.path, &qa_dir, Split::Train)?;
     let validation = TrainData::open(&ingested.path, &qa_dir, Split::Validation).ok();
     watch.stage(Stage::Begin { name: "training" });
@@ -111,6 +120,7 @@ pub fn train_userqa(
         untrained: &untrained,
     };
     let proof = prove_run(&finished, watch)?;
+    settle_events(&model, &CacheMetrics::default(), &mut |s| watch.stage(s));
     Ok(Outcome {
         out: out.into(),
         model,
@@ -146,14 +156,28 @@ fn prepare_out(out: &Path, config: &RunConfig, resume: bool) -> Result<()> {
     fs::write(&path, config.to_toml()).map_err(|e| Error::io(&path, e))
 }
 
-/// A model of the configured size.
-fn fresh_model(
+/// Reads the pretrained parts, if the configuration names some.
+fn begin(config: &RunConfig, device: &Device, watch: &mut dyn Watch) -> Result<Begun> {
+    let settings = &config.pretrained;
+    if settings.backbone.is_some() || settings.encoder.is_some() {
+        watch.stage(Stage::Begin {
+            name: "reading pretrained weights",
+        });
+    }
+    Begun::open(settings, device)
+}
+
+/// The model before its training: of the configured size, around the pretrained
+/// parts.
+fn first_model(
     config: &RunConfig,
     preparation: Preparation,
+    begun: &Begun,
     device: &Device,
 ) -> Result<InstructUe> {
     let vocab = preparation.tokenizer().vocab_size();
-    let mut model = ModelConfig::fresh(config.size, vocab, vocab);
+    let encoder_vocab = preparation.encoder_tokenizer().vocab_size();
+    let mut model = ModelConfig::fresh(config.size, vocab, encoder_vocab);
     model.summaries = config.model.summaries;
     model.numbers_at_user = config.model.numbers_at_user;
     model.lookup = config.model.lookup;
@@ -162,5 +186,13 @@ fn fresh_model(
         Adapter::Linear => instructue_adapter::AdapterKind::Linear,
         Adapter::Mlp => instructue_adapter::AdapterKind::Mlp,
     };
-    Ok(InstructUe::new(model, preparation, config.seed, device)?)
+    let parts = begun.configure(&config.pretrained, &mut model);
+    let seed = config.seed;
+    Ok(InstructUe::with_parts(
+        model,
+        preparation,
+        &parts,
+        seed,
+        device,
+    )?)
 }

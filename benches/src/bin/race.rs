@@ -1,0 +1,197 @@
+//! One side of a race: real weights at work, seconds as JSON lines.
+//! `scripts/bench/torch_real.py` is the other side, `cargo xtask race` the track.
+//!
+//! Each line is `{"seconds": …}` for one repetition or, at the end,
+//! `{"values": […]}`: what was computed, for comparing the two.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::optim::{AdamWConfig, GradientsParams};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use clap::{Parser, ValueEnum};
+use instructue::backbone::{Chunk, Decoder, DecoderConfig, DecoderInput};
+use instructue::losses::{ContrastiveConfig, ContrastiveInput, l2_normalize, next_token_loss};
+use instructue::trainer::clip_global_norm;
+use instructue_benches::device;
+
+/// As in the examples.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Work {
+    /// Last hidden states of 8 rows × 512 tokens.
+    Forward,
+    /// A joint training step with LoRA, 4 rows × 256 tokens.
+    Train,
+    /// One profile of 700 tokens under 16 instructions of 16 tokens.
+    Users,
+    /// From the files to the last hidden states of 32 tokens.
+    Cold,
+}
+
+#[derive(Parser)]
+struct Arguments {
+    work: Work,
+    /// A directory that `scripts/bench/real_model.py` wrote.
+    #[arg(long)]
+    model: PathBuf,
+    /// Timed repetitions, after one that is not.
+    #[arg(long, default_value_t = 1)]
+    repetitions: usize,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let device = device();
+    let values = match arguments.work {
+        Work::Forward => forward(&arguments, &device)?,
+        Work::Train => train(&arguments, &device)?,
+        Work::Users => users(&arguments, &device)?,
+        Work::Cold => cold(&arguments, &device)?,
+    };
+    let values: Vec<String> = values.iter().map(f32::to_string).collect();
+    println!("{{\"values\": [{}]}}", values.join(", "));
+    Ok(())
+}
+
+/// A token that both sides can compute.
+fn token(row: usize, at: usize, vocabulary: usize) -> i64 {
+    let number = (row * 7_919 + at * 104_729 + 12_345) as u64 * 2_654_435_761;
+    ((number % (1 << 32)) / 256 % vocabulary as u64) as i64
+}
+
+fn ids(rows: &[usize], from: usize, to: usize, decoder: &Decoder) -> Tensor<2, Int> {
+    let vocabulary = decoder.config().vocab_size;
+    let of_row = |&row: &usize| (from..to).map(move |at| token(row, at, vocabulary));
+    let ids: Vec<i64> = rows.iter().flat_map(of_row).collect();
+    let data = TensorData::new(ids, [rows.len(), to - from]);
+    Tensor::from_data(data, &decoder.embed_tokens.val().device())
+}
+
+fn load(model: &Path, device: &Device) -> Result<Decoder, Box<dyn Error>> {
+    Ok(DecoderConfig::load(model)?.load_weights(model, None, device)?)
+}
+
+/// Causal rows without padding.
+fn states(decoder: &Decoder, ids: Tensor<2, Int>) -> Tensor<3> {
+    let shape = ids.dims();
+    let all = TensorData::new(vec![true; shape[0] * shape[1]], shape);
+    let tokens = Tensor::<2, Bool>::from_data(all, &ids.device());
+    decoder.forward(DecoderInput::causal(decoder.embed(ids), tokens))
+}
+
+/// The last state of each row, flat.
+fn last(states: Tensor<3>) -> Result<Vec<f32>, Box<dyn Error>> {
+    let [_, length, _] = states.dims();
+    let values = states.narrow(1, length - 1, 1).into_data();
+    Ok(values.try_to_vec()?)
+}
+
+/// Runs the work once for warming up, then for the record.
+fn timed<T>(
+    repetitions: usize,
+    mut work: impl FnMut() -> Result<T, Box<dyn Error>>,
+) -> Result<T, Box<dyn Error>> {
+    let mut done = work()?;
+    for _ in 0..repetitions {
+        let start = Instant::now();
+        done = work()?;
+        println!("{{\"seconds\": {}}}", start.elapsed().as_secs_f64());
+    }
+    Ok(done)
+}
+
+fn forward(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Error>> {
+    let decoder = load(&arguments.model, device)?;
+    let rows: Vec<usize> = (0..8).collect();
+    let ids = ids(&rows, 0, 512, &decoder);
+    timed(arguments.repetitions, || {
+        last(states(&decoder, ids.clone()))
+    })
+}
+
+fn users(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Error>> {
+    let decoder = load(&arguments.model, device)?;
+    let instructions: Vec<usize> = (1..17).collect();
+    let profile = ids(&[0], 0, 700, &decoder);
+    let suffixes = ids(&instructions, 700, 716, &decoder);
+    timed(arguments.repetitions, || {
+        let (prefix, _) = decoder.prefill(Chunk::new(decoder.embed(profile.clone())));
+        let mut cache = prefix.fork(instructions.len());
+        let suffixes = Chunk::new(decoder.embed(suffixes.clone()));
+        last(decoder.append(&mut cache, suffixes))
+    })
+}
+
+fn cold(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Error>> {
+    let start = Instant::now();
+    let decoder = load(&arguments.model, device)?;
+    let states = last(states(&decoder, ids(&[0], 0, 32, &decoder)))?;
+    println!("{{\"seconds\": {}}}", start.elapsed().as_secs_f64());
+    Ok(states)
+}
+
+const ROWS: usize = 4;
+const LENGTH: usize = 256;
+/// A row is four segments, each with a user's place, an answer and its end.
+const SEGMENT: usize = 64;
+
+fn train(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Error>> {
+    let device = device.clone().autodiff();
+    let decoder = load(&arguments.model, &device)?;
+    let mut decoder = decoder.load_adapter(&arguments.model.join("adapter"))?;
+    let mut optimizer = AdamWConfig::new()
+        .with_beta_1(0.9)
+        .with_beta_2(0.98)
+        .with_epsilon(1e-6)
+        .with_weight_decay(1e-5)
+        .init();
+    let rows: Vec<usize> = (0..ROWS).collect();
+    let ids = ids(&rows, 0, LENGTH, &decoder);
+    let contrastive = ContrastiveConfig::new().init()?;
+    let starts: Vec<usize> = (0..ROWS * LENGTH).step_by(SEGMENT).collect();
+    let places = |places: Vec<usize>| {
+        let places: Vec<i64> = places.into_iter().map(|place| place as i64).collect();
+        let data = TensorData::new(places.clone(), [places.len()]);
+        Tensor::<1, Int>::from_data(data, &device)
+    };
+    let user_places = places(starts.iter().map(|at| at + SEGMENT / 2 - 1).collect());
+    let answer_places = places(starts.iter().map(|at| at + SEGMENT - 1).collect());
+    let scored = |shift: usize| {
+        let answer = SEGMENT / 2 + shift..SEGMENT - 1 + shift;
+        let all = starts
+            .iter()
+            .flat_map(|at| answer.clone().map(move |a| at + a));
+        places(all.collect())
+    };
+    let token_places = scored(0);
+    let targets = ids.clone().reshape([ROWS * LENGTH]).select(0, scored(1));
+    let mut losses = Vec::new();
+    timed(arguments.repetitions, || {
+        let [rows, length] = ids.dims();
+        let states = states(&decoder, ids.clone()).reshape([rows * length, decoder.hidden_size()]);
+        let vectors =
+            |places: &Tensor<1, Int>| l2_normalize(states.clone().select(0, places.clone()));
+        let keys = |divisor: u64| (0..starts.len() as u64).map(|i| i / divisor).collect();
+        let contrast = contrastive.forward(ContrastiveInput {
+            users: vectors(&user_places),
+            answers: vectors(&answer_places),
+            user_keys: keys(4),
+            answer_keys: keys(1),
+            others: None,
+        })?;
+        let logits = decoder.logits(states.select(0, token_places.clone()));
+        let next_token = next_token_loss(logits, targets.clone());
+        let loss = contrast.loss + next_token;
+        let mut gradients = GradientsParams::from_grads(loss.backward(), &decoder);
+        clip_global_norm(&decoder, &mut gradients, 1.0, 1.0)?;
+        decoder = optimizer.step(ModuleLearningRate::from(2e-4), decoder.clone(), gradients);
+        losses.push(loss.into_scalar::<f32>());
+        Ok(())
+    })?;
+    Ok(losses)
+}

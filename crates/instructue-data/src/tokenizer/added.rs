@@ -1,0 +1,47 @@
+//! A `tokenizer.json` with special tokens of one's own.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::{TextTokenizer, plain, write_files};
+use crate::error::Error;
+
+impl TextTokenizer {
+    /// Writes the original `tokenizer.json` with further special tokens: the first
+    /// gets the id [`vocab_size`](TextTokenizer::vocab_size). For other programs
+    /// that read a model's tokens by name; here they are placed by position.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] when a token of that name is there already;
+    /// [`Error::Io`] when a file cannot be written.
+    pub fn save_with(&self, path: &Path, names: &[String]) -> Result<(), Error> {
+        let file = path.display().to_string();
+        let mut tokenizer: Map<String, Value> = serde_json::from_str(&self.0.json)
+            .map_err(|error| plain::invalid(&file, "a JSON object", error))?;
+        let mut added = match tokenizer.remove("added_tokens") {
+            Some(Value::Array(added)) => added,
+            _ => Vec::new(),
+        };
+        let vocabulary = tokenizer.get("model").map(|model| model["vocab"].clone());
+        let vocabulary = vocabulary.unwrap_or_default();
+        for (id, name) in (self.vocab_size()..).zip(names) {
+            let of_name = |token: &Value| token["content"].as_str() == Some(name);
+            if vocabulary.get(name).is_some() || added.iter().any(of_name) {
+                return Err(plain::invalid(
+                    &file,
+                    format!("no token {name:?} yet"),
+                    "one",
+                ));
+            }
+            added.push(json!({
+                "id": id, "content": name, "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": false, "special": true,
+            }));
+        }
+        tokenizer.insert("added_tokens".into(), Value::Array(added));
+        let json = serde_json::to_string(&tokenizer)
+            .map_err(|error| plain::invalid(&file, "JSON", error))?;
+        write_files(path, &json, &self.0.names)
+    }
+}

@@ -1,0 +1,140 @@
+//! Parts of a network that come with weights: a decoder, an encoder.
+
+use burn::tensor::{DType, Tensor};
+use instructue_backbone::{Decoder, DecoderConfig};
+use instructue_data::TextTokenizer;
+use instructue_encoders::TextEncoder;
+use instructue_nn::Precision;
+use instructue_schema::SourceKind;
+use serde::{Deserialize, Serialize};
+
+use crate::config::ModelConfig;
+use crate::error::{Error, Result};
+use crate::identity::weights_digest;
+use crate::parameters::Parameter;
+use crate::preparation::Preparation;
+
+/// Root mean square of the token embeddings that fresh adapters, summaries and
+/// delimiters are made for: that of the decoder `tiny`, 1/√128.
+const FRESH_RMS: f64 = 0.088;
+
+/// Weights to begin with instead of fresh ones.
+#[derive(Debug, Clone, Default)]
+pub struct Pretrained {
+    /// The decoder, with the factors of LoRA if it is to carry some.
+    pub backbone: Option<Decoder>,
+    /// The encoder; each source gets a copy unless they share one.
+    pub encoder: Option<TextEncoder>,
+}
+
+/// Which weights a model began with, by digest (SHA-256, hexadecimal).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PretrainedDigests {
+    /// Of the decoder without the factors of LoRA.
+    pub backbone: Option<String>,
+    /// Of the encoder without the factors of LoRA.
+    pub encoder: Option<String>,
+}
+
+impl Pretrained {
+    /// Neither.
+    pub fn is_none(&self) -> bool {
+        self.backbone.is_none() && self.encoder.is_none()
+    }
+
+    /// Puts what depends on these weights into a configuration: the shapes, the
+    /// digests and how large the inputs beside the tokens are to be.
+    pub fn configure(&self, config: &mut ModelConfig) {
+        let mut digests = PretrainedDigests::default();
+        if let Some(decoder) = &self.backbone {
+            config.backbone = decoder.config().clone();
+            config.input_scale = table_rms(decoder.embed_tokens.val()) / FRESH_RMS;
+            digests.backbone = Some(weights_digest("decoder", decoder));
+        }
+        if let Some(encoder) = &self.encoder {
+            digests.encoder = Some(weights_digest("encoder", encoder));
+        }
+        config.pretrained = (!self.is_none()).then_some(digests);
+    }
+
+    /// Whether these parts are those that `config` describes.
+    pub(crate) fn check(&self, config: &ModelConfig) -> Result<()> {
+        // Each precision of a decoder is made from any other.
+        let shape = |config: &DecoderConfig| config.clone().with_precision(Precision::F32);
+        if let Some(decoder) = &self.backbone
+            && shape(decoder.config()) != shape(&config.backbone)
+        {
+            return Err(Error::Config {
+                key: "backbone".into(),
+                expected: format!("the pretrained decoder's, {:?}", decoder.config()),
+                found: format!("{:?}", config.backbone),
+            });
+        }
+        if let Some(encoder) = &self.encoder
+            && encoder.hidden_size() != config.encoder.bert.hidden_size
+        {
+            return Err(Error::Config {
+                key: "encoder.bert.hidden_size".into(),
+                expected: format!("the pretrained encoder's, {}", encoder.hidden_size()),
+                found: config.encoder.bert.hidden_size.to_string(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl PretrainedDigests {
+    /// Whether a parameter of a network is one of the weights that it began with
+    /// and that training leaves alone: whoever has those weights has it, too.
+    pub fn hold(&self, parameter: &Parameter) -> bool {
+        let begins = |part: &str| parameter.name.starts_with(part);
+        let of_decoder = begins("backbone.") || begins("lookup.common");
+        let part = (self.backbone.is_some() && of_decoder)
+            || (self.encoder.is_some() && begins("encoders."));
+        part && !parameter.trainable
+    }
+}
+
+/// Root mean square of a table's entries.
+fn table_rms(table: Tensor<2>) -> f64 {
+    let mean = table.cast(DType::F32).square().mean();
+    f64::from(mean.into_scalar::<f32>()).sqrt()
+}
+
+/// The mean of a table's rows, `[width]`: what all its entries have in common.
+pub(crate) fn table_mean(table: Tensor<2>) -> Tensor<1> {
+    let [_, width] = table.dims();
+    let table = table.detach().cast(DType::F32);
+    table.mean_dim(0).reshape([width])
+}
+
+/// Whether the encoder has a position for each token that a source's texts may have.
+pub(crate) fn check_lengths(preparation: &Preparation, positions: usize) -> Result<()> {
+    let sources = preparation.schema().sources.iter();
+    let mut events = sources.filter(|source| source.kind == SourceKind::Events);
+    match events.find(|source| source.max_tokens > positions) {
+        None => Ok(()),
+        Some(source) => Err(Error::Config {
+            key: "encoder.bert.max_position_embeddings".into(),
+            expected: format!(
+                "at least {}, the `max_tokens` of source `{}`",
+                source.max_tokens, source.name
+            ),
+            found: positions.to_string(),
+        }),
+    }
+}
+
+/// Whether each id that a tokenizer gives has a row in the table that it is for.
+pub(crate) fn check_vocabulary(key: &str, tokenizer: &TextTokenizer, rows: usize) -> Result<()> {
+    let ids = tokenizer.vocab_size();
+    if ids <= rows {
+        return Ok(());
+    }
+    Err(Error::Config {
+        key: key.into(),
+        expected: format!("a row for each of the tokenizer's {ids} entries"),
+        found: rows.to_string(),
+    })
+}

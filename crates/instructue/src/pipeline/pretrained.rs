@@ -1,0 +1,199 @@
+//! Decoders and encoders that others trained, from their files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use instructue_backbone::{Decoder, DecoderConfig};
+use instructue_data::TextTokenizer;
+use instructue_encoders::{EncoderCheckpoint, TextEncoder};
+use instructue_gguf::Gguf;
+use instructue_model::config::LoraSettings;
+use instructue_model::{ModelConfig, Pretrained};
+use instructue_nn::lora::LoraConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::Device;
+use crate::pipeline::error::{Error, Result};
+
+/// The tokenizer of a Hugging Face directory.
+const TOKENIZER: &str = "tokenizer.json";
+
+/// Weights to begin with: both parts are fresh by default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PretrainedSettings {
+    /// A decoder: a Hugging Face directory (Qwen2, Qwen3, Llama) or a GGUF file.
+    pub backbone: Option<String>,
+    /// An encoder: a directory of sentence-transformers or of a plain BERT.
+    pub encoder: Option<String>,
+    /// What of the decoder is trained.
+    pub train_backbone: Part,
+    /// What of the encoder is trained.
+    pub train_encoder: Part,
+    /// LoRA, where it is trained.
+    pub lora: LoraSettings,
+}
+
+/// What of a pretrained part is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// Low-rank factors beside its weights.
+    Lora,
+    /// All of its weights.
+    All,
+    /// Nothing. Vectors of event texts are then computed once.
+    Nothing,
+}
+
+impl Default for PretrainedSettings {
+    fn default() -> Self {
+        Self {
+            backbone: None,
+            encoder: None,
+            train_backbone: Part::Lora,
+            train_encoder: Part::Nothing,
+            lora: LoraSettings::default(),
+        }
+    }
+}
+
+/// A decoder with the tokenizer that it was trained with.
+#[derive(Debug, Clone)]
+pub struct Backbone {
+    /// The decoder.
+    pub decoder: Decoder,
+    /// Its tokenizer.
+    pub tokenizer: Arc<TextTokenizer>,
+}
+
+/// An encoder with the tokenizer that it was trained with.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    /// What its directory says.
+    pub checkpoint: EncoderCheckpoint,
+    /// The encoder.
+    pub encoder: TextEncoder,
+    /// Its tokenizer.
+    pub tokenizer: Arc<TextTokenizer>,
+}
+
+impl Backbone {
+    /// Opens a Hugging Face directory or a GGUF file.
+    ///
+    /// # Errors
+    /// When there is neither, or anything in it does not fit.
+    pub fn open(path: &Path, lora: Option<&LoraConfig>, device: &Device) -> Result<Self> {
+        if path.is_dir() {
+            let decoder = DecoderConfig::load(path)?.load_weights(path, lora, device)?;
+            let tokenizer = TextTokenizer::from_file(&path.join(TOKENIZER))?;
+            return Ok(Self {
+                decoder,
+                tokenizer: Arc::new(tokenizer),
+            });
+        }
+        let mut file = Gguf::open(path).map_err(instructue_backbone::Error::from)?;
+        let config = DecoderConfig::from_gguf(&mut file)?;
+        let decoder = config.load_gguf(&mut file, lora, device)?;
+        // The tokenizer's files are what is read, saved and compared elsewhere.
+        let files = tempfile::tempdir().map_err(|e| Error::io(std::env::temp_dir(), e))?;
+        let tokenizer = file.tokenizer().map_err(instructue_backbone::Error::from)?;
+        let saved = tokenizer.save(files.path());
+        saved.map_err(instructue_backbone::Error::from)?;
+        let tokenizer = TextTokenizer::from_file(&files.path().join(TOKENIZER))?;
+        Ok(Self {
+            decoder,
+            tokenizer: Arc::new(tokenizer),
+        })
+    }
+}
+
+/// What a run begins with.
+#[derive(Debug, Clone, Default)]
+pub struct Begun {
+    /// The decoder, if it is not fresh.
+    pub backbone: Option<Backbone>,
+    /// The encoder, if it is not fresh.
+    pub encoder: Option<Encoder>,
+}
+
+impl Begun {
+    /// Opens what the settings name.
+    ///
+    /// # Errors
+    /// When a file is missing or does not fit.
+    pub fn open(settings: &PretrainedSettings, device: &Device) -> Result<Self> {
+        let lora = settings.lora.config();
+        let lora_of = |part: Part| (part == Part::Lora).then_some(&lora);
+        let backbone = settings.backbone.as_deref().map(|name| {
+            let lora = lora_of(settings.train_backbone);
+            let mut backbone = Backbone::open(&place(name)?, lora, device)?;
+            if settings.train_backbone == Part::Nothing {
+                backbone.decoder = burn::module::Module::no_grad(backbone.decoder);
+            }
+            Ok::<_, Error>(backbone)
+        });
+        let encoder = settings.encoder.as_deref().map(|name| {
+            let lora = lora_of(settings.train_encoder);
+            Encoder::open(&place(name)?, lora, device)
+        });
+        Ok(Self {
+            backbone: backbone.transpose()?,
+            encoder: encoder.transpose()?,
+        })
+    }
+
+    /// Puts the parts' shapes into a configuration.
+    pub fn configure(&self, settings: &PretrainedSettings, config: &mut ModelConfig) -> Pretrained {
+        if self.backbone.is_some() {
+            config.backbone_lora = (settings.train_backbone == Part::Lora).then_some(settings.lora);
+        }
+        if let Some(encoder) = &self.encoder {
+            let said = &encoder.checkpoint;
+            config.encoder.bert = said.config().clone();
+            config.encoder.pooling = said.pooling();
+            config.encoder.normalized = said.normalized();
+            config.encoder.shared = true;
+            config.encoder.train = settings.train_encoder == Part::All;
+            config.encoder.lora = (settings.train_encoder == Part::Lora).then_some(settings.lora);
+        }
+        let parts = Pretrained {
+            backbone: self.backbone.as_ref().map(|part| part.decoder.clone()),
+            encoder: self.encoder.as_ref().map(|part| part.encoder.clone()),
+        };
+        parts.configure(config);
+        parts
+    }
+}
+
+fn place(name: &str) -> Result<PathBuf> {
+    let path = PathBuf::from(name);
+    match path.exists() {
+        true => Ok(path),
+        false => Err(Error::argument(
+            name,
+            "a directory or a GGUF file",
+            "nothing",
+        )),
+    }
+}
+
+impl Encoder {
+    /// Opens a directory.
+    ///
+    /// # Errors
+    /// When there is none, or anything in it does not fit.
+    pub fn open(dir: &Path, lora: Option<&LoraConfig>, device: &Device) -> Result<Self> {
+        let checkpoint = EncoderCheckpoint::open(dir, None)?;
+        let mut tokenizer = TextTokenizer::from_file(&checkpoint.tokenizer_file())?;
+        if checkpoint.lower_case() {
+            tokenizer = tokenizer.lower_cased()?;
+        }
+        checkpoint.check_vocabulary(tokenizer.vocab_size())?;
+        Ok(Self {
+            encoder: checkpoint.load(lora, device)?,
+            tokenizer: Arc::new(tokenizer),
+            checkpoint,
+        })
+    }
+}
