@@ -2,7 +2,7 @@
 
 An ignored test writes the ids and vectors of the texts:
 
-    INSTRUCTUE_PARITY_ENCODER=DIR INSTRUCTUE_PARITY_TEXTS=$PWD/scripts/parity/texts.json \
+    INSTRUCTUE_PARITY_ENCODER=DIR INSTRUCTUE_PARITY_TEXTS=$PWD/scripts/parity/sentences.json \
         INSTRUCTUE_PARITY_OUT=target/parity/model \
         cargo test --workspace --test encoder_parity -- --ignored
     python scripts/parity/sentences.py --model DIR --ours target/parity/model
@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
 BOUND = 0.99999
-TEXTS = pathlib.Path(__file__).parent / "texts.json"
+TEXTS = pathlib.Path(__file__).parent / "sentences.json"
 
 
 def main():

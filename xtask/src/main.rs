@@ -13,6 +13,7 @@ mod fixtures;
 mod fuzz;
 mod markdown;
 mod metadata;
+mod models;
 mod parity;
 mod race;
 mod run;

