@@ -26,11 +26,11 @@ struct Arguments {
     /// tiny, small or base.
     #[arg(long)]
     size: Option<Size>,
-    /// A pretrained decoder: a Hugging Face directory (Qwen2, Qwen3, Llama) or a GGUF file.
-    #[arg(long, value_name = "PATH")]
+    /// A pretrained decoder (Qwen2, Qwen3, Llama): a Hugging Face directory, a GGUF file or a hub id.
+    #[arg(long, value_name = "PATH|ID")]
     backbone: Option<String>,
-    /// A pretrained text encoder: a directory of sentence-transformers or of a plain BERT.
-    #[arg(long, value_name = "PATH")]
+    /// A pretrained text encoder: a directory of sentence-transformers or a hub id.
+    #[arg(long, value_name = "PATH|ID")]
     encoder: Option<String>,
     /// f32, or bf16 beside LoRA on a pretrained decoder.
     #[arg(long)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::DeviceError;
+use crate::hub::HubError;
 
 /// Result of the pipeline.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -63,6 +64,9 @@ pub enum Error {
     /// The model.
     #[error(transparent)]
     Model(#[from] instructue_model::Error),
+    /// A name that leads to no model.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// A decoder's files.
     #[error(transparent)]
     Backbone(#[from] instructue_backbone::Error),

@@ -1,6 +1,6 @@
 //! Decoders and encoders that others trained, from their files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use instructue_backbone::{Decoder, DecoderConfig};
@@ -13,6 +13,7 @@ use instructue_nn::lora::LoraConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::Device;
+use crate::hub::{self, DownloadStep, HubOptions};
 use crate::pipeline::error::{Error, Result};
 
 /// The tokenizer of a Hugging Face directory.
@@ -22,9 +23,10 @@ const TOKENIZER: &str = "tokenizer.json";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PretrainedSettings {
-    /// A decoder: a Hugging Face directory (Qwen2, Qwen3, Llama) or a GGUF file.
+    /// A decoder: a Hugging Face directory (Qwen2, Qwen3, Llama), a GGUF file, or
+    /// a hub id such as `org/name`.
     pub backbone: Option<String>,
-    /// An encoder: a directory of sentence-transformers or of a plain BERT.
+    /// An encoder: a directory of sentence-transformers, or its hub id.
     pub encoder: Option<String>,
     /// What of the decoder is trained.
     pub train_backbone: Part,
@@ -128,11 +130,18 @@ pub struct Begun {
 }
 
 impl Begun {
-    /// Opens what the settings name.
+    /// Opens what the settings name, downloading from the hub what is not here; see
+    /// [`hub::resolve`].
     ///
     /// # Errors
-    /// When a file is missing or does not fit.
-    pub fn open(settings: &PretrainedSettings, device: &Device) -> Result<Self> {
+    /// When a name leads nowhere, or a file is missing or does not fit.
+    pub fn open(
+        settings: &PretrainedSettings,
+        device: &Device,
+        progress: &mut dyn FnMut(&DownloadStep<'_>),
+    ) -> Result<Self> {
+        let options = HubOptions::from_env();
+        let mut place = |name: &str| hub::resolve(name, &options, progress);
         let lora = settings.lora.config();
         let lora_of = |part: Part| (part == Part::Lora).then_some(&lora);
         let backbone = settings.backbone.as_deref().map(|name| {
@@ -174,18 +183,6 @@ impl Begun {
         parts.configure(config);
         config.precision = settings.precision;
         parts
-    }
-}
-
-fn place(name: &str) -> Result<PathBuf> {
-    let path = PathBuf::from(name);
-    match path.exists() {
-        true => Ok(path),
-        false => Err(Error::argument(
-            name,
-            "a directory or a GGUF file",
-            "nothing",
-        )),
     }
 }
 

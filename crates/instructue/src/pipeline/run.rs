@@ -164,7 +164,12 @@ fn begin(config: &RunConfig, device: &Device, watch: &mut dyn Watch) -> Result<B
             name: "reading pretrained weights",
         });
     }
-    Begun::open(settings, device)
+    Begun::open(settings, device, &mut |step| {
+        watch.stage(Stage::Progress {
+            done: step.done,
+            total: step.total,
+        });
+    })
 }
 
 /// The model before its training: of the configured size, around the pretrained
