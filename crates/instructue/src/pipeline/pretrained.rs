@@ -172,7 +172,8 @@ impl Begun {
             config.encoder.bert = said.config().clone();
             config.encoder.pooling = said.pooling();
             config.encoder.normalized = said.normalized();
-            config.encoder.shared = true;
+            // Copies that stay alike would only be encoded with more often.
+            config.encoder.shared |= settings.train_encoder == Part::Nothing;
             config.encoder.train = settings.train_encoder == Part::All;
             config.encoder.lora = (settings.train_encoder == Part::Lora).then_some(settings.lora);
         }
