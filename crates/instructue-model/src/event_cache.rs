@@ -42,6 +42,14 @@ impl EventCaches {
                 })
     }
 
+    /// These, if they [`fit`](Self::fit), or none.
+    pub fn kept_for(self, network: &Network) -> Self {
+        match !self.caches.is_empty() && self.fit(network) {
+            true => self,
+            false => Self::default(),
+        }
+    }
+
     fn of_encoder(&self, encoder: usize) -> Option<&VectorCache> {
         self.of_encoder
             .get(encoder)
@@ -106,8 +114,8 @@ impl InstructUe {
     pub fn with_event_cache_of(mut self, other: &Self) -> Self {
         let same = self.preparation().encoder_tokenizer().digest()
             == other.preparation().encoder_tokenizer().digest();
-        self.event_caches = match same && other.event_caches.fit(self.network()) {
-            true => other.event_caches.clone(),
+        self.event_caches = match same {
+            true => other.event_caches.clone().kept_for(&self.network),
             false => EventCaches::default(),
         };
         self
@@ -116,20 +124,20 @@ impl InstructUe {
     /// The same model around another network of the same shape. Vectors of event
     /// texts are kept on if its encoders are the same, by their digests, and no step
     /// can change them.
-    pub fn with_network(self, network: Network) -> Self {
-        let keeps = !self.event_caches().is_empty() && self.event_caches.fit(&network);
-        self.around(network, keeps)
+    pub fn with_network(mut self, network: Network) -> Self {
+        self.event_caches = self.event_caches.kept_for(&network);
+        self.around(network)
     }
 
     /// The same model after an optimiser's step: around `network`, which came of this
     /// model's. Where vectors of event texts are kept, the encoders stay the very
     /// ones that they are vectors of, so nothing need be compared.
     pub fn stepped(self, network: Network) -> Self {
-        if self.event_caches().is_empty() {
-            return self.around(network, false);
-        }
-        let network = network.with_encoders_of(self.network());
-        self.around(network, true)
+        let network = match self.event_caches().is_empty() {
+            true => network,
+            false => network.with_encoders_of(self.network()),
+        };
+        self.around(network)
     }
 
     /// A copy whose parameters are leaves of their own, so that a backward pass
@@ -137,8 +145,11 @@ impl InstructUe {
     pub fn replica(&self) -> Self {
         let network = self.network().valid().train();
         // A copy of a frozen model may be one that trains.
-        let keeps = !self.event_caches().is_empty() && trainable(&network).is_none();
-        self.clone().around(network, keeps)
+        let mut copy = self.clone();
+        if !copy.event_caches().is_empty() && trainable(&network).is_some() {
+            copy.event_caches = EventCaches::default();
+        }
+        copy.around(network)
     }
 
     /// The caches of event vectors, one for each distinct encoder; none unless
@@ -159,12 +170,9 @@ impl InstructUe {
         (!caches.is_empty()).then(|| all.sum())
     }
 
-    fn around(mut self, network: Network, keeps_events: bool) -> Self {
+    fn around(mut self, network: Network) -> Self {
         self.network = network;
         self.digest = Arc::default();
-        if !keeps_events {
-            self.event_caches = EventCaches::default();
-        }
         self
     }
 

@@ -193,10 +193,10 @@ impl InstructUe {
     ) -> Result<Self> {
         let (network, config) = change(self.network, self.config)?;
         Ok(Self {
+            event_caches: self.event_caches.kept_for(&network),
             network,
             config,
             digest: Arc::default(),
-            event_caches: EventCaches::default(),
             ..self
         })
     }

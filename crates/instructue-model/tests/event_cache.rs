@@ -7,6 +7,7 @@ use std::path::Path;
 use burn::tensor::{Device, TensorData};
 use common::{config, preparation, profiles, shard};
 use instructue_encoders::cache::CacheConfig;
+use instructue_model::Precision;
 use instructue_model::config::LoraSettings;
 use instructue_model::{InstructUe, Vectors, parameters};
 use instructue_schema::DataText;
@@ -196,6 +197,11 @@ fn a_step_keeps_the_cache_and_its_encoders() {
     assert!(plain.event_caches().is_empty());
     plain = plain.with_network(stepped.network().clone());
     assert!(distance(&embed(&plain), &embed(&stepped)) <= 1e-5);
+    // Made ready for training it is the same, in half precision another encoder.
+    let ready = model.clone().for_training().unwrap();
+    assert!(!ready.event_caches().is_empty());
+    let half = model.clone().with_precision(Precision::Bf16);
+    assert!(half.is_ok_and(|half| half.event_caches().is_empty()));
     // Without a cache a step is any other network.
     let changed = plain.stepped(other.network().clone());
     assert_eq!(
