@@ -51,7 +51,11 @@ impl Pretrained {
         if let Some(decoder) = &self.backbone {
             config.backbone = decoder.config().clone();
             config.precision = decoder.precision();
-            config.input_scale = table_rms(decoder.embed_tokens.val()) / FRESH_RMS;
+            let size = table_rms(decoder.embed_tokens.val());
+            // A table of nothing but zeros has no size to follow.
+            if size > 0.0 {
+                config.input_scale = size / FRESH_RMS;
+            }
             digests.backbone = Some(weights_digest("decoder", decoder));
         }
         if let Some(encoder) = &self.encoder {

@@ -68,27 +68,7 @@ impl InstructUe {
                 found: "merged into the weights".into(),
             });
         }
-        let parent = dir
-            .parent()
-            .filter(|p| !p.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
-        let partial = tempfile::Builder::new()
-            .prefix(".model-")
-            .tempdir_in(parent)
-            .map_err(|e| Error::io(parent, e))?;
-        let manifest = self.write_files(partial.path())?;
-        let old = (dir.exists()).then(|| partial.path().with_extension("old"));
-        if let Some(old) = &old {
-            fs::rename(dir, old).map_err(|e| Error::io(dir, e))?;
-        }
-        fs::rename(partial.path(), dir).map_err(|e| Error::io(dir, e))?;
-        // The directory has moved away from under the guard.
-        let _ = partial.keep();
-        if let Some(old) = old {
-            fs::remove_dir_all(&old).map_err(|e| Error::io(&old, e))?;
-        }
-        Ok(manifest)
+        replace_directory(dir, |partial| self.write_files(partial))
     }
 
     fn write_files(&self, dir: &Path) -> Result<Manifest> {
@@ -174,6 +154,35 @@ impl InstructUe {
         let path = dir.join(WEIGHTS);
         model.try_map(|network, config| Ok((parameters::load_file(network, &path)?, config)))
     }
+}
+
+/// Puts what `write` leaves in a folder of its own in the place of `dir`, which
+/// appears whole or stays as it was.
+pub(crate) fn replace_directory<T>(
+    dir: &Path,
+    write: impl FnOnce(&Path) -> Result<T>,
+) -> Result<T> {
+    let parent = dir
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
+    let partial = tempfile::Builder::new()
+        .prefix(".model-")
+        .tempdir_in(parent)
+        .map_err(|e| Error::io(parent, e))?;
+    let written = write(partial.path())?;
+    let old = (dir.exists()).then(|| partial.path().with_extension("old"));
+    if let Some(old) = &old {
+        fs::rename(dir, old).map_err(|e| Error::io(dir, e))?;
+    }
+    fs::rename(partial.path(), dir).map_err(|e| Error::io(dir, e))?;
+    // The directory has moved away from under the guard.
+    let _ = partial.keep();
+    if let Some(old) = old {
+        fs::remove_dir_all(&old).map_err(|e| Error::io(&old, e))?;
+    }
+    Ok(written)
 }
 
 impl Manifest {
@@ -279,7 +288,7 @@ fn elements<const N: usize, E>(bytes: &[u8], read: impl Fn([u8; N]) -> E) -> Vec
     elements.iter().map(|element| read(*element)).collect()
 }
 
-fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
+pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(value).map_err(|e| Error::Format {
         path: PathBuf::new(),
         message: e.to_string(),
@@ -294,7 +303,7 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     })
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).map_err(|e| Error::io(path, e))
 }
 

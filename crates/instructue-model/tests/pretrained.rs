@@ -32,6 +32,18 @@ fn two_tokenizers() -> Preparation {
     )
 }
 
+fn bert(preparation: &Preparation) -> BertConfig {
+    BertConfig {
+        vocab_size: preparation.encoder_tokenizer().vocab_size(),
+        hidden_size: 16,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        intermediate_size: 32,
+        initializer_range: 0.2,
+        ..BertConfig::default()
+    }
+}
+
 fn parts(preparation: &Preparation, device: &Device) -> Pretrained {
     device.seed(11);
     let decoder = DecoderConfig {
@@ -44,15 +56,7 @@ fn parts(preparation: &Preparation, device: &Device) -> Pretrained {
         initializer_range: 0.5,
         ..DecoderConfig::new(ModelType::Llama)
     };
-    let encoder = BertConfig {
-        vocab_size: preparation.encoder_tokenizer().vocab_size(),
-        hidden_size: 16,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        intermediate_size: 32,
-        initializer_range: 0.2,
-        ..BertConfig::default()
-    };
+    let encoder = bert(preparation);
     let lora = LoraConfig::new().with_rank(2).with_dropout(0.0);
     Pretrained {
         backbone: Some(decoder.init(Some(&lora), device).unwrap()),
@@ -62,15 +66,7 @@ fn parts(preparation: &Preparation, device: &Device) -> Pretrained {
 
 fn configured(preparation: &Preparation, parts: &Pretrained) -> ModelConfig {
     let mut config = config(preparation);
-    config.encoder.bert = BertConfig {
-        vocab_size: preparation.encoder_tokenizer().vocab_size(),
-        hidden_size: 16,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        intermediate_size: 32,
-        initializer_range: 0.2,
-        ..BertConfig::default()
-    };
+    config.encoder.bert = bert(preparation);
     config.encoder.train = false;
     config.backbone_lora = Some(instructue_model::config::LoraSettings {
         rank: 2,
@@ -214,20 +210,21 @@ fn parts_of_another_shape_are_refused() {
 fn the_decoder_goes_out_with_special_tokens_in_free_rows() {
     let device = Device::default();
     let model = model(&device);
-    let dir = tempfile::tempdir().unwrap();
-    model.export_backbone(dir.path()).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("decoder");
+    model.export_backbone(&dir).unwrap();
 
-    let config = DecoderConfig::load(dir.path()).unwrap();
+    let config = DecoderConfig::load(&dir).unwrap();
     let used = model.preparation().tokenizer().vocab_size();
     // Three sources: six delimiters, `<USER>`, padding; three rows were free.
     assert_eq!(config.vocab_size, used + 8);
     assert!(config.tie_word_embeddings);
-    let decoder = config.load_weights(dir.path(), None, &device).unwrap();
+    let decoder = config.load_weights(&dir, None, &device).unwrap();
     let rows = model.network().reserved_rows().into_data();
     let table = decoder.embed_tokens.val();
     assert_eq!(table.narrow(0, used, 8).into_data(), rows);
 
-    let json = std::fs::read_to_string(dir.path().join("tokenizer.json")).unwrap();
+    let json = std::fs::read_to_string(dir.join("tokenizer.json")).unwrap();
     let tokenizer: serde_json::Value = serde_json::from_str(&json).unwrap();
     let added = tokenizer["added_tokens"].as_array().unwrap();
     let id = |name: &str| {
@@ -236,8 +233,12 @@ fn the_decoder_goes_out_with_special_tokens_in_free_rows() {
     };
     assert_eq!([id("<bill>"), id("</bill>")], [used, used + 1]);
     assert_eq!([id("<USER>"), id("<PAD>")], [used + 6, used + 7]);
+    // A second one takes the place of the first.
+    std::fs::write(dir.join("stale"), "").unwrap();
+    model.export_backbone(&dir).unwrap();
+    assert!(dir.join("config.json").is_file() && !dir.join("stale").exists());
     // And this project reads it as any other: no text becomes one of them.
-    let again = TextTokenizer::from_file(&dir.path().join("tokenizer.json")).unwrap();
+    let again = TextTokenizer::from_file(&dir.join("tokenizer.json")).unwrap();
     assert_eq!(again.vocab_size(), used + 8);
     let ids = again.encode(&DataText::new("a <USER> of <bill>"));
     assert!(ids.iter().all(|&id| (id as usize) < used), "{ids:?}");

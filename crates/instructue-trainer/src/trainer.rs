@@ -76,7 +76,8 @@ pub struct Trained {
 ///
 /// # Errors
 /// A configuration that makes no sense, a decoder whose own weights are to be
-/// trained in half precision, unreadable data, a checkpoint of another run, a loss or gradient that is not finite, or a disk that does not take a file.
+/// trained in half precision, unreadable data, a checkpoint of another run, a loss
+/// or gradient that is not finite, or a disk that does not take a file.
 pub fn train(
     model: InstructUe,
     data: &TrainData,

@@ -244,6 +244,7 @@ impl Network {
             logits: None,
         }
     }
+
     /// Each row of a prefix under one instruction with vectors of its own between
     /// its tokens and `<USER>` (method §6); they look up events as words do.
     ///
