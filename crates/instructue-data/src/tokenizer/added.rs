@@ -23,11 +23,11 @@ impl TextTokenizer {
             Some(Value::Array(added)) => added,
             _ => Vec::new(),
         };
-        let vocabulary = tokenizer.get("model").map(|model| model["vocab"].clone());
-        let vocabulary = vocabulary.unwrap_or_default();
+        let model = tokenizer.get("model");
+        let in_model = |name: &str| model.is_some_and(|model| model["vocab"].get(name).is_some());
         for (id, name) in (self.vocab_size()..).zip(names) {
             let of_name = |token: &Value| token["content"].as_str() == Some(name);
-            if vocabulary.get(name).is_some() || added.iter().any(of_name) {
+            if in_model(name) || added.iter().any(of_name) {
                 return Err(plain::invalid(
                     &file,
                     format!("no token {name:?} yet"),

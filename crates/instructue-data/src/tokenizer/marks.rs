@@ -98,7 +98,10 @@ fn template(file: &str, processor: &Value) -> Result<Marks, Error> {
 pub(super) fn with_bert_case(file: &str, json: String, lower: bool) -> Result<String, Error> {
     let mut tokenizer: Value =
         serde_json::from_str(&json).map_err(|error| invalid(file, "JSON", error))?;
-    let normalizer = &mut tokenizer["normalizer"];
+    // What is no object has no normaliser, and is refused by who reads on.
+    let Some(normalizer) = tokenizer.get_mut("normalizer") else {
+        return Ok(json);
+    };
     if normalizer["type"] != "BertNormalizer" || normalizer["lowercase"] == lower {
         return Ok(json);
     }

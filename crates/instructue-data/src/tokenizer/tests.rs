@@ -450,3 +450,19 @@ fn what_is_no_tokenizer_is_refused_with_a_reason() {
         assert!(error.to_string().contains(expected), "{error}");
     }
 }
+
+#[test]
+fn a_file_that_is_no_object_is_refused_where_its_config_says_lower_case_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokenizer.json");
+    let config = r#"{"tokenizer_class": "BertTokenizer", "do_lower_case": true}"#;
+    std::fs::write(folder.path().join("tokenizer_config.json"), config).unwrap();
+    for text in ["[]", "3", "\"text\"", "{}", "null"] {
+        std::fs::write(&file, text).unwrap();
+        let error = TextTokenizer::from_file(&file).unwrap_err().to_string();
+        assert!(
+            error.contains("tokenizer.json: expected"),
+            "{text}: {error}"
+        );
+    }
+}
