@@ -182,6 +182,18 @@ fn a_tokenizer_that_the_table_is_too_small_for_is_refused() {
 }
 
 #[test]
+fn an_encoder_with_fewer_positions_than_a_source_has_tokens_is_refused() {
+    let device = Device::default();
+    let preparation = preparation(&shard());
+    let mut config = config(&preparation);
+    config.encoder.bert.max_position_embeddings = 11;
+    let error = InstructUe::new(config, preparation, 3, &device).unwrap_err();
+    let expected = "config key `encoder.bert.max_position_embeddings`: expected at least 12, the \
+                    `max_tokens` of source `bill`, found 11";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
 fn parts_of_another_shape_are_refused() {
     let device = Device::default();
     let preparation = two_tokenizers();

@@ -164,15 +164,17 @@ fn what_leads_nowhere_or_does_not_fit_is_said_before_anything_is_trained() {
         "{message}"
     );
 
-    // Texts that are longer than the encoder has positions.
+    // Texts that are longer than the encoder was made for, which is fewer tokens
+    // than it has positions.
+    let encoder = dir.path().join("encoder/sentence_bert_config.json");
+    fs::write(encoder, r#"{"max_seq_length": 12}"#).unwrap();
     let schema = fs::read_to_string(data.join("schema.toml")).unwrap();
-    let long = schema.replace("max_tokens = 8", "max_tokens = 500");
+    let long = schema.replace("max_tokens = 8", "max_tokens = 14");
     fs::write(data.join("schema.toml"), long).unwrap();
     let message = refusal(&config).to_string();
-    assert!(
-        message.contains("max_position_embeddings") && message.contains("500"),
-        "{message}"
-    );
+    let expected = "`max_tokens` of source `bill`: expected at most 12, the longest text of the \
+                    encoder, found 14";
+    assert_eq!(message, expected);
 }
 
 #[test]

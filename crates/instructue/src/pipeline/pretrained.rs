@@ -10,6 +10,7 @@ use instructue_gguf::Gguf;
 use instructue_model::config::LoraSettings;
 use instructue_model::{ModelConfig, Precision, Pretrained};
 use instructue_nn::lora::LoraConfig;
+use instructue_schema::{Schema, SourceKind};
 use serde::{Deserialize, Serialize};
 
 use crate::Device;
@@ -160,6 +161,26 @@ impl Begun {
             backbone: backbone.transpose()?,
             encoder: encoder.transpose()?,
         })
+    }
+
+    /// Whether the encoder was made for texts as long as a source's may be.
+    ///
+    /// # Errors
+    /// When a source has more tokens; it is named.
+    pub fn check_lengths(&self, schema: &Schema) -> Result<()> {
+        let Some(encoder) = &self.encoder else {
+            return Ok(());
+        };
+        let longest = encoder.checkpoint.max_length();
+        let mut events = schema.sources.iter();
+        match events.find(|s| s.kind == SourceKind::Events && s.max_tokens > longest) {
+            None => Ok(()),
+            Some(source) => Err(Error::argument(
+                &format!("`max_tokens` of source `{}`", source.name),
+                &format!("at most {longest}, the longest text of the encoder"),
+                source.max_tokens,
+            )),
+        }
     }
 
     /// Puts the parts' shapes into a configuration.

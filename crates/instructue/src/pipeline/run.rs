@@ -80,6 +80,7 @@ pub fn train_userqa(
     // The factors of LoRA are drawn while a part is read.
     trained_on.seed(config.seed);
     let begun = begin(config, &trained_on, watch)?;
+    begun.check_lengths(ingested.store.schema())?;
     let preparation = fit(&ingested.store, &triples, config, &qa, &begun, &mut |s| {
         watch.stage(s)
     })?;
