@@ -15,8 +15,8 @@ const PEFT: &str = "base_model.model.";
 
 impl DecoderConfig {
     /// A decoder with fresh weights: normal with standard deviation
-    /// `initializer_range`, norms
-    /// one, biases zero. The same after the same `device.seed(…)`.
+    /// `initializer_range`, norms one, biases zero. The same after the same
+    /// `device.seed(…)`.
     pub fn init(&self, lora: Option<&LoraConfig>, device: &Device) -> Result<Decoder> {
         Decoder::build(
             self,
@@ -27,6 +27,12 @@ impl DecoderConfig {
         )
     }
 
+    /// A decoder whose matrices are zeros, for weights that come from elsewhere:
+    /// drawing them first would take longer than reading them.
+    pub fn init_blank(&self, lora: Option<&LoraConfig>, device: &Device) -> Result<Decoder> {
+        Decoder::build(self, &mut Source::Blank(self.precision), "", lora, device)
+    }
+
     /// A decoder with the weights of a checkpoint directory.
     ///
     /// Whatever their type in the file, they come in the
@@ -34,8 +40,8 @@ impl DecoderConfig {
     /// that beside a few mebibytes.
     ///
     /// Fails if a tensor is missing, left over, of another shape or type, not
-    /// finite or too large for the precision. An output matrix beside tied embeddings is ignored, as are
-    /// stored rotary frequencies.
+    /// finite or too large for the precision. An output matrix beside tied
+    /// embeddings is ignored, as are stored rotary frequencies.
     pub fn load_weights(
         &self,
         dir: &Path,

@@ -1,5 +1,5 @@
 //! Where a new decoder's weights come from: a random generator, a
-//! checkpoint or a GGUF file.
+//! checkpoint or a GGUF file; or from who fills them in later.
 
 use burn::module::Param;
 use burn::nn::Linear;
@@ -16,6 +16,8 @@ use crate::gguf::GgufWeights;
 pub(crate) enum Source<'a> {
     /// Drawn with this standard deviation, in this precision.
     Fresh(f64, Precision),
+    /// Zeros in this precision: memory that is not even touched.
+    Blank(Precision),
     /// In its precision.
     Checkpoint(&'a mut Checkpoint),
     /// In its configuration's precision.
@@ -35,6 +37,7 @@ impl Source<'_> {
             Self::Fresh(std, precision) => {
                 precision.cast_linear(normal_linear(input, output, bias, *std, device))
             }
+            Self::Blank(precision) => precision.blank_linear(input, output, bias, device),
             Self::Checkpoint(from) => from.take_linear(name, input, output, bias, device)?,
             Self::Gguf(from) => from.linear(name, input, output, bias, device)?,
         })
@@ -48,7 +51,7 @@ impl Source<'_> {
         device: &Device,
     ) -> Result<RmsNorm> {
         Ok(match self {
-            Self::Fresh(..) => RmsNorm::new(width, epsilon, device),
+            Self::Fresh(..) | Self::Blank(_) => RmsNorm::new(width, epsilon, device),
             Self::Checkpoint(from) => {
                 RmsNorm::from_gamma(from.take(name, [width], device)?, epsilon)
             }
@@ -70,6 +73,7 @@ impl Source<'_> {
                 let normal = Distribution::Normal(0.0, *std);
                 Tensor::<2>::random(shape, normal, device).cast(precision.dtype())
             }
+            Self::Blank(precision) => Tensor::zeros(shape, (device, precision.dtype())),
             Self::Checkpoint(from) => from.take_table(name, shape, device)?,
             Self::Gguf(from) => from.tensor(name, shape, from.precision(), device)?,
         }))
@@ -80,7 +84,7 @@ impl Source<'_> {
     pub(crate) fn finish(self) -> Result<()> {
         match self {
             Self::Gguf(from) => from.finish(),
-            Self::Fresh(..) | Self::Checkpoint(_) => Ok(()),
+            Self::Fresh(..) | Self::Blank(_) | Self::Checkpoint(_) => Ok(()),
         }
     }
 }

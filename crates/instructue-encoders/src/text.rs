@@ -57,6 +57,20 @@ impl BertConfig {
         self.build(pooling, Weights::fresh(self, lora, device))
     }
 
+    /// Matrices of zeros, for weights that come from elsewhere: drawing them first
+    /// would take longer than reading them.
+    ///
+    /// # Errors
+    /// As [`BertConfig::init`].
+    pub fn init_blank(
+        &self,
+        pooling: Pooling,
+        lora: Option<&LoraConfig>,
+        device: &Device,
+    ) -> Result<TextEncoder, Error> {
+        self.build(pooling, Weights::blank(self, lora, device))
+    }
+
     /// The weights of a Hugging Face directory (`model.safetensors`, whole or
     /// sharded). Keys may stand under `bert.`; the pooler and pre-training heads
     /// are left out. LoRA factors saved by [`TextEncoder::save_tensors`] are
@@ -115,8 +129,8 @@ impl BertConfig {
 }
 
 impl TextEncoder {
-    /// One vector per text, `f32` in every precision. A text without tokens gives zeros; texts do not see
-    /// each other, and padding is not seen at all.
+    /// One vector per text, `f32` in every precision. A text without tokens gives
+    /// zeros; texts do not see each other, and padding is not seen at all.
     ///
     /// A frozen encoder is quicker without autodiff: call this on
     /// [`Module::valid`] of it.

@@ -19,8 +19,8 @@ pub(crate) struct Weights<'a> {
     pub checkpoint: Option<Checkpoint>,
     pub lora: Option<&'a LoraConfig>,
     pub device: &'a Device,
-    /// Standard deviation of fresh weights.
-    std: f64,
+    /// Standard deviation of fresh weights; `None`: zeros, to be filled in later.
+    std: Option<f64>,
     /// Of matrices; norms and factors of LoRA are `f32`.
     precision: Precision,
     prefix: &'static str,
@@ -32,9 +32,17 @@ impl<'a> Weights<'a> {
             checkpoint: None,
             lora,
             device,
-            std: config.initializer_range,
+            std: Some(config.initializer_range),
             precision: config.precision,
             prefix: "",
+        }
+    }
+
+    /// Zeros.
+    pub fn blank(config: &BertConfig, lora: Option<&'a LoraConfig>, device: &'a Device) -> Self {
+        Self {
+            std: None,
+            ..Self::fresh(config, lora, device)
         }
     }
 
@@ -53,7 +61,7 @@ impl<'a> Weights<'a> {
             checkpoint: Some(checkpoint.with_precision(config.precision)),
             lora,
             device,
-            std: 0.0,
+            std: None,
             precision: config.precision,
             prefix,
         }
@@ -65,10 +73,13 @@ impl<'a> Weights<'a> {
             Some(file) => {
                 file.take_table(&format!("{}{name}.weight", self.prefix), shape, self.device)?
             }
-            None => {
-                let normal = Distribution::Normal(0.0, self.std);
-                Tensor::<2>::random(shape, normal, self.device).cast(self.precision.dtype())
-            }
+            None => match self.std {
+                Some(std) => {
+                    let normal = Distribution::Normal(0.0, std);
+                    Tensor::<2>::random(shape, normal, self.device).cast(self.precision.dtype())
+                }
+                None => Tensor::zeros(shape, (self.device, self.precision.dtype())),
+            },
         };
         let weight = Param::from_tensor(weight);
         Ok(self.frozen(Embedding { weight }))
@@ -94,10 +105,15 @@ impl<'a> Weights<'a> {
         let prefix = format!("{}{name}", self.prefix);
         let linear = match &mut self.checkpoint {
             Some(file) => file.take_linear(&prefix, input, output, true, self.device)?,
-            None => {
-                let linear = normal_linear(input, output, true, self.std, self.device);
-                self.precision.cast_linear(linear)
-            }
+            None => match self.std {
+                Some(std) => {
+                    let linear = normal_linear(input, output, true, std, self.device);
+                    self.precision.cast_linear(linear)
+                }
+                None => self
+                    .precision
+                    .blank_linear(input, output, true, self.device),
+            },
         };
         Ok(self.frozen(linear))
     }

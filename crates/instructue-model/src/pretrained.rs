@@ -1,6 +1,6 @@
 //! Parts of a network that come with weights: a decoder, an encoder.
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use instructue_backbone::{Decoder, DecoderConfig};
 use instructue_data::TextTokenizer;
 use instructue_encoders::TextEncoder;
@@ -38,6 +38,21 @@ pub struct PretrainedDigests {
 }
 
 impl Pretrained {
+    /// Both of zeros, for a model whose weights are read next.
+    pub(crate) fn blank(config: &ModelConfig, device: &Device) -> Result<Self> {
+        let settings = &config.encoder;
+        let of_encoder = settings.lora.map(|lora| lora.config());
+        let of_backbone = config.backbone_lora.map(|lora| lora.config());
+        let encoder = settings
+            .bert
+            .init_blank(settings.pooling, of_encoder.as_ref(), device)?
+            .with_normalized(settings.normalized);
+        Ok(Self {
+            backbone: Some(config.backbone.init_blank(of_backbone.as_ref(), device)?),
+            encoder: Some(encoder),
+        })
+    }
+
     /// Neither.
     pub fn is_none(&self) -> bool {
         self.backbone.is_none() && self.encoder.is_none()

@@ -29,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::instruct_ue::InstructUe;
 use crate::parameters;
 use crate::preparation::Preparation;
+use crate::pretrained::Pretrained;
 
 /// The version of the directory's format.
 pub const FORMAT: u32 = 1;
@@ -150,7 +151,11 @@ impl InstructUe {
             Arc::new(TextTokenizer::from_file(&dir.join("tokenizer.json"))?),
             config.summaries,
         );
-        let model = Self::new(config, preparation, 0, device)?;
+        let precision = config.precision;
+        let config = config.with_precision(precision);
+        let parts = Pretrained::blank(&config, device)?;
+        let model = Self::with_parts(config, preparation, &parts, 0, device)?;
+        drop(parts);
         let path = dir.join(WEIGHTS);
         model.try_map(|network, config| Ok((parameters::load_file(network, &path)?, config)))
     }

@@ -106,6 +106,15 @@ impl Precision {
             bias: linear.bias.map(|bias| self.cast(bias)),
         }
     }
+
+    /// A linear map of zeros, to be filled in later.
+    pub fn blank_linear(self, input: usize, output: usize, bias: bool, device: &Device) -> Linear {
+        let on = (device, self.dtype());
+        Linear {
+            weight: Param::from_tensor(Tensor::zeros([input, output], on)),
+            bias: bias.then(|| Param::from_tensor(Tensor::zeros([output], on))),
+        }
+    }
 }
 
 impl FromStr for Precision {
