@@ -18,6 +18,11 @@ mod embed_users;
 #[path = "../generate_users.rs"]
 mod generate_users;
 #[allow(dead_code, reason = "their `main` is that of the example")]
+#[path = "../prove_suite.rs"]
+mod prove_suite;
+#[path = "cli/proving.rs"]
+mod proving;
+#[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../train_userqa.rs"]
 mod train_userqa;
 #[allow(dead_code, reason = "their `main` is that of the example")]
@@ -80,6 +85,7 @@ fn program() {
         "ask_user" => ask_user::program(arguments),
         "embed_users" => embed_users::program(arguments),
         "generate_users" => generate_users::program(arguments),
+        "prove_suite" => prove_suite::program(arguments),
         "train_userqa" => train_userqa::program(arguments),
         "tune_users" => tune_users::program(arguments),
         other => panic!("no example {other}"),

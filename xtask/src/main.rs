@@ -2,7 +2,7 @@
 //!
 //! `check` and `test` are what the continuous integration runs; `tidy` and
 //! `deny` are parts of `check` that may be run alone; `bench` and `race` measure;
-//! `fuzz` tries the readers of binary files; `fixtures` regenerates the golden
+//! `prove` shows what a model is worth; `fuzz` tries the readers of binary files; `fixtures` regenerates the golden
 //! files; `parity` compares real models with
 //! their reference implementations.
 
@@ -15,6 +15,7 @@ mod markdown;
 mod metadata;
 mod models;
 mod parity;
+mod prove;
 mod race;
 mod run;
 mod spdx;
@@ -48,6 +49,8 @@ enum Task {
     Parity(parity::Options),
     /// Real models at the same work here and in PyTorch, in turn: target/bench/race.json.
     Race(race::Options),
+    /// The proof of quality over folds, beside what one would use instead: target/suites/NAME.
+    Prove(prove::Options),
     /// The house rules: crate graph, manifests, sources, files.
     Tidy,
     /// Licences, banned crates, sources and known vulnerabilities of dependencies.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Fixtures(options) => fixtures::run(&options),
         Task::Parity(options) => parity::run(&options),
         Task::Race(options) => race::run(&options),
+        Task::Prove(options) => prove::run(&options),
         Task::Tidy => tidy::run().map(|summary| println!("tidy: {summary}")),
         Task::Deny => deny::run().map(|summary| println!("deny: {summary}")),
     };

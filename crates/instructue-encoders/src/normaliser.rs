@@ -182,7 +182,7 @@ impl TabularNormaliser {
     }
 }
 
-fn check(row: u64, found: usize, expected: usize) -> Result<(), Error> {
+pub(crate) fn check(row: u64, found: usize, expected: usize) -> Result<(), Error> {
     if found == expected {
         return Ok(());
     }

@@ -118,6 +118,52 @@ impl Resamples {
     }
 }
 
+/// A statistic on the sample and on every resample. What was computed on the same
+/// resamples can be subtracted and averaged, draw by draw.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Draws {
+    /// On the sample itself.
+    pub point: f64,
+    /// One value per resample; NaN where the statistic was undefined.
+    pub values: Vec<f64>,
+}
+
+impl Draws {
+    /// The difference on each resample.
+    ///
+    /// # Panics
+    /// If the numbers of resamples differ.
+    pub fn minus(&self, other: &Self) -> Self {
+        assert_eq!(self.values.len(), other.values.len(), "other resamples");
+        let values = self.values.iter().zip(&other.values);
+        Self {
+            point: self.point - other.point,
+            values: values.map(|(left, right)| left - right).collect(),
+        }
+    }
+
+    /// The mean on each resample; NaN where one of them is undefined.
+    ///
+    /// # Panics
+    /// If the numbers of resamples differ.
+    pub fn mean(list: &[&Self]) -> Self {
+        let n = list.len() as f64;
+        let count = list.first().map_or(0, |one| one.values.len());
+        let same = list.iter().all(|one| one.values.len() == count);
+        assert!(same, "other resamples");
+        let at = |at: usize| list.iter().map(|one| one.values[at]).sum::<f64>() / n;
+        Self {
+            point: list.iter().map(|one| one.point).sum::<f64>() / n,
+            values: (0..count).map(at).collect(),
+        }
+    }
+
+    /// The percentile interval; `None` when no resample gave a number.
+    pub fn interval(&self, confidence: f64) -> Option<Interval> {
+        Interval::from_draws(self.point, &self.values, confidence)
+    }
+}
+
 /// A percentile interval of `statistic` over `n` users.
 ///
 /// The statistic takes the multiplicity of each user; on the sample itself

@@ -82,11 +82,14 @@ impl CrossValidation {
     /// As [`fit`](Self::fit) for two blocks of columns, the second from column
     /// `second` on: how much it counts beside the first is chosen, too. So a
     /// second block that adds nothing hardly disturbs the first, however many
-    /// columns it has.
+    /// columns it has. With `second` 0 there is one block.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
     pub fn fit_blocks(&self, x: &Matrix, y: &[bool], second: usize) -> Result<LogisticRegression> {
+        if second == 0 {
+            return Ok(self.fit(x, y)?.0);
+        }
         let folds = stratified_folds(y, self.folds, self.seed)?;
         let of_share = |share| {
             let block = Block {

@@ -41,6 +41,22 @@ pub struct UserVectors {
     pub unit: Matrix,
     /// What probes read; a model may keep more here than texts can say.
     pub state: Matrix,
+    /// What is the same whatever is asked, such as counts and sums; probes read it
+    /// beside `state` and weigh the two apart. It may have no columns.
+    pub numbers: Matrix,
+}
+
+impl UserVectors {
+    /// `numbers`, then `state`: what probes read, and the place where `state` begins.
+    ///
+    /// # Errors
+    /// When the numbers of rows differ.
+    pub fn readable(&self) -> Result<(Matrix, usize)> {
+        match self.numbers.columns {
+            0 => Ok((self.state.clone(), 0)),
+            numbers => Ok((self.numbers.beside(&self.state)?, numbers)),
+        }
+    }
 }
 
 /// For a model whose vectors serve for both.
@@ -48,6 +64,10 @@ impl From<Matrix> for UserVectors {
     fn from(unit: Matrix) -> Self {
         Self {
             state: unit.clone(),
+            numbers: Matrix {
+                rows: unit.rows,
+                ..Matrix::default()
+            },
             unit,
         }
     }

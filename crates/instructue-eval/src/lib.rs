@@ -96,40 +96,53 @@
 //!
 //! [`Proof::save`] writes JSON and [`write_report`] one HTML page that needs no network.
 
+mod awareness;
 mod bootstrap;
 mod cross_validation;
+mod curves;
 mod date;
 mod embedder;
 mod error;
 mod labels;
 mod linalg;
+mod lookalike;
 mod map;
 mod measure;
 mod metrics;
+mod noise;
 mod probe;
 mod proof;
 mod prove;
+mod ranking;
 mod report;
 mod retrieval;
+mod ridge;
+pub mod suite;
 mod table;
 mod tasks;
 
+pub use awareness::{Neighbours, VarianceShares, neighbour_test};
 pub use bootstrap::{
-    CONFIDENCE, Interval, RESAMPLES, Resamples, bootstrap_difference, bootstrap_interval,
+    CONFIDENCE, Draws, Interval, RESAMPLES, Resamples, bootstrap_difference, bootstrap_interval,
 };
 pub use cross_validation::{Criterion, CrossValidation, GridPoint, stratified_folds};
+pub use curves::{Calibration, CalibrationBin, Decile, Deciles, gain_curve, ks_curve};
 pub use date::{format_time, parse_time};
 pub use embedder::{Embedder, Matrix, UserRef, UserVectors};
 pub use error::{BoxError, Error, Result};
 pub use labels::{Rule, count_matrix, label_all, labels, load_labels};
+pub use lookalike::look_alike;
 pub use map::Map2d;
 pub use metrics::{Ranking, auc, chance_recall_at_k, ks, lift_at, recall_at_k, roc_curve};
+pub use noise::{NoiseKind, write_noisy};
 pub use probe::{LogisticRegression, log_loss};
 pub use proof::{
     Arm, ArmResult, Average, Difference, PROOF_FORMAT, Proof, RecallAt, RetrievalProof, Score,
     Tally, TaskProof, ZeroShot,
 };
 pub use prove::{CountsFn, ProveInput, ProveOptions, Stage, TaskLabels, prove};
-pub use report::{LossPoint, Summary, write_report};
-pub use retrieval::{Answer, RetrievalInput};
+pub use ranking::Candidates;
+pub use report::{LossPoint, Summary, write_report, write_suite_report};
+pub use retrieval::{Answer, RetrievalInput, Searches, search};
+pub use ridge::RidgeRanker;
 pub use tasks::{Label, Task, TaskSet};

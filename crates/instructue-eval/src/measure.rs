@@ -1,11 +1,12 @@
 //! The measurements of one task, and their means over tasks.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use instructue_data::seed;
 use rayon::prelude::*;
 
-use crate::bootstrap::{Interval, Resamples};
+use crate::bootstrap::{Draws, Resamples};
 use crate::cross_validation::CrossValidation;
 use crate::embedder::{Matrix, UserVectors};
 use crate::error::{Error, Result};
@@ -19,37 +20,33 @@ use crate::tasks::Task;
 
 /// AUC and KS on the sample, and on every resample of the test users.
 pub(crate) struct ArmDraws {
-    point: (f64, f64),
-    auc: Vec<f64>,
-    ks: Vec<f64>,
+    auc: Draws,
+    ks: Draws,
 }
 
 impl ArmDraws {
     fn score(&self, confidence: f64) -> Option<Score> {
         Some(Score {
-            auc: Interval::from_draws(self.point.0, &self.auc, confidence)?,
-            ks: Interval::from_draws(self.point.1, &self.ks, confidence)?,
+            auc: self.auc.interval(confidence)?,
+            ks: self.ks.interval(confidence)?,
         })
     }
 
     fn minus(&self, other: &Self) -> Self {
-        let minus = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect();
         Self {
-            point: (self.point.0 - other.point.0, self.point.1 - other.point.1),
-            auc: minus(&self.auc, &other.auc),
-            ks: minus(&self.ks, &other.ks),
+            auc: self.auc.minus(&other.auc),
+            ks: self.ks.minus(&other.ks),
         }
     }
 
-    /// NaN on a resample where one of them is undefined.
     fn mean(list: &[&Self]) -> Self {
-        let n = list.len() as f64;
-        let mean = |of: &dyn Fn(&Self) -> f64| list.iter().map(|one| of(one)).sum::<f64>() / n;
-        let draws = list.first().map_or(0, |one| one.auc.len());
+        let mean = |of: fn(&Self) -> &Draws| {
+            let draws: Vec<&Draws> = list.iter().map(|one| of(one)).collect();
+            Draws::mean(&draws)
+        };
         Self {
-            point: (mean(&|one| one.point.0), mean(&|one| one.point.1)),
-            auc: (0..draws).map(|at| mean(&|one| one.auc[at])).collect(),
-            ks: (0..draws).map(|at| mean(&|one| one.ks[at])).collect(),
+            auc: mean(|one| &one.auc),
+            ks: mean(|one| &one.ks),
         }
     }
 }
@@ -64,11 +61,11 @@ pub(crate) struct Measured {
 struct Trial<'a> {
     arm: Arm,
     instruction: Option<&'a str>,
-    x: &'a Matrix,
+    x: Cow<'a, Matrix>,
     /// The users' vectors in the space of texts, where there are any.
     unit: Option<&'a Matrix>,
     /// Columns from here on are a block of their own, see [`CrossValidation::fit_blocks`].
-    second_block: Option<usize>,
+    second_block: usize,
 }
 
 /// Fits and measures every arm of a task.
@@ -76,8 +73,7 @@ pub(crate) fn measure(input: &ProveInput<'_>, group: &Group, part: &Part) -> Res
     let task = &input.tasks.tasks[part.index];
     let options = &input.options;
     let matched = vectors(&group.trained, Some(&task.instruction))?;
-    let both = group.counts.beside(&matched.state)?;
-    let trials = trials(input, group, part, &both)?;
+    let trials = trials(input, group, part, matched)?;
     // The same folds and resamples for every arm: what is compared is paired.
     let cross_validation = CrossValidation {
         seed: seed::derive(options.seed, "folds", &[part.index as u64]),
@@ -96,10 +92,7 @@ pub(crate) fn measure(input: &ProveInput<'_>, group: &Group, part: &Part) -> Res
         .par_iter()
         .map(|trial| {
             let x = trial.x.select(&part.train_rows);
-            match trial.second_block {
-                None => Ok(cross_validation.fit(&x, &part.train_labels)?.0),
-                Some(first) => cross_validation.fit_blocks(&x, &part.train_labels, first),
-            }
+            cross_validation.fit_blocks(&x, &part.train_labels, trial.second_block)
         })
         .collect::<Result<_>>()?;
     let test_matched = matched.unit.select(&part.test_rows);
@@ -111,12 +104,14 @@ pub(crate) fn measure(input: &ProveInput<'_>, group: &Group, part: &Part) -> Res
             let scores = fit.scores(&x)?;
             let ranking = rank(&scores, &part.test_labels, &task.name)?;
             let draws = ArmDraws {
-                point: (
-                    ranking.auc(None).unwrap_or(f64::NAN),
-                    ranking.ks(None).unwrap_or(f64::NAN),
-                ),
-                auc: resamples.draws(|weights| ranking.auc(Some(&own(weights)))),
-                ks: resamples.draws(|weights| ranking.ks(Some(&own(weights)))),
+                auc: Draws {
+                    point: ranking.auc(None).unwrap_or(f64::NAN),
+                    values: resamples.draws(|weights| ranking.auc(Some(&own(weights)))),
+                },
+                ks: Draws {
+                    point: ranking.ks(None).unwrap_or(f64::NAN),
+                    values: resamples.draws(|weights| ranking.ks(Some(&own(weights)))),
+                },
             };
             let undefined = || {
                 Error::shape(
@@ -157,33 +152,35 @@ fn trials<'a>(
     input: &'a ProveInput<'_>,
     group: &'a Group,
     part: &Part,
-    both: &'a Matrix,
+    matched: &UserVectors,
 ) -> Result<Vec<Trial<'a>>> {
     let task = &input.tasks.tasks[part.index];
     let own = Some(task.instruction.as_str());
     let wrong = Some(input.tasks.wrong_of(part.index));
     let mut trials = Vec::new();
-    let mut add = |arm, instruction, vectors: &'a UserVectors| {
+    let mut add = |arm, instruction, vectors: &'a UserVectors| -> Result<()> {
+        let (x, second_block) = vectors.readable()?;
         trials.push(Trial {
             arm,
             instruction,
-            x: &vectors.state,
+            x: Cow::Owned(x),
             unit: Some(&vectors.unit),
-            second_block: None,
-        })
+            second_block,
+        });
+        Ok(())
     };
-    add(Arm::Matched, own, vectors(&group.trained, own)?);
-    add(Arm::Empty, None, vectors(&group.trained, None)?);
-    add(Arm::Wrong, wrong, vectors(&group.trained, wrong)?);
+    add(Arm::Matched, own, vectors(&group.trained, own)?)?;
+    add(Arm::Empty, None, vectors(&group.trained, None)?)?;
+    add(Arm::Wrong, wrong, vectors(&group.trained, wrong)?)?;
     for text in &task.reworded {
         add(
             Arm::Reworded,
             Some(text),
             vectors(&group.trained, Some(text))?,
-        );
+        )?;
     }
-    add(Arm::Untrained, own, vectors(&group.untrained, own)?);
-    let baseline = |arm, instruction, x, second_block| Trial {
+    add(Arm::Untrained, own, vectors(&group.untrained, own)?)?;
+    let baseline = |arm, instruction, x: Cow<'a, Matrix>, second_block| Trial {
         arm,
         instruction,
         x,
@@ -191,8 +188,10 @@ fn trials<'a>(
         second_block,
     };
     let counts = group.counts.columns;
-    trials.push(baseline(Arm::Counts, None, &group.counts, None));
-    trials.push(baseline(Arm::Concatenated, own, both, Some(counts)));
+    let both = group.counts.beside(&matched.readable()?.0)?;
+    let alone = Cow::Borrowed(&group.counts);
+    trials.push(baseline(Arm::Counts, None, alone, 0));
+    trials.push(baseline(Arm::Concatenated, own, Cow::Owned(both), counts));
     Ok(trials)
 }
 
@@ -216,7 +215,7 @@ fn rank(scores: &[f64], labels: &[bool], task: &str) -> Result<Ranking> {
 }
 
 /// At most about `most` points of a curve, first and last included.
-fn thinned(curve: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
+pub(crate) fn thinned(curve: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
     let step = curve.len().div_ceil(most.max(2)).max(1);
     let last = curve.len().saturating_sub(1);
     let keep = |at: &usize| at.is_multiple_of(step) || *at == last;
@@ -317,21 +316,16 @@ pub(crate) fn zero_shot(
         let score = |&row: &usize| users.cosine(row, &answers, 0) - users.cosine(row, &answers, 1);
         let scores: Vec<f64> = part.test_rows.iter().map(score).collect();
         let ranking = rank(&scores, &part.test_labels, &task.name)?;
-        let draws = resamples.draws(|weights| ranking.auc(Some(weights)));
-        sides.push((ranking.auc(None).unwrap_or(f64::NAN), draws));
+        sides.push(Draws {
+            point: ranking.auc(None).unwrap_or(f64::NAN),
+            values: resamples.draws(|weights| ranking.auc(Some(weights))),
+        });
     }
-    let ((trained, trained_draws), (untrained, untrained_draws)) = (&sides[0], &sides[1]);
-    let differences: Vec<f64> = trained_draws
-        .iter()
-        .zip(untrained_draws)
-        .map(|(t, u)| t - u)
-        .collect();
-    let interval = |point, draws: &[f64]| Interval::from_draws(point, draws, confidence);
     let all = || {
         Some(ZeroShot {
-            trained: interval(*trained, trained_draws)?,
-            untrained: interval(*untrained, untrained_draws)?,
-            difference: interval(trained - untrained, &differences)?,
+            trained: sides[0].interval(confidence)?,
+            untrained: sides[1].interval(confidence)?,
+            difference: sides[0].minus(&sides[1]).interval(confidence)?,
         })
     };
     Ok(all())

@@ -175,7 +175,7 @@ fn softplus(z: f64) -> f64 {
 }
 
 /// Mean and population standard deviation per column; 1 where the column is constant.
-fn standardisation(x: &Matrix) -> (Vec<f64>, Vec<f64>) {
+pub(crate) fn standardisation(x: &Matrix) -> (Vec<f64>, Vec<f64>) {
     let n = x.rows as f64;
     let mut mean = vec![0.0; x.columns];
     for row in 0..x.rows {
@@ -204,7 +204,7 @@ fn standardisation(x: &Matrix) -> (Vec<f64>, Vec<f64>) {
     (mean.clone(), scale.collect())
 }
 
-fn standardise(x: &Matrix, mean: &[f64], scale: &[f64]) -> Dense {
+pub(crate) fn standardise(x: &Matrix, mean: &[f64], scale: &[f64]) -> Dense {
     let mut values = Vec::with_capacity(x.values.len());
     for row in 0..x.rows {
         let inputs = x.row(row).iter().zip(mean).zip(scale);

@@ -423,7 +423,8 @@ pub(crate) fn check_vectors(
             vectors.len(),
         ));
     }
-    let kinds: [fn(&UserVectors) -> &Matrix; 2] = [|both| &both.unit, |both| &both.state];
+    let kinds: [fn(&UserVectors) -> &Matrix; 3] =
+        [|all| &all.unit, |all| &all.state, |all| &all.numbers];
     for kind in kinds {
         let columns = vectors.first().map_or(0, |first| kind(first).columns);
         for matrix in vectors.iter().map(kind) {

@@ -33,8 +33,54 @@ pub struct RetrievalInput<'a> {
     pub answers: &'a [Answer],
 }
 
+/// What came of searching with answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Searches {
+    /// Places in [`RetrievalInput::answers`] of what was searched with.
+    pub queries: Vec<usize>,
+    /// Per k and query: the probability that a user who gave the answer is among the first k.
+    pub hits: Vec<Vec<f64>>,
+    /// Per k: the mean over queries of what a random order gives.
+    pub chance: Vec<f64>,
+}
+
+/// Searches with up to `options.retrieval_queries` answers, drawn by the seed,
+/// among all of `users`.
+///
+/// # Errors
+/// Answers of others than `users`, errors of the model, vectors of other shapes
+/// than were asked for.
+pub fn search(
+    input: &RetrievalInput<'_>,
+    model: &dyn Embedder,
+    users: &[UserRef],
+    options: &ProveOptions,
+    progress: &mut dyn FnMut(Stage),
+) -> Result<Searches> {
+    let plan = plan(input.answers, users, options)?;
+    let hits = hits(
+        &plan,
+        input.reference,
+        model,
+        "trained",
+        users,
+        options,
+        progress,
+    )?;
+    Ok(Searches {
+        queries: plan.queries.iter().map(|query| query.answer).collect(),
+        hits,
+        chance: options
+            .recall_at
+            .iter()
+            .map(|&k| plan.chance(users.len(), k))
+            .collect(),
+    })
+}
+
 /// A search: a text against all test users under one instruction.
 struct Query {
+    answer: usize,
     instruction: usize,
     text: usize,
     relevant: Vec<usize>,
@@ -46,8 +92,48 @@ struct Plan {
     queries: Vec<Query>,
 }
 
-/// Searches with up to `options.retrieval_queries` answers, drawn by the seed,
-/// among all test users; `None` without answers.
+impl Plan {
+    fn chance(&self, users: usize, k: usize) -> f64 {
+        let each = self.queries.iter();
+        let each = each.map(|query| hypergeometric_hit(users, query.relevant.len(), k));
+        each.sum::<f64>() / self.queries.len() as f64
+    }
+}
+
+/// What one model finds.
+fn hits(
+    plan: &Plan,
+    reference: Timestamp,
+    model: &dyn Embedder,
+    name: &'static str,
+    users: &[UserRef],
+    options: &ProveOptions,
+    progress: &mut dyn FnMut(Stage),
+) -> Result<Vec<Vec<f64>>> {
+    let failed = |source| Error::Model {
+        model: name,
+        source,
+    };
+    let instructions: Vec<_> = plan.instructions.iter().cloned().map(Some).collect();
+    let vectors = model
+        .embed_users(users, reference, &instructions, &mut |done, total| {
+            progress(Stage::Embedding {
+                model: name,
+                done,
+                total,
+            });
+        })
+        .map_err(failed)?;
+    check_vectors(&vectors, instructions.len(), users.len(), name)?;
+    let texts = model.embed_texts(&plan.texts).map_err(failed)?;
+    let width = vectors
+        .first()
+        .map_or(texts.columns, |first| first.unit.columns);
+    check_texts(&texts, plan.texts.len(), width, name)?;
+    Ok(found(plan, &vectors, &texts, &options.recall_at))
+}
+
+/// Searches with both models among all test users; `None` without answers.
 pub(crate) fn retrieve(
     input: &RetrievalInput<'_>,
     trained: &dyn Embedder,
@@ -60,26 +146,12 @@ pub(crate) fn retrieve(
     if plan.queries.is_empty() {
         return Ok(None);
     }
-    let instructions: Vec<_> = plan.instructions.iter().cloned().map(Some).collect();
-    let mut hits = Vec::new();
+    let mut all = Vec::new();
     for (model, name) in [(trained, "trained"), (untrained, "untrained")] {
-        let failed = |source| Error::Model {
-            model: name,
-            source,
-        };
-        let vectors = model
-            .embed_users(test, input.reference, &instructions, &mut |done, total| {
-                progress(Stage::Embedding {
-                    model: name,
-                    done,
-                    total,
-                });
-            })
-            .map_err(failed)?;
-        check_vectors(&vectors, instructions.len(), test.len(), name)?;
-        let texts = model.embed_texts(&plan.texts).map_err(failed)?;
-        check_texts(&texts, plan.texts.len(), vectors[0].unit.columns, name)?;
-        hits.push(found(&plan, &vectors, &texts, &options.recall_at));
+        let reference = input.reference;
+        all.push(hits(
+            &plan, reference, model, name, test, options, progress,
+        )?);
     }
     let n = plan.queries.len();
     let resamples = Resamples {
@@ -104,12 +176,8 @@ pub(crate) fn retrieve(
     };
     let mut recall = Vec::new();
     for (at, &k) in options.recall_at.iter().enumerate() {
-        let (trained, untrained) = (&hits[0][at], &hits[1][at]);
+        let (trained, untrained) = (&all[0][at], &all[1][at]);
         let difference: Vec<f64> = trained.iter().zip(untrained).map(|(t, u)| t - u).collect();
-        let chance = plan
-            .queries
-            .iter()
-            .map(|q| hypergeometric_hit(test.len(), q.relevant.len(), k));
         let (Some(trained), Some(untrained), Some(difference)) = (
             interval(trained),
             interval(untrained),
@@ -117,7 +185,7 @@ pub(crate) fn retrieve(
         ) else {
             continue;
         };
-        let chance = chance.sum::<f64>() / n as f64;
+        let chance = plan.chance(test.len(), k);
         recall.push(RecallAt {
             k,
             trained,
@@ -178,6 +246,7 @@ fn plan(answers: &[Answer], test: &[UserRef], options: &ProveOptions) -> Result<
         let instruction = intern(&mut plan.instructions, &query.instruction);
         let text = intern(&mut plan.texts, &query.answer);
         plan.queries.push(Query {
+            answer: at,
             instruction,
             text,
             relevant,

@@ -167,7 +167,7 @@ pub(crate) fn difference(interval: &Interval) -> String {
 }
 
 /// Columns padded to equal width, first column to the left.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter()

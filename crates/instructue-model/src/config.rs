@@ -131,6 +131,10 @@ pub struct ModelConfig {
     pub tabular: TabularSettings,
     /// Adapter of each events source; a tabular one has a linear adapter.
     pub adapter: AdapterKind,
+    /// Numbers of each event beside its text: time gaps, recency, amounts (method §3.10).
+    // Left out where true: digests of models made before stay what they were.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub event_features: bool,
     /// Source and user summary tokens (method §3.4).
     pub summaries: bool,
     /// Adds the vectors of the tabular sources to the input at `<USER>`, so that
@@ -167,6 +171,10 @@ pub struct ModelConfig {
 
 fn one() -> f64 {
     1.0
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A configuration without the key is one of before there was one.
@@ -243,6 +251,7 @@ impl ModelConfig {
                 hidden: Some(2 * shape.hidden),
             },
             adapter: AdapterKind::Linear,
+            event_features: true,
             summaries: true,
             numbers_at_user: true,
             answer_bottleneck: false,

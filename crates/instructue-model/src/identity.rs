@@ -41,6 +41,10 @@ pub(crate) fn model_digest(
     hash.bytes(preparation.schema().to_toml().as_bytes());
     hash.json(preparation.profiles())?;
     hash.json(&preparation.normalisers())?;
+    // Models of before have none, and keep their digests.
+    if let Some(components) = preparation.components() {
+        hash.json(components)?;
+    }
     hash.bytes(preparation.tokenizer().json().as_bytes());
     hash.bytes(preparation.encoder_tokenizer().json().as_bytes());
     Ok(hash.weights(network, &[]))

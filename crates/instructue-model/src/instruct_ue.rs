@@ -216,7 +216,10 @@ impl InstructUe {
 
     /// SHA-256 of configuration, host side and weights, in hexadecimal; computed
     /// once.
-    pub(crate) fn digest(&self) -> Result<&str> {
+    ///
+    /// # Errors
+    /// When the host side cannot be written down.
+    pub fn digest(&self) -> Result<&str> {
         if let Some(digest) = self.digest.get() {
             return Ok(digest);
         }

@@ -135,7 +135,11 @@ impl Network {
             let (input, features, kind) = match source.kind {
                 SourceKind::Events => (
                     config.encoder.bert.hidden_size,
-                    source.numbers,
+                    if config.event_features {
+                        source.numbers
+                    } else {
+                        0
+                    },
                     config.adapter,
                 ),
                 SourceKind::Tabular => {
@@ -301,7 +305,9 @@ impl Network {
                             let known = events.vectors.clone();
                             let texts = known.unwrap_or_else(|| self.encode(place, &events.texts));
                             let vectors = texts.select(0, events.text_of.clone());
-                            let vectors = adapter.forward(vectors, events.features.clone());
+                            let features = events.features.clone();
+                            let features = features.filter(|_| adapter.features.is_some());
+                            let vectors = adapter.forward(vectors, features);
                             if self.lookup.is_some() {
                                 let of_texts = self.words(match events.words.is_empty() {
                                     true => &events.texts,

@@ -8,7 +8,7 @@ use instructue_data::{
     History, Layout, Profile, ProfileBuilder, ProfileTokenizer, Row, Segment, SourceProfile,
     TextTokenizer, event_feature_width,
 };
-use instructue_encoders::{TabularNormaliser, TabularStatistics};
+use instructue_encoders::{PrincipalComponents, TabularNormaliser, TabularStatistics};
 use instructue_schema::{DataText, Schema, SourceKind, Timestamp};
 
 use crate::error::Result;
@@ -17,11 +17,15 @@ use crate::network::SourceShape;
 /// Longest instruction or answer in tokens; longer ones are cut.
 pub const MAX_TEXT_TOKENS: usize = 128;
 
+/// Users that principal components are fitted on, at most.
+const COMPONENT_USERS: usize = 4_096;
+
 /// Fitted vocabularies, normalisers and tokenizers.
 #[derive(Debug, Clone)]
 pub struct Preparation {
     profiles: ProfileBuilder,
     normalisers: Vec<TabularNormaliser>,
+    components: Option<PrincipalComponents>,
     encoder_tokenizer: Arc<TextTokenizer>,
     tokenizer: Arc<TextTokenizer>,
     layout: Layout,
@@ -44,6 +48,7 @@ impl Preparation {
         Self {
             profiles,
             normalisers,
+            components: None,
             encoder_tokenizer,
             tokenizer,
             layout,
@@ -75,6 +80,25 @@ impl Preparation {
         Ok(fitted.iter().map(TabularStatistics::finish).collect())
     }
 
+    /// Fits at most `count` principal components of the standardised numbers of all
+    /// tabular sources, on at most the first 4,096 of the given users; `None`
+    /// without such numbers.
+    ///
+    /// # Errors
+    /// When a row does not have the width that `profiles` declares.
+    pub fn fit_components<'a>(
+        profiles: &ProfileBuilder,
+        normalisers: &[TabularNormaliser],
+        histories: impl Iterator<Item = (History<'a>, Timestamp)>,
+        count: usize,
+    ) -> Result<Option<PrincipalComponents>> {
+        let rows = histories
+            .take(COMPONENT_USERS)
+            .map(|(history, reference)| numbers(&profiles.build(&history, reference), normalisers));
+        let components = PrincipalComponents::fit(&rows.collect::<Result<Vec<_>>>()?, count)?;
+        Ok((!components.is_empty()).then_some(components))
+    }
+
     fn tabular_sources(schema: &Schema) -> impl Iterator<Item = usize> + '_ {
         schema
             .sources
@@ -97,6 +121,29 @@ impl Preparation {
     /// One normaliser per tabular source, in schema order.
     pub fn normalisers(&self) -> &[TabularNormaliser] {
         &self.normalisers
+    }
+
+    /// With principal components of the tabular sources' numbers.
+    pub fn with_components(mut self, components: Option<PrincipalComponents>) -> Self {
+        self.components = components;
+        self
+    }
+
+    /// The principal components of the tabular sources' numbers, where some were fitted.
+    pub fn components(&self) -> Option<&PrincipalComponents> {
+        self.components.as_ref()
+    }
+
+    /// The principal components of a profile's numbers: what counts and sums say
+    /// whatever is asked. Empty where none were fitted.
+    ///
+    /// # Errors
+    /// When the profile does not have the numbers that were fitted.
+    pub fn numbers(&self, profile: &Profile) -> Result<Vec<f32>> {
+        match &self.components {
+            Some(components) => Ok(components.apply(&numbers(profile, &self.normalisers)?)?),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The tokenizer of event texts.
@@ -193,4 +240,17 @@ impl Preparation {
             segments,
         }
     }
+}
+
+/// The standardised numbers of all tabular sources, one after the other.
+fn numbers(profile: &Profile, normalisers: &[TabularNormaliser]) -> Result<Vec<f32>> {
+    let rows = profile.sources.iter().filter_map(|source| match source {
+        SourceProfile::Tabular(row) => Some(row),
+        SourceProfile::Events(_) => None,
+    });
+    let mut out = Vec::new();
+    for (row, normaliser) in rows.zip(normalisers) {
+        out.extend(normaliser.apply(&row.numbers)?.0);
+    }
+    Ok(out)
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use burn::tensor::{DType, Device, TensorData, bf16, f16};
 use instructue_data::{ProfileBuilder, TextTokenizer};
-use instructue_encoders::{TabularNormaliser, TextEncoder};
+use instructue_encoders::{PrincipalComponents, TabularNormaliser, TextEncoder};
 use instructue_nn::Precision;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::de::DeserializeOwned;
@@ -50,6 +50,8 @@ pub struct Manifest {
 struct Fitted {
     profiles: ProfileBuilder,
     normalisers: Vec<TabularNormaliser>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    components: Option<PrincipalComponents>,
 }
 
 impl InstructUe {
@@ -77,6 +79,7 @@ impl InstructUe {
         let fitted = Fitted {
             profiles: preparation.profiles().clone(),
             normalisers: preparation.normalisers().to_vec(),
+            components: preparation.components().cloned(),
         };
         write(&dir.join("config.json"), &to_json(self.config())?)?;
         write(
@@ -150,7 +153,8 @@ impl InstructUe {
             )?),
             Arc::new(TextTokenizer::from_file(&dir.join("tokenizer.json"))?),
             config.summaries,
-        );
+        )
+        .with_components(fitted.components);
         let precision = config.precision;
         let config = config.with_precision(precision);
         let parts = Pretrained::blank(&config, device)?;

@@ -4,10 +4,12 @@
 mod common;
 
 use burn::tensor::Device;
-use common::{config, model, preparation, preparation_of, profiles, shard, without_tabular};
+use common::{
+    REFERENCE, config, model, preparation, preparation_of, profiles, shard, without_tabular,
+};
 use instructue_data::{Batch, Row, Shard};
 use instructue_model::{InstructUe, Preparation, VectorKind, Vectors};
-use instructue_schema::DataText;
+use instructue_schema::{DataText, Timestamp};
 
 fn instructions() -> Vec<Option<DataText>> {
     vec![
@@ -274,6 +276,27 @@ fn numbers_come_to_the_user_slot_where_there_are_any() {
     let [on, off] =
         [true, false].map(|at_user| vectors(preparation_of(&without, &schema), &without, at_user));
     assert_eq!(on, off);
+}
+
+#[test]
+fn without_event_features_only_texts_and_their_order_count() {
+    let device = Device::default();
+    let (shard, schema) = without_tabular(&shard());
+    for event_features in [true, false] {
+        let preparation = preparation_of(&shard, &schema);
+        let mut config = config(&preparation);
+        config.event_features = event_features;
+        let model = InstructUe::new(config, preparation, 3, &device).unwrap();
+        let builder = model.preparation().profiles();
+        // An hour later all events are a little older; no window ends in between.
+        let [now, later] = [0, 3_600].map(|seconds| {
+            let reference = Timestamp(REFERENCE.0 + seconds);
+            let users = shard.histories();
+            let profiles: Vec<_> = users.map(|h| builder.build(&h, reference)).collect();
+            model.embed(&profiles, &instructions()).unwrap()
+        });
+        assert_eq!(now != later, event_features);
+    }
 }
 
 #[test]

@@ -26,6 +26,10 @@ pub struct UserQaConfig {
     pub held_out_families: Vec<String>,
     /// Share of users for testing.
     pub test_share: f64,
+    /// Where the test users begin among all, as a share: with `k / n` here and a
+    /// `test_share` of `1 / n`, the values of k give n folds that share no test
+    /// user and leave none out.
+    pub test_from: f64,
     /// Share of users for validation.
     pub validation_share: f64,
     /// Triples of trained families per user and reference.
@@ -60,6 +64,7 @@ impl Default for UserQaConfig {
             horizon_days: 30,
             held_out_families: default_held_out(),
             test_share: 0.3,
+            test_from: 0.0,
             validation_share: 0.1,
             triples_per_user: 8,
             values_per_family: 3,
@@ -114,6 +119,7 @@ impl UserQaConfig {
         check(horizon, "horizon_days", "1 to 3650", self.horizon_days)?;
         for (field, share) in [
             ("test_share", self.test_share),
+            ("test_from", self.test_from),
             ("validation_share", self.validation_share),
         ] {
             check(
@@ -210,6 +216,7 @@ impl Split {
 /// file built with this seed and these shares.
 pub fn split_of(user: &UserId, seed: u64, config: &UserQaConfig) -> Split {
     let place = unit(seed::derive(seed, "userqa.split", &[user_key(user)]));
+    let place = (place - config.test_from).rem_euclid(1.0);
     if place < config.test_share {
         Split::Test
     } else if place < config.test_share + config.validation_share {

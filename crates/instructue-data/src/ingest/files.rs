@@ -18,8 +18,12 @@ use crate::guard::{decode, open_parquet};
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 16_384;
 
-/// The Parquet files that `file` (a file, a directory or a `*` pattern) means below `data`, sorted.
-pub(crate) fn resolve(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
+/// The Parquet files that `file` (a file, a directory or a `*` pattern) means below
+/// `data`, sorted. `source` is named in errors.
+///
+/// # Errors
+/// No such directory, or nothing in it that is meant.
+pub fn source_files(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
     let expected = || format!("Parquet data of source `{source}`");
     if !data.is_dir() {
         let expected = "the data directory".into();

@@ -27,7 +27,8 @@ use sha2::{Digest, Sha256};
 use self::columns::BadValue;
 pub(crate) use self::count::shard_of;
 use self::count::{DistinctCounter, user_hash};
-use self::files::{Input, digest, hex, resolve};
+pub use self::files::source_files;
+use self::files::{Input, digest, hex};
 use self::group::{GroupSource, group};
 use self::lookup::LookupTable;
 use self::rows::SourcePass;
@@ -360,7 +361,7 @@ impl<'a> SourceInput<'a> {
             return Ok(input);
         }
         let declared: Vec<&Column> = source.columns.iter().collect();
-        input.files = resolve(data, &source.name, &source.file)?;
+        input.files = source_files(data, &source.name, &source.file)?;
         for path in &input.files {
             input.rows = input
                 .rows
@@ -369,7 +370,7 @@ impl<'a> SourceInput<'a> {
         for lookup in &source.lookups {
             let key = source.key_column(lookup);
             let declared: Vec<&Column> = std::iter::once(key).chain(&lookup.columns).collect();
-            let files = resolve(data, &source.name, &lookup.file)?;
+            let files = source_files(data, &source.name, &lookup.file)?;
             for path in &files {
                 Input::open(path, &declared)?;
             }

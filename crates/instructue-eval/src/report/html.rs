@@ -37,7 +37,7 @@ pub(super) fn table(head: &[String], rows: &[Vec<String>], last_is_mean: bool) -
 }
 
 /// A value with its interval in small print.
-fn value(interval: &Interval) -> String {
+pub(super) fn value(interval: &Interval) -> String {
     let Interval {
         point, low, high, ..
     } = *interval;
@@ -49,7 +49,7 @@ fn value(interval: &Interval) -> String {
     )
 }
 
-fn signed(interval: &Interval) -> String {
+pub(super) fn signed(interval: &Interval) -> String {
     let text = escape(&difference(interval));
     if interval.excludes_zero() {
         format!("<span class=\"sure\">{text}</span>")

@@ -2,6 +2,8 @@
 
 mod html;
 mod plots;
+mod suite;
+mod suite_plots;
 
 use std::path::Path;
 
@@ -13,6 +15,7 @@ use crate::map::Map2d;
 use crate::proof::{Arm, Proof, write_atomically};
 use crate::table::number;
 use html::escape;
+pub use suite::write_suite_report;
 
 /// One measurement of the losses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -65,25 +68,34 @@ pub fn write_report(
     write_atomically(path, page(proof, losses, map, summary).as_bytes())
 }
 
-fn page(proof: &Proof, losses: &[LossPoint], map: &Map2d, summary: &Summary) -> String {
-    let title = escape(&summary.title);
-    let mut out = format!(
+/// A page with everything in it; `body` are its sections.
+fn document(title: &str, subtitle: &str, tiles: &str, body: &str) -> String {
+    let title = escape(title);
+    format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>\n{}</style>\n{}\n</head>\n<body>\n\
-         <header>\n<h1>{title}</h1>\n<p>{}</p>\n{}</header>\n<main>\n",
+         <header>\n<h1>{title}</h1>\n<p>{}</p>\n{tiles}</header>\n<main>\n\
+         {body}</main>\n</body>\n</html>\n",
         include_str!("style.css"),
         script(),
-        escape(&summary.subtitle),
-        tiles(proof, losses),
-    );
+        escape(subtitle),
+    )
+}
+
+/// A section; nothing where there is nothing to show.
+fn section(heading: &str, text: &str, body: &str) -> String {
+    if body.is_empty() {
+        return String::new();
+    }
+    format!("<section>\n<h2>{heading}</h2>\n<p>{text}</p>\n{body}</section>\n")
+}
+
+fn page(proof: &Proof, losses: &[LossPoint], map: &Map2d, summary: &Summary) -> String {
+    let mut out = String::new();
     let mut section = |heading: &str, text: &str, body: String| {
-        if !body.is_empty() {
-            out.push_str(&format!(
-                "<section>\n<h2>{heading}</h2>\n<p>{text}</p>\n{body}</section>\n"
-            ));
-        }
+        out.push_str(&section(heading, text, &body));
     };
     section(
         "Training",
@@ -111,7 +123,12 @@ fn page(proof: &Proof, losses: &[LossPoint], map: &Map2d, summary: &Summary) -> 
         "What this run was made with.",
         settings(proof, summary),
     );
-    out + "</main>\n</body>\n</html>\n"
+    document(
+        &summary.title,
+        &summary.subtitle,
+        &tiles(proof, losses),
+        &out,
+    )
 }
 
 /// The sections about downstream tasks.
@@ -209,6 +226,11 @@ fn tiles(proof: &Proof, losses: &[LossPoint]) -> String {
         let median = format!("{:.1}", speeds[speeds.len() / 2]);
         tiles.push((median, "users per second in training, median".to_owned()));
     }
+    tile_row(&tiles)
+}
+
+/// Large numbers with what they are.
+fn tile_row(tiles: &[(String, String)]) -> String {
     let tiles: String = tiles
         .iter()
         .map(|(value, name)| {

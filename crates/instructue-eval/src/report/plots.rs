@@ -31,7 +31,7 @@ fn colour(arm: Arm) -> &'static str {
     }
 }
 
-fn axis(title: &str) -> Axis {
+pub(super) fn axis(title: &str) -> Axis {
     Axis::new()
         .title(Title::with_text(title))
         .grid_color("#eceff3")
@@ -41,7 +41,7 @@ fn axis(title: &str) -> Axis {
         .auto_margin(true)
 }
 
-fn layout(x: Axis, y: Axis) -> Layout {
+pub(super) fn layout(x: Axis, y: Axis) -> Layout {
     Layout::new()
         .x_axis(x)
         .y_axis(y)
@@ -65,7 +65,7 @@ fn layout(x: Axis, y: Axis) -> Layout {
 }
 
 /// The figure's HTML, `height` pixels high.
-fn figure(mut plot: Plot, id: &str, height: usize) -> String {
+pub(super) fn figure(mut plot: Plot, id: &str, height: usize) -> String {
     let configuration = Configuration::new()
         .responsive(true)
         .display_logo(false)

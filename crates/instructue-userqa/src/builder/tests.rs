@@ -308,6 +308,31 @@ fn splits_have_their_shares_and_are_stable() {
 }
 
 #[test]
+fn folds_share_no_test_user_and_leave_none_out() {
+    let folds: Vec<UserQaConfig> = (0..5)
+        .map(|fold| UserQaConfig {
+            test_share: 0.2,
+            test_from: f64::from(fold) / 5.0,
+            ..config()
+        })
+        .collect();
+    let mut sizes = [0; 5];
+    for user in 0..5_000 {
+        let id = instructue_schema::UserId::new(format!("{user}")).unwrap();
+        let mut tested = (0..5).filter(|&fold| split_of(&id, 3, &folds[fold]) == Split::Test);
+        sizes[tested.next().expect("some fold")] += 1;
+        assert_eq!(tested.next(), None, "user {user} in two folds");
+        let validated = folds.iter().map(|fold| split_of(&id, 3, fold));
+        let validated = validated.filter(|&split| split == Split::Validation);
+        assert!(validated.count() <= 1);
+    }
+    assert!(
+        sizes.iter().all(|&size| (900..1100).contains(&size)),
+        "{sizes:?}"
+    );
+}
+
+#[test]
 fn thresholds_come_from_training_users_only() {
     let users = users(150);
     let builder = fitted(&config(), &users);

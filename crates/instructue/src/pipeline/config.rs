@@ -46,12 +46,17 @@ pub struct ModelSettings {
     /// At most so many events per source, where the schema allows more;
     /// default: 96 for `tiny`, 160 for `small`, the schema's for `base`.
     pub slots: Option<usize>,
+    /// Numbers of each event beside its text: when, how often, how much.
+    pub event_features: bool,
     /// Source and user summary tokens.
     pub summaries: bool,
     /// `<USER>` carries the tabular sources' vectors, too.
     pub numbers_at_user: bool,
     /// Answers see `<USER>` and themselves only.
     pub answer_bottleneck: bool,
+    /// Principal components of the tabular sources' numbers that stand beside each
+    /// user's state; 0: none.
+    pub components: usize,
     /// Words of instructions look up the events that share them.
     pub lookup: bool,
     /// `linear` or `mlp` adapters.
@@ -84,6 +89,9 @@ pub struct UserQaSettings {
     pub values_per_family: usize,
     /// Share of users kept for testing.
     pub test_share: f64,
+    /// Where they begin among all users, as a share: `k / n` with a `test_share`
+    /// of `1 / n` is fold k of n.
+    pub test_from: f64,
     /// Share of users kept for validation.
     pub validation_share: f64,
 }
@@ -138,9 +146,11 @@ impl Default for ModelSettings {
         Self {
             vocabulary: 4096,
             slots: None,
+            event_features: true,
             summaries: true,
             numbers_at_user: true,
             answer_bottleneck: false,
+            components: 32,
             lookup: true,
             adapter: Adapter::Mlp,
         }
@@ -156,6 +166,7 @@ impl Default for UserQaSettings {
             triples_per_user: 32,
             values_per_family: 3,
             test_share: 0.3,
+            test_from: 0.0,
             validation_share: 0.1,
         }
     }

@@ -83,7 +83,10 @@ pub fn embed_users(
         .try_for_each(|text| check_instruction(text))?;
     check_schema(model, store)?;
     check_out(out, "a Parquet file to write")?;
-    let width = model.width_of(request.kind);
+    let width = match (request.kind, model.preparation().components()) {
+        (VectorKind::State, Some(components)) => model.width_of(request.kind) + components.len(),
+        _ => model.width_of(request.kind),
+    };
     let count = instructions.len() + usize::from(request.tuned.is_some());
     let columns: Vec<String> = match count {
         1 => vec!["vector".into()],
@@ -147,7 +150,7 @@ pub fn embed_users(
         for both in matrices {
             let matrix = match request.kind {
                 VectorKind::Unit => both.unit,
-                VectorKind::State => both.state,
+                VectorKind::State => both.readable()?.0,
             };
             let item = Arc::new(Field::new("item", DataType::Float32, false));
             let values = Arc::new(Float32Array::from(matrix.values));

@@ -13,6 +13,7 @@ mod proof;
 mod run;
 mod store_embedder;
 mod suggest;
+pub mod suite;
 mod tune;
 
 pub use ask::{AskRequest, Asked, ask_user, known_answers};

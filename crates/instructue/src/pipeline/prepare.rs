@@ -176,6 +176,7 @@ pub fn userqa_config(config: &RunConfig, references: &[Timestamp], end: Timestam
         triples_per_user: config.userqa.triples_per_user,
         values_per_family: config.userqa.values_per_family,
         test_share: config.userqa.test_share,
+        test_from: config.userqa.test_from,
         validation_share: config.userqa.validation_share,
         data_end: Some(end),
         ..UserQaConfig::default()
@@ -280,11 +281,8 @@ pub fn fit(
         }
     };
     let summaries = config.model.summaries;
-    Ok(Preparation::new(
-        profiles,
-        normalisers,
-        of_encoder,
-        of_backbone,
-        summaries,
-    ))
+    let count = config.model.components;
+    let components = Preparation::fit_components(&profiles, &normalisers, histories(), count)?;
+    let preparation = Preparation::new(profiles, normalisers, of_encoder, of_backbone, summaries);
+    Ok(preparation.with_components(components))
 }

@@ -97,7 +97,7 @@ pub(crate) fn prove_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<Pro
     Ok(proof)
 }
 
-fn progress(stage: instructue_eval::Stage) -> Stage {
+pub(crate) fn progress(stage: instructue_eval::Stage) -> Stage {
     match stage {
         instructue_eval::Stage::Embedding { done, total, .. }
         | instructue_eval::Stage::Probing { done, total } => Stage::Progress {
@@ -125,14 +125,31 @@ fn users(store: &UserStore, config: &UserQaConfig) -> Result<(Vec<UserRef>, Vec<
 /// The test users' own answers to the instructions that most of them share,
 /// at the newest reference time.
 fn answers(run: &Finished<'_>, reference: Timestamp) -> Result<Vec<Answer>> {
+    let wanted = |triple: &Triple| {
+        triple.split == Split::Test && triple.reference == reference && !triple.held_out
+    };
+    let most = run.config.proof.retrieval_instructions;
+    answers_of(
+        &run.ingested.store,
+        run.triples,
+        &wanted,
+        most,
+        run.config.seed,
+    )
+}
+
+/// The answers of `wanted` triples to the `most` instructions that have most of them.
+pub(crate) fn answers_of(
+    store: &UserStore,
+    triples: &UserQa,
+    wanted: &dyn Fn(&Triple) -> bool,
+    most: usize,
+    seed: u64,
+) -> Result<Vec<Answer>> {
     let mut by_instruction: BTreeMap<String, Vec<Answer>> = BTreeMap::new();
-    let store = &run.ingested.store;
     for shard in 0..store.shards() {
         let users = store.shard(shard)?;
-        let wanted = |triple: &Triple| {
-            triple.split == Split::Test && triple.reference == reference && !triple.held_out
-        };
-        for triple in run.triples.shard(shard)?.into_iter().filter(wanted) {
+        for triple in triples.shard(shard)?.into_iter().filter(wanted) {
             if let Some(index) = users.find(&triple.user) {
                 by_instruction
                     .entry(triple.instruction.clone())
@@ -149,10 +166,10 @@ fn answers(run: &Finished<'_>, reference: Timestamp) -> Result<Vec<Answer>> {
     groups.sort_by_key(|(text, answers)| {
         (
             std::cmp::Reverse(answers.len()),
-            seed::derive(run.config.seed, text, &[]),
+            seed::derive(seed, text, &[]),
         )
     });
-    groups.truncate(run.config.proof.retrieval_instructions);
+    groups.truncate(most);
     Ok(groups
         .into_iter()
         .flat_map(|(_, answers)| answers)
@@ -179,15 +196,7 @@ fn summary(run: &Finished<'_>) -> Summary {
         ("data".to_string(), schema.name.clone()),
         ("users".to_string(), run.ingested.store.users().to_string()),
     ];
-    let toml = run.config.to_toml();
-    let mut section = String::new();
-    for line in toml.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix('[') {
-            section = format!("{}.", name.trim_end_matches(']'));
-        } else if let Some((key, value)) = line.split_once('=') {
-            configuration.push((format!("{section}{}", key.trim()), value.trim().to_string()));
-        }
-    }
+    configuration.extend(settings(run.config));
     Summary {
         title: format!("User embeddings: {}", schema.name),
         subtitle: format!(
@@ -198,4 +207,19 @@ fn summary(run: &Finished<'_>) -> Summary {
         ),
         configuration,
     }
+}
+
+/// Every key of a configuration with its value.
+pub(crate) fn settings(config: &RunConfig) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    let toml = config.to_toml();
+    let mut section = String::new();
+    for line in toml.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix('[') {
+            section = format!("{}.", name.trim_end_matches(']'));
+        } else if let Some((key, value)) = line.split_once('=') {
+            settings.push((format!("{section}{}", key.trim()), value.trim().to_string()));
+        }
+    }
+    settings
 }

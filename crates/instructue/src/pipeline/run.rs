@@ -7,19 +7,19 @@ use instructue_eval::Proof;
 use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, ModelConfig, Preparation, save};
 use instructue_trainer::{Event, TrainConfig, TrainData, Trained, train};
-use instructue_userqa::Split;
+use instructue_userqa::{Split, UserQa, UserQaConfig};
 
 use crate::pipeline::cache::{keep_events, settle_events};
 use crate::pipeline::config::{Adapter, RunConfig};
 use crate::pipeline::error::{Error, Result};
-use crate::pipeline::prepare::{Stage, fit, ingest, references, userqa, userqa_config};
+use crate::pipeline::prepare::{Ingested, Stage, fit, ingest, references, userqa, userqa_config};
 use crate::pipeline::pretrained::Begun;
 use crate::pipeline::proof::{Finished, prove_run};
 use crate::{Device, DeviceName};
 
 /// The model's directory below a run's output.
 pub const MODEL_DIR: &str = "model";
-const CONFIG_FILE: &str = "config.toml";
+pub(crate) const CONFIG_FILE: &str = "config.toml";
 
 /// Whoever watches a run.
 pub trait Watch {
@@ -67,12 +67,55 @@ pub fn train_userqa(
     watch: &mut dyn Watch,
 ) -> Result<Outcome> {
     config.train.validate()?;
+    // First, so that a wrong path or file does not cost an earlier run's model.
+    config.device.parse::<DeviceName>()?.open()?;
+    let ingested = ingest(data, &out.join("store"), &mut |s| watch.stage(s))?;
+    let run = train_run(&ingested, out, config, resume, watch)?;
+    let finished = Finished {
+        data,
+        out,
+        ingested: &ingested,
+        triples: &run.triples,
+        userqa: &run.userqa,
+        config,
+        trained: &run.model,
+        untrained: &run.untrained,
+    };
+    let proof = prove_run(&finished, watch)?;
+    settle_events(&run.model, &CacheMetrics::default(), &mut |s| {
+        watch.stage(s)
+    });
+    Ok(Outcome {
+        out: out.into(),
+        model: run.model,
+        steps: run.steps,
+        seconds: run.seconds,
+        proof,
+    })
+}
+
+/// A trained model with what it was trained on.
+pub(crate) struct TrainedRun {
+    pub model: InstructUe,
+    pub untrained: InstructUe,
+    pub triples: UserQa,
+    pub userqa: UserQaConfig,
+    pub steps: usize,
+    pub seconds: f64,
+}
+
+/// Everything of [`train_userqa`] between reading the data and the proof.
+pub(crate) fn train_run(
+    ingested: &Ingested,
+    out: &Path,
+    config: &RunConfig,
+    resume: bool,
+    watch: &mut dyn Watch,
+) -> Result<TrainedRun> {
     let name: DeviceName = config.device.parse()?;
     let device = name.open()?;
-    // First, so that a wrong path or file does not cost an earlier run's model.
-    let ingested = ingest(data, &out.join("store"), &mut |s| watch.stage(s))?;
     prepare_out(out, config, resume)?;
-    let references = references(config, &ingested);
+    let references = references(config, ingested);
     let qa = userqa_config(config, &references, ingested.end);
     let qa_dir = out.join("userqa");
     let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.stage(s))?;
@@ -110,24 +153,13 @@ pub fn train_userqa(
         &mut |event| watch.training(event),
     )?;
     model.save(&out.join(MODEL_DIR))?;
-    let finished = Finished {
-        data,
-        out,
-        ingested: &ingested,
-        triples: &triples,
-        userqa: &qa,
-        config,
-        trained: &model,
-        untrained: &untrained,
-    };
-    let proof = prove_run(&finished, watch)?;
-    settle_events(&model, &CacheMetrics::default(), &mut |s| watch.stage(s));
-    Ok(Outcome {
-        out: out.into(),
+    Ok(TrainedRun {
         model,
+        untrained,
+        triples,
+        userqa: qa,
         steps,
         seconds,
-        proof,
     })
 }
 
@@ -184,6 +216,7 @@ fn first_model(
     let vocab = preparation.tokenizer().vocab_size();
     let encoder_vocab = preparation.encoder_tokenizer().vocab_size();
     let mut model = ModelConfig::fresh(config.size, vocab, encoder_vocab);
+    model.event_features = config.model.event_features;
     model.summaries = config.model.summaries;
     model.numbers_at_user = config.model.numbers_at_user;
     model.lookup = config.model.lookup;

@@ -39,7 +39,7 @@ impl<'a> StoreEmbedder<'a> {
         self.in_chunks(users, reference, progress, |chunk, profiles| {
             let cache = self.model.profile_cache(profiles)?;
             copy(&mut out, &self.model.embed_tuned(&cache, tuned)?, chunk);
-            Ok(())
+            self.add_numbers(&mut out, chunk, profiles)
         })?;
         Ok(out)
     }
@@ -49,10 +49,27 @@ impl<'a> StoreEmbedder<'a> {
             let width = self.model.width_of(kind);
             Matrix::new(users, width, vec![0.0; users * width])
         };
+        let components = self.model.preparation().components();
+        let numbers = components.map_or(0, |components| components.len());
         Ok(UserVectors {
             unit: zeros(VectorKind::Unit)?,
             state: zeros(VectorKind::State)?,
+            numbers: Matrix::new(users, numbers, vec![0.0; users * numbers])?,
         })
+    }
+
+    /// Puts the profiles' numbers where their users are.
+    fn add_numbers(
+        &self,
+        out: &mut UserVectors,
+        chunk: &[usize],
+        profiles: &[Profile],
+    ) -> Result<(), BoxError> {
+        for (&user, profile) in chunk.iter().zip(profiles) {
+            let numbers = self.model.preparation().numbers(profile)?;
+            out.numbers.row_mut(user).copy_from_slice(&numbers);
+        }
+        Ok(())
     }
 
     /// Hands `work` some of `users` at a time, by their places, with their profiles.
@@ -117,8 +134,13 @@ impl Embedder for StoreEmbedder<'_> {
             for (out, found) in out.iter_mut().zip(&vectors) {
                 copy(out, found, chunk);
             }
-            Ok(())
+            // They are the same under each instruction.
+            self.add_numbers(&mut out[0], chunk, profiles)
         })?;
+        let numbers = out[0].numbers.clone();
+        for vectors in &mut out[1..] {
+            vectors.numbers.clone_from(&numbers);
+        }
         Ok(out)
     }
 

@@ -1,0 +1,596 @@
+//! The proof of a suite as one HTML page that needs no network.
+
+use std::path::Path;
+
+use crate::bootstrap::Interval;
+use crate::error::Result;
+use crate::proof::write_atomically;
+use crate::report::html::{escape, settings, signed, table, value};
+use crate::report::{document, section, suite_plots, tile_row};
+use crate::suite::{MethodKind, MethodScore, Stats, SuiteProof, SuiteTask};
+use crate::table::number;
+
+/// Writes one self-contained HTML page: claims with what was found, AUC and lift by
+/// method and task, curves, models with one thing changed, noise, few labels,
+/// searches and rankings, examples.
+///
+/// The plotting script is part of the file (about 5 MB), and the page forbids
+/// itself to load anything from elsewhere. Text from data is escaped.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_suite_report(path: &Path, proof: &SuiteProof) -> Result<()> {
+    write_atomically(path, page(proof).as_bytes())
+}
+
+fn page(proof: &SuiteProof) -> String {
+    let subtitle = proof.notes.join(" ");
+    document(&proof.title, &subtitle, &tiles(proof), &sections(proof))
+}
+
+fn tiles(proof: &SuiteProof) -> String {
+    let mut tiles = Vec::new();
+    for name in ["matched", "counts_lightgbm", "coles", "minilm", "untrained"] {
+        if let Some(score) = proof.mean(name) {
+            tiles.push((
+                number(score.stats.auc.point),
+                format!("mean AUC, {}", title(proof, name)),
+            ));
+        }
+    }
+    let measured: Vec<bool> = proof.claims.iter().filter_map(|claim| claim.met).collect();
+    let met = measured.iter().filter(|&&met| met).count();
+    tiles.push((
+        format!("{met} of {}", measured.len()),
+        "targets met".to_owned(),
+    ));
+    tile_row(&tiles)
+}
+
+fn title(proof: &SuiteProof, name: &str) -> String {
+    let info = proof.methods.iter().find(|info| info.name == name);
+    escape(info.map_or(name, |info| &info.title))
+}
+
+fn measured(proof: &SuiteProof) -> Vec<&SuiteTask> {
+    proof
+        .tasks
+        .iter()
+        .filter(|task| task.skipped.is_none())
+        .collect()
+}
+
+fn sections(proof: &SuiteProof) -> String {
+    let mut out = String::new();
+    let mut add = |heading: &str, text: &str, body: String| {
+        out.push_str(&section(heading, text, &body));
+    };
+    let percent = proof.confidence * 100.0;
+    add(
+        "Claims",
+        "What is claimed, what would show it, and what was found.",
+        claims(proof),
+    );
+    let text = format!(
+        "Each user is tested once, by methods that have not seen them. Small print: {percent} % \
+         bootstrap intervals over users; every method and task on the same resamples."
+    );
+    add(
+        "AUC by method and task",
+        &text,
+        scores(proof, |stats| stats.auc),
+    );
+    add(
+        "Mean AUC at a glance",
+        "Dots with their intervals.",
+        suite_plots::means(proof),
+    );
+    add(
+        "Differences of AUC",
+        "Both sides on the same resamples; in blue when zero lies outside the interval.",
+        differences(proof),
+    );
+    let curves = measured(proof).into_iter().enumerate();
+    let curves: String = curves
+        .map(|(at, task)| suite_plots::task(task, at))
+        .collect();
+    add(
+        "Curves by task",
+        "All folds together. ROC; gap of the two rates over the share of users (its height is KS); \
+         positives found over the share of users that is asked; predicted beside observed rates.",
+        curves,
+    );
+    add(
+        "KS by method and task",
+        "Kolmogorov–Smirnov distance of the scores of both classes.",
+        scores(proof, |stats| stats.ks),
+    );
+    add(
+        "Lift among the first 1 %",
+        "Rate of positives among those with the highest scores, over that of all.",
+        scores(proof, |stats| stats.lift_1_percent),
+    );
+    add(
+        "Lift among the first 5 %",
+        "",
+        scores(proof, |stats| stats.lift_5_percent),
+    );
+    add(
+        "Lift among the first 10 %",
+        "",
+        scores(proof, |stats| stats.lift_10_percent),
+    );
+    add(
+        "Deciles",
+        "Users by score in ten equal parts: lift of each part.",
+        deciles(proof),
+    );
+    if !proof.ablations.is_empty() {
+        let text =
+            "Mean AUC under the matching instruction, minus the whole model's on the same folds.";
+        let body = suite_plots::ablations(proof) + &ablations(proof);
+        add("One thing changed", text, body);
+    }
+    add(
+        "Do vectors follow the instruction?",
+        "Shares of the variance of unit vectors; agreement of the ten nearest users with a user's \
+         own label, both classes alike (.5 is chance), under the task's own and under the others' \
+         instructions.",
+        awareness(proof),
+    );
+    add(
+        "Noise",
+        "Probes of clean events on test users whose events were changed: foreign events come from \
+         other users, shuffled ones exchange their times, a missing source has none.",
+        suite_plots::noise(proof) + &noise(proof),
+    );
+    add(
+        "Few labels",
+        "A rare class is a fifth of the labelled users.",
+        few_shot(proof),
+    );
+    add(
+        "Audience from one sentence",
+        "No label is used: users are sorted by cosine with a sentence.",
+        audience(proof),
+    );
+    add(
+        "Lookalike",
+        "Test users sorted by cosine with the mean of a list of known positives; means over drawn lists.",
+        lookalike(proof),
+    );
+    add("Next items", "Ties count at chance.", recommendation(proof));
+    add(
+        "Answers find their users",
+        "A user's answer to an instruction, searched among all test users under that instruction; \
+         unseen families of instructions were kept from training.",
+        retrieval(proof),
+    );
+    add(
+        "Examples",
+        "The users that a sentence finds first (first fold).",
+        examples(proof),
+    );
+    let left_out: Vec<(String, String)> = proof
+        .tasks
+        .iter()
+        .filter_map(|task| Some((task.name.clone(), task.skipped.clone()?)))
+        .collect();
+    if !left_out.is_empty() {
+        add("Left out", "", settings(&left_out));
+    }
+    add(
+        "How it was made",
+        "",
+        methods(proof) + &settings(&proof.facts),
+    );
+    out
+}
+
+fn head(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn claims(proof: &SuiteProof) -> String {
+    let rows: Vec<Vec<String>> = proof
+        .claims
+        .iter()
+        .map(|claim| {
+            let met = match claim.met {
+                Some(true) => "<span class=\"good\">met</span>",
+                Some(false) => "<span class=\"bad\">missed</span>",
+                None => "–",
+            };
+            let value = claim.value.as_ref().map_or_else(|| "–".to_owned(), signed);
+            vec![
+                met.to_owned(),
+                wrapped(&claim.claim),
+                value,
+                wrapped(&claim.found),
+                wrapped(&claim.target),
+            ]
+        })
+        .collect();
+    table(&head(&["", "Claim", "Found", "", "Target"]), &rows, false)
+}
+
+/// Text that may break into lines.
+fn wrapped(text: &str) -> String {
+    format!("<span class=\"wrap\">{}</span>", escape(text))
+}
+
+/// One row per method, one column per task.
+fn scores(proof: &SuiteProof, pick: impl Fn(&Stats) -> Interval) -> String {
+    let tasks = measured(proof);
+    let mut names = vec!["Method".to_owned(), "Mean".to_owned()];
+    names.extend(tasks.iter().map(|task| {
+        format!(
+            "{}<br><small>{} of {}</small>",
+            escape(&task.name),
+            task.positives,
+            task.users
+        )
+    }));
+    let cell = |scores: &[MethodScore], method: &str| {
+        let found = scores.iter().find(|score| score.method == method);
+        found.map_or_else(|| "–".to_owned(), |score| value(&pick(&score.stats)))
+    };
+    let rows: Vec<Vec<String>> = proof
+        .methods
+        .iter()
+        .map(|info| {
+            let mut row = vec![wrapped(&info.title), cell(&proof.means, &info.name)];
+            row.extend(tasks.iter().map(|task| cell(&task.scores, &info.name)));
+            row
+        })
+        .collect();
+    table(&names, &rows, false)
+}
+
+fn differences(proof: &SuiteProof) -> String {
+    let tasks = measured(proof);
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    for difference in tasks.iter().flat_map(|task| &task.differences) {
+        let pair = (difference.left.as_str(), difference.right.as_str());
+        if !pairs.contains(&pair) {
+            pairs.push(pair);
+        }
+    }
+    let mut names = vec!["Task".to_owned()];
+    names.extend(
+        pairs
+            .iter()
+            .map(|(left, right)| format!("{} −<br>{}", escape(left), escape(right))),
+    );
+    let rows: Vec<Vec<String>> = tasks
+        .iter()
+        .map(|task| {
+            let mut row = vec![escape(&task.name)];
+            row.extend(pairs.iter().map(|(left, right)| {
+                let mut all = task.differences.iter();
+                let found = all.find(|one| one.left == *left && one.right == *right);
+                found.map_or_else(|| "–".to_owned(), |one| signed(&one.auc))
+            }));
+            row
+        })
+        .collect();
+    table(&names, &rows, false)
+}
+
+fn deciles(proof: &SuiteProof) -> String {
+    let mut names = head(&["Task", "Method"]);
+    names.extend((1..=10).map(|part| part.to_string()));
+    let mut rows = Vec::new();
+    for task in measured(proof) {
+        for curves in &task.curves {
+            let mut row = vec![escape(&task.name), title(proof, &curves.method)];
+            row.extend(
+                curves
+                    .deciles
+                    .parts
+                    .iter()
+                    .map(|part| format!("{:.2}", part.lift)),
+            );
+            rows.push(row);
+        }
+    }
+    if rows.is_empty() {
+        String::new()
+    } else {
+        table(&names, &rows, false)
+    }
+}
+
+fn ablations(proof: &SuiteProof) -> String {
+    let rows: Vec<Vec<String>> = proof
+        .ablations
+        .iter()
+        .map(|one| {
+            let tasks: Vec<String> = one
+                .tasks
+                .iter()
+                .map(|(name, difference)| format!("{} {difference:+.3}", escape(name)))
+                .collect();
+            vec![
+                wrapped(&one.title),
+                one.folds.to_string(),
+                value(&one.auc),
+                signed(&one.difference),
+                signed(&one.matched_minus_empty),
+                format!("<span class=\"wrap\">{}</span>", tasks.join(", ")),
+            ]
+        })
+        .collect();
+    let names = [
+        "Changed",
+        "Folds",
+        "AUC",
+        "Difference",
+        "Matched − empty",
+        "By task",
+    ];
+    table(&head(&names), &rows, false)
+}
+
+fn awareness(proof: &SuiteProof) -> String {
+    let Some(found) = &proof.awareness else {
+        return String::new();
+    };
+    let mut facts = vec![
+        ("variance: user".to_owned(), number(found.user)),
+        (
+            "variance: instruction".to_owned(),
+            number(found.instruction),
+        ),
+        (
+            "variance: both together".to_owned(),
+            number(found.interaction),
+        ),
+    ];
+    let cosine = found.cosine.iter();
+    facts.extend(cosine.map(|(arm, value)| (format!("cosine, matched and {arm}"), number(*value))));
+    let rows: Vec<Vec<String>> = found
+        .neighbours
+        .iter()
+        .map(|one| {
+            let sources = found.sources.iter().find(|shares| shares.task == one.task);
+            let sources: Vec<String> = sources
+                .into_iter()
+                .flat_map(|shares| &shares.shares)
+                .map(|(source, share)| format!("{} {:.0} %", escape(source), share * 100.0))
+                .collect();
+            vec![
+                escape(&one.task),
+                value(&one.own),
+                value(&one.other),
+                signed(&one.difference),
+                sources.join(", "),
+            ]
+        })
+        .collect();
+    let names = [
+        "Task",
+        "Own instruction",
+        "Others'",
+        "Difference",
+        "How far a missing source moves the vector",
+    ];
+    settings(&facts) + &table(&head(&names), &rows, false)
+}
+
+fn noise(proof: &SuiteProof) -> String {
+    let mut rows = Vec::new();
+    for one in &proof.noise {
+        for point in one.points.iter().skip(1) {
+            rows.push(vec![
+                title(proof, &one.method),
+                escape(&one.kind),
+                format!("{:.0} %", point.share * 100.0),
+                value(&point.auc),
+                signed(&point.drop),
+            ]);
+        }
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    table(
+        &head(&["Method", "Events", "Share", "Mean AUC", "Drop"]),
+        &rows,
+        false,
+    )
+}
+
+fn few_shot(proof: &SuiteProof) -> String {
+    let row = |one: &crate::suite::FewShot| {
+        vec![
+            one.labels.to_string(),
+            escape(&one.title),
+            one.tasks.to_string(),
+            value(&one.auc),
+            signed(&one.difference),
+        ]
+    };
+    let rows: Vec<_> = proof.few_shot.iter().map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let names = [
+        "Labels",
+        "Method",
+        "Tasks",
+        "Mean AUC",
+        "Minus the probe on the frozen vector",
+    ];
+    table(&head(&names), &rows, false)
+}
+
+fn audience(proof: &SuiteProof) -> String {
+    let row = |one: &crate::suite::AudienceResult| {
+        vec![
+            escape(&one.task),
+            wrapped(&one.sentence),
+            escape(&one.method.replace('_', " ")),
+            number(one.base_rate),
+            value(&one.precision_10_percent),
+            value(&one.lift_10_percent),
+            value(&one.auc),
+        ]
+    };
+    let rows: Vec<_> = proof.audience.iter().map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let names = [
+        "Task",
+        "Sentence",
+        "Score",
+        "Base rate",
+        "Precision@10 %",
+        "Lift",
+        "AUC",
+    ];
+    table(&head(&names), &rows, false)
+}
+
+fn lookalike(proof: &SuiteProof) -> String {
+    let row = |one: &crate::suite::LookalikeResult| {
+        vec![
+            escape(&one.task),
+            one.seeds.to_string(),
+            title(proof, &one.method),
+            value(&one.auc),
+            value(&one.lift_10_percent),
+        ]
+    };
+    let rows: Vec<_> = proof.lookalike.iter().map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let names = [
+        "Task",
+        "List",
+        "Vectors",
+        "AUC",
+        "Lift among the first 10 %",
+    ];
+    table(&head(&names), &rows, false)
+}
+
+fn recommendation(proof: &SuiteProof) -> String {
+    let mut out = String::new();
+    for one in &proof.recommendation {
+        let row = |method: &crate::suite::RankingMetrics| {
+            vec![
+                escape(&method.title),
+                value(&method.hit_rate_full),
+                value(&method.ndcg_full),
+                value(&method.hit_rate_sampled),
+                value(&method.ndcg_sampled),
+            ]
+        };
+        let rows: Vec<_> = one.methods.iter().map(row).collect();
+        out.push_str(&format!(
+            "<p>{}: “{}”, {} users, {} candidates; sampled: one true among {} others.</p>\n",
+            escape(&one.name),
+            escape(&one.instruction),
+            one.users,
+            one.candidates,
+            one.negatives
+        ));
+        let names = [
+            "Method",
+            "HR@10",
+            "NDCG@10",
+            "HR@10, sampled",
+            "NDCG@10, sampled",
+        ];
+        out.push_str(&table(&head(&names), &rows, false));
+    }
+    out
+}
+
+fn retrieval(proof: &SuiteProof) -> String {
+    let row = |one: &crate::suite::RetrievalResult| {
+        vec![
+            escape(&one.kind),
+            one.queries.to_string(),
+            format!("recall@{}", one.k),
+            value(&one.recall),
+            number(one.chance),
+        ]
+    };
+    let rows: Vec<_> = proof.retrieval.iter().map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    table(
+        &head(&["Instructions", "Answers", "", "Found", "Chance"]),
+        &rows,
+        false,
+    )
+}
+
+fn examples(proof: &SuiteProof) -> String {
+    let mut rows = Vec::new();
+    for one in &proof.examples {
+        for (at, user) in one.users.iter().enumerate() {
+            let sentence = match at {
+                0 => format!(
+                    "{}<small>true of {:.0} % of all</small>",
+                    wrapped(&one.sentence),
+                    one.base_rate * 100.0
+                ),
+                _ => String::new(),
+            };
+            let truth = if user.positive {
+                "<span class=\"good\">yes</span>"
+            } else {
+                "no"
+            };
+            let events = escape(&user.events.join(" · "));
+            rows.push(vec![
+                sentence,
+                escape(&user.user),
+                truth.to_owned(),
+                format!("{:.3}", user.score),
+                format!("<span class=\"wrap\">{events}</span>"),
+            ]);
+        }
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    table(
+        &head(&["Sentence", "User", "True?", "Score", "Newest events"]),
+        &rows,
+        false,
+    )
+}
+
+fn methods(proof: &SuiteProof) -> String {
+    let rows: Vec<Vec<String>> = proof
+        .methods
+        .iter()
+        .map(|info| {
+            let kind = match info.kind {
+                MethodKind::Ours => "ours",
+                MethodKind::Baseline => "baseline",
+                MethodKind::Together => "together",
+                MethodKind::Text => "text",
+            };
+            vec![
+                escape(&info.name),
+                wrapped(&info.title),
+                kind.to_owned(),
+                info.features.map_or_else(String::new, |n| n.to_string()),
+                info.seconds.map_or_else(String::new, |s| format!("{s:.0}")),
+            ]
+        })
+        .collect();
+    table(
+        &head(&["Name", "Method", "", "Inputs", "Seconds per fold"]),
+        &rows,
+        false,
+    )
+}

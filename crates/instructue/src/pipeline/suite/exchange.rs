@@ -1,0 +1,418 @@
+//! Files between this program and the baselines, which are written in Python
+//! (`scripts/baselines`): what is asked of whom there, vectors and scores back.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float32Array, Int32Array, ListArray, RecordBatch,
+    StringArray,
+};
+use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema};
+use instructue_data::{open_parquet, read_all};
+use instructue_eval::Matrix;
+use parquet::arrow::ArrowWriter;
+use serde::Serialize;
+
+use crate::pipeline::error::{Error, Result};
+use crate::pipeline::suite::declare::Suite;
+use crate::pipeline::suite::plan::Plan;
+
+/// The directory below a suite's output.
+pub(crate) const EXCHANGE_DIR: &str = "exchange";
+/// The condition without noise.
+pub(crate) const CLEAN: &str = "clean";
+
+/// `plan.json`.
+#[derive(Serialize)]
+struct PlanFile<'a> {
+    format: u32,
+    name: &'a str,
+    data: PathBuf,
+    folds: usize,
+    seed: u64,
+    train_end: i64,
+    tasks: Vec<PlanTask<'a>>,
+    recommendations: Vec<PlanRecommendation<'a>>,
+    noise: Vec<PlanNoise>,
+    few_shot: &'a [usize],
+}
+
+#[derive(Serialize)]
+struct PlanTask<'a> {
+    name: &'a str,
+    reference: i64,
+}
+
+#[derive(Serialize)]
+struct PlanRecommendation<'a> {
+    name: &'a str,
+    reference: i64,
+    source: &'a str,
+    field: &'a str,
+    exclude_seen: bool,
+}
+
+#[derive(Serialize)]
+struct PlanNoise {
+    name: String,
+    data: PathBuf,
+}
+
+/// Writes what the baselines need to know. `noise` are names and data directories.
+pub(crate) fn write_plan(
+    suite: &Suite,
+    plan: &Plan,
+    noise: &[(String, PathBuf)],
+    out: &Path,
+) -> Result<()> {
+    std::fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
+    let absolute = |path: &Path| path.canonicalize().map_err(|e| Error::io(path, e));
+    let tasks = plan.measured().map(|task| {
+        let task = &plan.tasks.tasks[task];
+        PlanTask {
+            name: &task.name,
+            reference: plan.tasks.reference_of(task).0,
+        }
+    });
+    let recommendations = plan.recommendations.iter().map(|one| PlanRecommendation {
+        name: &one.declared.name,
+        reference: plan.tasks.reference.0,
+        source: &one.declared.source,
+        field: &one.declared.field,
+        exclude_seen: one.declared.exclude_seen,
+    });
+    let noise = noise
+        .iter()
+        .map(|(name, data)| {
+            Ok(PlanNoise {
+                name: name.clone(),
+                data: absolute(data)?,
+            })
+        })
+        .collect::<Result<_>>()?;
+    let file = PlanFile {
+        format: 1,
+        name: &suite.name,
+        data: absolute(&plan.data)?,
+        folds: suite.folds_run(),
+        seed: suite.seed,
+        train_end: plan.ingested.end.0,
+        tasks: tasks.collect(),
+        recommendations: recommendations.collect(),
+        noise,
+        few_shot: &suite.few_shot.labels,
+    };
+    let user = |place: usize| plan.users[place].as_str();
+    let (mut users, mut folds, mut splits) = (Vec::new(), Vec::new(), Vec::new());
+    for fold in 0..suite.folds_run() {
+        for place in 0..plan.users.len() {
+            users.push(user(place));
+            folds.push(fold as i32);
+            splits.push(plan.splits[fold][place].name());
+        }
+    }
+    write(
+        &out.join("users.parquet"),
+        vec![
+            ("user", texts(&users)),
+            ("fold", Arc::new(Int32Array::from(folds))),
+            ("split", texts(&splits)),
+        ],
+    )?;
+    let (mut names, mut users, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+    for task in plan.measured() {
+        for (place, label) in plan.labels[task].iter().enumerate() {
+            if let Some(label) = label {
+                names.push(plan.tasks.tasks[task].name.as_str());
+                users.push(user(place));
+                labels.push(*label);
+            }
+        }
+    }
+    write(
+        &out.join("labels.parquet"),
+        vec![
+            ("task", texts(&names)),
+            ("user", texts(&users)),
+            ("label", Arc::new(BooleanArray::from(labels))),
+        ],
+    )?;
+    let (mut names, mut folds, mut sizes, mut users) = (vec![], vec![], vec![], vec![]);
+    for task in plan.measured() {
+        for fold in 0..suite.folds_run() {
+            for &size in &suite.few_shot.labels {
+                for place in plan.few_shot(suite, task, fold, size).unwrap_or_default() {
+                    names.push(plan.tasks.tasks[task].name.as_str());
+                    folds.push(fold as i32);
+                    sizes.push(size as i32);
+                    users.push(user(place));
+                }
+            }
+        }
+    }
+    write(
+        &out.join("few_shot.parquet"),
+        vec![
+            ("task", texts(&names)),
+            ("fold", Arc::new(Int32Array::from(folds))),
+            ("size", Arc::new(Int32Array::from(sizes))),
+            ("user", texts(&users)),
+        ],
+    )?;
+    let (mut names, mut items) = (Vec::new(), Vec::new());
+    let (mut of, mut users, mut next) = (Vec::new(), Vec::new(), Vec::new());
+    for one in &plan.recommendations {
+        for item in &one.items {
+            names.push(one.declared.name.as_str());
+            items.push(item.as_str());
+        }
+        for (place, truth) in one.next.iter().enumerate() {
+            for &item in truth {
+                of.push(one.declared.name.as_str());
+                users.push(user(place));
+                next.push(one.items[item].as_str());
+            }
+        }
+    }
+    let candidates = vec![("recommendation", texts(&names)), ("item", texts(&items))];
+    write(&out.join("candidates.parquet"), candidates)?;
+    write(
+        &out.join("next.parquet"),
+        vec![
+            ("recommendation", texts(&of)),
+            ("user", texts(&users)),
+            ("item", texts(&next)),
+        ],
+    )?;
+    // Last: with it the directory is complete.
+    let path = out.join("plan.json");
+    let json = serde_json::to_vec_pretty(&file).expect("plain values");
+    std::fs::write(&path, json).map_err(|e| Error::io(&path, e))
+}
+
+/// Vectors under each task's own instruction, for baselines that stand beside them.
+#[derive(Default)]
+pub(crate) struct OwnVectors {
+    tasks: Vec<String>,
+    conditions: Vec<String>,
+    users: Vec<String>,
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl OwnVectors {
+    pub fn push(&mut self, task: &str, condition: &str, user: &str, vector: &[f32]) {
+        self.tasks.push(task.into());
+        self.conditions.push(condition.into());
+        self.users.push(user.into());
+        self.width = vector.len();
+        self.values.extend_from_slice(vector);
+    }
+
+    pub fn save(self, path: &Path) -> Result<()> {
+        let rows = self.users.len();
+        let offsets = (0..=rows).map(|row| (row * self.width) as i32);
+        let vectors = ListArray::new(
+            Arc::new(Field::new_list_field(DataType::Float32, true)),
+            OffsetBuffer::new(ScalarBuffer::from_iter(offsets)),
+            Arc::new(Float32Array::from(self.values)),
+            None,
+        );
+        write(
+            path,
+            vec![
+                ("task", Arc::new(StringArray::from(self.tasks))),
+                ("condition", Arc::new(StringArray::from(self.conditions))),
+                ("user", Arc::new(StringArray::from(self.users))),
+                ("vector", Arc::new(vectors)),
+            ],
+        )
+    }
+}
+
+fn texts(values: &[&str]) -> ArrayRef {
+    Arc::new(StringArray::from(values.to_vec()))
+}
+
+/// Writes beside the path and renames.
+fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) -> Result<()> {
+    let failed = |e: &dyn std::fmt::Display| Error::Write {
+        path: path.into(),
+        message: e.to_string(),
+    };
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|(name, array)| Field::new(*name, array.data_type().clone(), false))
+        .collect();
+    let schema = Arc::new(Schema::new(fields));
+    let arrays = columns.into_iter().map(|(_, array)| array).collect();
+    let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(|e| failed(&e))?;
+    let parent = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
+    let partial = tempfile::NamedTempFile::new_in(parent).map_err(|e| Error::io(parent, e))?;
+    let file: File = partial.reopen().map_err(|e| Error::io(path, e))?;
+    let mut writer = ArrowWriter::try_new(file, schema, None).map_err(|e| failed(&e))?;
+    writer.write(&batch).map_err(|e| failed(&e))?;
+    writer.close().map_err(|e| failed(&e))?;
+    partial
+        .persist(path)
+        .map_err(|e| Error::io(path, e.error))?;
+    Ok(())
+}
+
+/// Vectors of users by what they are of (a reference time in seconds, or a task)
+/// and condition.
+pub(crate) struct Vectors {
+    rows: HashMap<(String, String, String), usize>,
+    matrix: Matrix,
+}
+
+impl Vectors {
+    /// Reads `fold-K.vectors.parquet`; `None` where there is no such file. `of` is
+    /// `reference` or `task`.
+    pub fn load(path: &Path, of: &str) -> Result<Option<Self>> {
+        let Some(batches) = read(path)? else {
+            return Ok(None);
+        };
+        let mut rows = HashMap::new();
+        let mut vectors: Vec<Vec<f32>> = Vec::new();
+        for batch in &batches {
+            let of = column(batch, path, of, &DataType::Utf8)?;
+            let condition = column(batch, path, "condition", &DataType::Utf8)?;
+            let user = column(batch, path, "user", &DataType::Utf8)?;
+            let (of, condition) = (of.as_string::<i32>(), condition.as_string::<i32>());
+            let user = user.as_string::<i32>();
+            for (row, vector) in lists(batch, path, "vector")?.into_iter().enumerate() {
+                let key = (of.value(row), condition.value(row), user.value(row));
+                rows.insert((key.0.into(), key.1.into(), key.2.into()), vectors.len());
+                vectors.push(vector);
+            }
+        }
+        let matrix = Matrix::from_rows(&vectors)?;
+        Ok(Some(Self { rows, matrix }))
+    }
+
+    pub fn width(&self) -> usize {
+        self.matrix.columns
+    }
+
+    /// The vectors of `users` in that order; `None` where one is missing.
+    pub fn of<'a>(
+        &self,
+        of: &str,
+        condition: &str,
+        users: impl Iterator<Item = &'a str>,
+    ) -> Option<Matrix> {
+        let place = |user: &str| {
+            let key = (of.to_owned(), condition.to_owned(), user.to_owned());
+            self.rows.get(&key).copied()
+        };
+        let rows = users.map(place).collect::<Option<Vec<usize>>>()?;
+        Some(self.matrix.select(&rows))
+    }
+}
+
+/// Rows of `fold-K.scores.parquet` and `fold-K.few_shot.parquet`.
+pub(crate) struct ScoreRow {
+    pub task: String,
+    /// The condition, or the number of labels.
+    pub condition: String,
+    pub user: String,
+    pub score: f64,
+}
+
+/// Reads scores; `key` is `condition` or `size`.
+pub(crate) fn scores(path: &Path, key: &str) -> Result<Option<Vec<ScoreRow>>> {
+    let Some(batches) = read(path)? else {
+        return Ok(None);
+    };
+    let mut rows = Vec::new();
+    for batch in &batches {
+        let task = column(batch, path, "task", &DataType::Utf8)?;
+        let user = column(batch, path, "user", &DataType::Utf8)?;
+        let score = column(batch, path, "score", &DataType::Float64)?;
+        let (task, user) = (task.as_string::<i32>(), user.as_string::<i32>());
+        let score = score.as_primitive::<Float64Type>();
+        let condition = column(batch, path, key, &DataType::Utf8)?;
+        let condition = condition.as_string::<i32>();
+        for row in 0..batch.num_rows() {
+            rows.push(ScoreRow {
+                task: task.value(row).to_owned(),
+                condition: condition.value(row).to_owned(),
+                user: user.value(row).to_owned(),
+                score: score.value(row),
+            });
+        }
+    }
+    Ok(Some(rows))
+}
+
+/// Scores of all candidates by recommendation and user.
+pub(crate) type Rankings = HashMap<(String, String), Vec<f32>>;
+
+/// Reads `fold-K.ranking.parquet`.
+pub(crate) fn rankings(path: &Path) -> Result<Option<Rankings>> {
+    let Some(batches) = read(path)? else {
+        return Ok(None);
+    };
+    let mut out = Rankings::new();
+    for batch in &batches {
+        let name = column(batch, path, "recommendation", &DataType::Utf8)?;
+        let user = column(batch, path, "user", &DataType::Utf8)?;
+        let (name, user) = (name.as_string::<i32>(), user.as_string::<i32>());
+        let lists = lists(batch, path, "scores")?;
+        for (row, scores) in lists.into_iter().enumerate() {
+            out.insert(
+                (name.value(row).to_owned(), user.value(row).to_owned()),
+                scores,
+            );
+        }
+    }
+    Ok(Some(out))
+}
+
+fn read(path: &Path) -> Result<Option<Vec<RecordBatch>>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let name = path.display().to_string();
+    let reader = open_parquet(path)?
+        .build()
+        .map_err(|e| Error::argument(&name, "a whole Parquet file", e))?;
+    Ok(Some(read_all(path, reader)?))
+}
+
+fn column(batch: &RecordBatch, path: &Path, name: &str, kind: &DataType) -> Result<ArrayRef> {
+    let what = format!("{}: column `{name}`", path.display());
+    let found = batch.column_by_name(name);
+    let found = found.ok_or_else(|| Error::argument(&what, "a column of this name", "none"))?;
+    if found.null_count() > 0 {
+        return Err(Error::argument(
+            &what,
+            "a value in each row",
+            "missing ones",
+        ));
+    }
+    arrow::compute::cast(found, kind)
+        .map_err(|_| Error::argument(&what, &kind.to_string(), found.data_type()))
+}
+
+/// The rows of a column of lists of numbers.
+fn lists(batch: &RecordBatch, path: &Path, name: &str) -> Result<Vec<Vec<f32>>> {
+    let kind = DataType::new_list(DataType::Float32, true);
+    let lists = column(batch, path, name, &kind)?;
+    let lists = lists.as_list::<i32>();
+    Ok((0..lists.len())
+        .map(|row| {
+            lists
+                .value(row)
+                .as_primitive::<Float32Type>()
+                .values()
+                .to_vec()
+        })
+        .collect())
+}

@@ -1,0 +1,280 @@
+//! Who is asked what in a suite, and which users are tested in which fold.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use instructue_data::{ColumnData, History, UserStore, seed};
+use instructue_eval::{TaskSet, UserRef, label_all};
+use instructue_schema::{Timestamp, UserId};
+use instructue_userqa::{Split, split_of};
+
+use crate::pipeline::error::{Error, Result};
+use crate::pipeline::labels::read_labels;
+use crate::pipeline::prepare::{Ingested, Stage, ingest, references, userqa_config};
+use crate::pipeline::suite::declare::{Recommendation, Suite};
+
+/// Labelled users of a class at least, in all folds, or the task is left out.
+const LEAST_PER_CLASS: usize = 25;
+/// Where positives are rarer than this, few-shot labels are drawn so that they are not.
+const FEW_SHOT_POSITIVES: f64 = 0.2;
+
+/// What every method of a suite is measured on.
+pub(crate) struct Plan {
+    pub data: PathBuf,
+    pub ingested: Ingested,
+    pub tasks: TaskSet,
+    /// The population, in the order of the store.
+    pub users: Vec<UserId>,
+    pub refs: Vec<UserRef>,
+    /// Per task and user.
+    pub labels: Vec<Vec<Option<bool>>>,
+    /// Why a task is left out.
+    pub skipped: Vec<Option<String>>,
+    /// Per fold and user.
+    pub splits: Vec<Vec<Split>>,
+    pub recommendations: Vec<NextItems>,
+}
+
+/// Items that users took next.
+pub(crate) struct NextItems {
+    pub declared: Recommendation,
+    /// All that can be recommended, sorted.
+    pub items: Vec<String>,
+    /// Per user: places in `items` of what came next; empty where nothing is known.
+    pub next: Vec<Vec<usize>>,
+    /// Per user: places in `items` of what the profile holds.
+    pub seen: Vec<Vec<usize>>,
+}
+
+impl Plan {
+    /// Reads the data of a suite and labels its users.
+    pub fn new(suite: &Suite, out: &Path, watch: &mut dyn FnMut(Stage)) -> Result<Self> {
+        let data = suite.data_dir();
+        let ingested = ingest(&data, &out.join("store"), watch)?;
+        let tasks = ingested.tasks.clone().unwrap_or(TaskSet {
+            reference: ingested.end,
+            active_days: None,
+            active_source: None,
+            tasks: Vec::new(),
+        });
+        let names: Vec<&str> = tasks.tasks.iter().map(|task| task.name.as_str()).collect();
+        suite.check_against(ingested.store.schema(), &names)?;
+        tasks.check_against(ingested.store.schema())?;
+        let store = &ingested.store;
+        let (mut users, mut refs) = (Vec::new(), Vec::new());
+        for shard in 0..store.shards() {
+            for (index, user) in store.shard(shard)?.users.iter().enumerate() {
+                users.push(user.clone());
+                refs.push(UserRef { shard, index });
+            }
+        }
+        let labels = label_all(&tasks, store, &refs, &data)?;
+        let skipped = labels.iter().map(|labels| too_few(labels)).collect();
+        let config = suite.config()?;
+        let splits = (0..suite.folds)
+            .map(|fold| {
+                let config = suite.in_fold(&config, fold);
+                let qa = userqa_config(&config, &references(&config, &ingested), ingested.end);
+                let split = |user| split_of(user, qa.seed, &qa);
+                users.iter().map(split).collect()
+            })
+            .collect();
+        let recommendations = suite
+            .recommendations
+            .iter()
+            .map(|one| NextItems::new(one, store, &users, &refs, tasks.reference, &data))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            data,
+            ingested,
+            tasks,
+            users,
+            refs,
+            labels,
+            skipped,
+            splits,
+            recommendations,
+        })
+    }
+
+    /// The tasks that are measured.
+    pub fn measured(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.skipped.len()).filter(|&task| self.skipped[task].is_none())
+    }
+
+    /// Places of the users of one side of a fold.
+    pub fn side(&self, fold: usize, test: bool) -> Vec<usize> {
+        let splits = &self.splits[fold];
+        let wanted = |&user: &usize| (splits[user] == Split::Test) == test;
+        (0..self.users.len()).filter(wanted).collect()
+    }
+
+    /// Users with a label of `task` among `users`, and the labels.
+    pub fn labelled(&self, task: usize, users: &[usize]) -> (Vec<usize>, Vec<bool>) {
+        let labels = &self.labels[task];
+        let known = users.iter().filter_map(|&user| Some((user, labels[user]?)));
+        known.unzip()
+    }
+
+    /// The users that `size` labels are known of in a fold, drawn by the seed;
+    /// `None` where there are not so many. A rare class is a fifth of them.
+    pub fn few_shot(
+        &self,
+        suite: &Suite,
+        task: usize,
+        fold: usize,
+        size: usize,
+    ) -> Option<Vec<usize>> {
+        let (users, labels) = self.labelled(task, &self.side(fold, false));
+        if users.len() < size {
+            return None;
+        }
+        let place = [task as u64, fold as u64, size as u64];
+        let mut rng = seed::rng(suite.seed, "few-shot users", &place);
+        let mut order: Vec<usize> = (0..users.len()).collect();
+        seed::shuffle(&mut order, &mut rng);
+        let share = labels.iter().filter(|&&label| label).count() as f64 / labels.len() as f64;
+        let share = share.clamp(FEW_SHOT_POSITIVES, 1.0 - FEW_SHOT_POSITIVES);
+        let positives = (share * size as f64).round() as usize;
+        let of = |class: bool, count: usize| {
+            let rows = order.iter().copied().filter(|&row| labels[row] == class);
+            let rows: Vec<usize> = rows.take(count).collect();
+            (rows.len() == count).then_some(rows)
+        };
+        let mut rows = of(true, positives)?;
+        rows.extend(of(false, size - positives)?);
+        Some(rows.into_iter().map(|row| users[row]).collect())
+    }
+
+    /// The times at which profiles end.
+    pub fn references(&self) -> Vec<Timestamp> {
+        let times = self
+            .tasks
+            .tasks
+            .iter()
+            .map(|task| self.tasks.reference_of(task));
+        let times: BTreeSet<Timestamp> = times.collect();
+        times.into_iter().collect()
+    }
+}
+
+fn too_few(labels: &[Option<bool>]) -> Option<String> {
+    let positives = labels.iter().flatten().filter(|&&label| label).count();
+    let negatives = labels.iter().flatten().count() - positives;
+    (positives.min(negatives) < LEAST_PER_CLASS).then(|| {
+        format!(
+            "needs {LEAST_PER_CLASS} users of each class, found {positives} positive and \
+             {negatives} negative"
+        )
+    })
+}
+
+impl NextItems {
+    fn new(
+        declared: &Recommendation,
+        store: &UserStore,
+        users: &[UserId],
+        refs: &[UserRef],
+        reference: Timestamp,
+        data: &Path,
+    ) -> Result<Self> {
+        let (source, declaration) = store.schema().source(&declared.source).ok_or_else(|| {
+            Error::argument("recommendation.source", "a source", &declared.source)
+        })?;
+        let fields = declaration.fields();
+        let place = fields.iter().position(|field| field.name == declared.field);
+        let field = place
+            .ok_or_else(|| Error::argument("recommendation.field", "a field", &declared.field))?;
+        let mut seen: Vec<BTreeSet<String>> = vec![BTreeSet::new(); users.len()];
+        let mut next: Vec<BTreeSet<String>> = vec![BTreeSet::new(); users.len()];
+        let end = declared
+            .days
+            .map(|days| reference.plus_days(i64::from(days)));
+        let mut first = 0;
+        for shard in 0..store.shards() {
+            let shard = store.shard(shard)?;
+            if !matches!(
+                shard.sources[source].columns[field],
+                ColumnData::Text { .. }
+            ) {
+                let what = format!("recommendation `{}`.field", declared.name);
+                return Err(Error::argument(
+                    &what,
+                    "a text or category field",
+                    "numbers",
+                ));
+            }
+            for (index, history) in shard.histories().enumerate() {
+                let items = |from, to| items_of(&history, source, field, from, to);
+                seen[first + index] = items(Timestamp(i64::MIN), reference);
+                if let Some(end) = end {
+                    next[first + index] = items(reference, end);
+                }
+            }
+            first += shard.len();
+        }
+        debug_assert_eq!(first, refs.len());
+        if let Some(file) = &declared.file {
+            let user_column = &declaration.user_column().name;
+            let known = read_labels(&data.join(file), user_column, &declared.field)?;
+            let places: HashMap<&UserId, usize> = users
+                .iter()
+                .enumerate()
+                .map(|(place, user)| (user, place))
+                .collect();
+            for (user, class) in &known.users {
+                if let Some(&place) = places.get(user) {
+                    next[place].insert(known.classes[*class].clone());
+                }
+            }
+        }
+        let items: BTreeSet<&String> = seen.iter().chain(&next).flatten().collect();
+        let items: Vec<String> = items.into_iter().cloned().collect();
+        let places: BTreeMap<&str, usize> = items
+            .iter()
+            .enumerate()
+            .map(|(place, item)| (item.as_str(), place))
+            .collect();
+        let of = |sets: &[BTreeSet<String>]| -> Vec<Vec<usize>> {
+            let places =
+                |set: &BTreeSet<String>| set.iter().map(|item| places[item.as_str()]).collect();
+            sets.iter().map(places).collect()
+        };
+        let (mut next, seen) = (of(&next), of(&seen));
+        if declared.exclude_seen {
+            for (next, seen) in next.iter_mut().zip(&seen) {
+                next.retain(|item| seen.binary_search(item).is_err());
+            }
+        }
+        // Someone without a history is nobody's recommendation.
+        for (next, seen) in next.iter_mut().zip(&seen) {
+            if seen.is_empty() {
+                next.clear();
+            }
+        }
+        Ok(Self {
+            declared: declared.clone(),
+            next,
+            seen,
+            items,
+        })
+    }
+
+    /// An item as an answer.
+    pub fn texts(&self) -> Vec<String> {
+        let text = |item: &String| self.declared.text.replace("{item}", item);
+        self.items.iter().map(text).collect()
+    }
+}
+
+fn items_of(
+    history: &History<'_>,
+    source: usize,
+    field: usize,
+    from: Timestamp,
+    to: Timestamp,
+) -> BTreeSet<String> {
+    let events = history.events(source).between(from, to);
+    let texts = (0..events.len()).filter_map(|at| events.text(at, field));
+    texts.map(|text| text.to_string()).collect()
+}

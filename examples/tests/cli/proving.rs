@@ -1,0 +1,70 @@
+//! `prove_suite`: a proof from a suite's file, and suites that are none.
+
+use std::fs;
+use std::path::Path;
+
+use super::{bad, good, made, names, run};
+
+const SUITE: &str = r#"
+name = "small"
+title = "Small"
+data = "DATA"
+folds = 2
+run_folds = 1
+resamples = 20
+[run.model]
+vocabulary = 300
+slots = 4
+[run.userqa]
+references = 2
+triples_per_user = 4
+[run.train]
+steps = 2
+users_per_step = 4
+instructions_per_user = 2
+validate_every = 0
+"#;
+
+fn suite(dir: &Path, text: &str) -> String {
+    let path = dir.join("small.toml");
+    fs::write(&path, text.replace("DATA", &made().text("data"))).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+#[test]
+fn a_suite_leaves_its_proof_and_says_where() {
+    let dir = tempfile::tempdir().unwrap();
+    let suite = suite(dir.path(), SUITE);
+    let out = dir.path().join("proof");
+    let said = good(&run(
+        "prove_suite",
+        &[&suite, "--out", &out.to_string_lossy()],
+    ));
+    assert!(
+        said.contains("not measured") && said.contains("next: open"),
+        "{said}"
+    );
+    let left = names(&out);
+    for name in ["proof.json", "proof.html", "runs", "results", "exchange"] {
+        assert!(left.iter().any(|found| found == name), "{name}: {left:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_suite_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    bad(&run("prove_suite", &["nowhere.toml"]), &["nowhere.toml"]);
+    let cases = [
+        ("folds = 2", "fold = 2", "unknown key `fold`"),
+        ("steps = 2", "steps = 0", "steps"),
+        ("run_folds = 1", "run_folds = 3", "1 to 2"),
+    ];
+    for (from, to, expected) in cases {
+        let suite = suite(dir.path(), &SUITE.replace(from, to));
+        bad(&run("prove_suite", &[&suite]), &[expected]);
+    }
+    let suite = suite(dir.path(), SUITE);
+    let out = dir.path().join("out").to_string_lossy().into_owned();
+    let arguments = [&*suite, "--out", &out, "--python", "no-such-python"];
+    bad(&run("prove_suite", &arguments), &["no-such-python"]);
+}
