@@ -53,6 +53,10 @@ impl PrincipalComponents {
             data[(row, column)] - mean[column]
         });
         let wide = (count + SPARE).min(width).min(rows.len());
+        if wide == 0 {
+            let components = Vec::new();
+            return Ok(Self { mean, components });
+        }
         // Any start that is orthogonal to no component will do, so a fixed one does.
         let start = DMatrix::from_fn(width, wide, |row, column| {
             let mixed = (row * 31 + column * 17 + 7) as u32;
@@ -153,6 +157,8 @@ mod tests {
         assert!(components.apply(&[1.0]).is_err());
         let none = PrincipalComponents::fit(&Vec::<Vec<f32>>::new(), 3).unwrap();
         assert!(none.is_empty());
+        let no_numbers = PrincipalComponents::fit(&[vec![], vec![]], 3).unwrap();
+        assert!(no_numbers.is_empty());
         let constant = PrincipalComponents::fit(&vec![vec![2.0, 1.0]; 9], 2).unwrap();
         assert!(constant.is_empty(), "nothing varies");
     }

@@ -250,7 +250,8 @@ mod tests {
         // One in ten is positive; neighbours are random.
         let users = 300;
         let place = |user: usize| {
-            let angle = ((user * 7919) % 1009) as f32 * 0.0062;
+            let hash = instructue_data::seed::derive(1, "place", &[user as u64]);
+            let angle = (hash % 6_283) as f32 / 1_000.0;
             [angle.cos(), angle.sin()]
         };
         let vectors = Matrix::from_rows(&(0..users).map(place).collect::<Vec<_>>()).unwrap();

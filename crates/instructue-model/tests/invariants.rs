@@ -318,3 +318,43 @@ fn passes_at_a_time_give_the_same_vectors() {
         assert_near(&expected.values, &found.values, 1e-5);
     }
 }
+
+#[test]
+fn components_of_the_numbers_are_kept_with_the_model() {
+    let device = Device::default();
+    let shard = shard();
+    let fitted = preparation(&shard);
+    let histories = || shard.histories().map(|history| (history, REFERENCE));
+    let components =
+        Preparation::fit_components(fitted.profiles(), fitted.normalisers(), histories(), 2);
+    let components = components.unwrap().expect("users differ in their numbers");
+    let plain = InstructUe::new(config(&fitted), fitted.clone(), 3, &device).unwrap();
+    let with = fitted.clone().with_components(Some(components));
+    let model = InstructUe::new(config(&with), with, 3, &device).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    model.save(dir.path()).unwrap();
+    let loaded = InstructUe::load(dir.path(), &device).unwrap();
+    assert_eq!(loaded.digest().unwrap(), model.digest().unwrap());
+    assert_ne!(model.digest().unwrap(), plain.digest().unwrap());
+    let profiles = profiles(&model, &shard);
+    let numbers: Vec<Vec<f32>> = profiles
+        .iter()
+        .map(|p| loaded.preparation().numbers(p).unwrap())
+        .collect();
+    assert!(
+        numbers
+            .iter()
+            .all(|n| n.len() == 2 && n.iter().all(|v| v.is_finite()))
+    );
+    assert_ne!(numbers[0], numbers[1]);
+    assert!(
+        plain
+            .preparation()
+            .numbers(&profiles[0])
+            .unwrap()
+            .is_empty()
+    );
+    // What is compared with texts does not have them.
+    let vectors = |model: &InstructUe| model.embed(&profiles, &instructions()).unwrap();
+    assert_eq!(vectors(&model), vectors(&plain));
+}

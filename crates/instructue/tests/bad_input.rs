@@ -218,7 +218,10 @@ fn states_are_written_on_demand_and_another_kind_is_refused() {
     let batch = trained()
         .embed_as("states.parquet", &["Pets?"], VectorKind::State)
         .unwrap();
-    let width = trained().model().width_of(VectorKind::State);
+    let model = trained().model();
+    let components = model.preparation().components();
+    let numbers = components.map_or(0, |components| components.len());
+    let width = model.width_of(VectorKind::State) + numbers;
     let state = vector(&batch, "busy");
     assert_eq!(state.len(), width);
     assert!(state.iter().all(|value| value.is_finite()));

@@ -36,7 +36,8 @@ pub struct EmbedRequest {
     pub instructions: Vec<String>,
     /// A tuned instruction: a further column, and its classes' scores.
     pub tuned: Option<Tuned>,
-    /// Unit vectors for cosine, or states for a model of one's own.
+    /// Unit vectors for cosine, or states for a model of one's own: behind the
+    /// profile's numbers, where the model has their components.
     pub kind: VectorKind,
 }
 
