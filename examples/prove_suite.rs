@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
-use instructue::pipeline::suite::{SUITE_REPORT, Suite, SuiteRun, prove_suite};
+use instructue::pipeline::suite::{RunBaselines, SUITE_REPORT, Suite, SuiteRun, prove_suite};
 use instructue_examples::{Console, finish, parse};
 
 /// Trains a model per fold, measures it and the baselines, and writes the proof.
@@ -69,7 +69,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         variants: arguments.variants,
         baselines: command
             .as_mut()
-            .map(|command| command as &mut dyn FnMut(&Path) -> instructue::pipeline::Result<()>),
+            .map(|command| command as &mut RunBaselines<'_>),
         facts: vec![(
             "processors".into(),
             std::thread::available_parallelism()

@@ -42,9 +42,9 @@ impl VarianceShares {
                 .map(|k| (0..users).map(|user| at(k, user, column)).sum::<f64>() / u)
                 .collect();
             let mean = of_user.iter().sum::<f64>() / u;
-            for user in 0..users {
-                for k in 0..vectors.len() {
-                    let (a, b) = (of_user[user] - mean, of_instruction[k] - mean);
+            for (user, of_user) in of_user.iter().enumerate() {
+                for (k, of_instruction) in of_instruction.iter().enumerate() {
+                    let (a, b) = (of_user - mean, of_instruction - mean);
                     sums[0] += a * a;
                     sums[1] += b * b;
                     sums[2] += (at(k, user, column) - mean - a - b).powi(2);
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn neighbours_that_follow_the_instruction_agree_more() {
         let users = 40;
-        let label = |user: usize, task: usize| (user >> task) % 2 == 0;
+        let label = |user: usize, task: usize| (user >> task).is_multiple_of(2);
         let vectors: Vec<Matrix> = (0..2)
             .map(|task| {
                 let place = |user: usize| {

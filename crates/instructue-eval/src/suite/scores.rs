@@ -90,23 +90,20 @@ impl Population {
             let of = |statistic: &(dyn Fn(Option<&[u32]>) -> Option<f64> + Sync)| {
                 self.draws(&fold.users, statistic)
             };
-            let lift = LIFT_SHARES.map(|share| of(&|weights| ranking.lift_at(share, weights)));
             let auc = of(&|weights| ranking.auc(weights));
-            each.push((auc, of(&|weights| ranking.ks(weights)), lift));
+            each.push(ScoreDraws {
+                folds: vec![auc.point],
+                auc,
+                ks: of(&|weights| ranking.ks(weights)),
+                lift: LIFT_SHARES.map(|share| of(&|weights| ranking.lift_at(share, weights))),
+            });
         }
         if each.is_empty() {
             return Ok(None);
         }
-        let mean = |pick: &dyn Fn(&(Draws, Draws, [Draws; 3])) -> &Draws| {
-            let list: Vec<&Draws> = each.iter().map(pick).collect();
-            Draws::mean(&list)
-        };
-        Ok(Some(ScoreDraws {
-            auc: mean(&|one| &one.0),
-            ks: mean(&|one| &one.1),
-            lift: [0, 1, 2].map(|at| mean(&|one| &one.2[at])),
-            folds: each.iter().map(|one| one.0.point).collect(),
-        }))
+        let mut mean = ScoreDraws::mean(&each.iter().collect::<Vec<_>>());
+        mean.folds = each.iter().map(|one| one.auc.point).collect();
+        Ok(Some(mean))
     }
 
     /// The mean value over users in each fold, then over folds; `None` without a value.

@@ -38,6 +38,9 @@ pub const SUITE_REPORT: &str = "proof.html";
 /// One line per set of models whose test parts were looked at.
 const OPENED_FILE: &str = "opened.txt";
 
+/// Runs the baselines on the exchange directory that it is given.
+pub type RunBaselines<'a> = dyn FnMut(&Path) -> Result<()> + 'a;
+
 /// What of a suite is run.
 pub struct SuiteRun<'a> {
     /// Where everything goes; what an earlier run left there is used.
@@ -45,7 +48,7 @@ pub struct SuiteRun<'a> {
     /// Whether models with one thing changed are trained, too.
     pub variants: bool,
     /// Runs the baselines on an exchange directory; without one, what is there is used.
-    pub baselines: Option<&'a mut dyn FnMut(&Path) -> Result<()>>,
+    pub baselines: Option<&'a mut RunBaselines<'a>>,
     /// Names and values for the report: machine, versions.
     pub facts: Vec<(String, String)>,
 }

@@ -39,11 +39,7 @@ pub(crate) struct Table {
 
 impl Table {
     /// Measures the scores of all folds; what some fold lacks is left out.
-    pub fn new<'s>(
-        population: &Population,
-        folds: &[Vec<&'s Scored>],
-        tasks: Vec<usize>,
-    ) -> Result<Self> {
+    pub fn new(population: &Population, folds: &[Vec<&Scored>], tasks: Vec<usize>) -> Result<Self> {
         let mut lists: BTreeMap<(&str, usize, &str), Vec<FoldScores>> = BTreeMap::new();
         for scored in folds.iter().flatten() {
             let key = (
