@@ -2,7 +2,8 @@
 
 The runner (`cargo xtask prove`) writes, before baselines run:
 
-    plan.json           data directory, folds, tasks with reference times, noise, recommendations
+    plan.json           data directory, folds, tasks with reference times, noise, recommendations,
+                        and where baselines write: another plan names another place
     users.parquet       user, fold, split: train, validation or test
     labels.parquet      task, user, label
     few_shot.parquet    task, fold, size, user: whose labels may be learned from
@@ -10,7 +11,7 @@ The runner (`cargo xtask prove`) writes, before baselines run:
     next.parquet        recommendation, user, item: what came next
     ours/fold-K.vectors.parquet  task, condition, user, vector
 
-A baseline writes below baselines/NAME/, per fold:
+A baseline NAME writes to the plan's place, below NAME/, per fold:
 
     fold-K.vectors.parquet   reference, condition, user, vector
     fold-K.scores.parquet    task, condition, user, score
@@ -45,8 +46,8 @@ class Exchange:
             self.plan = json.loads(plan.read_text())
         except json.JSONDecodeError as error:
             raise Wrong(f"{plan}: expected JSON, found {error}") from error
-        if self.plan.get("format") != 1:
-            raise Wrong(f"{plan}: expected format 1, found {self.plan.get('format')}")
+        if self.plan.get("format") != 2:
+            raise Wrong(f"{plan}: expected format 2, found {self.plan.get('format')}")
         self.users = self.read("users", ["user", "fold", "split"])
         self.labels = self.read("labels", ["task", "user", "label"])
         self.few_shot = self.read("few_shot", ["task", "fold", "size", "user"])
@@ -92,8 +93,11 @@ class Exchange:
         rows = rows.sort("user")
         return rows["user"].to_list(), rows["label"].to_numpy().astype(int)
 
+    def dir(self, name):
+        return self.path / self.plan["baselines"] / name
+
     def file(self, name, fold, kind):
-        return self.path / "baselines" / name / f"fold-{fold}.{kind}.parquet"
+        return self.dir(name) / f"fold-{fold}.{kind}.parquet"
 
 
 def write(table, path):
@@ -104,7 +108,7 @@ def write(table, path):
 
 
 def write_info(exchange, name, title, seconds, versions, parameters):
-    path = exchange.path / "baselines" / name / "info.json"
+    path = exchange.dir(name) / "info.json"
     info = {
         "name": name,
         "title": title,

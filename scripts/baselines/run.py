@@ -5,7 +5,7 @@
 EXCHANGE is a directory that `cargo xtask prove` wrote; exchange.py says what is in it.
 Needs the packages of scripts/requirements.txt; pytorch-lifestream wants
 `pip install --no-deps`, because it pins an old spacy that CoLES does not use.
-A baseline that is finished is not run again.
+A baseline that is finished for the same plan is not run again.
 """
 
 import argparse

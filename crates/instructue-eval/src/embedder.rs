@@ -1,5 +1,7 @@
 //! What an evaluation needs from a model, and the matrices that pass between them.
 
+use std::collections::HashSet;
+
 use instructue_schema::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,15 @@ pub trait Embedder {
     /// # Shapes
     /// `[texts, width]`.
     fn embed_texts(&self, texts: &[String]) -> Result<Matrix, BoxError>;
+}
+
+/// Instructions without repetition, in the order in which they first come.
+pub fn distinct_instructions<'a>(
+    texts: impl IntoIterator<Item = Option<&'a str>>,
+) -> Vec<Option<String>> {
+    let mut seen = HashSet::new();
+    let new = texts.into_iter().filter(|text| seen.insert(*text));
+    new.map(|text| text.map(str::to_owned)).collect()
 }
 
 /// Vectors of users under one instruction.

@@ -103,6 +103,7 @@ mod curves;
 mod date;
 mod embedder;
 mod error;
+mod files;
 mod labels;
 mod linalg;
 mod lookalike;
@@ -128,8 +129,9 @@ pub use bootstrap::{
 pub use cross_validation::{Criterion, CrossValidation, GridPoint, stratified_folds};
 pub use curves::{Calibration, CalibrationBin, Decile, Deciles, gain_curve, ks_curve};
 pub use date::{format_time, parse_time};
-pub use embedder::{Embedder, Matrix, UserRef, UserVectors};
+pub use embedder::{Embedder, Matrix, UserRef, UserVectors, distinct_instructions};
 pub use error::{BoxError, Error, Result};
+pub use files::{load_json, save_json, write_atomically};
 pub use labels::{Rule, count_matrix, label_all, labels, load_labels};
 pub use lookalike::look_alike;
 pub use map::Map2d;

@@ -1,12 +1,12 @@
 //! The results of [`prove`](crate::prove): numbers only, ready for JSON.
 
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::Interval;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::files::{load_json, save_json};
 use crate::map::Map2d;
 use crate::prove::ProveOptions;
 
@@ -283,13 +283,7 @@ impl Proof {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let json = |source| Error::Json {
-            path: path.to_owned(),
-            source,
-        };
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(json)?;
-        bytes.push(b'\n');
-        write_atomically(path, &bytes)
+        save_json(path, self)
     }
 
     /// Reads what [`Proof::save`] wrote.
@@ -297,28 +291,6 @@ impl Proof {
     /// # Errors
     /// When the file cannot be read or is of another layout.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
-        serde_json::from_slice(&bytes).map_err(|source| Error::Json {
-            path: path.to_owned(),
-            source,
-        })
+        load_json(path)
     }
-}
-
-/// Writes a file beside `path` and renames it.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let write = || {
-        let mut file = std::fs::File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    write().map_err(|error| {
-        // Best effort: what matters is the first error.
-        let _ = std::fs::remove_file(&temporary);
-        Error::io(path)(error)
-    })
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::bootstrap::{CONFIDENCE, RESAMPLES};
 use crate::cross_validation::CrossValidation;
 use crate::date::format_time;
-use crate::embedder::{Embedder, Matrix, UserRef, UserVectors};
+use crate::embedder::{Embedder, Matrix, UserRef, UserVectors, distinct_instructions};
 use crate::error::{BoxError, Error, Result};
 use crate::map::Map2d;
 use crate::measure::{ArmDraws, average, map_of, measure, summarise, zero_shot};
@@ -353,18 +353,18 @@ fn embed(
     users: &[UserRef],
 ) -> Result<Group> {
     let tasks = &input.tasks.tasks;
-    let mut matched: Vec<Option<String>> = Vec::new();
-    let mut all = vec![None];
+    let own = |&index: &usize| Some(tasks[index].instruction.as_str());
+    let matched = distinct_instructions(members.iter().map(own));
+    let mut texts = vec![None];
     for &index in members {
         let task = &tasks[index];
-        let wrong = input.tasks.wrong_of(index);
-        push_new(&mut matched, &task.instruction);
-        push_new(&mut all, &task.instruction);
-        push_new(&mut all, wrong);
-        task.reworded
-            .iter()
-            .for_each(|text| push_new(&mut all, text));
+        texts.extend([
+            Some(task.instruction.as_str()),
+            Some(input.tasks.wrong_of(index)),
+        ]);
+        texts.extend(task.reworded.iter().map(|text| Some(text.as_str())));
     }
+    let all = distinct_instructions(texts);
     let mut run = |model: &dyn Embedder, name, instructions: Vec<Option<String>>| {
         let vectors = model
             .embed_users(users, reference, &instructions, &mut |done, total| {
@@ -396,15 +396,6 @@ fn embed(
         untrained,
         counts,
     })
-}
-
-fn push_new(instructions: &mut Vec<Option<String>>, text: &str) {
-    if !instructions
-        .iter()
-        .any(|other| other.as_deref() == Some(text))
-    {
-        instructions.push(Some(text.to_owned()));
-    }
 }
 
 /// Whether there are finite vectors for each instruction, with one row per user

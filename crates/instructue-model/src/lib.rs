@@ -101,6 +101,7 @@ mod pretrained;
 mod profile_cache;
 pub mod save;
 mod sentence_encoder;
+mod source_gradients;
 mod tuned;
 mod workers;
 
@@ -114,7 +115,7 @@ pub use instruct_ue::{InstructUe, UserVectors, VectorKind, Vectors};
 pub use instructue_encoders::cache;
 pub use instructue_nn::Precision;
 pub use lookup::{Lookup, LookupInput, LookupPlaces, LookupTable};
-pub use network::{Instruction, Network, NetworkOutput, Prefix, SourceShape};
+pub use network::{Instruction, Network, NetworkOutput, OfSource, Prefix, SourceShape};
 pub use preparation::{MAX_TEXT_TOKENS, Preparation};
 pub use pretrained::{Pretrained, PretrainedDigests};
 pub use profile_cache::ProfileCache;

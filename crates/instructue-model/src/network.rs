@@ -50,6 +50,10 @@ pub struct Network {
     input_scale: f64,
 }
 
+/// Sees the decoder's input vectors of a source, `[events or rows, hidden]`, with the
+/// row that each belongs to, and says what stands in their place.
+pub type OfSource<'a> = dyn FnMut(usize, Tensor<2>, &[usize]) -> Tensor<2> + 'a;
+
 /// All distinct input vectors of a batch.
 struct InputTable {
     /// `[entries, hidden]`
@@ -245,7 +249,17 @@ impl Network {
 
     /// One pass over packed rows.
     pub fn forward(&self, input: &NetworkInput) -> NetworkOutput {
-        let hidden = self.hidden(input);
+        self.forward_with(input, &mut |_, vectors, _| vectors)
+    }
+
+    /// As [`forward`](Self::forward), with `of_source` between the sources' adapters
+    /// and the decoder.
+    pub fn forward_with(
+        &self,
+        input: &NetworkInput,
+        of_source: &mut OfSource<'_>,
+    ) -> NetworkOutput {
+        let hidden = self.hidden(input, of_source);
         let [rows, length, width] = hidden.dims();
         let flat = hidden.reshape([rows * length, width]);
         let states = flat.clone().select(0, input.user_slots.clone());
@@ -261,8 +275,8 @@ impl Network {
     }
 
     /// The decoder's states of all slots, `[rows, length, hidden]`.
-    fn hidden(&self, input: &NetworkInput) -> Tensor<3> {
-        let table = self.input_table(&input.table);
+    fn hidden(&self, input: &NetworkInput, of_source: &mut OfSource<'_>) -> Tensor<3> {
+        let table = self.input_table(&input.table, of_source);
         let slots = table.of_slots(&input.table);
         let inputs = match (&self.lookup, table.events, &input.lookup) {
             (Some(lookup), Some((words, events)), Some(places)) => lookup.forward(LookupInput {
@@ -284,7 +298,7 @@ impl Network {
     /// [`NetworkInput`] counts them: tokens, reserved rows, then for each source
     /// its events or tabular rows, its learned empty token, its summaries, and
     /// at last the users' summaries and the rows' `<USER>` inputs.
-    fn input_table(&self, input: &TableInput) -> InputTable {
+    fn input_table(&self, input: &TableInput, of_source: &mut OfSource<'_>) -> InputTable {
         let width = self.backbone.hidden_size();
         let tokens = self.backbone.embed(input.tokens.clone().unsqueeze::<2>());
         let count = tokens.dims()[1];
@@ -308,6 +322,7 @@ impl Network {
                             let features = events.features.clone();
                             let features = features.filter(|_| adapter.features.is_some());
                             let vectors = adapter.forward(vectors, features);
+                            let vectors = of_source(source, vectors, &events.row_of);
                             if self.lookup.is_some() {
                                 let of_texts = self.words(match events.words.is_empty() {
                                     true => &events.texts,
@@ -331,12 +346,13 @@ impl Network {
                         categories.clone(),
                     );
                     tabular += 1;
-                    let vectors = adapter.forward(vectors, None);
+                    let rows: Vec<usize> = (0..input.rows).collect();
+                    let vectors = of_source(source, adapter.forward(vectors, None), &rows);
                     numbers = Some(match numbers {
                         None => vectors.clone(),
                         Some(sum) => sum + vectors.clone(),
                     });
-                    (Some(vectors), (0..input.rows).collect())
+                    (Some(vectors), rows)
                 }
             };
             parts.extend(vectors.clone());

@@ -132,7 +132,10 @@ fn oracle(exchange: &Path, folds: usize, users: usize) {
             column.iter().flatten().collect::<Vec<_>>()
         })
         .collect();
-    let dir = exchange.join("baselines/counts_lightgbm");
+    let plan = fs::read(exchange.join("plan.json")).unwrap();
+    let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap();
+    let place = plan["baselines"].as_str().unwrap();
+    let dir = exchange.join(place).join("counts_lightgbm");
     fs::create_dir_all(&dir).unwrap();
     let rows = users.min(tasks.len());
     for fold in 0..folds {
@@ -193,16 +196,20 @@ fn a_suite_is_proved_once_and_then_only_read() {
     let shares = awareness.user + awareness.instruction + awareness.interaction;
     assert!((shares - 1.0).abs() < 1e-6 && awareness.interaction > 0.0);
     assert!(!awareness.neighbours.is_empty() && !awareness.sources.is_empty());
+    assert_eq!(awareness.gradients.len(), measured.len());
+    for task in &awareness.gradients {
+        let shares = task.shares.iter().map(|(_, share)| share);
+        assert!((shares.sum::<f64>() - 1.0).abs() < 1e-9, "{task:?}");
+    }
     let kinds: Vec<&str> = proof.noise.iter().map(|one| one.kind.as_str()).collect();
     for kind in ["foreign", "shuffled", "missing bill"] {
         assert!(kinds.contains(&kind), "{kinds:?}");
     }
-    assert!(
-        proof
-            .few_shot
-            .iter()
-            .any(|one| one.method == "tuned" && one.labels == 50)
-    );
+    for method in ["tuned", "tuned_probe", "probe"] {
+        let mut few = proof.few_shot.iter();
+        let found = few.any(|one| one.method == method && one.labels == 50);
+        assert!(found, "{method}");
+    }
     assert!(!proof.audience.is_empty() && !proof.lookalike.is_empty());
     let ranked = &proof.recommendation[0];
     assert!(ranked.candidates > 5 && ranked.users > 50 && ranked.methods.len() == 2);
@@ -245,19 +252,23 @@ fn a_suite_is_proved_once_and_then_only_read() {
         .find(|info| info.name == "counts_lightgbm_matched");
     assert_eq!(together.unwrap().kind, MethodKind::Together);
     oracle(&exchange, 2, 30);
-    let mut run = SuiteRun {
-        out: &out,
-        variants: false,
-        baselines: None,
-        facts: Vec::new(),
-    };
-    let error = prove_suite(&suite, &mut run, &mut Stages::default()).unwrap_err();
-    let message = error.to_string();
+    let message = refused(&suite, &out).to_string();
     assert!(message.contains("fold-0.scores.parquet"), "{message}");
     assert!(
         message.contains("a score of each labelled test user"),
         "{message}"
     );
+}
+
+/// Why a suite is refused.
+fn refused(suite: &Suite, out: &Path) -> Error {
+    let mut run = SuiteRun {
+        out,
+        variants: false,
+        baselines: None,
+        facts: Vec::new(),
+    };
+    prove_suite(suite, &mut run, &mut Stages::default()).unwrap_err()
 }
 
 #[test]
@@ -272,6 +283,13 @@ fn a_suite_that_does_not_fit_its_data_is_refused() {
             "missing = [\"bil\"]",
             "noise.missing",
         ),
+        // What has no events cannot lose them.
+        (
+            "missing = [\"bill\"]",
+            "missing = [\"tabular\"]",
+            "one of bill",
+        ),
+        ("days = 30", "days = 0", "users with a next item"),
         (
             "marketing = [\"plays_games\"]",
             "marketing = [\"fame\"]",
@@ -286,14 +304,7 @@ fn a_suite_that_does_not_fit_its_data_is_refused() {
     for (from, to, expected) in cases {
         assert!(SUITE.contains(from), "{from}");
         let suite = suite(dir.path(), &SUITE.replace(from, to));
-        let out = dir.path().join("out");
-        let mut run = SuiteRun {
-            out: &out,
-            variants: false,
-            baselines: None,
-            facts: Vec::new(),
-        };
-        let error = prove_suite(&suite, &mut run, &mut Stages::default()).unwrap_err();
+        let error = refused(&suite, &dir.path().join("out"));
         assert!(matches!(error, Error::Argument { .. }), "{error}");
         assert!(error.to_string().contains(expected), "{error}");
     }

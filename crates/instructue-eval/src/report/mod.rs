@@ -11,8 +11,9 @@ use plotly::Plot;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::files::write_atomically;
 use crate::map::Map2d;
-use crate::proof::{Arm, Proof, write_atomically};
+use crate::proof::{Arm, Proof};
 use crate::table::number;
 use html::escape;
 pub use suite::write_suite_report;
@@ -90,6 +91,17 @@ fn section(heading: &str, text: &str, body: &str) -> String {
         return String::new();
     }
     format!("<section>\n<h2>{heading}</h2>\n<p>{text}</p>\n{body}</section>\n")
+}
+
+/// A section that is closed until it is asked for.
+fn folded(heading: &str, text: &str, body: &str) -> String {
+    if body.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<section>\n<details>\n<summary><h2>{heading}</h2></summary>\n<p>{text}</p>\n\
+         {body}</details>\n</section>\n"
+    )
 }
 
 fn page(proof: &Proof, losses: &[LossPoint], map: &Map2d, summary: &Summary) -> String {

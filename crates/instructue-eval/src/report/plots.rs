@@ -13,8 +13,14 @@ use plotly::{Configuration, Layout, Plot, Scatter};
 
 use super::LossPoint;
 use super::html::escape;
+use crate::bootstrap::Interval;
 use crate::map::Map2d;
 use crate::proof::{Arm, Proof, TaskProof};
+
+/// Colours of what comes in a list, by place.
+pub(super) const COLOURS: [&str; 8] = [
+    "#2563eb", "#d97706", "#059669", "#dc2626", "#8b5cf6", "#0891b2", "#be185d", "#7b8794",
+];
 
 /// At most so many points are drawn of a curve.
 const MOST_POINTS: usize = 1500;
@@ -164,15 +170,31 @@ pub(super) fn roc(task: &TaskProof, id: &str) -> String {
                 .line(Line::new().color(colour(arm)).width(2.0)),
         );
     }
+    dotted(&mut plot, (0.0, 0.0), (1.0, 1.0));
+    let (x, y) = (axis("false-positive rate"), axis("true-positive rate"));
+    let layout = curve_layout(
+        &task.name,
+        x.range(vec![-0.01, 1.01]),
+        y.range(vec![-0.01, 1.01]),
+    );
+    plot.set_layout(layout);
+    figure(plot, id, 340)
+}
+
+/// A line that curves are seen against.
+pub(super) fn dotted(plot: &mut Plot, from: (f64, f64), to: (f64, f64)) {
     plot.add_trace(
-        Scatter::new(vec![0.0, 1.0], vec![0.0, 1.0])
+        Scatter::new(vec![from.0, to.0], vec![from.1, to.1])
             .mode(Mode::Lines)
             .show_legend(false)
             .hover_info(HoverInfo::Skip)
             .line(Line::new().color("#cbd2d9").width(1.0).dash(DashType::Dot)),
     );
-    let (x, y) = (axis("false-positive rate"), axis("true-positive rate"));
-    let title = Title::with_text(escape(&task.name))
+}
+
+/// A small title, and the legend in the corner that curves of good scores leave free.
+pub(super) fn curve_layout(title: &str, x: Axis, y: Axis) -> Layout {
+    let title = Title::with_text(escape(title))
         .font(Font::new().size(14))
         .x(0.02);
     let legend = Legend::new()
@@ -180,12 +202,7 @@ pub(super) fn roc(task: &TaskProof, id: &str) -> String {
         .y(0.04)
         .x_anchor(Anchor::Right)
         .y_anchor(Anchor::Bottom);
-    plot.set_layout(
-        layout(x.range(vec![-0.01, 1.01]), y.range(vec![-0.01, 1.01]))
-            .title(title)
-            .legend(legend),
-    );
-    figure(plot, id, 340)
+    layout(x, y).title(title).legend(legend)
 }
 
 /// AUC of every arm with its interval, one line of dots per task.
@@ -200,32 +217,19 @@ pub(super) fn dots(proof: &Proof, id: &str) -> String {
         // First task on top; the arms of a task below one another.
         let shift = 0.36 - 0.72 * at as f64 / (Arm::ALL.len() - 1) as f64;
         let place = |task: usize| (tasks.len() - 1 - task) as f64 + shift;
-        let scores = tasks.iter().enumerate().filter_map(|(row, task)| {
-            let auc = task.score(arm)?.auc;
-            Some((
-                place(row),
-                auc.point,
-                auc.high - auc.point,
-                auc.point - auc.low,
-            ))
-        });
-        let scores: Vec<_> = scores.collect();
-        let column =
-            |of: fn(&(f64, f64, f64, f64)) -> f64| scores.iter().map(of).collect::<Vec<_>>();
-        let error = ErrorData::new(ErrorType::Data)
-            .symmetric(false)
-            .array(column(|score| score.2))
-            .array_minus(column(|score| score.3))
-            .color(colour(arm))
-            .thickness(1.2)
-            .width(0);
+        let scores = tasks
+            .iter()
+            .enumerate()
+            .filter_map(|(row, task)| Some((place(row), task.score(arm)?.auc)));
+        let (places, aucs): (Vec<f64>, Vec<Interval>) = scores.unzip();
+        let x = aucs.iter().map(|auc| auc.point).collect();
         plot.add_trace(
-            Scatter::new(column(|score| score.1), column(|score| score.0))
+            Scatter::new(x, places)
                 .name(arm.name())
                 .mode(Mode::Markers)
                 .hover_info(HoverInfo::X)
                 .marker(Marker::new().color(colour(arm)).size(7))
-                .error_x(error),
+                .error_x(errors(aucs.iter(), colour(arm))),
         );
     }
     let names = tasks.iter().rev().map(|task| escape(&task.name)).collect();
@@ -238,11 +242,22 @@ pub(super) fn dots(proof: &Proof, id: &str) -> String {
     figure(plot, id, 110 + 76 * tasks.len().max(1))
 }
 
+/// Bars from the low to the high end of intervals.
+pub(super) fn errors<'a>(
+    intervals: impl Iterator<Item = &'a Interval> + Clone,
+    colour: &'static str,
+) -> ErrorData {
+    ErrorData::new(ErrorType::Data)
+        .symmetric(false)
+        .array(intervals.clone().map(|one| one.high - one.point).collect())
+        .array_minus(intervals.map(|one| one.point - one.low).collect())
+        .color(colour)
+        .thickness(1.2)
+        .width(0)
+}
+
 /// The users in two dimensions, one colour per group.
 pub(super) fn map(map: &Map2d, id: &str) -> String {
-    const COLOURS: [&str; 8] = [
-        "#2563eb", "#d97706", "#059669", "#dc2626", "#8b5cf6", "#0891b2", "#be185d", "#7b8794",
-    ];
     let mut sizes: Vec<(&str, usize)> = Vec::new();
     for group in &map.groups {
         match sizes.iter_mut().find(|(name, _)| name == group) {

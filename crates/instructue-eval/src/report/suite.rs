@@ -4,10 +4,10 @@ use std::path::Path;
 
 use crate::bootstrap::Interval;
 use crate::error::Result;
-use crate::proof::write_atomically;
+use crate::files::write_atomically;
 use crate::report::html::{escape, settings, signed, table, value};
-use crate::report::{document, section, suite_plots, tile_row};
-use crate::suite::{MethodKind, MethodScore, Stats, SuiteProof, SuiteTask};
+use crate::report::{document, folded, section, suite_plots, tile_row};
+use crate::suite::{MethodKind, MethodScore, SourceShare, Stats, SuiteProof, SuiteTask};
 use crate::table::number;
 
 /// Writes one self-contained HTML page: claims with what was found, AUC and lift by
@@ -60,13 +60,25 @@ fn measured(proof: &SuiteProof) -> Vec<&SuiteTask> {
         .collect()
 }
 
+/// Sections, one after another.
+#[derive(Default)]
+struct Sections(String);
+
+impl Sections {
+    fn add(&mut self, heading: &str, text: &str, body: String) {
+        self.0.push_str(&section(heading, text, &body));
+    }
+
+    /// What few will read: there when it is asked for.
+    fn add_folded(&mut self, heading: &str, text: &str, body: String) {
+        self.0.push_str(&folded(heading, text, &body));
+    }
+}
+
 fn sections(proof: &SuiteProof) -> String {
-    let mut out = String::new();
-    let mut add = |heading: &str, text: &str, body: String| {
-        out.push_str(&section(heading, text, &body));
-    };
+    let mut page = Sections::default();
     let percent = proof.confidence * 100.0;
-    add(
+    page.add(
         "Claims",
         "What is claimed, what would show it, and what was found.",
         claims(proof),
@@ -75,52 +87,49 @@ fn sections(proof: &SuiteProof) -> String {
         "Each user is tested once, by methods that have not seen them. Small print: {percent} % \
          bootstrap intervals over users; every method and task on the same resamples."
     );
-    add(
+    page.add(
         "AUC by method and task",
         &text,
-        scores(proof, |stats| stats.auc),
+        scores(proof, |stats| value(&stats.auc)),
     );
-    add(
+    page.add(
         "Mean AUC at a glance",
         "Dots with their intervals.",
         suite_plots::means(proof),
     );
-    add(
+    page.add(
         "Differences of AUC",
         "Both sides on the same resamples; in blue when zero lies outside the interval.",
         differences(proof),
     );
-    let curves = measured(proof).into_iter().enumerate();
-    let curves: String = curves
-        .map(|(at, task)| suite_plots::task(task, at))
-        .collect();
-    add(
+    let curves = suite_plots::tasks(&measured(proof), |name| title(proof, name));
+    page.add(
         "Curves by task",
         "All folds together. ROC; gap of the two rates over the share of users (its height is KS); \
          positives found over the share of users that is asked; predicted beside observed rates.",
         curves,
     );
-    add(
-        "KS by method and task",
-        "Kolmogorov–Smirnov distance of the scores of both classes.",
-        scores(proof, |stats| stats.ks),
-    );
-    add(
-        "Lift among the first 1 %",
+    page.add(
+        "Lift among the first 10 %",
         "Rate of positives among those with the highest scores, over that of all.",
-        scores(proof, |stats| stats.lift_1_percent),
+        scores(proof, |stats| lift(&stats.lift_10_percent)),
     );
-    add(
+    page.add_folded(
         "Lift among the first 5 %",
         "",
-        scores(proof, |stats| stats.lift_5_percent),
+        scores(proof, |stats| lift(&stats.lift_5_percent)),
     );
-    add(
-        "Lift among the first 10 %",
+    page.add_folded(
+        "Lift among the first 1 %",
         "",
-        scores(proof, |stats| stats.lift_10_percent),
+        scores(proof, |stats| lift(&stats.lift_1_percent)),
     );
-    add(
+    page.add_folded(
+        "KS by method and task",
+        "Kolmogorov–Smirnov distance of the scores of both classes.",
+        scores(proof, |stats| value(&stats.ks)),
+    );
+    page.add_folded(
         "Deciles",
         "Users by score in ten equal parts: lift of each part.",
         deciles(proof),
@@ -129,44 +138,44 @@ fn sections(proof: &SuiteProof) -> String {
         let text =
             "Mean AUC under the matching instruction, minus the whole model's on the same folds.";
         let body = suite_plots::ablations(proof) + &ablations(proof);
-        add("One thing changed", text, body);
+        page.add("One thing changed", text, body);
     }
-    add(
+    page.add(
         "Do vectors follow the instruction?",
         "Shares of the variance of unit vectors; agreement of the ten nearest users with a user's \
          own label, both classes alike (.5 is chance), under the task's own and under the others' \
          instructions.",
         awareness(proof),
     );
-    add(
+    page.add(
         "Noise",
         "Probes of clean events on test users whose events were changed: foreign events come from \
          other users, shuffled ones exchange their times, a missing source has none.",
         suite_plots::noise(proof) + &noise(proof),
     );
-    add(
+    page.add(
         "Few labels",
         "A rare class is a fifth of the labelled users.",
         few_shot(proof),
     );
-    add(
+    page.add(
         "Audience from one sentence",
         "No label is used: users are sorted by cosine with a sentence.",
         audience(proof),
     );
-    add(
+    page.add(
         "Lookalike",
         "Test users sorted by cosine with the mean of a list of known positives; means over drawn lists.",
         lookalike(proof),
     );
-    add("Next items", "Ties count at chance.", recommendation(proof));
-    add(
+    page.add("Next items", "Ties count at chance.", recommendation(proof));
+    page.add(
         "Answers find their users",
         "A user's answer to an instruction, searched among all test users under that instruction; \
          unseen families of instructions were kept from training.",
         retrieval(proof),
     );
-    add(
+    page.add(
         "Examples",
         "The users that a sentence finds first (first fold).",
         examples(proof),
@@ -177,14 +186,11 @@ fn sections(proof: &SuiteProof) -> String {
         .filter_map(|task| Some((task.name.clone(), task.skipped.clone()?)))
         .collect();
     if !left_out.is_empty() {
-        add("Left out", "", settings(&left_out));
+        page.add("Left out", "", settings(&left_out));
     }
-    add(
-        "How it was made",
-        "",
-        methods(proof) + &settings(&proof.facts),
-    );
-    out
+    page.add("Methods", "", methods(proof));
+    page.add_folded("How it was made", "", settings(&proof.facts));
+    page.0
 }
 
 fn head(names: &[&str]) -> Vec<String> {
@@ -219,21 +225,34 @@ fn wrapped(text: &str) -> String {
     format!("<span class=\"wrap\">{}</span>", escape(text))
 }
 
+/// A name that may break at its underscores.
+fn name(text: &str) -> String {
+    escape(text).replace('_', "_<wbr>")
+}
+
+/// A lift with its interval in small print.
+fn lift(interval: &Interval) -> String {
+    let Interval {
+        point, low, high, ..
+    } = *interval;
+    format!("{point:.2}<small>{low:.2} to {high:.2}</small>")
+}
+
 /// One row per method, one column per task.
-fn scores(proof: &SuiteProof, pick: impl Fn(&Stats) -> Interval) -> String {
+fn scores(proof: &SuiteProof, show: impl Fn(&Stats) -> String) -> String {
     let tasks = measured(proof);
     let mut names = vec!["Method".to_owned(), "Mean".to_owned()];
     names.extend(tasks.iter().map(|task| {
         format!(
             "{}<br><small>{} of {}</small>",
-            escape(&task.name),
+            name(&task.name),
             task.positives,
             task.users
         )
     }));
     let cell = |scores: &[MethodScore], method: &str| {
         let found = scores.iter().find(|score| score.method == method);
-        found.map_or_else(|| "–".to_owned(), |score| value(&pick(&score.stats)))
+        found.map_or_else(|| "–".to_owned(), |score| show(&score.stats))
     };
     let rows: Vec<Vec<String>> = proof
         .methods
@@ -260,7 +279,7 @@ fn differences(proof: &SuiteProof) -> String {
     names.extend(
         pairs
             .iter()
-            .map(|(left, right)| format!("{} −<br>{}", escape(left), escape(right))),
+            .map(|(left, right)| format!("{} −<br>{}", name(left), name(right))),
     );
     let rows: Vec<Vec<String>> = tasks
         .iter()
@@ -289,7 +308,8 @@ fn deciles(proof: &SuiteProof) -> String {
                     .deciles
                     .parts
                     .iter()
-                    .map(|part| format!("{:.2}", part.lift)),
+                    // Rounding leaves a sign before a zero.
+                    .map(|part| format!("{:.2}", part.lift).replace("-0.00", "0.00")),
             );
             rows.push(row);
         }
@@ -353,18 +373,13 @@ fn awareness(proof: &SuiteProof) -> String {
         .neighbours
         .iter()
         .map(|one| {
-            let sources = found.sources.iter().find(|shares| shares.task == one.task);
-            let sources: Vec<String> = sources
-                .into_iter()
-                .flat_map(|shares| &shares.shares)
-                .map(|(source, share)| format!("{} {:.0} %", escape(source), share * 100.0))
-                .collect();
             vec![
                 escape(&one.task),
                 value(&one.own),
                 value(&one.other),
                 signed(&one.difference),
-                sources.join(", "),
+                shares(&found.sources, &one.task),
+                shares(&found.gradients, &one.task),
             ]
         })
         .collect();
@@ -374,8 +389,18 @@ fn awareness(proof: &SuiteProof) -> String {
         "Others'",
         "Difference",
         "How far a missing source moves the vector",
+        "Gradient of the probe's answer",
     ];
     settings(&facts) + &table(&head(&names), &rows, false)
+}
+
+/// A task's shares of sources.
+fn shares(all: &[SourceShare], task: &str) -> String {
+    let of_task = all.iter().find(|shares| shares.task == task);
+    let shares = of_task.into_iter().flat_map(|found| &found.shares);
+    let texts = shares.map(|(source, share)| format!("{} {:.0} %", name(source), share * 100.0));
+    let texts: Vec<String> = texts.collect();
+    format!("<span class=\"wrap\">{}</span>", texts.join(", "))
 }
 
 fn noise(proof: &SuiteProof) -> String {
@@ -433,7 +458,7 @@ fn audience(proof: &SuiteProof) -> String {
             escape(&one.method.replace('_', " ")),
             number(one.base_rate),
             value(&one.precision_10_percent),
-            value(&one.lift_10_percent),
+            lift(&one.lift_10_percent),
             value(&one.auc),
         ]
     };
@@ -453,26 +478,39 @@ fn audience(proof: &SuiteProof) -> String {
     table(&head(&names), &rows, false)
 }
 
+/// One row per task and length of the list.
 fn lookalike(proof: &SuiteProof) -> String {
-    let row = |one: &crate::suite::LookalikeResult| {
-        vec![
-            escape(&one.task),
-            one.seeds.to_string(),
-            title(proof, &one.method),
-            value(&one.auc),
-            value(&one.lift_10_percent),
-        ]
+    let mut lists: Vec<(&str, usize)> = Vec::new();
+    for one in &proof.lookalike {
+        if !lists.contains(&(one.task.as_str(), one.seeds)) {
+            lists.push((&one.task, one.seeds));
+        }
+    }
+    let cells = |task: &str, seeds: usize, method: &str| {
+        let mut all = proof.lookalike.iter();
+        let found = all.find(|one| one.task == task && one.seeds == seeds && one.method == method);
+        found.map_or_else(
+            || ["–".to_owned(), "–".to_owned()],
+            |one| [value(&one.auc), lift(&one.lift_10_percent)],
+        )
     };
-    let rows: Vec<_> = proof.lookalike.iter().map(row).collect();
+    let row = |&(task, seeds): &(&str, usize)| {
+        let mut row = vec![escape(task), seeds.to_string()];
+        row.extend(cells(task, seeds, "matched"));
+        row.extend(cells(task, seeds, "empty"));
+        row
+    };
+    let rows: Vec<_> = lists.iter().map(row).collect();
     if rows.is_empty() {
         return String::new();
     }
     let names = [
         "Task",
         "List",
-        "Vectors",
-        "AUC",
-        "Lift among the first 10 %",
+        "AUC, the task's instruction",
+        "Lift@10 %",
+        "AUC, no instruction",
+        "Lift@10 %",
     ];
     table(&head(&names), &rows, false)
 }
@@ -577,7 +615,6 @@ fn methods(proof: &SuiteProof) -> String {
                 MethodKind::Ours => "ours",
                 MethodKind::Baseline => "baseline",
                 MethodKind::Together => "together",
-                MethodKind::Text => "text",
             };
             vec![
                 escape(&info.name),

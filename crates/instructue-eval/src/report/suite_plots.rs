@@ -1,20 +1,12 @@
 //! The figures of a suite's report.
 
-use plotly::common::{
-    Anchor, DashType, ErrorData, ErrorType, Font, HoverInfo, Line, Marker, Mode, Title,
-};
-use plotly::layout::Legend;
+use plotly::common::{HoverInfo, Line, Marker, Mode, Orientation};
 use plotly::{Bar, Plot, Scatter};
 
 use crate::bootstrap::Interval;
 use crate::report::html::escape;
-use crate::report::plots::{axis, figure, layout};
+use crate::report::plots::{COLOURS, axis, curve_layout, dotted, errors, figure, layout};
 use crate::suite::{Curves, MethodKind, SuiteProof, SuiteTask};
-
-/// Colours of methods by place.
-const COLOURS: [&str; 8] = [
-    "#2563eb", "#d97706", "#059669", "#dc2626", "#8b5cf6", "#0891b2", "#be185d", "#7b8794",
-];
 
 /// Mean AUC of every method with its interval.
 pub(super) fn means(proof: &SuiteProof) -> String {
@@ -61,66 +53,89 @@ pub(super) fn means(proof: &SuiteProof) -> String {
     figure(plot, "means", 110 + 30 * rows.len())
 }
 
-fn errors<'a>(
-    intervals: impl Iterator<Item = &'a Interval> + Clone,
-    colour: &'static str,
-) -> ErrorData {
-    ErrorData::new(ErrorType::Data)
-        .symmetric(false)
-        .array(intervals.clone().map(|one| one.high - one.point).collect())
-        .array_minus(intervals.map(|one| one.point - one.low).collect())
-        .color(colour)
-        .thickness(1.2)
-        .width(0)
+/// The four figures of each task below one legend; `title` is a method's.
+pub(super) fn tasks(tasks: &[&SuiteTask], title: impl Fn(&str) -> String) -> String {
+    let drawn = tasks.iter().map(|task| &task.curves);
+    let Some(longest) = drawn.max_by_key(|curves| curves.len()) else {
+        return String::new();
+    };
+    let legend: String = longest
+        .iter()
+        .map(|curves| {
+            let colour = colour_of(&curves.method, longest);
+            let title = title(&curves.method);
+            format!("<span><i style=\"background:{colour}\"></i>{title}</span>\n")
+        })
+        .collect();
+    let figures: String = tasks
+        .iter()
+        .enumerate()
+        .map(|(at, task)| of_task(task, longest, at))
+        .collect();
+    match longest.is_empty() {
+        true => String::new(),
+        false => format!("<div class=\"legend\">{legend}</div>\n{figures}"),
+    }
 }
 
-/// The four figures of a task.
-pub(super) fn task(task: &SuiteTask, at: usize) -> String {
+/// A method has one colour at all tasks.
+fn colour_of(method: &str, all: &[Curves]) -> &'static str {
+    let place = all.iter().position(|curves| curves.method == method);
+    COLOURS[place.unwrap_or(COLOURS.len() - 1) % COLOURS.len()]
+}
+
+/// ROC, KS, gain and calibration.
+fn of_task(task: &SuiteTask, all: &[Curves], at: usize) -> String {
     if task.curves.is_empty() {
         return String::new();
     }
-    let all: [String; 4] = [
-        lines(
-            task,
-            &format!("suite-roc-{at}"),
-            &task.name,
+    let diagonal = Some(((0.0, 0.0), (1.0, 1.0)));
+    let until = largest(task);
+    let calibration = |curves: &Curves| match &curves.calibration {
+        Some(found) => {
+            let bins = found.bins.iter();
+            bins.map(|bin| (bin.predicted, bin.observed)).collect()
+        }
+        None => Vec::new(),
+    };
+    let draw = |kind: &str, axes, reference, pick: &dyn Fn(&Curves) -> Vec<(f64, f64)>| {
+        let mut plot = lines(task, all, pick);
+        if let Some((from, to)) = reference {
+            dotted(&mut plot, from, to);
+        }
+        let (x, y): (&str, &str) = axes;
+        let title = format!("{}: {kind}", task.name);
+        let layout = curve_layout(&title, axis(x), axis(y)).show_legend(false);
+        plot.set_layout(layout);
+        figure(plot, &format!("suite-{kind}-{at}"), 300)
+    };
+    let figures = [
+        draw(
+            "ROC",
             ("false-positive rate", "true-positive rate"),
-            Some(((0.0, 0.0), (1.0, 1.0))),
-            |curves| curves.roc.clone(),
+            diagonal,
+            &|curves| curves.roc.clone(),
         ),
-        lines(
-            task,
-            &format!("suite-ks-{at}"),
-            "gap of the rates",
+        draw(
+            "KS",
             ("share of users", "true − false-positive rate"),
             None,
-            |curves| curves.ks.clone(),
+            &|curves| curves.ks.clone(),
         ),
-        lines(
-            task,
-            &format!("suite-gain-{at}"),
+        draw(
             "gain",
             ("share of users", "share of positives"),
-            Some(((0.0, 0.0), (1.0, 1.0))),
-            |curves| curves.gain.clone(),
+            diagonal,
+            &|curves| curves.gain.clone(),
         ),
-        lines(
-            task,
-            &format!("suite-calibration-{at}"),
+        draw(
             "calibration",
             ("predicted", "observed"),
-            Some(((0.0, 0.0), (largest(task), largest(task)))),
-            |curves| match &curves.calibration {
-                Some(found) => found
-                    .bins
-                    .iter()
-                    .map(|bin| (bin.predicted, bin.observed))
-                    .collect(),
-                None => Vec::new(),
-            },
+            Some(((0.0, 0.0), (until, until))),
+            &calibration,
         ),
     ];
-    format!("<div class=\"grid\">{}</div>\n", all.concat())
+    format!("<div class=\"two\">{}</div>\n", figures.concat())
 }
 
 fn largest(task: &SuiteTask) -> f64 {
@@ -133,19 +148,12 @@ fn largest(task: &SuiteTask) -> f64 {
         .fold(0.05, f64::max)
 }
 
-/// One line per method, and a dotted one where `reference` says.
-fn lines(
-    task: &SuiteTask,
-    id: &str,
-    title: &str,
-    (x, y): (&str, &str),
-    reference: Option<((f64, f64), (f64, f64))>,
-    pick: impl Fn(&Curves) -> Vec<(f64, f64)>,
-) -> String {
+/// One line per method.
+fn lines(task: &SuiteTask, all: &[Curves], pick: &dyn Fn(&Curves) -> Vec<(f64, f64)>) -> Plot {
     let mut plot = Plot::new();
-    for (place, curves) in task.curves.iter().enumerate() {
+    for curves in &task.curves {
         let (xs, ys): (Vec<f64>, Vec<f64>) = pick(curves).into_iter().unzip();
-        let line = Line::new().color(COLOURS[place % COLOURS.len()]).width(2.0);
+        let line = Line::new().color(colour_of(&curves.method, all)).width(2.0);
         plot.add_trace(
             Scatter::new(xs, ys)
                 .name(escape(&curves.method))
@@ -153,25 +161,7 @@ fn lines(
                 .line(line),
         );
     }
-    if let Some((from, to)) = reference {
-        plot.add_trace(
-            Scatter::new(vec![from.0, to.0], vec![from.1, to.1])
-                .mode(Mode::Lines)
-                .show_legend(false)
-                .hover_info(HoverInfo::Skip)
-                .line(Line::new().color("#cbd2d9").width(1.0).dash(DashType::Dot)),
-        );
-    }
-    let title = Title::with_text(escape(title))
-        .font(Font::new().size(14))
-        .x(0.02);
-    let legend = Legend::new()
-        .x(0.98)
-        .y(0.04)
-        .x_anchor(Anchor::Right)
-        .y_anchor(Anchor::Bottom);
-    plot.set_layout(layout(axis(x), axis(y)).title(title).legend(legend));
-    figure(plot, id, 320)
+    plot
 }
 
 /// What each part is worth.
@@ -189,7 +179,7 @@ pub(super) fn ablations(proof: &SuiteProof) -> String {
         .map(|one| one.difference.point)
         .collect();
     let bar = Bar::new(values, names.clone())
-        .orientation(plotly::common::Orientation::Horizontal)
+        .orientation(Orientation::Horizontal)
         .marker(Marker::new().color("#2563eb"))
         .error_x(errors(
             proof.ablations.iter().rev().map(|one| &one.difference),

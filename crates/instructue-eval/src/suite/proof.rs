@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::Interval;
 use crate::curves::{Calibration, Deciles};
-use crate::error::{Error, Result};
-use crate::proof::write_atomically;
+use crate::error::Result;
+use crate::files::{load_json, save_json};
 
 /// The version of the JSON layout.
 pub const SUITE_FORMAT: u32 = 1;
@@ -22,8 +22,6 @@ pub enum MethodKind {
     Baseline,
     /// The model beside a baseline.
     Together,
-    /// A score without any training on labels.
-    Text,
 }
 
 /// A method, what it is and what it cost.
@@ -183,7 +181,7 @@ pub struct NeighbourResult {
 pub struct SourceShare {
     /// The task whose instruction it is.
     pub task: String,
-    /// Per source: how far vectors move without it (1 − cosine), as a share of all sources'.
+    /// Names of the sources, and of what all of them have, each one's share.
     pub shares: Vec<(String, f64)>,
 }
 
@@ -198,8 +196,11 @@ pub struct Awareness {
     pub interaction: f64,
     /// Per task.
     pub neighbours: Vec<NeighbourResult>,
-    /// Per task; empty where it was not measured.
+    /// Per task, how far a missing source moves vectors (1 − cosine); empty where it
+    /// was not measured.
     pub sources: Vec<SourceShare>,
+    /// Per task, the gradient of the probe's answer by the sources' event vectors.
+    pub gradients: Vec<SourceShare>,
     /// Mean cosine of vectors under the matching and the reworded, the empty and
     /// the wrong instruction.
     pub cosine: Vec<(String, f64)>,
@@ -212,7 +213,7 @@ pub struct NoisePoint {
     pub share: f64,
     /// Mean AUC over the tasks.
     pub auc: Interval,
-    /// Minus that on clean events.
+    /// That on clean events, minus it.
     pub drop: Interval,
 }
 
@@ -406,13 +407,7 @@ impl SuiteProof {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let json = |source| Error::Json {
-            path: path.to_owned(),
-            source,
-        };
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(json)?;
-        bytes.push(b'\n');
-        write_atomically(path, &bytes)
+        save_json(path, self)
     }
 
     /// Reads what [`SuiteProof::save`] wrote.
@@ -420,11 +415,7 @@ impl SuiteProof {
     /// # Errors
     /// When the file cannot be read or is of another layout.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
-        serde_json::from_slice(&bytes).map_err(|source| Error::Json {
-            path: path.to_owned(),
-            source,
-        })
+        load_json(path)
     }
 
     /// The mean of a method over tasks.

@@ -143,7 +143,7 @@ impl Prefix {
 impl Network {
     /// Reads profiles.
     pub fn prefix(&self, input: PrefixInput) -> Prefix {
-        let table = self.input_table(&input.table);
+        let table = self.input_table(&input.table, &mut |_, vectors, _| vectors);
         // Only tokens of instructions look up events, so none does here.
         let chunk = Chunk::new(table.of_slots(&input.table)).with_tokens(input.used);
         let (cache, _) = self.backbone.prefill(chunk);

@@ -3,23 +3,20 @@
 //! class.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, StringArray};
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
 use instructue_data::UserStore;
 use instructue_eval::{Embedder, UserRef};
 use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, Tuned, VectorKind, Vectors};
 use instructue_schema::Timestamp;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression;
-use parquet::file::properties::WriterProperties;
 
 use crate::pipeline::cache::settle_events;
 use crate::pipeline::error::{Error, Result};
+use crate::pipeline::parquet_file::ParquetFile;
 use crate::pipeline::prepare::Stage;
 use crate::pipeline::store_embedder::StoreEmbedder;
 
@@ -94,25 +91,11 @@ pub fn embed_users(
         n => (1..=n).map(|number| format!("vector_{number}")).collect(),
     };
     let (schema, scores) = arrow_schema(&columns, &instructions, request.tuned.as_ref(), width);
-    let parent = out
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
-    let partial = tempfile::Builder::new()
-        .prefix(".users-")
-        .tempfile_in(parent)
-        .map_err(|e| Error::io(parent, e))?;
     let failed = |e: &dyn std::fmt::Display| Error::Write {
         path: out.into(),
         message: e.to_string(),
     };
-    let file: File = partial.reopen().map_err(|e| Error::io(out, e))?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .build();
-    let mut writer =
-        ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(|e| failed(&e))?;
+    let mut file = ParquetFile::create(out, schema)?;
     let embedder = StoreEmbedder::new(model, store);
     let known = model.event_cache_metrics().unwrap_or_default();
     watch(Stage::Begin {
@@ -164,12 +147,10 @@ pub fn embed_users(
             let values = of_class.copied().collect::<Vec<f32>>();
             arrays.push(Arc::new(Float32Array::from(values)));
         }
-        let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(|e| failed(&e))?;
-        writer.write(&batch).map_err(|e| failed(&e))?;
+        file.write(arrays)?;
         users += ids.len() as u64;
     }
-    writer.close().map_err(|e| failed(&e))?;
-    partial.persist(out).map_err(|e| Error::io(out, e.error))?;
+    file.finish()?;
     let event_cache = settle_events(model, &known, watch);
     Ok(Embedded {
         path: out.into(),

@@ -7,6 +7,7 @@ mod config;
 mod embed;
 mod error;
 mod labels;
+mod parquet_file;
 mod prepare;
 mod pretrained;
 mod proof;

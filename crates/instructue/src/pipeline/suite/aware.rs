@@ -2,81 +2,115 @@
 
 use std::collections::BTreeMap;
 
-use instructue_eval::suite::FoldValues;
 use instructue_eval::{
     Answer, Neighbours, ProveOptions, RetrievalInput, UserRef, VarianceShares, neighbour_test,
     search,
 };
+use instructue_model::VectorKind;
+use instructue_schema::DataText;
 use instructue_userqa::{Split, Triple};
 
 use crate::pipeline::error::Result;
-use crate::pipeline::proof::answers_of;
-use crate::pipeline::run::{TrainedRun, Watch};
-use crate::pipeline::suite::fold::{Bench, FoldResult, Valued, method};
-use crate::pipeline::suite::uses::TOP;
+use crate::pipeline::proof::{answers_of, progress};
+use crate::pipeline::run::Watch;
+use crate::pipeline::suite::bench::{Asked, Bench, Group};
+use crate::pipeline::suite::fold::{FoldResult, method, valued};
+use crate::pipeline::suite::probes::Probes;
+use crate::pipeline::suite::recommend::TOP;
 
 /// Nearest users whose labels are compared.
 const NEAREST: usize = 10;
+/// Instructions that answers are searched with.
+const INSTRUCTIONS: usize = 16;
+/// Users whose gradients are taken.
+const GRADIENT_USERS: usize = 64;
 
 /// Test users under the instruction of every task, at the tasks' common reference time.
 pub(crate) fn awareness(
     bench: &Bench<'_>,
+    groups: &[Group],
     out: &mut FoldResult,
     watch: &mut dyn Watch,
 ) -> Result<()> {
     let plan = bench.plan;
-    let parts = bench.parts();
+    let reference = plan.tasks.reference;
+    let Some(group) = groups.iter().find(|group| group.reference == reference) else {
+        return Ok(());
+    };
     // Whoever has a label at that time: users with a profile that says something.
-    let at_reference = parts
-        .iter()
-        .filter(|part| part.reference == plan.tasks.reference);
-    let mut users: Vec<usize> = at_reference.flat_map(|part| part.test.0.clone()).collect();
-    users.sort_unstable();
-    users.dedup();
-    if users.is_empty() || parts.len() < 2 {
+    let users = group.test_users();
+    let tasks: Vec<usize> = plan.measured().collect();
+    if users.is_empty() || tasks.len() < 2 {
         return Ok(());
     }
-    let instructions: Vec<Option<String>> = parts
-        .iter()
-        .map(|part| Some(bench.instruction(part.task).to_owned()))
-        .collect();
-    let vectors = bench.embed_clean(&users, plan.tasks.reference, instructions.clone(), watch)?;
+    let own = |&task: &usize| Some(bench.instruction(task).to_owned());
+    let asked = Asked {
+        users,
+        reference,
+        instructions: tasks.iter().map(own).collect(),
+    };
+    let vectors = bench.embed(&asked, watch)?;
+    let Asked {
+        users,
+        instructions,
+        ..
+    } = asked;
     let by_instruction: Vec<_> = instructions
         .iter()
         .map(|text| vectors.unit(text.as_deref(), &users))
         .collect();
     let shares = VarianceShares::of(&by_instruction)?;
     out.variance = Some([shares.user, shares.instruction, shares.interaction]);
-    let labels: Vec<Vec<Option<bool>>> = parts
-        .iter()
-        .map(|part| {
-            users
-                .iter()
-                .map(|&user| plan.labels[part.task][user])
-                .collect()
-        })
-        .collect();
-    for (part, found) in parts
-        .iter()
-        .zip(neighbour_test(&by_instruction, &labels, NEAREST)?)
-    {
+    let of_users = |&task: &usize| {
+        let labels = users.iter().map(|&user| plan.labels[task][user]);
+        labels.collect()
+    };
+    let labels: Vec<Vec<Option<bool>>> = tasks.iter().map(of_users).collect();
+    let found = neighbour_test(&by_instruction, &labels, NEAREST)?;
+    for (&task, found) in tasks.iter().zip(found) {
         let Neighbours {
             users: rows,
             own,
             other,
             ..
         } = found;
-        for (name, values) in [("own", own), ("other", other)] {
-            out.values.push(Valued {
-                kind: "neighbours".into(),
-                of: plan.tasks.tasks[part.task].name.clone(),
-                method: name.into(),
-                values: FoldValues {
-                    users: rows.iter().map(|&row| users[row] as u32).collect(),
-                    values,
-                },
-            });
+        let rows: Vec<usize> = rows.iter().map(|&row| users[row]).collect();
+        let name = &plan.tasks.tasks[task].name;
+        for (of, values) in [("own", own), ("other", other)] {
+            out.values
+                .push(valued("neighbours", name, of, &rows, values));
         }
+    }
+    Ok(())
+}
+
+/// Which sources the probes' answers rest on: the gradient of the matched probe's
+/// log-odds, through the state, over some test users.
+pub(crate) fn gradients(
+    bench: &Bench<'_>,
+    group: &Group,
+    probes: &Probes,
+    out: &mut FoldResult,
+) -> Result<()> {
+    let model = &bench.run.model;
+    for part in &group.parts {
+        let probe = &probes[&(part.task, method::MATCHED)];
+        // Numbers stand before the state.
+        let before = probe.weights.len() - model.width_of(VectorKind::State);
+        let weights = probe.weights[before..].iter().zip(&probe.scale[before..]);
+        let direction: Vec<f32> = weights.map(|(w, scale)| (w / scale) as f32).collect();
+        let users = part.test.0.iter().take(GRADIENT_USERS);
+        let profiles = users.map(|&user| bench.profile(user, part.reference));
+        let profiles = profiles.collect::<Result<Vec<_>>>()?;
+        let instruction = DataText::new(bench.instruction(part.task));
+        let found = model.source_gradients(&profiles, Some(&instruction), &direction)?;
+        let sources = &model.preparation().schema().sources;
+        let sum = |source: usize| found.iter().map(|user| user[source]).sum::<f64>();
+        let sums: Vec<f64> = (0..sources.len()).map(sum).collect();
+        let all = sums.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        let names = sources.iter().map(|source| source.name.clone());
+        let shares = names.zip(sums).map(|(name, sum)| (name, sum / all));
+        out.gradients.push((part.task, shares.collect()));
     }
     Ok(())
 }
@@ -85,20 +119,20 @@ pub(crate) fn awareness(
 /// that were kept from training.
 pub(crate) fn retrieval(
     bench: &Bench<'_>,
-    run: &TrainedRun,
     out: &mut FoldResult,
     watch: &mut dyn Watch,
 ) -> Result<()> {
-    let plan = bench.plan;
+    let (plan, run) = (bench.plan, bench.run);
     let reference = *run
         .userqa
         .references
         .last()
         .expect("validated: at least one");
-    let mut places: BTreeMap<UserRef, usize> = BTreeMap::new();
-    for &user in &bench.test {
-        places.insert(plan.refs[user], user);
-    }
+    let places: BTreeMap<UserRef, usize> = bench
+        .test
+        .iter()
+        .map(|&user| (plan.refs[user], user))
+        .collect();
     let test: Vec<UserRef> = bench.test.iter().map(|&user| plan.refs[user]).collect();
     for (kind, unseen) in [("seen families", false), ("unseen families", true)] {
         let wanted = |triple: &Triple| {
@@ -121,28 +155,19 @@ pub(crate) fn retrieval(
             recall_at: vec![TOP],
             ..ProveOptions::default()
         };
-        let progress = &mut |stage| watch.stage(crate::pipeline::proof::progress(stage));
-        let found = search(&input, &bench.model, &test, &options, progress)?;
-        let users: Vec<u32> = found
-            .queries
-            .iter()
-            .map(|&query| places[&answers[query].user] as u32)
-            .collect();
-        let chance = vec![found.chance[0]; users.len()];
-        for (of, values) in [("recall", found.hits[0].clone()), ("chance", chance)] {
-            out.values.push(Valued {
-                kind: kind.into(),
-                of: of.into(),
-                method: method::MATCHED.into(),
-                values: FoldValues {
-                    users: users.clone(),
-                    values,
-                },
-            });
+        let shown = &mut |stage| watch.stage(progress(stage));
+        let found = search(&input, &bench.model, &test, &options, shown)?;
+        let (Some(hits), Some(&chance)) = (found.hits.into_iter().next(), found.chance.first())
+        else {
+            continue;
+        };
+        let queries = found.queries.iter();
+        let users: Vec<usize> = queries.map(|&query| places[&answers[query].user]).collect();
+        let chance = vec![chance; users.len()];
+        for (of, values) in [("recall", hits), ("chance", chance)] {
+            out.values
+                .push(valued(kind, of, method::MATCHED, &users, values));
         }
     }
     Ok(())
 }
-
-/// Instructions that answers are searched with.
-const INSTRUCTIONS: usize = 16;

@@ -2,13 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use instructue_schema::Schema;
+use instructue_data::seed;
+use instructue_eval::NoiseKind;
+use instructue_schema::{Schema, SourceKind};
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::config::RunConfig;
 use crate::pipeline::error::{Error, Result};
 use crate::pipeline::prepare::SCHEMA_FILE;
 use crate::pipeline::suggest;
+
+/// The name of the model that variants are compared with.
+pub const WHOLE: &str = "whole";
+/// Fewer labels than this may have too few of a class to fit a probe by cross-validation.
+const LEAST_LABELS: usize = 25;
 
 /// A benchmark suite.
 ///
@@ -94,6 +101,26 @@ pub struct Noise {
     pub missing: Vec<String>,
     /// Folds that it is tried in; 0: all.
     pub folds: usize,
+}
+
+impl Noise {
+    /// What is tried: its name, and how events are changed.
+    pub(crate) fn conditions(&self) -> Vec<(String, NoiseKind)> {
+        let named = |name: &str, share: f64| format!("{name}-{:.0}", share * 100.0);
+        let foreign = self
+            .foreign
+            .iter()
+            .map(|&share| (named("foreign", share), NoiseKind::Foreign { share }));
+        let shuffled = self
+            .shuffled
+            .iter()
+            .map(|&share| (named("shuffled", share), NoiseKind::Shuffled { share }));
+        let missing = self.missing.iter().map(|source| {
+            let source = source.clone();
+            (format!("missing-{source}"), NoiseKind::Missing { source })
+        });
+        foreign.chain(shuffled).chain(missing).collect()
+    }
 }
 
 /// Tuning an instruction on few labelled users.
@@ -266,6 +293,14 @@ impl Suite {
         config
     }
 
+    /// Another one stands for another measurement. Which variants there are changes none.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut alone = self.clone();
+        alone.variants.clear();
+        let text = toml::to_string(&alone).expect("a suite of plain values");
+        seed::derive(0, &text, &[])
+    }
+
     fn check(&self) -> Result<()> {
         let fail = |key: &str, expected: &str, found: String| {
             let what = format!("{}: {key}", self.path.display());
@@ -293,6 +328,25 @@ impl Suite {
             if !(*share > 0.0 && *share <= 1.0) {
                 return fail("noise", "shares above 0 and at most 1", share.to_string());
             }
+        }
+        let conditions = self.noise.conditions();
+        let names: Vec<&str> = conditions.iter().map(|(name, _)| name.as_str()).collect();
+        if let Some(twice) = repeated(&names) {
+            let expected = "each change once, shares at least a percent apart";
+            return fail("noise", expected, format!("`{twice}` twice"));
+        }
+        if let Some(few) = self.few_shot.labels.iter().find(|&&n| n < LEAST_LABELS) {
+            let expected = format!("at least {LEAST_LABELS}");
+            return fail("few_shot.labels", &expected, few.to_string());
+        }
+        let names: Vec<&str> = self
+            .recommendations
+            .iter()
+            .map(|r| r.name.as_str())
+            .collect();
+        if let Some(twice) = repeated(&names) {
+            let found = format!("`{twice}` twice");
+            return fail("recommendation.name", "a name of its own", found);
         }
         for recommendation in &self.recommendations {
             let key = |key: &str| format!("recommendation `{}`.{key}", recommendation.name);
@@ -328,7 +382,15 @@ impl Suite {
             }
             variant.config(self)?;
         }
-        self.config()?;
+        let validation = self.config()?.userqa.validation_share;
+        if validation + 1.0 / self.folds as f64 >= 1.0 {
+            let expected = format!("below 1 - 1 / {} folds", self.folds);
+            return fail(
+                "run.userqa.validation_share",
+                &expected,
+                validation.to_string(),
+            );
+        }
         Ok(())
     }
 
@@ -346,8 +408,11 @@ impl Suite {
         for task in &self.marketing {
             known("marketing".into(), tasks.to_vec(), task)?;
         }
+        let events = schema.sources.iter();
+        let events = events.filter(|source| source.kind == SourceKind::Events);
+        let events: Vec<&str> = events.map(|source| source.name.as_str()).collect();
         for source in &self.noise.missing {
-            known("noise.missing".into(), sources(), source)?;
+            known("noise.missing".into(), events.clone(), source)?;
         }
         for variant in &self.variants {
             for source in &variant.without {
@@ -360,7 +425,7 @@ impl Suite {
         }
         for one in &self.recommendations {
             let key = |key: &str| format!("recommendation `{}`.{key}", one.name);
-            known(key("source"), sources(), &one.source)?;
+            known(key("source"), events.clone(), &one.source)?;
             let Some((_, source)) = schema.source(&one.source) else {
                 continue;
             };
@@ -377,9 +442,6 @@ impl Suite {
     }
 }
 
-/// The name of the model that variants are compared with.
-pub const WHOLE: &str = "whole";
-
 impl Variant {
     /// The run of this variant, before a fold is chosen.
     ///
@@ -388,6 +450,14 @@ impl Variant {
     pub fn config(&self, suite: &Suite) -> Result<RunConfig> {
         suite.config_with(&self.run)
     }
+}
+
+/// A name that comes more than once.
+fn repeated<'a>(names: &[&'a str]) -> Option<&'a str> {
+    let mut sorted = names.to_vec();
+    sorted.sort_unstable();
+    let twice = sorted.windows(2).find(|pair| pair[0] == pair[1])?;
+    Some(twice[0])
 }
 
 fn is_name(name: &str) -> bool {
@@ -449,6 +519,20 @@ mod tests {
     }
 
     #[test]
+    fn conditions_are_named_by_kind_and_share() {
+        let noise = Noise {
+            foreign: vec![0.1, 0.3],
+            shuffled: vec![0.5],
+            missing: vec!["app".into()],
+            folds: 0,
+        };
+        let (names, kinds): (Vec<String>, Vec<NoiseKind>) = noise.conditions().into_iter().unzip();
+        let expected = ["foreign-10", "foreign-30", "shuffled-50", "missing-app"];
+        assert_eq!(names, expected);
+        assert_eq!(kinds[1], NoiseKind::Foreign { share: 0.3 });
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let cases = [
             ("folds = 4", "folds = 1", "folds"),
@@ -462,6 +546,21 @@ mod tests {
                 "1 to 4",
             ),
             ("folds = 4", "folds = 4\nfold = 2", "unknown key `fold`"),
+            (
+                "[run.train]",
+                "[noise]\nforeign = [0.301, 0.3]\n[run.train]",
+                "`foreign-30` twice",
+            ),
+            (
+                "[run.train]",
+                "[few_shot]\nlabels = [50, 9]\n[run.train]",
+                "at least 25, found 9",
+            ),
+            (
+                "[run.train]",
+                "[run.userqa]\nvalidation_share = 0.8\n[run.train]",
+                "below 1 - 1 / 4 folds",
+            ),
         ];
         for (from, to, expected) in cases {
             let message = load(&TEXT.replace(from, to)).unwrap_err().to_string();

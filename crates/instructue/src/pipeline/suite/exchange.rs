@@ -2,7 +2,6 @@
 //! (`scripts/baselines`): what is asked of whom there, vectors and scores back.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,24 +11,28 @@ use arrow::array::{
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema};
-use instructue_data::{open_parquet, read_all};
-use instructue_eval::Matrix;
-use parquet::arrow::ArrowWriter;
+use instructue_data::{open_parquet, read_all, seed};
+use instructue_eval::{Matrix, save_json};
 use serde::Serialize;
 
 use crate::pipeline::error::{Error, Result};
+use crate::pipeline::parquet_file::ParquetFile;
 use crate::pipeline::suite::declare::Suite;
 use crate::pipeline::suite::plan::Plan;
+use crate::pipeline::suite::stores::Noisy;
 
-/// The directory below a suite's output.
-pub(crate) const EXCHANGE_DIR: &str = "exchange";
 /// The condition without noise.
 pub(crate) const CLEAN: &str = "clean";
+
+/// Where baselines write, below the exchange directory.
+const BASELINES_DIR: &str = "baselines";
 
 /// `plan.json`.
 #[derive(Serialize)]
 struct PlanFile<'a> {
     format: u32,
+    /// Where baselines write; what they made from another plan lies elsewhere.
+    baselines: String,
     name: &'a str,
     data: PathBuf,
     folds: usize,
@@ -62,13 +65,14 @@ struct PlanNoise {
     data: PathBuf,
 }
 
-/// Writes what the baselines need to know. `noise` are names and data directories.
+/// Writes what the baselines need to know. The result is the directory that they
+/// write to.
 pub(crate) fn write_plan(
     suite: &Suite,
     plan: &Plan,
-    noise: &[(String, PathBuf)],
+    noise: &[Noisy],
     out: &Path,
-) -> Result<()> {
+) -> Result<PathBuf> {
     std::fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
     let absolute = |path: &Path| path.canonicalize().map_err(|e| Error::io(path, e));
     let tasks = plan.measured().map(|task| {
@@ -87,15 +91,16 @@ pub(crate) fn write_plan(
     });
     let noise = noise
         .iter()
-        .map(|(name, data)| {
+        .map(|one| {
             Ok(PlanNoise {
-                name: name.clone(),
-                data: absolute(data)?,
+                name: one.condition.clone(),
+                data: absolute(&one.data)?,
             })
         })
         .collect::<Result<_>>()?;
-    let file = PlanFile {
-        format: 1,
+    let mut file = PlanFile {
+        format: 2,
+        baselines: String::new(),
         name: &suite.name,
         data: absolute(&plan.data)?,
         folds: suite.folds_run(),
@@ -188,10 +193,30 @@ pub(crate) fn write_plan(
             ("item", texts(&next)),
         ],
     )?;
+    file.baselines = format!("{BASELINES_DIR}/{:016x}", digest(&file, plan));
     // Last: with it the directory is complete.
-    let path = out.join("plan.json");
-    let json = serde_json::to_vec_pretty(&file).expect("plain values");
-    std::fs::write(&path, json).map_err(|e| Error::io(&path, e))
+    save_json(&out.join("plan.json"), &file)?;
+    Ok(out.join(file.baselines))
+}
+
+/// Of all that baselines are made from, wherever it lies.
+fn digest(file: &PlanFile<'_>, plan: &Plan) -> u64 {
+    let mut json = serde_json::to_value(file).expect("plain values");
+    json["data"].take();
+    for noise in json["noise"].as_array_mut().into_iter().flatten() {
+        noise["data"].take();
+    }
+    let splits = plan.splits.iter().flatten().map(|&split| split as u64);
+    let labels = plan.labels.iter().flatten();
+    let labels = labels.map(|label| label.map_or(2, u64::from));
+    let next = plan.recommendations.iter().flat_map(|one| &one.next);
+    let next = next.flat_map(|items| {
+        let places = items.iter().map(|&item| item as u64);
+        std::iter::once(items.len() as u64).chain(places)
+    });
+    let parts: Vec<u64> = splits.chain(labels).chain(next).collect();
+    let of = format!("{} {json}", plan.ingested.store.fingerprint());
+    seed::derive(file.seed, &of, &parts)
 }
 
 /// Vectors under each task's own instruction, for baselines that stand beside them.
@@ -238,56 +263,38 @@ fn texts(values: &[&str]) -> ArrayRef {
     Arc::new(StringArray::from(values.to_vec()))
 }
 
-/// Writes beside the path and renames.
 fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) -> Result<()> {
-    let failed = |e: &dyn std::fmt::Display| Error::Write {
-        path: path.into(),
-        message: e.to_string(),
-    };
     let fields: Vec<Field> = columns
         .iter()
         .map(|(name, array)| Field::new(*name, array.data_type().clone(), false))
         .collect();
-    let schema = Arc::new(Schema::new(fields));
-    let arrays = columns.into_iter().map(|(_, array)| array).collect();
-    let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(|e| failed(&e))?;
-    let parent = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
-    let partial = tempfile::NamedTempFile::new_in(parent).map_err(|e| Error::io(parent, e))?;
-    let file: File = partial.reopen().map_err(|e| Error::io(path, e))?;
-    let mut writer = ArrowWriter::try_new(file, schema, None).map_err(|e| failed(&e))?;
-    writer.write(&batch).map_err(|e| failed(&e))?;
-    writer.close().map_err(|e| failed(&e))?;
-    partial
-        .persist(path)
-        .map_err(|e| Error::io(path, e.error))?;
-    Ok(())
+    let mut file = ParquetFile::create(path, Arc::new(Schema::new(fields)))?;
+    file.write(columns.into_iter().map(|(_, array)| array).collect())?;
+    file.finish()
 }
 
-/// Vectors of users by what they are of (a reference time in seconds, or a task)
-/// and condition.
+/// Vectors of users by reference time in seconds and condition.
 pub(crate) struct Vectors {
     rows: HashMap<(String, String, String), usize>,
     matrix: Matrix,
 }
 
 impl Vectors {
-    /// Reads `fold-K.vectors.parquet`; `None` where there is no such file. `of` is
-    /// `reference` or `task`.
-    pub fn load(path: &Path, of: &str) -> Result<Option<Self>> {
+    /// Reads `fold-K.vectors.parquet`; `None` where there is no such file.
+    pub fn load(path: &Path) -> Result<Option<Self>> {
         let Some(batches) = read(path)? else {
             return Ok(None);
         };
         let mut rows = HashMap::new();
         let mut vectors: Vec<Vec<f32>> = Vec::new();
         for batch in &batches {
-            let of = column(batch, path, of, &DataType::Utf8)?;
+            let reference = column(batch, path, "reference", &DataType::Utf8)?;
             let condition = column(batch, path, "condition", &DataType::Utf8)?;
             let user = column(batch, path, "user", &DataType::Utf8)?;
-            let (of, condition) = (of.as_string::<i32>(), condition.as_string::<i32>());
-            let user = user.as_string::<i32>();
+            let reference = reference.as_string::<i32>();
+            let (condition, user) = (condition.as_string::<i32>(), user.as_string::<i32>());
             for (row, vector) in lists(batch, path, "vector")?.into_iter().enumerate() {
-                let key = (of.value(row), condition.value(row), user.value(row));
+                let key = (reference.value(row), condition.value(row), user.value(row));
                 rows.insert((key.0.into(), key.1.into(), key.2.into()), vectors.len());
                 vectors.push(vector);
             }
@@ -303,12 +310,12 @@ impl Vectors {
     /// The vectors of `users` in that order; `None` where one is missing.
     pub fn of<'a>(
         &self,
-        of: &str,
+        reference: &str,
         condition: &str,
         users: impl Iterator<Item = &'a str>,
     ) -> Option<Matrix> {
         let place = |user: &str| {
-            let key = (of.to_owned(), condition.to_owned(), user.to_owned());
+            let key = (reference.to_owned(), condition.to_owned(), user.to_owned());
             self.rows.get(&key).copied()
         };
         let rows = users.map(place).collect::<Option<Vec<usize>>>()?;

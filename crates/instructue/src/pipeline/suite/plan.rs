@@ -12,9 +12,12 @@ use crate::pipeline::error::{Error, Result};
 use crate::pipeline::labels::read_labels;
 use crate::pipeline::prepare::{Ingested, Stage, ingest, references, userqa_config};
 use crate::pipeline::suite::declare::{Recommendation, Suite};
+use crate::pipeline::suite::paths::Paths;
 
 /// Labelled users of a class at least, in all folds, or the task is left out.
 const LEAST_PER_CLASS: usize = 25;
+/// Of these at least so many must be there to train on in each fold, and one to test.
+const LEAST_IN_TRAINING: usize = 10;
 /// Where positives are rarer than this, few-shot labels are drawn so that they are not.
 const FEW_SHOT_POSITIVES: f64 = 0.2;
 
@@ -48,9 +51,9 @@ pub(crate) struct NextItems {
 
 impl Plan {
     /// Reads the data of a suite and labels its users.
-    pub fn new(suite: &Suite, out: &Path, watch: &mut dyn FnMut(Stage)) -> Result<Self> {
+    pub fn new(suite: &Suite, paths: &Paths, watch: &mut dyn FnMut(Stage)) -> Result<Self> {
         let data = suite.data_dir();
-        let ingested = ingest(&data, &out.join("store"), watch)?;
+        let ingested = ingest(&data, &paths.store(), watch)?;
         let tasks = ingested.tasks.clone().unwrap_or(TaskSet {
             reference: ingested.end,
             active_days: None,
@@ -69,9 +72,8 @@ impl Plan {
             }
         }
         let labels = label_all(&tasks, store, &refs, &data)?;
-        let skipped = labels.iter().map(|labels| too_few(labels)).collect();
         let config = suite.config()?;
-        let splits = (0..suite.folds)
+        let splits: Vec<Vec<Split>> = (0..suite.folds_run())
             .map(|fold| {
                 let config = suite.in_fold(&config, fold);
                 let qa = userqa_config(&config, &references(&config, &ingested), ingested.end);
@@ -79,10 +81,16 @@ impl Plan {
                 users.iter().map(split).collect()
             })
             .collect();
+        let skipped = labels.iter().map(|labels| too_few(labels, &splits));
+        let skipped = skipped.collect();
         let recommendations = suite
             .recommendations
             .iter()
-            .map(|one| NextItems::new(one, store, &users, &refs, tasks.reference, &data))
+            .map(|one| {
+                let found = NextItems::new(one, store, &users, &refs, tasks.reference, &data)?;
+                found.check(&splits)?;
+                Ok(found)
+            })
             .collect::<Result<_>>()?;
         Ok(Self {
             data,
@@ -158,15 +166,30 @@ impl Plan {
     }
 }
 
-fn too_few(labels: &[Option<bool>]) -> Option<String> {
-    let positives = labels.iter().flatten().filter(|&&label| label).count();
-    let negatives = labels.iter().flatten().count() - positives;
-    (positives.min(negatives) < LEAST_PER_CLASS).then(|| {
-        format!(
-            "needs {LEAST_PER_CLASS} users of each class, found {positives} positive and \
-             {negatives} negative"
-        )
-    })
+/// Why a task cannot be measured.
+fn too_few(labels: &[Option<bool>], splits: &[Vec<Split>]) -> Option<String> {
+    let count = |class: bool, among: &dyn Fn(usize) -> bool| {
+        let all = labels.iter().enumerate();
+        all.filter(|&(user, label)| *label == Some(class) && among(user))
+            .count()
+    };
+    let lacking = |place: String, needed: usize, among: &dyn Fn(usize) -> bool| {
+        let (positives, negatives) = (count(true, among), count(false, among));
+        (positives.min(negatives) < needed).then(|| {
+            format!(
+                "needs {needed} users of each class{place}, found {positives} positive and \
+                 {negatives} negative"
+            )
+        })
+    };
+    let in_fold = |(fold, splits): (usize, &Vec<Split>)| {
+        let tested = |user: usize| splits[user] == Split::Test;
+        let place = |what: &str| format!(" to {what} in fold {}", fold + 1);
+        lacking(place("train on"), LEAST_IN_TRAINING, &|user| !tested(user))
+            .or_else(|| lacking(place("test"), 1, &tested))
+    };
+    lacking(String::new(), LEAST_PER_CLASS, &|_| true)
+        .or_else(|| splits.iter().enumerate().find_map(in_fold))
 }
 
 impl NextItems {
@@ -260,6 +283,28 @@ impl NextItems {
         })
     }
 
+    /// Whether each part of each fold has users whose next items are known.
+    fn check(&self, splits: &[Vec<Split>]) -> Result<()> {
+        for (fold, splits) in splits.iter().enumerate() {
+            for part in [Split::Train, Split::Validation, Split::Test] {
+                let of_part = (0..splits.len()).filter(|&user| splits[user] == part);
+                if self.known(&of_part.collect::<Vec<_>>()).is_empty() {
+                    let name = &self.declared.name;
+                    let what = format!("recommendation `{name}`, fold {}", fold + 1);
+                    let expected = format!("{} users with a next item", part.name());
+                    return Err(Error::argument(&what, &expected, "none"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of `users` of whom the next items are known.
+    pub fn known(&self, users: &[usize]) -> Vec<usize> {
+        let users = users.iter().copied();
+        users.filter(|&user| !self.next[user].is_empty()).collect()
+    }
+
     /// An item as an answer.
     pub fn texts(&self) -> Vec<String> {
         let text = |item: &String| self.declared.text.replace("{item}", item);
@@ -277,4 +322,42 @@ fn items_of(
     let events = history.events(source).between(from, to);
     let texts = (0..events.len()).filter_map(|at| events.text(at, field));
     texts.map(|text| text.to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_needs_both_classes_in_every_part() {
+        let mut labels: Vec<Option<bool>> = (0..120).map(|user| Some(user % 2 == 0)).collect();
+        let half = |user: usize| match user < 60 {
+            true => Split::Test,
+            false => Split::Train,
+        };
+        let splits = vec![(0..120).map(half).collect::<Vec<_>>()];
+        assert_eq!(too_few(&labels, &splits), None);
+        // All positives are tested.
+        labels[60..].fill(Some(false));
+        let reason = too_few(&labels, &splits).unwrap();
+        assert!(
+            reason.contains("needs 10 users of each class to train on in fold 1"),
+            "{reason}"
+        );
+        // All positives are trained on.
+        labels[60..].fill(Some(true));
+        labels[..60].fill(Some(false));
+        labels[60..80].fill(Some(false));
+        let reason = too_few(&labels, &splits).unwrap();
+        assert!(
+            reason.contains("needs 1 users of each class to test in fold 1"),
+            "{reason}"
+        );
+        labels.fill(Some(true));
+        assert!(
+            too_few(&labels, &splits)
+                .unwrap()
+                .contains("found 120 positive and 0 negative")
+        );
+    }
 }

@@ -3,15 +3,11 @@
 use instructue_eval::suite::{AudienceResult, Claim, FewShot, NoiseResult};
 use instructue_eval::{CONFIDENCE, Draws, Interval};
 
-use crate::pipeline::suite::baselines::AVERAGE;
+use crate::pipeline::suite::baselines::{AVERAGE, LIGHTGBM, WITH_OURS};
 use crate::pipeline::suite::exchange::CLEAN;
+use crate::pipeline::suite::few_shot::{TUNED, TUNED_PROBE};
 use crate::pipeline::suite::fold::method;
-use crate::pipeline::suite::summary::Table;
-
-/// The strongest thing that one would use instead.
-const LIGHTGBM: &str = "counts_lightgbm";
-/// Our vector beside counts, in one LightGBM.
-const LIGHTGBM_WITH_OURS: &str = "counts_ours_lightgbm";
+use crate::pipeline::suite::summary::table::Table;
 
 /// All claims, measured or not.
 pub(crate) fn claims(
@@ -37,7 +33,7 @@ pub(crate) fn claims(
     for (claim, left) in [
         (
             "counts with our vector in one LightGBM beat LightGBM on counts",
-            LIGHTGBM_WITH_OURS,
+            WITH_OURS,
         ),
         (
             "LightGBM on counts averaged with our probe beats it alone",
@@ -69,7 +65,9 @@ pub(crate) fn claims(
         |found| found.point.abs() <= 0.003,
     ));
     out.push(foreign(noise));
-    out.push(tuned(few_shot));
+    for (name, how) in [(TUNED, "prototypes"), (TUNED_PROBE, "the same probe")] {
+        out.push(tuned(few_shot, name, how));
+    }
     for (name, how) in [
         (method::TEXT, "general vectors"),
         (method::TEXT_INSTRUCTED, "vectors under the question"),
@@ -169,19 +167,19 @@ fn foreign(noise: &[NoiseResult]) -> Claim {
     }
 }
 
-fn tuned(few_shot: &[FewShot]) -> Claim {
-    let claim = "tuning an instruction on 200 labels helps";
+fn tuned(few_shot: &[FewShot], name: &str, how: &str) -> Claim {
+    let claim = format!("tuning an instruction on 200 labels helps ({how})");
     let target = "at least +.01 over a probe on the frozen vector";
     let found = few_shot
         .iter()
-        .find(|one| one.labels == 200 && one.method == "tuned");
+        .find(|one| one.labels == 200 && one.method == name);
     let Some(found) = found else {
-        return not_measured(claim, target);
+        return not_measured(&claim, target);
     };
     Claim {
-        claim: claim.into(),
+        claim,
         target: target.into(),
-        found: format!("tuned − probe, mean AUC of {} tasks", found.tasks),
+        found: format!("{name} − probe, mean AUC of {} tasks", found.tasks),
         value: Some(found.difference),
         tasks: None,
         met: Some(found.difference.point >= 0.01),

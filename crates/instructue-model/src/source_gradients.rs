@@ -1,0 +1,82 @@
+//! Which sources a user's vector depends on.
+
+use burn::tensor::{Tensor, TensorData};
+use instructue_data::{Batch, Profile, Row, token_budget_batches};
+use instructue_schema::DataText;
+
+use crate::error::{Error, Result};
+use crate::instruct_ue::{EMBED_SLOTS, InstructUe, to_host};
+
+impl InstructUe {
+    /// The gradient mass of each source: how strongly `direction · state` of a user
+    /// under an instruction answers to changes of the source's vectors, `Σ‖∂/∂x‖`
+    /// over its events, or of its one vector if it is tabular.
+    ///
+    /// With the weights of a probe as `direction` it says what the probe's answer
+    /// rests on.
+    ///
+    /// # Shapes
+    /// - `direction`: `[hidden]`, as wide as the state
+    /// - result: `[profiles][sources]`, in the order of the schema; 0 for a source
+    ///   without events
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an empty instruction or a direction of another width.
+    pub fn source_gradients(
+        &self,
+        profiles: &[Profile],
+        instruction: Option<&DataText>,
+        direction: &[f32],
+    ) -> Result<Vec<Vec<f64>>> {
+        let width = self.config().backbone.hidden_size;
+        if direction.len() != width {
+            return Err(Error::Config {
+                key: "direction".into(),
+                expected: format!("{width} numbers, as many as the state has"),
+                found: direction.len().to_string(),
+            });
+        }
+        let model = self.for_tuning();
+        let layout = model.preparation().layout();
+        let segments = model.instruction_segments(&[instruction.cloned()])?;
+        let extra = layout.segment_slots(&segments[0]).0.len();
+        let mut tokenizer = model.preparation().profile_tokenizer();
+        let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
+        let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
+        let sources = model.preparation().schema().sources.len();
+        let mut out = vec![vec![0.0; sources]; profiles.len()];
+        let direction = TensorData::new(direction.to_vec(), [1, width]);
+        let direction = Tensor::<2>::from_data(direction, model.device());
+        for batch in token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0) {
+            let rows: Vec<Row> = batch
+                .iter()
+                .map(|&user| Row {
+                    user_key: user as u64,
+                    profile: tokens[user].clone(),
+                    segments: segments.clone(),
+                })
+                .collect();
+            let input = model.upload(&Batch::collate(layout, &rows));
+            let mut leaves = Vec::new();
+            let output = model
+                .network()
+                .forward_with(&input, &mut |source, vectors, row_of| {
+                    let leaf = vectors.detach().require_grad();
+                    leaves.push((source, leaf.clone(), row_of.to_vec()));
+                    leaf
+                });
+            let gradients = (output.states * direction.clone()).sum().backward();
+            for (source, leaf, row_of) in leaves {
+                // A vector that no slot kept has none.
+                let Some(gradient) = leaf.grad(&gradients) else {
+                    continue;
+                };
+                let norms = gradient.powi_scalar(2).sum_dim(1).sqrt();
+                for (norm, row) in to_host(norms).into_iter().zip(row_of) {
+                    out[batch[row]][source] += f64::from(norm);
+                }
+            }
+        }
+        Ok(out)
+    }
+}
