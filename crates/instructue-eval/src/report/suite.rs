@@ -433,7 +433,10 @@ fn few_shot(proof: &SuiteProof) -> String {
             escape(&one.title),
             one.tasks.to_string(),
             value(&one.auc),
-            signed(&one.difference),
+            match one.method.as_str() {
+                "probe" => "–".to_owned(),
+                _ => signed(&one.difference),
+            },
         ]
     };
     let rows: Vec<_> = proof.few_shot.iter().map(row).collect();
