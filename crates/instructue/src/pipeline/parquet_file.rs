@@ -29,10 +29,12 @@ impl ParquetFile {
         let parent = parent.unwrap_or(Path::new("."));
         let io = |e| Error::io(parent, e);
         std::fs::create_dir_all(parent).map_err(io)?;
-        let partial = tempfile::Builder::new()
-            .prefix(".partial-")
-            .tempfile_in(parent)
-            .map_err(io)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".partial-");
+        // A temporary file is its owner's alone; what it becomes is an ordinary one.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let partial = builder.tempfile_in(parent).map_err(io)?;
         let file = partial.reopen().map_err(io)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
@@ -69,5 +71,38 @@ fn failed(path: &Path, reason: &dyn std::fmt::Display) -> Error {
     Error::Write {
         path: path.into(),
         message: reason.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int32Array;
+    use arrow::datatypes::{DataType, Field};
+
+    use super::*;
+
+    #[test]
+    fn a_file_appears_whole_and_as_others_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/users.parquet");
+        let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int32, false)]));
+        let rows = || vec![Arc::new(Int32Array::from(vec![1, 2])) as ArrayRef];
+        let mut file = ParquetFile::create(&path, schema.clone()).unwrap();
+        file.write(rows()).unwrap();
+        assert!(!path.exists());
+        drop(file);
+        let left = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(left, 0, "what was given up is gone");
+        let mut file = ParquetFile::create(&path, schema).unwrap();
+        file.write(rows()).unwrap();
+        file.finish().unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let other = dir.path().join("other");
+            File::create(&other).unwrap();
+            let mode = |path: &Path| path.metadata().unwrap().permissions().mode();
+            assert_eq!(mode(&path), mode(&other));
+        }
     }
 }
