@@ -44,10 +44,12 @@ impl Deciles {
         let mut before = found(0.0)?;
         for part in 1..=10 {
             let until = found(f64::from(part) / 10.0)?;
+            // Rounding can leave a little less than none.
+            let own = (until - before).max(0.0);
             parts.push(Decile {
                 users: all / 10.0,
-                positives: until - before,
-                lift: (until - before) / positives * 10.0,
+                positives: own,
+                lift: own / positives * 10.0,
                 gain: until / positives,
             });
             before = until;

@@ -4,6 +4,7 @@ mod html;
 mod plots;
 mod suite;
 mod suite_plots;
+mod suite_uses;
 
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use crate::bootstrap::Interval;
 use crate::error::Result;
 use crate::files::write_atomically;
 use crate::report::html::{escape, settings, signed, table, value};
-use crate::report::{document, folded, section, suite_plots, tile_row};
+use crate::report::{document, folded, section, suite_plots, suite_uses, tile_row};
 use crate::suite::{MethodKind, MethodScore, SourceShare, Stats, SuiteProof, SuiteTask};
 use crate::table::number;
 
@@ -47,7 +47,7 @@ fn tiles(proof: &SuiteProof) -> String {
     tile_row(&tiles)
 }
 
-fn title(proof: &SuiteProof, name: &str) -> String {
+pub(super) fn title(proof: &SuiteProof, name: &str) -> String {
     let info = proof.methods.iter().find(|info| info.name == name);
     escape(info.map_or(name, |info| &info.title))
 }
@@ -151,34 +151,38 @@ fn sections(proof: &SuiteProof) -> String {
         "Noise",
         "Probes of clean events on test users whose events were changed: foreign events come from \
          other users, shuffled ones exchange their times, a missing source has none.",
-        suite_plots::noise(proof) + &noise(proof),
+        suite_plots::noise(proof) + &suite_uses::noise(proof),
     );
     page.add(
         "Few labels",
         "A rare class is a fifth of the labelled users.",
-        few_shot(proof),
+        suite_uses::few_shot(proof),
     );
     page.add(
         "Audience from one sentence",
         "No label is used: users are sorted by cosine with a sentence.",
-        audience(proof),
+        suite_uses::audience(proof),
     );
     page.add(
         "Lookalike",
         "Test users sorted by cosine with the mean of a list of known positives; means over drawn lists.",
-        lookalike(proof),
+        suite_uses::lookalike(proof),
     );
-    page.add("Next items", "Ties count at chance.", recommendation(proof));
+    page.add(
+        "Next items",
+        "Ties count at chance.",
+        suite_uses::recommendation(proof),
+    );
     page.add(
         "Answers find their users",
         "A user's answer to an instruction, searched among all test users under that instruction; \
          unseen families of instructions were kept from training.",
-        retrieval(proof),
+        suite_uses::retrieval(proof),
     );
     page.add(
         "Examples",
         "The users that a sentence finds first (first fold).",
-        examples(proof),
+        suite_uses::examples(proof),
     );
     let left_out: Vec<(String, String)> = proof
         .tasks
@@ -193,7 +197,7 @@ fn sections(proof: &SuiteProof) -> String {
     page.0
 }
 
-fn head(names: &[&str]) -> Vec<String> {
+pub(super) fn head(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
@@ -221,7 +225,7 @@ fn claims(proof: &SuiteProof) -> String {
 }
 
 /// Text that may break into lines.
-fn wrapped(text: &str) -> String {
+pub(super) fn wrapped(text: &str) -> String {
     format!("<span class=\"wrap\">{}</span>", escape(text))
 }
 
@@ -231,7 +235,7 @@ fn name(text: &str) -> String {
 }
 
 /// A lift with its interval in small print.
-fn lift(interval: &Interval) -> String {
+pub(super) fn lift(interval: &Interval) -> String {
     let Interval {
         point, low, high, ..
     } = *interval;
@@ -308,8 +312,7 @@ fn deciles(proof: &SuiteProof) -> String {
                     .deciles
                     .parts
                     .iter()
-                    // Rounding leaves a sign before a zero.
-                    .map(|part| format!("{:.2}", part.lift).replace("-0.00", "0.00")),
+                    .map(|part| format!("{:.2}", part.lift)),
             );
             rows.push(row);
         }
@@ -401,212 +404,6 @@ fn shares(all: &[SourceShare], task: &str) -> String {
     let texts = shares.map(|(source, share)| format!("{} {:.0} %", name(source), share * 100.0));
     let texts: Vec<String> = texts.collect();
     format!("<span class=\"wrap\">{}</span>", texts.join(", "))
-}
-
-fn noise(proof: &SuiteProof) -> String {
-    let mut rows = Vec::new();
-    for one in &proof.noise {
-        for point in one.points.iter().skip(1) {
-            rows.push(vec![
-                title(proof, &one.method),
-                escape(&one.kind),
-                format!("{:.0} %", point.share * 100.0),
-                value(&point.auc),
-                signed(&point.drop),
-            ]);
-        }
-    }
-    if rows.is_empty() {
-        return String::new();
-    }
-    table(
-        &head(&["Method", "Events", "Share", "Mean AUC", "Drop"]),
-        &rows,
-        false,
-    )
-}
-
-fn few_shot(proof: &SuiteProof) -> String {
-    let row = |one: &crate::suite::FewShot| {
-        vec![
-            one.labels.to_string(),
-            escape(&one.title),
-            one.tasks.to_string(),
-            value(&one.auc),
-            match one.method.as_str() {
-                "probe" => "–".to_owned(),
-                _ => signed(&one.difference),
-            },
-        ]
-    };
-    let rows: Vec<_> = proof.few_shot.iter().map(row).collect();
-    if rows.is_empty() {
-        return String::new();
-    }
-    let names = [
-        "Labels",
-        "Method",
-        "Tasks",
-        "Mean AUC",
-        "Minus the probe on the frozen vector",
-    ];
-    table(&head(&names), &rows, false)
-}
-
-fn audience(proof: &SuiteProof) -> String {
-    let row = |one: &crate::suite::AudienceResult| {
-        vec![
-            escape(&one.task),
-            wrapped(&one.sentence),
-            escape(&one.method.replace('_', " ")),
-            number(one.base_rate),
-            value(&one.precision_10_percent),
-            lift(&one.lift_10_percent),
-            value(&one.auc),
-        ]
-    };
-    let rows: Vec<_> = proof.audience.iter().map(row).collect();
-    if rows.is_empty() {
-        return String::new();
-    }
-    let names = [
-        "Task",
-        "Sentence",
-        "Score",
-        "Base rate",
-        "Precision@10 %",
-        "Lift",
-        "AUC",
-    ];
-    table(&head(&names), &rows, false)
-}
-
-/// One row per task and length of the list.
-fn lookalike(proof: &SuiteProof) -> String {
-    let mut lists: Vec<(&str, usize)> = Vec::new();
-    for one in &proof.lookalike {
-        if !lists.contains(&(one.task.as_str(), one.seeds)) {
-            lists.push((&one.task, one.seeds));
-        }
-    }
-    let cells = |task: &str, seeds: usize, method: &str| {
-        let mut all = proof.lookalike.iter();
-        let found = all.find(|one| one.task == task && one.seeds == seeds && one.method == method);
-        found.map_or_else(
-            || ["–".to_owned(), "–".to_owned()],
-            |one| [value(&one.auc), lift(&one.lift_10_percent)],
-        )
-    };
-    let row = |&(task, seeds): &(&str, usize)| {
-        let mut row = vec![escape(task), seeds.to_string()];
-        row.extend(cells(task, seeds, "matched"));
-        row.extend(cells(task, seeds, "empty"));
-        row
-    };
-    let rows: Vec<_> = lists.iter().map(row).collect();
-    if rows.is_empty() {
-        return String::new();
-    }
-    let names = [
-        "Task",
-        "List",
-        "AUC, the task's instruction",
-        "Lift@10 %",
-        "AUC, no instruction",
-        "Lift@10 %",
-    ];
-    table(&head(&names), &rows, false)
-}
-
-fn recommendation(proof: &SuiteProof) -> String {
-    let mut out = String::new();
-    for one in &proof.recommendation {
-        let row = |method: &crate::suite::RankingMetrics| {
-            vec![
-                escape(&method.title),
-                value(&method.hit_rate_full),
-                value(&method.ndcg_full),
-                value(&method.hit_rate_sampled),
-                value(&method.ndcg_sampled),
-            ]
-        };
-        let rows: Vec<_> = one.methods.iter().map(row).collect();
-        out.push_str(&format!(
-            "<p>{}: “{}”, {} users, {} candidates; sampled: one true among {} others.</p>\n",
-            escape(&one.name),
-            escape(&one.instruction),
-            one.users,
-            one.candidates,
-            one.negatives
-        ));
-        let names = [
-            "Method",
-            "HR@10",
-            "NDCG@10",
-            "HR@10, sampled",
-            "NDCG@10, sampled",
-        ];
-        out.push_str(&table(&head(&names), &rows, false));
-    }
-    out
-}
-
-fn retrieval(proof: &SuiteProof) -> String {
-    let row = |one: &crate::suite::RetrievalResult| {
-        vec![
-            escape(&one.kind),
-            one.queries.to_string(),
-            format!("recall@{}", one.k),
-            value(&one.recall),
-            number(one.chance),
-        ]
-    };
-    let rows: Vec<_> = proof.retrieval.iter().map(row).collect();
-    if rows.is_empty() {
-        return String::new();
-    }
-    table(
-        &head(&["Instructions", "Answers", "", "Found", "Chance"]),
-        &rows,
-        false,
-    )
-}
-
-fn examples(proof: &SuiteProof) -> String {
-    let mut rows = Vec::new();
-    for one in &proof.examples {
-        for (at, user) in one.users.iter().enumerate() {
-            let sentence = match at {
-                0 => format!(
-                    "{}<small>true of {:.0} % of all</small>",
-                    wrapped(&one.sentence),
-                    one.base_rate * 100.0
-                ),
-                _ => String::new(),
-            };
-            let truth = if user.positive {
-                "<span class=\"good\">yes</span>"
-            } else {
-                "no"
-            };
-            let events = escape(&user.events.join(" · "));
-            rows.push(vec![
-                sentence,
-                escape(&user.user),
-                truth.to_owned(),
-                format!("{:.3}", user.score),
-                format!("<span class=\"wrap\">{events}</span>"),
-            ]);
-        }
-    }
-    if rows.is_empty() {
-        return String::new();
-    }
-    table(
-        &head(&["Sentence", "User", "True?", "Score", "Newest events"]),
-        &rows,
-        false,
-    )
 }
 
 fn methods(proof: &SuiteProof) -> String {
