@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use instructue_data::{Batch, Profile, Row, Segment, token_budget_batches};
+use instructue_data::{Batch, Layout, Profile, ProfileTokens, Row, Segment, token_budget_batches};
 use instructue_schema::DataText;
 
 use crate::config::ModelConfig;
@@ -345,15 +345,7 @@ impl InstructUe {
         let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
         let batches = token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0);
         let passes = self.workers.map(batches, |_, batch| {
-            let rows: Vec<Row> = batch
-                .iter()
-                .map(|&user| Row {
-                    user_key: user as u64,
-                    profile: tokens[user].clone(),
-                    segments: segments.clone(),
-                })
-                .collect();
-            let output = self.forward(&Batch::collate(layout, &rows));
+            let output = self.forward(&packed(layout, &batch, &tokens, &segments));
             (batch, to_host(output.users), to_host(output.states))
         });
         for (batch, units, states) in passes {
@@ -436,6 +428,22 @@ impl InstructUe {
         }
         Ok(Vectors { width, values })
     }
+}
+
+/// Some users' profiles, each in a row with all segments behind it.
+pub(crate) fn packed(
+    layout: &Layout,
+    users: &[usize],
+    tokens: &[ProfileTokens],
+    segments: &[Segment],
+) -> Batch {
+    let row = |&user: &usize| Row {
+        user_key: user as u64,
+        profile: tokens[user].clone(),
+        segments: segments.to_vec(),
+    };
+    let rows: Vec<Row> = users.iter().map(row).collect();
+    Batch::collate(layout, &rows)
 }
 
 pub(crate) fn to_host(vectors: Tensor<2>) -> Vec<f32> {

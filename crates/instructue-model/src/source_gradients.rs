@@ -1,11 +1,11 @@
 //! Which sources a user's vector depends on.
 
 use burn::tensor::{Tensor, TensorData};
-use instructue_data::{Batch, Profile, Row, token_budget_batches};
+use instructue_data::{Profile, token_budget_batches};
 use instructue_schema::DataText;
 
 use crate::error::{Error, Result};
-use crate::instruct_ue::{EMBED_SLOTS, InstructUe, to_host};
+use crate::instruct_ue::{EMBED_SLOTS, InstructUe, packed, to_host};
 
 impl InstructUe {
     /// The gradient mass of each source: how strongly `direction · state` of a user
@@ -48,15 +48,7 @@ impl InstructUe {
         let direction = TensorData::new(direction.to_vec(), [1, width]);
         let direction = Tensor::<2>::from_data(direction, model.device());
         for batch in token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0) {
-            let rows: Vec<Row> = batch
-                .iter()
-                .map(|&user| Row {
-                    user_key: user as u64,
-                    profile: tokens[user].clone(),
-                    segments: segments.clone(),
-                })
-                .collect();
-            let input = model.upload(&Batch::collate(layout, &rows));
+            let input = model.upload(&packed(layout, &batch, &tokens, &segments));
             let mut leaves = Vec::new();
             let output = model
                 .network()
