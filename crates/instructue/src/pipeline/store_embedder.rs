@@ -44,6 +44,25 @@ impl<'a> StoreEmbedder<'a> {
         Ok(out)
     }
 
+    /// Profiles as the model reads them, in the order of `users`; each shard is read once.
+    ///
+    /// # Errors
+    /// An unreadable store.
+    pub fn profiles(
+        &self,
+        users: &[UserRef],
+        reference: Timestamp,
+    ) -> Result<Vec<Profile>, BoxError> {
+        let mut out: Vec<Option<Profile>> = vec![None; users.len()];
+        self.in_chunks(users, reference, &mut |_, _| {}, |chunk, profiles| {
+            for (&user, profile) in chunk.iter().zip(profiles) {
+                out[user] = Some(profile.clone());
+            }
+            Ok(())
+        })?;
+        Ok(out.into_iter().flatten().collect())
+    }
+
     fn zeros(&self, users: usize) -> Result<UserVectors, BoxError> {
         let zeros = |kind| {
             let width = self.model.width_of(kind);

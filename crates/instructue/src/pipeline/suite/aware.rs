@@ -99,9 +99,8 @@ pub(crate) fn gradients(
         let before = probe.weights.len() - model.width_of(VectorKind::State);
         let weights = probe.weights[before..].iter().zip(&probe.scale[before..]);
         let direction: Vec<f32> = weights.map(|(w, scale)| (w / scale) as f32).collect();
-        let users = part.test.0.iter().take(GRADIENT_USERS);
-        let profiles = users.map(|&user| bench.profile(user, part.reference));
-        let profiles = profiles.collect::<Result<Vec<_>>>()?;
+        let users = &part.test.0[..part.test.0.len().min(GRADIENT_USERS)];
+        let profiles = bench.profiles(users, part.reference)?;
         let instruction = DataText::new(bench.instruction(part.task));
         let found = model.source_gradients(&profiles, Some(&instruction), &direction)?;
         let sources = &model.preparation().schema().sources;

@@ -103,12 +103,14 @@ impl<'a> Bench<'a> {
         cross_validation(self.suite, self.fold, task)
     }
 
-    /// The profile of a user that the model knows, as a model of the same data reads it.
-    pub fn profile(&self, user: usize, reference: Timestamp) -> Result<Profile> {
-        let UserRef { shard, index } = self.plan.refs[user];
-        let shard = self.plan.ingested.store.shard(shard)?;
-        let builder = self.run.model.preparation().profiles();
-        Ok(builder.build(&shard.history(index), reference))
+    /// Profiles of users by the whole model, whose store is that of the plan.
+    pub fn profiles(&self, users: &[usize], reference: Timestamp) -> Result<Vec<Profile>> {
+        let refs: Vec<UserRef> = users.iter().map(|&user| self.plan.refs[user]).collect();
+        let found = self.model.profiles(&refs, reference);
+        Ok(found.map_err(|source| EvalError::Model {
+            model: "trained",
+            source,
+        })?)
     }
 
     /// The model's vectors from the events as they are.

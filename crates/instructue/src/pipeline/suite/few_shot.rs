@@ -61,13 +61,10 @@ pub(crate) fn few_shot(
 /// Tokens and prototypes learned from the labels of `users`.
 fn tuned(bench: &Bench<'_>, part: &Part, users: &[usize], labels: &[bool]) -> Result<Tuned> {
     let settings = &bench.suite.few_shot;
-    let profiles = users
-        .iter()
-        .map(|&user| bench.profile(user, part.reference));
     let data = TuneData {
         instruction: bench.instruction(part.task).into(),
         classes: vec!["no".into(), "yes".into()],
-        profiles: profiles.collect::<Result<_>>()?,
+        profiles: bench.profiles(users, part.reference)?,
         labels: labels.iter().map(|&label| usize::from(label)).collect(),
     };
     let config = TuneConfig {

@@ -87,9 +87,11 @@ fn example(bench: &Bench<'_>, part: &Part, sentence: &str, scores: &[f64]) -> Re
     let mut order: Vec<usize> = (0..users.len()).collect();
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
     let positives = labels.iter().filter(|&&label| label).count();
+    order.truncate(EXAMPLES.0);
+    let shown: Vec<usize> = order.iter().map(|&row| users[row]).collect();
+    let profiles = bench.profiles(&shown, part.reference)?;
     let mut found = Vec::new();
-    for &row in order.iter().take(EXAMPLES.0) {
-        let profile = bench.profile(users[row], part.reference)?;
+    for (row, profile) in order.into_iter().zip(profiles) {
         found.push(ExampleUser {
             user: plan.users[users[row]].as_str().to_owned(),
             score: scores[row],
