@@ -132,6 +132,8 @@ pub struct Batch {
     pub users: Vec<UserPosition>,
     /// For each segment the key of its user.
     pub user_keys: Vec<u64>,
+    /// `[segments, numbers]`, flat: each segment's [`mentions`](crate::Segment::mentions).
+    pub mentions: Vec<f32>,
     /// Next-token targets of all answers.
     pub targets: Vec<Target>,
     /// Distinct answers without end mark, for the answer side: those of the
@@ -189,6 +191,7 @@ impl Batch {
             sources,
             users: Vec::new(),
             user_keys: Vec::new(),
+            mentions: Vec::new(),
             targets: Vec::new(),
             answers: Vec::new(),
             own_answers: 0,
@@ -217,6 +220,7 @@ impl Batch {
                 let number = batch.users.len();
                 batch.users.push(UserPosition { row, slot });
                 batch.user_keys.push(source_row.user_key);
+                batch.mentions.extend_from_slice(&segment.mentions);
                 for (offset, &token) in segment.answer.iter().enumerate() {
                     batch.targets.push(Target {
                         row,

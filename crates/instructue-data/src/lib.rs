@@ -106,6 +106,7 @@ mod features;
 mod guard;
 mod history;
 mod ingest;
+mod mentions;
 mod order;
 mod pack;
 mod profile;
@@ -127,6 +128,7 @@ pub use features::{event_feature_names, event_feature_width};
 pub use guard::{open_parquet, read_all};
 pub use history::{ColumnData, Events, History, NULL_CODE, Shard, SourceTable};
 pub use ingest::{IngestOptions, IngestReport, LookupReport, Progress, SourceReport, source_files};
+pub use mentions::{MENTION_NUMBERS, MentionQuery, Mentions, ProfileWords};
 pub use order::EpochOrder;
 pub use pack::{Layout, ProfileTokenizer, ProfileTokens, Row, Segment, Slot, SourceTokens};
 pub use profile::{

@@ -181,12 +181,15 @@ impl ProfileTokenizer {
 }
 
 /// An instruction, and in training its answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Segment {
     /// Backbone tokens of the instruction; empty: no instruction.
     pub instruction: Vec<u32>,
     /// Backbone tokens of the answer with the end mark; empty: no answer.
     pub answer: Vec<u32>,
+    /// How much of the row's profile the instruction names, see
+    /// [`Mentions`](crate::Mentions); empty where the model does not ask.
+    pub mentions: Vec<f32>,
     /// In training: what others answer to the same question, each as `answer`.
     pub contrasts: Vec<Vec<u32>>,
 }

@@ -7,6 +7,8 @@ mod shard_index;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use instructue_schema::{DataText, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +41,9 @@ pub struct ProfileEvent {
     pub text: DataText,
     /// As [`event_feature_names`](crate::event_feature_names) says.
     pub features: Vec<f32>,
+    /// How many days before the reference time each of the events was that it stands
+    /// for, the newest first.
+    pub days: Arc<[f32]>,
 }
 
 /// The features of a tabular source, laid out as [`TabularLayout`] says.

@@ -53,6 +53,8 @@ pub struct Answer {
     prefix: Prefix,
     /// What is still to be read, the token chosen last.
     slots: Vec<Slot>,
+    /// For the slot of `<USER>`.
+    mentions: Vec<f32>,
     options: AnswerOptions,
     bottleneck: bool,
     ids: Vec<u32>,
@@ -91,9 +93,12 @@ impl Answer {
     /// The scores of the next token, those that no answer holds at -∞.
     fn scores(&mut self) -> Vec<f32> {
         let slots = std::mem::take(&mut self.slots);
-        let states = self
-            .network
-            .extend(&mut self.prefix, &slots, &vec![0; slots.len()]);
+        let states = self.network.extend(
+            &mut self.prefix,
+            &slots,
+            &vec![0; slots.len()],
+            &self.mentions,
+        );
         if slots.contains(&Slot::User) && self.bottleneck {
             self.prefix.look_from_last(0);
         }
@@ -202,13 +207,16 @@ impl InstructUe {
             });
         };
         let layout = self.preparation().layout();
-        let segments = self.instruction_segments(&[instruction.cloned()])?;
-        let (slots, _) = layout.segment_slots(&segments[0]);
+        let question = self.questions(&[instruction.cloned()])?;
+        let numbers = &cache.numbers[profile..=profile];
+        let mentions = self.mention_table(numbers, &question);
+        let (slots, _) = layout.segment_slots(&question[0].segment);
         Ok(Answer {
             network: self.frozen().network().clone(),
             tokenizer: self.preparation().tokenizer().clone(),
             prefix,
             slots,
+            mentions: mentions.of(0, 0).to_vec(),
             options,
             bottleneck: layout.bottleneck(),
             ids: Vec::new(),

@@ -150,6 +150,11 @@ pub struct ModelConfig {
     /// [`Lookup`](crate::Lookup).
     #[serde(default)]
     pub lookup: bool,
+    /// How much of the profile an instruction names is added to the input at
+    /// `<USER>`, see [`Mentions`](instructue_data::Mentions).
+    // Left out where false: digests of models made before stay what they were.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mentions: bool,
     /// Shape of the decoder.
     pub backbone: DecoderConfig,
     /// LoRA on the decoder; the rest of it is then frozen.
@@ -256,6 +261,7 @@ impl ModelConfig {
             numbers_at_user: true,
             answer_bottleneck: false,
             lookup: true,
+            mentions: false,
             backbone: DecoderConfig {
                 vocab_size: vocab,
                 hidden_size: shape.hidden,

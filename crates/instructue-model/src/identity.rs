@@ -45,6 +45,9 @@ pub(crate) fn model_digest(
     if let Some(components) = preparation.components() {
         hash.json(components)?;
     }
+    if let Some(mentions) = preparation.mentions() {
+        hash.json(mentions)?;
+    }
     hash.bytes(preparation.tokenizer().json().as_bytes());
     hash.bytes(preparation.encoder_tokenizer().json().as_bytes());
     Ok(hash.weights(network, &[]))
@@ -65,6 +68,7 @@ pub(crate) fn profile_digest(profile: &Profile) -> String {
                 for event in events {
                     hash.bytes(event.text.as_str().as_bytes());
                     hash.floats(&event.features);
+                    hash.floats(&event.days);
                 }
             }
             SourceProfile::Tabular(row) => {

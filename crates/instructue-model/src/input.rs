@@ -5,7 +5,7 @@ pub(crate) mod events;
 use std::sync::Arc;
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use instructue_data::{Batch, EventBatch, Input, PADDING, SourceBatch};
+use instructue_data::{Batch, EventBatch, Input, MENTION_NUMBERS, PADDING, SourceBatch};
 use instructue_encoders::TabularNormaliser;
 use instructue_nn::attention::AttentionBias;
 
@@ -67,6 +67,8 @@ pub struct Extras {
     pub summaries: bool,
     /// The tabular sources' vectors at `<USER>`, where there are such sources.
     pub numbers_at_user: bool,
+    /// How much of the row's profile an instruction names, at its `<USER>`.
+    pub mentions: bool,
 }
 
 /// The inputs of a batch's slots, as rows of one table.
@@ -84,8 +86,20 @@ pub struct TableInput {
     pub summaries: bool,
     /// Whether `<USER>` carries its row's tabular vectors.
     pub numbers_at_user: bool,
+    /// What each segment's `<USER>` carries of its own; `None`: all of them are the
+    /// same vector, or there are no segments.
+    pub users: Option<UserInput>,
     /// `[rows · length]`: the row of the input table that each slot takes.
     pub slots: Tensor<1, Int>,
+}
+
+/// The `<USER>` slots of segments.
+#[derive(Debug, Clone)]
+pub struct UserInput {
+    /// `[segments]`: each one's row.
+    pub row_of: Tensor<1, Int>,
+    /// `[segments, numbers]`: see [`Mentions`](instructue_data::Mentions).
+    pub mentions: Option<Tensor<2>>,
 }
 
 /// A batch on the device.
@@ -172,7 +186,8 @@ impl NetworkInput {
     /// Uploads `batch`. `normalisers` holds one per tabular source, in order.
     ///
     /// # Panics
-    /// If `normalisers` do not fit the batch's tabular sources.
+    /// If `normalisers` do not fit the batch's tabular sources, or mentions are asked
+    /// for and not all segments have them.
     pub fn new(
         batch: &Batch,
         normalisers: &[TabularNormaliser],
@@ -270,8 +285,37 @@ impl TableInput {
             sources,
             summaries: extras.summaries,
             numbers_at_user: extras.numbers_at_user,
+            users: user_input(batch, extras, device),
         }
     }
+}
+
+fn user_input(batch: &Batch, extras: Extras, device: &Device) -> Option<UserInput> {
+    let own = extras.numbers_at_user || extras.mentions;
+    if batch.users.is_empty() || !own {
+        return None;
+    }
+    let row_of = batch.users.iter().map(|user| user.row as i64);
+    Some(UserInput {
+        row_of: ints(row_of.collect(), device),
+        mentions: extras
+            .mentions
+            .then(|| mention_input(&batch.mentions, batch.users.len(), device)),
+    })
+}
+
+/// `[users, numbers]`.
+///
+/// # Panics
+/// If there are not as many.
+pub(crate) fn mention_input(mentions: &[f32], users: usize, device: &Device) -> Tensor<2> {
+    assert_eq!(
+        mentions.len(),
+        users * MENTION_NUMBERS,
+        "mentions of all segments"
+    );
+    let data = TensorData::new(mentions.to_vec(), [users, MENTION_NUMBERS]);
+    Tensor::from_data(data, device)
 }
 
 /// For each slot its row in the input table; see `Network::input_table` for the order.
@@ -290,11 +334,17 @@ fn slot_rows(batch: &Batch, extras: Extras) -> Vec<i64> {
         next = summary + summaries;
         starts.push((first, empty, summary));
     }
-    let table_row = |slot: usize, input: &Input| match *input {
+    let own_users = extras.numbers_at_user || extras.mentions;
+    let mut user = next + summaries;
+    let mut table_row = |input: &Input| match *input {
         Input::Token(index) => index as usize,
         Input::Open(source) => reserved + 2 * source,
         Input::Close(source) => reserved + 2 * source + 1,
-        Input::User if extras.numbers_at_user => next + summaries + slot / batch.length,
+        // Segments are counted in the order of their slots.
+        Input::User if own_users => {
+            user += 1;
+            user - 1
+        }
         Input::User => reserved + 2 * sources,
         Input::Pad => reserved + 2 * sources + 1,
         Input::Event { source, index } => starts[source].0 + index,
@@ -303,12 +353,8 @@ fn slot_rows(batch: &Batch, extras: Extras) -> Vec<i64> {
         Input::SourceSummary { source, row } => starts[source].2 + row,
         Input::UserSummary(row) => next + row,
     };
-    batch
-        .inputs
-        .iter()
-        .enumerate()
-        .map(|(slot, input)| table_row(slot, input) as i64)
-        .collect()
+    let inputs = batch.inputs.iter();
+    inputs.map(|input| table_row(input) as i64).collect()
 }
 
 fn event_input(events: &EventBatch, device: &Device) -> Option<EventInput> {

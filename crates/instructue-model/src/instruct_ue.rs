@@ -14,6 +14,7 @@ use crate::event_cache::EventCaches;
 use crate::identity::model_digest;
 use crate::input::{Extras, NetworkInput, TextInput};
 use crate::network::{Network, NetworkOutput};
+use crate::numbers::{MentionTable, Question};
 use crate::parameters::name_parameters;
 use crate::preparation::{MAX_TEXT_TOKENS, Preparation};
 use crate::pretrained::{Pretrained, check_lengths, check_vocabulary};
@@ -83,16 +84,33 @@ impl FromStr for VectorKind {
     }
 }
 
-/// Both vectors of several users under one instruction.
+/// Both vectors of several users under one instruction, and the numbers beside them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserVectors {
     /// See [`VectorKind::Unit`].
     pub unit: Vectors,
     /// See [`VectorKind::State`].
     pub state: Vectors,
+    /// What stands beside the states: principal components of counts and sums, then
+    /// how much of the profile the instruction names; see
+    /// [`Preparation::numbers`](crate::Preparation::numbers).
+    pub numbers: Vectors,
 }
 
 impl UserVectors {
+    /// Zeros, to be filled in.
+    pub(crate) fn zeros(model: &InstructUe, users: usize) -> Self {
+        let zeros = |width| Vectors {
+            width,
+            values: vec![0.0; users * width],
+        };
+        Self {
+            unit: zeros(model.width_of(VectorKind::Unit)),
+            state: zeros(model.width_of(VectorKind::State)),
+            numbers: zeros(model.preparation().numbers()),
+        }
+    }
+
     /// Those of one kind.
     pub fn of(self, kind: VectorKind) -> Vectors {
         match kind {
@@ -153,6 +171,13 @@ impl InstructUe {
             config.encoder.bert.vocab_size,
         )?;
         check_lengths(&preparation, config.encoder.bert.max_position_embeddings)?;
+        if config.mentions && preparation.mentions().is_none() {
+            return Err(Error::Config {
+                key: "mentions".into(),
+                expected: "false, or weights of words fitted with the vocabularies".into(),
+                found: "true without them".into(),
+            });
+        }
         let preparation = preparation
             .with_bottleneck(config.answer_bottleneck)
             .with_lookup(config.lookup);
@@ -295,6 +320,7 @@ impl InstructUe {
         Extras {
             summaries: self.config.summaries,
             numbers_at_user: self.config.numbers_at_user,
+            mentions: self.config.mentions,
         }
     }
 
@@ -328,68 +354,40 @@ impl InstructUe {
         profiles: &[Profile],
         instructions: &[Option<DataText>],
     ) -> Result<Vec<UserVectors>> {
-        let segments = self.instruction_segments(instructions)?;
-        let mut out = self.empty_vectors(profiles.len(), instructions.len());
-        if segments.is_empty() {
+        let questions = self.questions(instructions)?;
+        let numbers = self.profile_numbers(profiles)?;
+        let mentions = self.mention_table(&numbers, &questions);
+        let mut out = self.empty_vectors(&numbers, &mentions);
+        if questions.is_empty() {
             return Ok(out);
         }
         let mut tokenizer = self.preparation.profile_tokenizer();
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
-        if segments.len() > SEGMENTS_PER_ROW {
-            self.embed_once_read(&tokens, &segments, &mut out);
+        if questions.len() > SEGMENTS_PER_ROW {
+            self.embed_once_read(&tokens, &questions, &mentions, &mut out);
             return Ok(out);
         }
         let layout = self.preparation.layout();
-        let slots = segments.iter().map(|s| layout.segment_slots(s).0.len());
+        let slots = questions
+            .iter()
+            .map(|q| layout.segment_slots(&q.segment).0.len());
         let extra: usize = slots.sum();
         let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
         let batches = token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0);
         let passes = self.workers.map(batches, |_, batch| {
-            let output = self.forward(&packed(layout, &batch, &tokens, &segments));
+            let output = self.forward(&packed(layout, &batch, &tokens, &questions, &mentions));
             (batch, to_host(output.users), to_host(output.states))
         });
         for (batch, units, states) in passes {
             for (place, &user) in batch.iter().enumerate() {
                 for (segment, to) in out.iter_mut().enumerate() {
-                    let from = place * segments.len() + segment;
+                    let from = place * questions.len() + segment;
                     to.unit.copy_row(user, &units, from);
                     to.state.copy_row(user, &states, from);
                 }
             }
         }
         Ok(out)
-    }
-
-    /// Refuses an empty instruction: it would silently mean the general vector.
-    pub(crate) fn instruction_segments(
-        &self,
-        instructions: &[Option<DataText>],
-    ) -> Result<Vec<Segment>> {
-        let segment = |instruction: &Option<DataText>| {
-            let segment = self.preparation.segment(instruction.as_ref(), None);
-            if instruction.is_some() && segment.instruction.is_empty() {
-                return Err(Error::Config {
-                    key: "instruction".into(),
-                    expected: "a text, or none at all for the general vector".into(),
-                    found: "an empty text".into(),
-                });
-            }
-            Ok(segment)
-        };
-        instructions.iter().map(segment).collect()
-    }
-
-    /// Zeros, to be filled in.
-    pub(crate) fn empty_vectors(&self, users: usize, instructions: usize) -> Vec<UserVectors> {
-        let zeros = |kind| Vectors {
-            width: self.width_of(kind),
-            values: vec![0.0; users * self.width_of(kind)],
-        };
-        let one = || UserVectors {
-            unit: zeros(VectorKind::Unit),
-            state: zeros(VectorKind::State),
-        };
-        (0..instructions).map(|_| one()).collect()
     }
 
     /// Vectors of texts (answers, audience descriptions) in the same space.
@@ -430,17 +428,26 @@ impl InstructUe {
     }
 }
 
-/// Some users' profiles, each in a row with all segments behind it.
+/// Some users' profiles, each in a row with all questions behind it.
 pub(crate) fn packed(
     layout: &Layout,
     users: &[usize],
     tokens: &[ProfileTokens],
-    segments: &[Segment],
+    questions: &[Question],
+    mentions: &MentionTable,
 ) -> Batch {
+    let segment = |user, (number, question): (usize, &Question)| Segment {
+        mentions: mentions.of(user, number).to_vec(),
+        ..question.segment.clone()
+    };
     let row = |&user: &usize| Row {
         user_key: user as u64,
         profile: tokens[user].clone(),
-        segments: segments.to_vec(),
+        segments: questions
+            .iter()
+            .enumerate()
+            .map(|q| segment(user, q))
+            .collect(),
     };
     let rows: Vec<Row> = users.iter().map(row).collect();
     Batch::collate(layout, &rows)

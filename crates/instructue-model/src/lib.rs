@@ -94,6 +94,7 @@ pub mod input;
 mod instruct_ue;
 mod lookup;
 mod network;
+mod numbers;
 pub mod parameters;
 mod precision;
 mod preparation;

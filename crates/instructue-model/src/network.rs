@@ -7,9 +7,11 @@ mod precision;
 mod prefix;
 
 use burn::module::{Initializer, Module, Param};
+use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use instructue_adapter::{Adapter, AdapterConfig, AdapterKind, Summary, SummaryConfig};
 use instructue_backbone::{Decoder, DecoderInput};
+use instructue_data::MENTION_NUMBERS;
 use instructue_encoders::{TabularConfig, TabularEncoder, TextBatch, TextEncoder};
 use instructue_schema::SourceKind;
 
@@ -46,6 +48,8 @@ pub struct Network {
     backbone: Decoder,
     head: Head,
     lookup: Option<Lookup>,
+    /// Nothing mentioned adds nothing: it has no bias.
+    mentions: Option<Linear>,
     #[module(skip)]
     input_scale: f64,
 }
@@ -58,7 +62,8 @@ pub type OfSource<'a> = dyn FnMut(usize, Tensor<2>, &[usize]) -> Tensor<2> + 'a;
 struct InputTable {
     /// `[entries, hidden]`
     vectors: Tensor<2>,
-    /// `[rows, hidden]`: the input at each row's `<USER>`, one of the vectors.
+    /// `[rows, hidden]`: the input at each row's `<USER>`, but for what an instruction
+    /// mentions.
     users: Tensor<2>,
     /// With a lookup, `[events, hidden]` each: the mean word embedding and the
     /// token of each event.
@@ -182,6 +187,14 @@ impl Network {
                 false => lookup,
             }
         });
+        let mentions = config.mentions.then(|| {
+            let linear = LinearConfig::new(MENTION_NUMBERS, hidden).with_bias(false);
+            let initializer = Initializer::Normal {
+                mean: 0.0,
+                std: 1.0 / (hidden as f64).sqrt(),
+            };
+            linear.with_initializer(initializer).init(device)
+        });
         Ok(Self {
             encoders,
             tabular,
@@ -191,6 +204,7 @@ impl Network {
             backbone,
             head: Head::new(config.head, hidden, device),
             lookup,
+            mentions,
             input_scale: config.input_scale,
         })
     }
@@ -297,7 +311,7 @@ impl Network {
     /// All distinct input vectors of the batch, in the order that
     /// [`NetworkInput`] counts them: tokens, reserved rows, then for each source
     /// its events or tabular rows, its learned empty token, its summaries, and
-    /// at last the users' summaries and the rows' `<USER>` inputs.
+    /// at last the users' summaries and the segments' `<USER>` inputs.
     fn input_table(&self, input: &TableInput, of_source: &mut OfSource<'_>) -> InputTable {
         let width = self.backbone.hidden_size();
         let tokens = self.backbone.embed(input.tokens.clone().unsqueeze::<2>());
@@ -373,14 +387,17 @@ impl Network {
         }
         let user = self.reserved.val().narrow(0, 2 * input.sources.len(), 1);
         let users = match numbers.filter(|_| input.numbers_at_user) {
-            // One `<USER>` per row: the learned mark, with the row's numbers on top.
-            Some(numbers) => {
-                let users = numbers + user;
-                parts.push(users.clone());
-                users
-            }
+            // The learned mark, with the row's numbers on top.
+            Some(numbers) => numbers + user,
             None => user.expand([input.rows, width]),
         };
+        if let Some(segments) = &input.users {
+            let of_rows = users.clone().select(0, segments.row_of.clone());
+            parts.push(match &segments.mentions {
+                Some(mentions) => of_rows + self.mentioned(mentions.clone()),
+                None => of_rows,
+            });
+        }
         let events = (!words.is_empty()).then(|| {
             let tokens = self.scaled(Tensor::cat(looked_up, 0));
             (Tensor::cat(words, 0), tokens)
@@ -397,6 +414,16 @@ impl Network {
             users: self.scaled(users),
             events,
         }
+    }
+
+    /// What mentions add to the input at `<USER>`, `[n, numbers]` → `[n, hidden]`,
+    /// before [`scaled`](Self::scaled).
+    ///
+    /// # Panics
+    /// If the network was built without them.
+    fn mentioned(&self, numbers: Tensor<2>) -> Tensor<2> {
+        let mentions = self.mentions.as_ref();
+        mentions.expect("a network with mentions").forward(numbers)
     }
 
     /// See [`ModelConfig::input_scale`].

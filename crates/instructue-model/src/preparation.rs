@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use instructue_data::{
-    History, Layout, Profile, ProfileBuilder, ProfileTokenizer, Row, Segment, SourceProfile,
-    TextTokenizer, event_feature_width,
+    History, Layout, Mentions, Profile, ProfileBuilder, ProfileTokenizer, ProfileWords, Row,
+    Segment, SourceProfile, TextTokenizer, event_feature_width,
 };
 use instructue_encoders::{PrincipalComponents, TabularNormaliser, TabularStatistics};
 use instructue_schema::{DataText, Schema, SourceKind, Timestamp};
@@ -26,6 +26,7 @@ pub struct Preparation {
     profiles: ProfileBuilder,
     normalisers: Vec<TabularNormaliser>,
     components: Option<PrincipalComponents>,
+    mentions: Option<Mentions>,
     encoder_tokenizer: Arc<TextTokenizer>,
     tokenizer: Arc<TextTokenizer>,
     layout: Layout,
@@ -49,6 +50,7 @@ impl Preparation {
             profiles,
             normalisers,
             components: None,
+            mentions: None,
             encoder_tokenizer,
             tokenizer,
             layout,
@@ -134,12 +136,44 @@ impl Preparation {
         self.components.as_ref()
     }
 
+    /// With weights of words, for what an instruction names of a profile.
+    pub fn with_mentions(mut self, mentions: Option<Mentions>) -> Self {
+        self.mentions = mentions;
+        self
+    }
+
+    /// The weights of words, where they were fitted.
+    pub fn mentions(&self) -> Option<&Mentions> {
+        self.mentions.as_ref()
+    }
+
+    /// A profile's events for [`mentioned`](Self::mentioned); `None` where no weights
+    /// of words were fitted.
+    pub fn words(&self, profile: &Profile) -> Option<ProfileWords> {
+        let mentions = self.mentions.as_ref()?;
+        Some(mentions.profile(self.schema(), profile))
+    }
+
+    /// How much of a profile an instruction names, for a
+    /// [segment](Segment::mentions); empty where no weights of words were fitted.
+    pub fn mentioned(
+        &self,
+        words: Option<&ProfileWords>,
+        instruction: Option<&DataText>,
+    ) -> Vec<f32> {
+        let Some((mentions, words)) = self.mentions.as_ref().zip(words) else {
+            return Vec::new();
+        };
+        let query = instruction.map(|text| mentions.instruction(text));
+        mentions.numbers(words, query.as_ref()).to_vec()
+    }
+
     /// The principal components of a profile's numbers: what counts and sums say
     /// whatever is asked. Empty where none were fitted.
     ///
     /// # Errors
     /// When the profile does not have the numbers that were fitted.
-    pub fn numbers(&self, profile: &Profile) -> Result<Vec<f32>> {
+    pub fn components_of(&self, profile: &Profile) -> Result<Vec<f32>> {
         match &self.components {
             Some(components) => Ok(components.apply(&numbers(profile, &self.normalisers)?)?),
             None => Ok(Vec::new()),
@@ -204,7 +238,8 @@ impl Preparation {
         }
     }
 
-    /// A segment from texts; no instruction asks for the general vector.
+    /// A segment from texts; no instruction asks for the general vector. Its
+    /// [mentions](Self::mentioned), which are of a profile, are still to come.
     pub fn segment(&self, instruction: Option<&DataText>, answer: Option<&DataText>) -> Segment {
         let encode = |text: &DataText| self.tokenizer.encode_limited(text, MAX_TEXT_TOKENS);
         Segment {
@@ -212,6 +247,7 @@ impl Preparation {
             answer: answer
                 .and_then(|text| self.answer(text))
                 .unwrap_or_default(),
+            mentions: Vec::new(),
             contrasts: Vec::new(),
         }
     }

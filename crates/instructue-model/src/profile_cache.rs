@@ -1,7 +1,7 @@
 //! One user, many instructions: the profile is read once (method §7).
 
 use burn::tensor::Device;
-use instructue_data::{Batch, Profile, ProfileTokens, Segment, token_budget_batches};
+use instructue_data::{Batch, Profile, ProfileTokens, token_budget_batches};
 use instructue_nn::Precision;
 use instructue_schema::DataText;
 
@@ -10,6 +10,7 @@ use crate::identity::{CacheKey, profile_digest};
 use crate::input::PrefixInput;
 use crate::instruct_ue::{EMBED_SLOTS, InstructUe, UserVectors, to_host};
 use crate::network::{Instruction, Prefix};
+use crate::numbers::{MentionTable, ProfileNumbers, Question};
 use crate::preparation::MAX_TEXT_TOKENS;
 
 /// Slots of instructions that one pass takes even behind short profiles. Behind
@@ -29,6 +30,8 @@ pub struct ProfileCache {
     precision: Precision,
     adapter: String,
     pub(crate) device: Device,
+    /// In the order of the profiles.
+    pub(crate) numbers: Vec<ProfileNumbers>,
     pub(crate) parts: Vec<Part>,
 }
 
@@ -102,6 +105,7 @@ impl InstructUe {
             precision: self.precision(),
             adapter: self.adapter_id().into(),
             device: model.device().clone(),
+            numbers: self.profile_numbers(profiles)?,
             parts,
         })
     }
@@ -134,41 +138,50 @@ impl InstructUe {
         })
     }
 
-    /// Both vectors of profiles under each of `segments`: each profile is read once,
+    /// Both vectors of profiles under each of `questions`: each profile is read once,
     /// and as few are held at a time as keep the workers busy.
     pub(crate) fn embed_once_read(
         &self,
         tokens: &[ProfileTokens],
-        segments: &[Segment],
+        questions: &[Question],
+        mentions: &MentionTable,
         out: &mut [UserVectors],
     ) {
         let model = self.frozen();
-        let segments = model.instructions(segments);
+        let instructions = model.instructions(questions);
         for batches in model.prefix_batches(tokens).chunks(self.workers().count()) {
             let parts = model.read_parts(tokens, batches.to_vec());
-            model.instruct_parts(&parts, &segments, out);
+            model.instruct_parts(&parts, &instructions, mentions, out);
         }
     }
 
-    fn instructions(&self, segments: &[Segment]) -> Vec<Instruction> {
+    pub(crate) fn instructions(&self, questions: &[Question]) -> Vec<Instruction> {
         let layout = self.preparation().layout();
-        let instruction = |segment| {
-            let (slots, user) = layout.segment_slots(segment);
+        let instruction = |question: &Question| {
+            let (slots, user) = layout.segment_slots(&question.segment);
             Instruction { slots, user }
         };
-        segments.iter().map(instruction).collect()
+        questions.iter().map(instruction).collect()
     }
 
     /// Vectors of profiles that were read; of a frozen model.
-    fn instruct_parts(&self, parts: &[Part], segments: &[Instruction], out: &mut [UserVectors]) {
+    fn instruct_parts(
+        &self,
+        parts: &[Part],
+        instructions: &[Instruction],
+        mentions: &MentionTable,
+        out: &mut [UserVectors],
+    ) {
         let passes = parts.iter().flat_map(|part| {
-            let groups = groups(&part.prefix, segments).into_iter();
+            let groups = groups(&part.prefix, instructions).into_iter();
             groups.map(move |group| (part, group))
         });
         let passes = self.workers().map(passes.collect(), |_, (part, group)| {
+            let mentions = mentions.gather(&part.profiles, group.clone());
+            let instructions = &instructions[group.clone()];
             let output = self
                 .network()
-                .instruct(&part.prefix, &segments[group.clone()]);
+                .instruct(&part.prefix, instructions, &mentions);
             (part, group, to_host(output.users), to_host(output.states))
         });
         for (part, group, units, states) in passes {
@@ -195,10 +208,12 @@ impl InstructUe {
         instructions: &[Option<DataText>],
     ) -> Result<Vec<UserVectors>> {
         self.check_cache(cache)?;
-        let segments = self.instructions(&self.instruction_segments(instructions)?);
-        let mut out = self.empty_vectors(cache.len(), instructions.len());
+        let questions = self.questions(instructions)?;
+        let mentions = self.mention_table(&cache.numbers, &questions);
+        let mut out = self.empty_vectors(&cache.numbers, &mentions);
+        let instructions = self.instructions(&questions);
         self.frozen()
-            .instruct_parts(&cache.parts, &segments, &mut out);
+            .instruct_parts(&cache.parts, &instructions, &mentions, &mut out);
         Ok(out)
     }
 
@@ -238,20 +253,20 @@ impl InstructUe {
 
 /// Cuts instructions into passes: as many as the budget of slots allows, and
 /// not so many that they mostly look past each other.
-fn groups(prefix: &Prefix, segments: &[Instruction]) -> Vec<std::ops::Range<usize>> {
+fn groups(prefix: &Prefix, instructions: &[Instruction]) -> Vec<std::ops::Range<usize>> {
     let most = prefix.slots().max(FEW_SLOTS);
     let most = most.min(EMBED_SLOTS / prefix.rows());
     let mut groups = Vec::new();
     let (mut start, mut slots) = (0, 0);
-    for (end, segment) in segments.iter().enumerate() {
-        if end > start && slots + segment.slots.len() > most {
+    for (end, instruction) in instructions.iter().enumerate() {
+        if end > start && slots + instruction.slots.len() > most {
             groups.push(start..end);
             (start, slots) = (end, 0);
         }
-        slots += segment.slots.len();
+        slots += instruction.slots.len();
     }
-    if start < segments.len() {
-        groups.push(start..segments.len());
+    if start < instructions.len() {
+        groups.push(start..instructions.len());
     }
     groups
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, TensorData, bf16, f16};
-use instructue_data::{ProfileBuilder, TextTokenizer};
+use instructue_data::{Mentions, ProfileBuilder, TextTokenizer};
 use instructue_encoders::{PrincipalComponents, TabularNormaliser, TextEncoder};
 use instructue_nn::Precision;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -52,6 +52,8 @@ struct Fitted {
     normalisers: Vec<TabularNormaliser>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     components: Option<PrincipalComponents>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mentions: Option<Mentions>,
 }
 
 impl InstructUe {
@@ -80,6 +82,7 @@ impl InstructUe {
             profiles: preparation.profiles().clone(),
             normalisers: preparation.normalisers().to_vec(),
             components: preparation.components().cloned(),
+            mentions: preparation.mentions().cloned(),
         };
         write(&dir.join("config.json"), &to_json(self.config())?)?;
         write(
@@ -154,7 +157,8 @@ impl InstructUe {
             Arc::new(TextTokenizer::from_file(&dir.join("tokenizer.json"))?),
             config.summaries,
         )
-        .with_components(fitted.components);
+        .with_components(fitted.components)
+        .with_mentions(fitted.mentions);
         let precision = config.precision;
         let config = config.with_precision(precision);
         let parts = Pretrained::blank(&config, device)?;

@@ -38,8 +38,9 @@ impl InstructUe {
         }
         let model = self.for_tuning();
         let layout = model.preparation().layout();
-        let segments = model.instruction_segments(&[instruction.cloned()])?;
-        let extra = layout.segment_slots(&segments[0]).0.len();
+        let questions = model.questions(&[instruction.cloned()])?;
+        let mentions = model.mention_table(&model.profile_numbers(profiles)?, &questions);
+        let extra = layout.segment_slots(&questions[0].segment).0.len();
         let mut tokenizer = model.preparation().profile_tokenizer();
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
         let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
@@ -48,7 +49,7 @@ impl InstructUe {
         let direction = TensorData::new(direction.to_vec(), [1, width]);
         let direction = Tensor::<2>::from_data(direction, model.device());
         for batch in token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0) {
-            let input = model.upload(&packed(layout, &batch, &tokens, &segments));
+            let input = model.upload(&packed(layout, &batch, &tokens, &questions, &mentions));
             let mut leaves = Vec::new();
             let output = model
                 .network()

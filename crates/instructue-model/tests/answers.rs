@@ -3,7 +3,7 @@
 mod common;
 
 use burn::tensor::Device;
-use common::{config, model, preparation, profiles, shard};
+use common::{config, model, preparation, profiles, segment, shard};
 use instructue_data::{Batch, Profile};
 use instructue_model::{AnswerOptions, Decoding, InstructUe};
 use instructue_schema::DataText;
@@ -33,7 +33,7 @@ fn ids(model: &InstructUe, profiles: &[Profile], options: AnswerOptions) -> Vec<
 fn next(model: &InstructUe, profile: &Profile, question: Option<&DataText>, answer: &[u32]) -> u32 {
     let preparation = model.preparation();
     let tokenizer = preparation.tokenizer();
-    let mut segment = preparation.segment(question, None);
+    let mut segment = segment(preparation, profile, question, None);
     segment.answer = answer.to_vec();
     segment.answer.push(tokenizer.end_id());
     let mut profiles = preparation.profile_tokenizer();

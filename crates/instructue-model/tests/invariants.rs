@@ -5,9 +5,10 @@ mod common;
 
 use burn::tensor::Device;
 use common::{
-    REFERENCE, config, model, preparation, preparation_of, profiles, shard, without_tabular,
+    REFERENCE, config, model, preparation, preparation_of, profiles, segment, shard,
+    without_tabular,
 };
-use instructue_data::{Batch, Row, Shard};
+use instructue_data::{Batch, MENTION_NUMBERS, Row, Shard};
 use instructue_model::{InstructUe, Preparation, VectorKind, Vectors};
 use instructue_schema::{DataText, Timestamp};
 
@@ -126,13 +127,14 @@ fn the_answer_does_not_influence_the_embedding_at_all() {
         let instruction = DataText::new("Will this user buy pets food?");
         // Both answers have as many tokens, so that the shapes are the same and
         // the comparison can be exact.
-        let segment = preparation.segment(Some(&instruction), Some(&DataText::new(answer)));
-        let length = segment.answer.len();
+        let answer = DataText::new(answer);
+        let length = preparation.segment(None, Some(&answer)).answer.len();
         let rows: Vec<Row> = profiles(&model, &shard())
             .iter()
             .zip(0..)
             .map(|(profile, key)| {
-                preparation.row(&mut tokenizer, profile, key, vec![segment.clone(); 2])
+                let segment = segment(preparation, profile, Some(&instruction), Some(&answer));
+                preparation.row(&mut tokenizer, profile, key, vec![segment; 2])
             })
             .collect();
         let batch = Batch::collate(preparation.layout(), &rows);
@@ -224,17 +226,17 @@ fn behind_the_bottleneck_an_answer_sees_the_user_slot_and_itself_only() {
     let mut tokenizer = preparation.profile_tokenizer();
     let instruction = DataText::new("Will this user buy pets food?");
     let answer = DataText::new("Yes, this user will.");
-    let segment = preparation.segment(Some(&instruction), Some(&answer));
     let rows: Vec<Row> = profiles(&model, &shard())
         .iter()
         .zip(0..)
         .map(|(profile, key)| {
-            preparation.row(&mut tokenizer, profile, key, vec![segment.clone(); 2])
+            let segment = segment(preparation, profile, Some(&instruction), Some(&answer));
+            preparation.row(&mut tokenizer, profile, key, vec![segment; 2])
         })
         .collect();
     let open = Batch::collate(preparation.layout(), &rows);
     let closed = Batch::collate(&preparation.layout().clone().with_bottleneck(true), &rows);
-    let read = segment.answer.len() - 1;
+    let read = preparation.segment(None, Some(&answer)).answer.len() - 1;
     for user in &closed.users {
         for query in 0..=user.slot + read {
             for key in 0..=query {
@@ -286,6 +288,7 @@ fn without_event_features_only_texts_and_their_order_count() {
         let preparation = preparation_of(&shard, &schema);
         let mut config = config(&preparation);
         config.event_features = event_features;
+        config.mentions = false; // how lately an event was named is of its time
         let model = InstructUe::new(config, preparation, 3, &device).unwrap();
         let builder = model.preparation().profiles();
         // An hour later all events are a little older; no window ends in between.
@@ -320,7 +323,7 @@ fn passes_at_a_time_give_the_same_vectors() {
 }
 
 #[test]
-fn components_of_the_numbers_are_kept_with_the_model() {
+fn numbers_beside_the_state_are_kept_with_the_model() {
     let device = Device::default();
     let shard = shard();
     let fitted = preparation(&shard);
@@ -337,24 +340,46 @@ fn components_of_the_numbers_are_kept_with_the_model() {
     assert_eq!(loaded.digest().unwrap(), model.digest().unwrap());
     assert_ne!(model.digest().unwrap(), plain.digest().unwrap());
     let profiles = profiles(&model, &shard);
-    let numbers: Vec<Vec<f32>> = profiles
-        .iter()
-        .map(|p| loaded.preparation().numbers(p).unwrap())
-        .collect();
-    assert!(
-        numbers
-            .iter()
-            .all(|n| n.len() == 2 && n.iter().all(|v| v.is_finite()))
-    );
-    assert_ne!(numbers[0], numbers[1]);
-    assert!(
-        plain
-            .preparation()
-            .numbers(&profiles[0])
-            .unwrap()
-            .is_empty()
-    );
+    let asked = [Some(DataText::new("Does this user buy books?")), None];
+    let found = loaded.embed_both(&profiles, &asked).unwrap();
+    let mentions = 2..2 + MENTION_NUMBERS;
+    for user in 0..profiles.len() {
+        let [asked, general] = [0, 1].map(|number| found[number].numbers.row(user));
+        assert_eq!(asked.len(), mentions.end);
+        assert!(asked.iter().all(|value| value.is_finite()));
+        assert_eq!(asked[..2], general[..2], "the same whatever is asked");
+        assert_eq!(general[mentions.clone()], [0.0; MENTION_NUMBERS]);
+    }
+    let numbers = &found[0].numbers;
+    assert_ne!(numbers.row(0)[..2], numbers.row(1)[..2]);
+    // User 0 has no event, user 4 has bought books.
+    assert_eq!(numbers.row(0)[2..12], [0.0; 10]);
+    assert!(numbers.row(4)[7..12].iter().all(|number| *number > 0.0));
+    assert_eq!(plain.preparation().numbers(), MENTION_NUMBERS);
     // What is compared with texts does not have them.
     let vectors = |model: &InstructUe| model.embed(&profiles, &instructions()).unwrap();
     assert_eq!(vectors(&model), vectors(&plain));
+}
+
+#[test]
+fn what_an_instruction_names_reaches_the_vector_and_not_the_one_without() {
+    let (device, shard) = (Device::default(), shard());
+    let vectors = |mentions: bool| {
+        let preparation = preparation(&shard);
+        let mut config = config(&preparation);
+        config.mentions = mentions;
+        let model = InstructUe::new(config, preparation, 3, &device).unwrap();
+        let asked = [Some(DataText::new("Does this user buy books?")), None];
+        model.embed(&profiles(&model, &shard), &asked).unwrap()
+    };
+    let (with, without) = (vectors(true), vectors(false));
+    assert_eq!(with[1], without[1]);
+    assert_ne!(with[0].row(4), without[0].row(4));
+}
+
+#[test]
+fn mentions_want_their_weights() {
+    let fitted = preparation(&shard()).with_mentions(None);
+    let error = InstructUe::new(config(&fitted), fitted, 3, &Device::default()).unwrap_err();
+    assert!(error.to_string().contains("mentions"), "{error}");
 }

@@ -138,7 +138,7 @@ fn one_cached_profile_and_many_instructions_are_as_many_full_passes() {
 /// The scores of an answer's first token by a full pass.
 fn scores(model: &InstructUe, profile: &Profile, question: &DataText) -> Vec<f32> {
     let preparation = model.preparation();
-    let mut segment = preparation.segment(Some(question), None);
+    let mut segment = common::segment(preparation, profile, Some(question), None);
     segment.answer = vec![preparation.tokenizer().end_id()];
     let mut profiles = preparation.profile_tokenizer();
     let row = preparation.row(&mut profiles, profile, 0, vec![segment]);

@@ -30,6 +30,7 @@ fn two_tokenizers() -> Preparation {
         own.tokenizer().clone(),
         true,
     )
+    .with_mentions(own.mentions().cloned())
 }
 
 fn bert(preparation: &Preparation) -> BertConfig {

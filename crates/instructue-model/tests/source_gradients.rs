@@ -24,7 +24,8 @@ fn moved(
     by: f32,
 ) -> f64 {
     let preparation = model.preparation();
-    let segments = vec![preparation.segment(Some(&DataText::new(QUESTION)), None)];
+    let question = DataText::new(QUESTION);
+    let segments = vec![common::segment(preparation, profile, Some(&question), None)];
     let rows = [Row {
         user_key: 0,
         profile: preparation.profile_tokenizer().tokenize(profile),

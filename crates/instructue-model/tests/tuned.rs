@@ -33,7 +33,11 @@ fn random(model: &InstructUe, tokens: usize) -> Tuned {
 }
 
 fn worst(a: &UserVectors, b: &UserVectors) -> f32 {
-    let pairs = [(&a.unit, &b.unit), (&a.state, &b.state)];
+    let pairs = [
+        (&a.unit, &b.unit),
+        (&a.state, &b.state),
+        (&a.numbers, &b.numbers),
+    ];
     let all = pairs
         .into_iter()
         .flat_map(|(a, b)| a.values.iter().zip(&b.values));
@@ -59,7 +63,11 @@ fn without_learned_tokens_vectors_are_those_of_the_instruction() {
 /// Tokens of the vocabulary in the learned tokens' place are tokens.
 #[test]
 fn learned_tokens_stand_between_the_instruction_and_the_user() {
-    let model = model(&shard(), &Device::default());
+    // Of tokens that are no words nothing can be mentioned.
+    let preparation = preparation(&shard());
+    let mut config = config(&preparation);
+    config.mentions = false;
+    let model = InstructUe::new(config, preparation, 3, &Device::default()).unwrap();
     let cache = model.profile_cache(&profiles(&model, &shard())).unwrap();
     let longer = DataText::new(format!("{QUESTION} dog food"));
     let tokenizer = model.preparation().tokenizer();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use instructue_data::{
-    EpochOrder, ProfileTokenizer, ProfileTokens, Row, Segment, Shard, UserStore, seed,
+    EpochOrder, ProfileTokenizer, ProfileTokens, ProfileWords, Row, Segment, Shard, UserStore, seed,
 };
 use instructue_model::Preparation;
 use instructue_schema::{DataText, Timestamp};
@@ -38,6 +38,8 @@ struct Unit {
 struct Draft {
     user_key: u64,
     profile: ProfileTokens,
+    /// For what instructions name, where the model asks.
+    words: Option<ProfileWords>,
     triples: Vec<Triple>,
 }
 
@@ -207,6 +209,7 @@ impl Batches {
         Ok(Draft {
             user_key: seed::derive(0, history.user().as_str(), &[]),
             profile: self.tokenizer.tokenize(&profile),
+            words: self.preparation.words(&profile),
             triples: unit.triples.clone(),
         })
     }
@@ -242,24 +245,25 @@ impl Batches {
                 .into_iter()
                 .cycle()
                 .take(self.config.instructions_per_user);
-            let segments = chosen.map(|triple| self.segment(triple, rng)).collect();
-            let profile = draft.profile.clone();
+            let segments = chosen.map(|triple| self.segment(draft, triple, rng));
             rows.push(Row {
                 user_key: draft.user_key,
-                profile,
-                segments,
+                profile: draft.profile.clone(),
+                segments: segments.collect(),
             });
         }
         rows
     }
 
-    fn segment(&self, triple: &Triple, rng: &mut ChaCha8Rng) -> Segment {
+    fn segment(&self, draft: &Draft, triple: &Triple, rng: &mut ChaCha8Rng) -> Segment {
         let dropped = rng.random_bool(self.config.instruction_dropout);
         let instruction = (!dropped).then(|| DataText::new(triple.instruction.as_str()));
         let answer = DataText::new(triple.answer.as_str());
         let mut segment = self
             .preparation
             .segment(instruction.as_ref(), Some(&answer));
+        let words = draft.words.as_ref();
+        segment.mentions = self.preparation.mentioned(words, instruction.as_ref());
         let count = self.config.contrasts;
         segment.contrasts = self.answers.others(triple, &segment.answer, count, rng);
         segment

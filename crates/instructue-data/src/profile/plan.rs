@@ -1,6 +1,7 @@
 //! How the profile of one source is made.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use instructue_schema::{ColumnRole, DataText, Repeats, Schema, Source, SourceKind, Timestamp};
 
@@ -125,6 +126,7 @@ impl EventPlan {
         let events = texts.zip(first..).map(|(text, i)| ProfileEvent {
             text,
             features: self.features.of_one(before, i, reference),
+            days: days_before(before, &[i], reference),
         });
         events.collect()
     }
@@ -153,9 +155,18 @@ impl EventPlan {
             .map(|(text, same)| ProfileEvent {
                 text,
                 features: self.features.of_merged(window, &same, reference),
+                days: days_before(window, &same, reference),
             });
         events.collect()
     }
+}
+
+/// See [`ProfileEvent::days`]; `same` in the order of their times.
+fn days_before(events: &Events<'_>, same: &[usize], reference: Timestamp) -> Arc<[f32]> {
+    let newest_first = same.iter().rev();
+    newest_first
+        .map(|&i| reference.days_since(events.time(i)) as f32)
+        .collect()
 }
 
 impl TabularPlan {

@@ -10,7 +10,7 @@ use instructue_data::Slot;
 
 use super::{Network, NetworkOutput};
 use crate::input::events::lookup_bias;
-use crate::input::{PrefixInput, ints};
+use crate::input::{PrefixInput, ints, mention_input};
 use crate::lookup::LookupTable;
 
 /// Profiles as the network keeps them, one row each.
@@ -164,11 +164,38 @@ impl Network {
     /// Appends the same slots to each row of a prefix; `lanes` holds each
     /// slot's lane. The decoder's states, `[rows, slots, hidden]`.
     ///
+    /// # Shapes
+    /// - `mentions`: `[rows, <USER> slots, numbers]`, flat; of no account where the
+    ///   network has none
+    ///
     /// # Panics
-    /// If a slot is neither a token nor `<USER>`, or a lane is not there.
-    pub fn extend(&self, prefix: &mut Prefix, slots: &[Slot], lanes: &[usize]) -> Tensor<3> {
+    /// If a slot is neither a token nor `<USER>`, a lane is not there, or mentions are
+    /// missing.
+    pub fn extend(
+        &self,
+        prefix: &mut Prefix,
+        slots: &[Slot],
+        lanes: &[usize],
+        mentions: &[f32],
+    ) -> Tensor<3> {
         let pieces: Vec<Piece> = slots.iter().map(Piece::from).collect();
-        self.extend_by(prefix, &pieces, lanes, None)
+        self.extend_by(prefix, &pieces, lanes, mentions, None)
+    }
+
+    /// The inputs at the `<USER>` slots of each row, `[rows · slots, hidden]`.
+    fn user_inputs(&self, prefix: &Prefix, slots: usize, mentions: &[f32]) -> Tensor<2> {
+        let [rows, width] = prefix.users.dims();
+        let users = prefix.users.clone().unsqueeze_dim::<3>(1);
+        let users = users
+            .expand([rows, slots, width])
+            .reshape([rows * slots, width]);
+        match self.mentions.is_some() && slots > 0 {
+            true => {
+                let mentions = mention_input(mentions, rows * slots, &users.device());
+                users + self.scaled(self.mentioned(mentions))
+            }
+            false => users,
+        }
     }
 
     /// As [`extend`](Self::extend); `learned` is `[n, hidden]`.
@@ -177,6 +204,7 @@ impl Network {
         prefix: &mut Prefix,
         pieces: &[Piece],
         lanes: &[usize],
+        mentions: &[f32],
         learned: Option<Tensor<2>>,
     ) -> Tensor<3> {
         let (rows, count) = (prefix.rows(), pieces.len());
@@ -188,13 +216,24 @@ impl Network {
         });
         let ids = ints(ids.collect(), &device).unsqueeze::<2>();
         let tokens = self.backbone.embed(ids).reshape([count, width]);
-        let mut parts = vec![tokens, prefix.users.clone()];
+        // Which of the `<USER>` slots each is.
+        let mut users = 0;
+        let numbered = pieces.iter().map(|piece| {
+            let number = users;
+            users += usize::from(*piece == Piece::User);
+            number
+        });
+        let numbered: Vec<usize> = numbered.collect();
+        let mut parts = vec![tokens];
+        if users > 0 {
+            parts.push(self.user_inputs(prefix, users, mentions));
+        }
         parts.extend(learned);
         let table = Tensor::cat(parts, 0);
         let place = |row: usize, slot: usize| match pieces[slot] {
             Piece::Token(_) => slot,
-            Piece::User => count + row,
-            Piece::Learned(number) => count + rows + number,
+            Piece::User => count + row * users + numbered[slot],
+            Piece::Learned(number) => count + rows * users + number,
         } as i64;
         let places = (0..rows).flat_map(|row| (0..count).map(move |slot| (row, slot)));
         let places = places.map(|(row, slot)| place(row, slot)).collect();
@@ -221,9 +260,19 @@ impl Network {
     /// Each row of a prefix under each instruction, in one pass: states and
     /// vectors of all instructions of the first row, then of the second.
     ///
+    /// # Shapes
+    /// - `mentions`: `[rows, instructions, numbers]`, flat; of no account where the
+    ///   network has none
+    ///
     /// # Panics
-    /// If there is no instruction, or one holds slots of a profile.
-    pub fn instruct(&self, prefix: &Prefix, instructions: &[Instruction]) -> NetworkOutput {
+    /// If there is no instruction, one holds slots of a profile, or mentions are
+    /// missing.
+    pub fn instruct(
+        &self,
+        prefix: &Prefix,
+        instructions: &[Instruction],
+        mentions: &[f32],
+    ) -> NetworkOutput {
         let mut lanes = prefix.fork(instructions.len());
         let (mut slots, mut lane_of, mut users) = (Vec::new(), Vec::new(), Vec::new());
         for (lane, instruction) in instructions.iter().enumerate() {
@@ -231,7 +280,7 @@ impl Network {
             slots.extend_from_slice(&instruction.slots);
             lane_of.resize(slots.len(), lane);
         }
-        let states = self.extend(&mut lanes, &slots, &lane_of);
+        let states = self.extend(&mut lanes, &slots, &lane_of, mentions);
         let [rows, length, width] = states.dims();
         let places = (0..rows).flat_map(|row| users.iter().map(move |user| row * length + user));
         let places = places.map(|place| place as i64).collect();
@@ -249,14 +298,17 @@ impl Network {
     /// its tokens and `<USER>` (method §6); they look up events as words do.
     ///
     /// # Shapes
+    /// - `mentions`: `[rows, numbers]`, flat; of no account where the network has none
     /// - `learned`: `[n, hidden]`; `n` may be 0
     ///
     /// # Panics
-    /// If the instruction holds slots of a profile, or the width differs.
+    /// If the instruction holds slots of a profile, the width differs, or mentions are
+    /// missing.
     pub fn instruct_tuned(
         &self,
         prefix: &Prefix,
         instruction: &Instruction,
+        mentions: &[f32],
         learned: Tensor<2>,
     ) -> NetworkOutput {
         let count = learned.dims()[0];
@@ -266,7 +318,7 @@ impl Network {
         let mut prefix = prefix.clone();
         let lanes = vec![0; pieces.len()];
         let learned = (count > 0).then_some(learned);
-        let states = self.extend_by(&mut prefix, &pieces, &lanes, learned);
+        let states = self.extend_by(&mut prefix, &pieces, &lanes, mentions, learned);
         let [rows, _, width] = states.dims();
         let states = states.narrow(1, before + count, 1).reshape([rows, width]);
         NetworkOutput {

@@ -10,7 +10,7 @@ use instructue_schema::DataText;
 use crate::error::{Error, Result};
 use crate::input::ints;
 use crate::instruct_ue::{InstructUe, UserVectors, Vectors, to_host};
-use crate::network::Instruction;
+use crate::numbers::Question;
 use crate::profile_cache::ProfileCache;
 
 /// What is learned.
@@ -122,7 +122,7 @@ impl InstructUe {
             return refuse("temperature", "a number above 0", temperature.to_string());
         }
         let text = Some(DataText::new(instruction));
-        let own = self.instruction_segments(&[text])?.remove(0).instruction;
+        let own = self.questions(&[text])?.remove(0).segment.instruction;
         let device = self.device().clone().inner();
         let width = self.config().backbone.hidden_size;
         let ids = own.iter().cycle().take(tokens).map(|&id| i64::from(id));
@@ -156,15 +156,19 @@ impl InstructUe {
     pub fn embed_tuned(&self, cache: &ProfileCache, tuned: &Tuned) -> Result<UserVectors> {
         self.check_cache(cache)?;
         self.check_tuned(tuned, "tuned tokens")?;
-        let instruction = self.tuned_instruction(tuned)?;
+        let question = self.tuned_question(tuned)?;
+        let mentions = self.mention_table(&cache.numbers, &question);
+        let instruction = self.instructions(&question).remove(0);
         let model = self.frozen();
         let learned = moved(&tuned.weights.tokens, model.device());
         let passes = self.workers().map(cache.parts.iter().collect(), |_, part| {
             let network = model.network();
-            let output = network.instruct_tuned(&part.prefix, &instruction, learned.clone());
+            let mentions = mentions.gather(&part.profiles, 0..1);
+            let learned = learned.clone();
+            let output = network.instruct_tuned(&part.prefix, &instruction, &mentions, learned);
             (part, to_host(output.users), to_host(output.states))
         });
-        let mut out = self.empty_vectors(cache.len(), 1).remove(0);
+        let mut out = self.empty_vectors(&cache.numbers, &mentions).remove(0);
         for (part, units, states) in passes {
             for (place, &profile) in part.profiles.iter().enumerate() {
                 out.unit.copy_row(profile, &units, place);
@@ -192,18 +196,20 @@ impl InstructUe {
     ) -> Result<Tensor<2>> {
         self.check_cache(cache)?;
         self.check_tuned(tuned, "tuned tokens")?;
-        let instruction = self.tuned_instruction(tuned)?;
+        let question = self.tuned_question(tuned)?;
+        let mentions = self.mention_table(&cache.numbers, &question);
+        let instruction = self.instructions(&question).remove(0);
         let mut places = vec![0i64; cache.len()];
         let mut vectors = Vec::with_capacity(cache.parts.len());
         let mut count = 0;
         for part in &cache.parts {
             let prefix = part.prefix.autodiff();
-            let network = self.network();
-            vectors.push(
-                network
-                    .instruct_tuned(&prefix, &instruction, tokens.clone())
-                    .users,
-            );
+            let mentions = mentions.gather(&part.profiles, 0..1);
+            let tokens = tokens.clone();
+            let output = self
+                .network()
+                .instruct_tuned(&prefix, &instruction, &mentions, tokens);
+            vectors.push(output.users);
             for &profile in &part.profiles {
                 places[profile] = count;
                 count += 1;
@@ -213,11 +219,9 @@ impl InstructUe {
         Ok(Tensor::cat(vectors, 0).select(0, places))
     }
 
-    fn tuned_instruction(&self, tuned: &Tuned) -> Result<Instruction> {
-        let text = Some(DataText::new(tuned.instruction.as_str()));
-        let segment = self.instruction_segments(&[text])?.remove(0);
-        let (slots, user) = self.preparation().layout().segment_slots(&segment);
-        Ok(Instruction { slots, user })
+    /// One question.
+    fn tuned_question(&self, tuned: &Tuned) -> Result<Vec<Question>> {
+        self.questions(&[Some(DataText::new(tuned.instruction.as_str()))])
     }
 
     /// Refuses what was learned on another model; `what` names it.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use instructue_data::{
-    ColumnData, Profile, ProfileBuilder, Shard, SourceProfile, SourceTable, TextTokenizer,
+    ColumnData, Mentions, Profile, ProfileBuilder, Segment, Shard, SourceProfile, SourceTable,
+    TextTokenizer,
 };
 use instructue_model::{InstructUe, ModelConfig, Preparation, Size};
-use instructue_schema::{Schema, Timestamp, UserId};
+use instructue_schema::{DataText, Schema, Timestamp, UserId};
 
 pub const REFERENCE: Timestamp = Timestamp(100 * 86_400);
 
@@ -164,7 +165,25 @@ pub fn preparation_of(shard: &Shard, schema: &Schema) -> Preparation {
         }
     }
     let tokenizer = Arc::new(TextTokenizer::train(texts.into_iter(), 400).unwrap());
+    let built = histories().map(|(history, reference)| profiles.build(&history, reference));
+    let questions = ["Will this user buy books?", "Does this user travel?"].map(String::from);
+    let mentions = Mentions::fit(schema, built, questions.into_iter());
     Preparation::new(profiles, normalisers, tokenizer.clone(), tokenizer, true)
+        .with_mentions(Some(mentions))
+}
+
+/// A segment with what its question names of a profile.
+pub fn segment(
+    preparation: &Preparation,
+    profile: &Profile,
+    question: Option<&DataText>,
+    answer: Option<&DataText>,
+) -> Segment {
+    let words = preparation.words(profile);
+    Segment {
+        mentions: preparation.mentioned(words.as_ref(), question),
+        ..preparation.segment(question, answer)
+    }
 }
 
 pub fn model(shard: &Shard, device: &Device) -> InstructUe {
@@ -176,6 +195,7 @@ pub fn model(shard: &Shard, device: &Device) -> InstructUe {
 pub fn config(preparation: &Preparation) -> ModelConfig {
     let vocab = preparation.tokenizer().vocab_size();
     let mut config = ModelConfig::fresh(Size::Tiny, vocab, vocab);
+    config.mentions = true;
     config.backbone.hidden_size = 32;
     config.backbone.intermediate_size = 48;
     config.backbone.num_hidden_layers = 2;

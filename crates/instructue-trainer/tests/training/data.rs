@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use instructue_data::{IngestOptions, ProfileBuilder, SourceProfile, TextTokenizer, UserStore};
+use instructue_data::{
+    IngestOptions, Mentions, ProfileBuilder, SourceProfile, TextTokenizer, UserStore,
+};
 use instructue_generate::{GenerateConfig, generate};
 use instructue_model::Preparation;
 use instructue_schema::Schema;
@@ -95,7 +97,7 @@ fn fit(store: &UserStore, triples: &UserQa, config: &UserQaConfig) -> Preparatio
     };
     let profiles = ProfileBuilder::fit(store.schema(), histories(), Some(4));
     let normalisers = Preparation::fit_normalisers(&profiles, histories()).unwrap();
-    let mut texts = Vec::new();
+    let (mut texts, mut questions) = (Vec::new(), Vec::new());
     for (history, reference) in histories() {
         for source in profiles.build(&history, reference).sources {
             if let SourceProfile::Events(events) = source {
@@ -105,9 +107,13 @@ fn fit(store: &UserStore, triples: &UserQa, config: &UserQaConfig) -> Preparatio
     }
     for index in 0..store.shards() {
         for triple in triples.shard(index).unwrap() {
+            questions.push(triple.instruction.clone());
             texts.extend([triple.instruction, triple.answer]);
         }
     }
     let tokenizer = Arc::new(TextTokenizer::train(texts.into_iter(), 600).unwrap());
+    let built = histories().map(|(history, reference)| profiles.build(&history, reference));
+    let mentions = Mentions::fit(store.schema(), built, questions.into_iter());
     Preparation::new(profiles, normalisers, tokenizer.clone(), tokenizer, true)
+        .with_mentions(Some(mentions))
 }

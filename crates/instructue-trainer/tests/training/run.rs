@@ -52,6 +52,7 @@ pub fn model_of(data: &Data, seed: u64, change: impl Fn(&mut ModelConfig)) -> In
     let preparation = data.preparation.clone();
     let vocab = preparation.tokenizer().vocab_size();
     let mut config = ModelConfig::fresh(Size::Tiny, vocab, vocab);
+    config.mentions = true;
     config.backbone.hidden_size = 32;
     config.backbone.intermediate_size = 48;
     config.backbone.num_hidden_layers = 2;

@@ -59,6 +59,9 @@ pub struct ModelSettings {
     pub components: usize,
     /// Words of instructions look up the events that share them.
     pub lookup: bool,
+    /// How many events an instruction names, and how lately, stands beside the state
+    /// and in the input at `<USER>`.
+    pub mentions: bool,
     /// `linear` or `mlp` adapters.
     pub adapter: Adapter,
 }
@@ -152,6 +155,7 @@ impl Default for ModelSettings {
             answer_bottleneck: false,
             components: 32,
             lookup: true,
+            mentions: true,
             adapter: Adapter::Mlp,
         }
     }

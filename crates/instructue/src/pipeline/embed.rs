@@ -81,10 +81,11 @@ pub fn embed_users(
         .try_for_each(|text| check_instruction(text))?;
     check_schema(model, store)?;
     check_out(out, "a Parquet file to write")?;
-    let width = match (request.kind, model.preparation().components()) {
-        (VectorKind::State, Some(components)) => model.width_of(request.kind) + components.len(),
-        _ => model.width_of(request.kind),
+    let beside = match request.kind {
+        VectorKind::State => model.preparation().numbers(),
+        VectorKind::Unit => 0,
     };
+    let width = model.width_of(request.kind) + beside;
     let count = instructions.len() + usize::from(request.tuned.is_some());
     let columns: Vec<String> = match count {
         1 => vec!["vector".into()],

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use instructue_data::{
-    IngestOptions, IngestReport, ProfileBuilder, Progress, SourceProfile, TextTokenizer, UserStore,
+    IngestOptions, IngestReport, Mentions, ProfileBuilder, Progress, SourceProfile, TextTokenizer,
+    UserStore,
 };
 use instructue_eval::TaskSet;
 use instructue_model::Preparation;
@@ -256,7 +257,7 @@ pub fn fit(
     };
     let profiles = ProfileBuilder::fit(store.schema(), histories(), config.slots());
     let normalisers = Preparation::fit_normalisers(&profiles, histories())?;
-    let mut texts = Vec::new();
+    let (mut texts, mut questions) = (Vec::new(), Vec::new());
     for (history, reference) in histories() {
         for source in profiles.build(&history, reference).sources {
             if let SourceProfile::Events(events) = source {
@@ -267,6 +268,7 @@ pub fn fit(
     for (index, _) in &shards {
         let triples = triples.shard(*index)?.into_iter();
         for triple in triples.filter(|t| t.split == Split::Train && !t.held_out) {
+            questions.push(triple.instruction.clone());
             texts.extend([triple.instruction, triple.answer]);
         }
     }
@@ -283,6 +285,12 @@ pub fn fit(
     let summaries = config.model.summaries;
     let count = config.model.components;
     let components = Preparation::fit_components(&profiles, &normalisers, histories(), count)?;
+    let mentions = config.model.mentions.then(|| {
+        let of_histories = histories().map(|(history, at)| profiles.build(&history, at));
+        Mentions::fit(store.schema(), of_histories, questions.into_iter())
+    });
     let preparation = Preparation::new(profiles, normalisers, of_encoder, of_backbone, summaries);
-    Ok(preparation.with_components(components))
+    Ok(preparation
+        .with_components(components)
+        .with_mentions(mentions))
 }

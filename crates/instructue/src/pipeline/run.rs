@@ -220,6 +220,7 @@ fn first_model(
     model.summaries = config.model.summaries;
     model.numbers_at_user = config.model.numbers_at_user;
     model.lookup = config.model.lookup;
+    model.mentions = config.model.mentions;
     model.answer_bottleneck = config.model.answer_bottleneck;
     model.adapter = match config.model.adapter {
         Adapter::Linear => instructue_adapter::AdapterKind::Linear,

@@ -39,7 +39,7 @@ impl<'a> StoreEmbedder<'a> {
         self.in_chunks(users, reference, progress, |chunk, profiles| {
             let cache = self.model.profile_cache(profiles)?;
             copy(&mut out, &self.model.embed_tuned(&cache, tuned)?, chunk);
-            self.add_numbers(&mut out, chunk, profiles)
+            Ok(())
         })?;
         Ok(out)
     }
@@ -64,31 +64,12 @@ impl<'a> StoreEmbedder<'a> {
     }
 
     fn zeros(&self, users: usize) -> Result<UserVectors, BoxError> {
-        let zeros = |kind| {
-            let width = self.model.width_of(kind);
-            Matrix::new(users, width, vec![0.0; users * width])
-        };
-        let components = self.model.preparation().components();
-        let numbers = components.map_or(0, |components| components.len());
+        let zeros = |width| Matrix::new(users, width, vec![0.0; users * width]);
         Ok(UserVectors {
-            unit: zeros(VectorKind::Unit)?,
-            state: zeros(VectorKind::State)?,
-            numbers: Matrix::new(users, numbers, vec![0.0; users * numbers])?,
+            unit: zeros(self.model.width_of(VectorKind::Unit))?,
+            state: zeros(self.model.width_of(VectorKind::State))?,
+            numbers: zeros(self.model.preparation().numbers())?,
         })
-    }
-
-    /// Puts the profiles' numbers where their users are.
-    fn add_numbers(
-        &self,
-        out: &mut UserVectors,
-        chunk: &[usize],
-        profiles: &[Profile],
-    ) -> Result<(), BoxError> {
-        for (&user, profile) in chunk.iter().zip(profiles) {
-            let numbers = self.model.preparation().numbers(profile)?;
-            out.numbers.row_mut(user).copy_from_slice(&numbers);
-        }
-        Ok(())
     }
 
     /// Hands `work` some of `users` at a time, by their places, with their profiles.
@@ -125,9 +106,13 @@ impl<'a> StoreEmbedder<'a> {
 
 fn copy(out: &mut UserVectors, found: &instructue_model::UserVectors, chunk: &[usize]) {
     for (place, &user) in chunk.iter().enumerate() {
-        let (unit, state) = (found.unit.row(place), found.state.row(place));
-        out.unit.row_mut(user).copy_from_slice(unit);
-        out.state.row_mut(user).copy_from_slice(state);
+        for (to, from) in [
+            (&mut out.unit, &found.unit),
+            (&mut out.state, &found.state),
+            (&mut out.numbers, &found.numbers),
+        ] {
+            to.row_mut(user).copy_from_slice(from.row(place));
+        }
     }
 }
 
@@ -153,13 +138,8 @@ impl Embedder for StoreEmbedder<'_> {
             for (out, found) in out.iter_mut().zip(&vectors) {
                 copy(out, found, chunk);
             }
-            // They are the same under each instruction.
-            self.add_numbers(&mut out[0], chunk, profiles)
+            Ok(())
         })?;
-        let numbers = out[0].numbers.clone();
-        for vectors in &mut out[1..] {
-            vectors.numbers.clone_from(&numbers);
-        }
         Ok(out)
     }
 

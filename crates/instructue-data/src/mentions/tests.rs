@@ -1,0 +1,140 @@
+//! Mentions of hand-made profiles.
+
+use super::*;
+use crate::history::Shard;
+use crate::profile::ProfileBuilder;
+use crate::testing::{Null, Number, Row, day, row, schema, shard, text};
+
+fn bill(user: &'static str, at: f64, product: &str) -> Row {
+    row(user, 0, day(at), &[text(product), Number(1.0), Null, Null])
+}
+
+fn search(user: &'static str, at: f64, query: &str) -> Row {
+    row(user, 1, day(at), &[text(query)])
+}
+
+fn users() -> Shard {
+    let rows = [
+        bill("a", 99.0, "DOG FOODS"),
+        bill("a", 98.5, "CAT FOOD"),
+        bill("a", 60.0, "DOG FOODS"),
+        bill("a", 59.0, "MILK"),
+        bill("b", 99.0, "BABY FOODS"),
+        bill("b", 98.0, "FROZEN PIZZA"),
+        search("b", 99.5, "cheap flights"),
+        search("b", 99.0, "dog leash"),
+    ];
+    shard(&schema(), &rows, 0)
+}
+
+fn questions() -> Vec<String> {
+    let of = |x: &str| format!("Will this person buy {x} in the next 30 days?");
+    ["milk", "pizza", "cat food", "flights"].map(of).to_vec()
+}
+
+/// The users' profiles on day 100, and mentions fitted to them.
+fn fitted() -> (Mentions, Vec<Profile>) {
+    let (schema, shard, reference) = (schema(), users(), day(100.0));
+    let histories = || shard.histories().map(|history| (history, reference));
+    let builder = ProfileBuilder::fit(&schema, histories(), None);
+    let profiles: Vec<Profile> = histories().map(|(h, r)| builder.build(&h, r)).collect();
+    let mentions = Mentions::fit(&schema, profiles.iter().cloned(), questions().into_iter());
+    (mentions, profiles)
+}
+
+fn numbers(user: usize, instruction: &str) -> [f32; MENTION_NUMBERS] {
+    let (mentions, profiles) = fitted();
+    let words = mentions.profile(&schema(), &profiles[user]);
+    let query = mentions.instruction(&DataText::new(instruction));
+    mentions.numbers(&words, Some(&query))
+}
+
+#[test]
+fn the_named_events_are_counted_by_their_age() {
+    let found = numbers(0, "Will this user buy dog food?");
+    // Cat food shares a word, and weighs the less; the window is 90 days, so day 99 is
+    // in every count and day 60 in the last two (half: 45 days).
+    let one = (2f64.ln() * SCALE) as f32;
+    let two = (3f64.ln() * SCALE) as f32;
+    for count in &found[..4] {
+        assert!((count - one).abs() < 0.05, "{found:?}");
+    }
+    for count in &found[4..6] {
+        assert!((count - two).abs() < 0.05, "{found:?}");
+    }
+    let lately = (-6.0f64 / 90.0).exp() as f32;
+    assert!((found[6] - lately).abs() < 1e-6);
+    assert!((found[8] - two).abs() < 1e-6, "two days: {found:?}");
+    assert_eq!(found[9], 1.0);
+    assert!(found[10] > 0.0 && found[10] < 1.0);
+}
+
+#[test]
+fn plurals_and_other_words_do_not_matter() {
+    let asked = numbers(0, "Will this user buy dog food?");
+    let other = numbers(0, "Are DOGS of this household to have FOODS?");
+    assert_eq!(asked[..10], other[..10]);
+}
+
+#[test]
+fn what_is_not_named_has_zeros() {
+    let (mentions, profiles) = fitted();
+    let words = mentions.profile(&schema(), &profiles[0]);
+    assert_eq!(mentions.numbers(&words, None), [0.0; MENTION_NUMBERS]);
+    let nothing = mentions.instruction(&DataText::new("xyzzy? …"));
+    let found = mentions.numbers(&words, Some(&nothing));
+    assert_eq!(found, [0.0; MENTION_NUMBERS]);
+    // Known, and this user has none: only what is of the instruction alone is left.
+    let found = numbers(0, "Will this user buy frozen pizza?");
+    assert_eq!(found[..10], [0.0; 10]);
+    assert!(found[10] > 0.0);
+}
+
+#[test]
+fn words_that_all_questions_have_weigh_nothing() {
+    // "next 30 days" stands in all questions, and in no event; "searches" is what one
+    // source is, and no question says.
+    let (mentions, profiles) = fitted();
+    let query = mentions.instruction(&DataText::new("What are the searches like?"));
+    let words = mentions.profile(&schema(), &profiles[1]);
+    let found = mentions.numbers(&words, Some(&query));
+    assert!(found[9] > 0.5, "{found:?}");
+    let words = mentions.profile(&schema(), &profiles[0]);
+    assert_eq!(mentions.numbers(&words, Some(&query))[9], 0.0);
+}
+
+#[test]
+fn a_text_that_was_never_seen_counts_as_well() {
+    let (mentions, mut profiles) = fitted();
+    let SourceProfile::Events(events) = &mut profiles[1].sources[1] else {
+        panic!("searches are events");
+    };
+    events[0].text = DataText::new("used dog kennel");
+    let words = mentions.profile(&schema(), &profiles[1]);
+    let query = mentions.instruction(&DataText::new("Does this user look for a dog?"));
+    let found = mentions.numbers(&words, Some(&query));
+    assert!(
+        found[9] > 0.1 && found.iter().all(|x| x.is_finite()),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn saved_and_read_it_is_the_same() {
+    let (mentions, profiles) = fitted();
+    let json = serde_json::to_string(&mentions).unwrap();
+    let text = json.to_lowercase();
+    for word in ["dog", "leash", "flights"] {
+        assert!(!text.contains(word), "no user's words: {json}");
+    }
+    let read: Mentions = serde_json::from_str(&json).unwrap();
+    let query = |m: &Mentions| {
+        let words = m.profile(&schema(), &profiles[0]);
+        m.numbers(
+            &words,
+            Some(&m.instruction(&DataText::new("dog food, milk"))),
+        )
+    };
+    assert_eq!(query(&mentions), query(&read));
+    assert_eq!(serde_json::to_string(&read).unwrap(), json);
+}

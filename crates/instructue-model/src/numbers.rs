@@ -1,0 +1,137 @@
+//! Numbers that stand beside a user's state: what counts and sums say whatever is
+//! asked, and how much of the history the instruction names.
+
+use instructue_data::{MENTION_NUMBERS, MentionQuery, Profile, ProfileWords, Segment};
+use instructue_schema::DataText;
+
+use crate::error::{Error, Result};
+use crate::instruct_ue::{InstructUe, UserVectors};
+use crate::preparation::Preparation;
+
+/// What of a profile becomes numbers, for any number of instructions.
+#[derive(Debug, Clone)]
+pub(crate) struct ProfileNumbers {
+    components: Vec<f32>,
+    words: Option<ProfileWords>,
+}
+
+/// An instruction as the model reads it.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    /// Without mentions, which are of an instruction and a profile.
+    pub segment: Segment,
+    query: Option<MentionQuery>,
+}
+
+/// The mentions of profiles under questions.
+#[derive(Debug, Clone)]
+pub(crate) struct MentionTable {
+    questions: usize,
+    /// Of one profile and question; 0 for a model without them.
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl MentionTable {
+    pub fn of(&self, profile: usize, question: usize) -> &[f32] {
+        let first = (profile * self.questions + question) * self.width;
+        &self.values[first..first + self.width]
+    }
+
+    /// Those of some profiles under some questions, one profile's after the other's.
+    pub fn gather(&self, profiles: &[usize], questions: std::ops::Range<usize>) -> Vec<f32> {
+        let mut out = Vec::with_capacity(profiles.len() * questions.len() * self.width);
+        for &profile in profiles {
+            for question in questions.clone() {
+                out.extend_from_slice(self.of(profile, question));
+            }
+        }
+        out
+    }
+}
+
+impl Preparation {
+    /// The profile's principal components and words.
+    ///
+    /// # Errors
+    /// When the profile does not have the numbers that components were fitted to.
+    pub(crate) fn profile_numbers(&self, profile: &Profile) -> Result<ProfileNumbers> {
+        Ok(ProfileNumbers {
+            components: self.components_of(profile)?,
+            words: self.words(profile),
+        })
+    }
+
+    /// How many numbers stand beside a state.
+    pub fn numbers(&self) -> usize {
+        let mentions = self.mentions().map_or(0, |_| MENTION_NUMBERS);
+        self.components().map_or(0, |c| c.len()) + mentions
+    }
+}
+
+impl InstructUe {
+    pub(crate) fn profile_numbers(&self, profiles: &[Profile]) -> Result<Vec<ProfileNumbers>> {
+        let of = |profile| self.preparation().profile_numbers(profile);
+        profiles.iter().map(of).collect()
+    }
+
+    /// Reads instructions; `None` asks for the general vector. Refuses an empty one: it
+    /// would silently mean that.
+    pub(crate) fn questions(&self, instructions: &[Option<DataText>]) -> Result<Vec<Question>> {
+        let question = |instruction: &Option<DataText>| {
+            let segment = self.preparation().segment(instruction.as_ref(), None);
+            if instruction.is_some() && segment.instruction.is_empty() {
+                return Err(Error::Config {
+                    key: "instruction".into(),
+                    expected: "a text, or none at all for the general vector".into(),
+                    found: "an empty text".into(),
+                });
+            }
+            let mentions = self.preparation().mentions().zip(instruction.as_ref());
+            Ok(Question {
+                segment,
+                query: mentions.map(|(mentions, text)| mentions.instruction(text)),
+            })
+        };
+        instructions.iter().map(question).collect()
+    }
+
+    /// What each question mentions of each profile.
+    pub(crate) fn mention_table(
+        &self,
+        profiles: &[ProfileNumbers],
+        questions: &[Question],
+    ) -> MentionTable {
+        let mut values = Vec::new();
+        let mentions = self.preparation().mentions();
+        for (profile, mentions) in profiles.iter().filter_map(|p| Some((p, mentions?))) {
+            for question in questions {
+                let words = profile.words.as_ref();
+                let words = words.expect("read by the same model");
+                values.extend(mentions.numbers(words, question.query.as_ref()));
+            }
+        }
+        MentionTable {
+            questions: questions.len(),
+            width: mentions.map_or(0, |_| MENTION_NUMBERS),
+            values,
+        }
+    }
+
+    /// Vectors that are to be filled in, and the numbers beside them.
+    pub(crate) fn empty_vectors(
+        &self,
+        profiles: &[ProfileNumbers],
+        mentions: &MentionTable,
+    ) -> Vec<UserVectors> {
+        let one = |question| {
+            let mut out = UserVectors::zeros(self, profiles.len());
+            for (user, profile) in profiles.iter().enumerate() {
+                let numbers = [&profile.components, mentions.of(user, question)].concat();
+                out.numbers.copy_row(user, &numbers, 0);
+            }
+            out
+        };
+        (0..mentions.questions).map(one).collect()
+    }
+}
