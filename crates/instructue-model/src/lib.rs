@@ -122,5 +122,5 @@ pub use pretrained::{Pretrained, PretrainedDigests};
 pub use profile_cache::ProfileCache;
 pub use save::Manifest;
 pub use sentence_encoder::SentenceEncoder;
-pub use tuned::{Tuned, TunedWeights};
+pub use tuned::{Readout, Tuned, TunedWeights};
 pub use workers::Workers;

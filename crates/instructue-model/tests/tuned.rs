@@ -8,7 +8,7 @@ use std::fs;
 use burn::module::Param;
 use burn::tensor::{Device, Distribution, Tensor};
 use common::{config, model, preparation, profiles, shard};
-use instructue_model::{Error, InstructUe, Tuned, TunedWeights, UserVectors};
+use instructue_model::{Error, InstructUe, Readout, Tuned, TunedWeights, UserVectors};
 use instructue_schema::DataText;
 
 const QUESTION: &str = "Will this user buy pets food?";
@@ -158,8 +158,8 @@ fn a_file_comes_back_as_it_was_and_only_to_its_model() {
         model.embed_tuned(&cache, &loaded).unwrap(),
     );
     assert_eq!(a, b);
-    let scores = loaded.scores(&b.unit);
-    assert_eq!(scores, tuned.scores(&a.unit));
+    let scores = loaded.scores(&b);
+    assert_eq!(scores, tuned.scores(&a));
     for pair in scores.chunks(2) {
         assert!((pair[0] + pair[1] - 1.0).abs() < 1e-5);
     }
@@ -182,6 +182,64 @@ fn a_file_comes_back_as_it_was_and_only_to_its_model() {
         error.contains("adapter") && error.contains("shop"),
         "{error}"
     );
+}
+
+/// Random weights for some classes of a model.
+fn readout(model: &InstructUe, outputs: usize) -> Readout {
+    let width = model.preparation().numbers() + model.config().backbone.hidden_size;
+    let value = |place: usize| ((place * 37 % 23) as f32 - 11.0) / 20.0;
+    Readout {
+        weights: (0..outputs * width).map(value).collect(),
+        bias: (0..outputs).map(|output| 0.5 - output as f32).collect(),
+    }
+}
+
+#[test]
+fn a_readout_takes_the_place_of_prototypes_and_is_kept() {
+    let shard = shard();
+    let model = model(&shard, &Device::default());
+    let cache = model.profile_cache(&profiles(&model, &shard)).unwrap();
+    let names = |count: usize| (0..count).map(|k| format!("class {k}")).collect();
+    for (classes, outputs) in [(2, 1), (3, 3)] {
+        let plain = model.tuned(QUESTION, names(classes), 2, 0.07).unwrap();
+        let read = readout(&model, outputs);
+        let tuned = plain.clone().with_readout(&model, read.clone()).unwrap();
+        let vectors = model.embed_tuned(&cache, &tuned).unwrap();
+        let scores = tuned.scores(&vectors);
+        assert_eq!(scores.len(), 6 * classes);
+        assert_ne!(scores, plain.scores(&vectors));
+        assert_eq!(
+            tuned.clone().without_readout().scores(&vectors),
+            plain.scores(&vectors)
+        );
+        // The second user by hand.
+        let x = [vectors.numbers.row(1), vectors.state.row(1)].concat();
+        let odds = read
+            .weights
+            .chunks(x.len())
+            .zip(&read.bias)
+            .map(|(row, bias)| {
+                let z: f32 = row.iter().zip(&x).map(|(w, x)| w * x).sum::<f32>() + bias;
+                1.0 / (1.0 + (-z).exp())
+            });
+        let odds: Vec<f32> = odds.collect();
+        let expected = match odds[..] {
+            [second] => vec![1.0 - second, second],
+            _ => odds.iter().map(|p| p / odds.iter().sum::<f32>()).collect(),
+        };
+        for (found, expected) in scores[classes..].iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-4, "{found} is not {expected}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tuned.safetensors");
+        tuned.save(&path).unwrap();
+        let loaded = Tuned::load(&path, &model).unwrap();
+        assert_eq!(loaded.readout(), Some(&read));
+        assert_eq!(loaded.scores(&vectors), scores);
+        let wrong = readout(&model, outputs + 1);
+        let error = plain.with_readout(&model, wrong).unwrap_err().to_string();
+        assert!(error.contains("`readout`"), "{error}");
+    }
 }
 
 #[test]
@@ -210,7 +268,7 @@ fn a_damaged_file_is_one_error_that_says_what() {
     for (from, to, parts) in [
         ("instructue tuned", "instructue bread", ["kind", "bread"]),
         (
-            "\"version\":\"1\"",
+            "\"version\":\"2\"",
             "\"version\":\"9\"",
             ["version", "found 9"],
         ),

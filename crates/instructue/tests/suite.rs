@@ -205,7 +205,7 @@ fn a_suite_is_proved_once_and_then_only_read() {
     for kind in ["foreign", "shuffled", "missing bill"] {
         assert!(kinds.contains(&kind), "{kinds:?}");
     }
-    for method in ["tuned", "tuned_probe", "probe"] {
+    for method in ["tuned", "tuned_prototypes", "probe"] {
         let mut few = proof.few_shot.iter();
         let found = few.any(|one| one.method == method && one.labels == 50);
         assert!(found, "{method}");

@@ -1,5 +1,5 @@
-//! Tuned tokens as a file of kilobytes: safetensors with `tokens` and
-//! `prototypes`, and what they belong to in the metadata.
+//! Tuned tokens as a file of kilobytes: safetensors with `tokens`, `prototypes` and,
+//! where there is one, the readout, and what they belong to in the metadata.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,16 +10,19 @@ use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::{Tuned, TunedWeights};
+use super::readout::outputs;
+use super::{Readout, Tuned, TunedWeights};
 use crate::error::{Error, Result};
 use crate::instruct_ue::{InstructUe, to_host};
 
 /// The version of the file's format.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 /// What the files are told from others by.
 const KIND: &str = "instructue tuned";
 const TOKENS: &str = "tokens";
 const PROTOTYPES: &str = "prototypes";
+const READOUT: &str = "readout.weights";
+const READOUT_BIAS: &str = "readout.bias";
 
 impl Tuned {
     /// Writes the file, replacing one that is there; it appears whole or not at all.
@@ -54,10 +57,20 @@ impl Tuned {
             let values = to_host(tensor).into_iter().flat_map(f32::to_le_bytes);
             (shape, values.collect::<Vec<u8>>())
         };
-        let tensors = [
+        let mut tensors = vec![
             (TOKENS, bytes(&self.weights.tokens)),
             (PROTOTYPES, bytes(&self.weights.prototypes)),
         ];
+        if let Some(readout) = &self.readout {
+            let outputs = readout.bias.len();
+            let values = |values: &[f32]| {
+                let shape = vec![outputs, values.len() / outputs];
+                let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+                (shape, bytes.collect::<Vec<u8>>())
+            };
+            tensors.push((READOUT, values(&readout.weights)));
+            tensors.push((READOUT_BIAS, values(&readout.bias)));
+        }
         let views = tensors
             .iter()
             .map(|(name, (shape, bytes))| {
@@ -148,13 +161,24 @@ impl Tuned {
             if let Some(bad) = values.iter().find(|value| !value.is_finite()) {
                 return Err(Error::tuned(name, &named, "finite numbers", bad));
             }
-            let data = TensorData::new(values, [shape[0], width]);
-            Ok(Param::from_tensor(Tensor::from_data(data, &device)).no_grad())
+            Ok((values, [shape[0], width]))
         };
+        let param = |(values, shape): (Vec<f32>, [usize; 2])| {
+            let data = TensorData::new(values, shape);
+            Param::from_tensor(Tensor::from_data(data, &device)).no_grad()
+        };
+        let classes = tuned.classes.len();
         tuned.weights = TunedWeights {
-            tokens: tensor(TOKENS, None, model.config().backbone.hidden_size)?,
-            prototypes: tensor(PROTOTYPES, Some(tuned.classes.len()), model.width())?,
+            tokens: param(tensor(TOKENS, None, model.config().backbone.hidden_size)?),
+            prototypes: param(tensor(PROTOTYPES, Some(classes), model.width())?),
         };
+        if file.names().iter().any(|found| *found == READOUT) {
+            let outputs = Some(outputs(classes));
+            tuned.readout = Some(Readout {
+                weights: tensor(READOUT, outputs, Readout::width(model))?.0,
+                bias: tensor(READOUT_BIAS, outputs, 1)?.0,
+            });
+        }
         Ok(tuned)
     }
 }

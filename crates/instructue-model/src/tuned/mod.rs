@@ -1,7 +1,12 @@
 //! Few-shot instruction tuning (method §6): the model stays as it is, a few
 //! vectors behind an instruction and one prototype per class are learned.
+//!
+//! Prototypes are compared with unit vectors, which drop what no answer of the training
+//! set tells apart; a [`Readout`] that was fitted afterwards reads the state and the
+//! numbers beside it, and takes their place.
 
 mod file;
+mod readout;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -12,6 +17,8 @@ use crate::input::ints;
 use crate::instruct_ue::{InstructUe, UserVectors, Vectors, to_host};
 use crate::numbers::Question;
 use crate::profile_cache::ProfileCache;
+
+pub use readout::Readout;
 
 /// What is learned.
 #[derive(Module, Debug)]
@@ -32,6 +39,7 @@ pub struct Tuned {
     pub(crate) model: String,
     pub(crate) adapter: String,
     pub(crate) weights: TunedWeights,
+    pub(crate) readout: Option<Readout>,
 }
 
 impl Tuned {
@@ -66,11 +74,40 @@ impl Tuned {
         self
     }
 
-    /// The classes' probabilities, `softmax(u·p/τ)`, `[users, classes]`, flat.
+    /// What scores are read by in the place of prototypes, if anything.
+    pub fn readout(&self) -> Option<&Readout> {
+        self.readout.as_ref()
+    }
+
+    /// The same with a readout for vectors of `model` under this very question.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when its shape is another than the model's and the classes'.
+    pub fn with_readout(mut self, model: &InstructUe, readout: Readout) -> Result<Self> {
+        readout.check(model, self.classes.len())?;
+        self.readout = Some(readout);
+        Ok(self)
+    }
+
+    /// The same, read by prototypes.
+    pub fn without_readout(mut self) -> Self {
+        self.readout = None;
+        self
+    }
+
+    /// The classes' probabilities, `[users, classes]`, flat: the readout's if there is
+    /// one, else the prototypes', `softmax(u·p/τ)`.
     ///
     /// # Panics
-    /// If `units` are of another width than the prototypes.
-    pub fn scores(&self, units: &Vectors) -> Vec<f32> {
+    /// If `vectors` are of another width than what was learned.
+    pub fn scores(&self, vectors: &UserVectors) -> Vec<f32> {
+        match &self.readout {
+            Some(readout) => readout.scores(vectors),
+            None => self.by_prototypes(&vectors.unit),
+        }
+    }
+
+    fn by_prototypes(&self, units: &Vectors) -> Vec<f32> {
         let prototypes = to_host(self.weights.prototypes.val());
         let mut scores = Vec::with_capacity(units.len() * self.classes.len());
         for user in 0..units.len() {
@@ -145,6 +182,7 @@ impl InstructUe {
                 tokens: Param::from_tensor(start).no_grad(),
                 prototypes: Param::from_tensor(prototypes).no_grad(),
             },
+            readout: None,
         })
     }
 

@@ -12,7 +12,7 @@ use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Tensor, TensorData};
 use instructue_data::seed;
 use instructue_losses::PrototypeConfig;
-use instructue_model::{InstructUe, Tuned, TunedWeights, Vectors};
+use instructue_model::{InstructUe, Tuned, TunedWeights, UserVectors};
 
 pub use config::TuneConfig;
 pub use data::TuneData;
@@ -63,6 +63,33 @@ pub struct TuneScores {
     pub loss: f64,
     /// Share of users whose class has the highest score.
     pub accuracy: f64,
+}
+
+impl TuneScores {
+    /// Loss and accuracy of scores, `[rows, classes]`, of some rows of the data.
+    ///
+    /// # Panics
+    /// If they are not as many, or a row is not of the data.
+    pub fn new(data: &TuneData, rows: Vec<usize>, scores: Vec<f32>) -> Self {
+        let classes = data.classes.len();
+        assert_eq!(scores.len(), rows.len() * classes, "scores of all rows");
+        let (mut loss, mut right) = (0.0, 0);
+        for (scores, &row) in scores.chunks(classes).zip(&rows) {
+            let own = scores[data.labels[row]];
+            loss -= f64::from(own.max(f32::MIN_POSITIVE)).ln();
+            let better = scores.iter().filter(|&&score| score >= own);
+            right += usize::from(better.count() == 1);
+            if scores.iter().any(|score| !score.is_finite()) {
+                loss = f64::NAN;
+            }
+        }
+        Self {
+            loss: loss / rows.len() as f64,
+            accuracy: right as f64 / rows.len() as f64,
+            rows,
+            scores,
+        }
+    }
 }
 
 /// How tuning ended.
@@ -193,7 +220,7 @@ fn with_class_means(
     let (count, width) = (data.classes.len(), model.width());
     let mut sums = vec![0.0f64; count * width];
     for group in groups {
-        let units = embed(model, data, group, &tuned)?;
+        let units = embed(model, data, group, &tuned)?.unit;
         for (row, &class) in group.labels.iter().enumerate() {
             let sum = &mut sums[class * width..(class + 1) * width];
             for (sum, value) in sum.iter_mut().zip(units.row(row)) {
@@ -223,9 +250,9 @@ fn trainable(weights: &TunedWeights) -> TunedWeights {
     }
 }
 
-fn embed(model: &InstructUe, data: &TuneData, group: &Group, tuned: &Tuned) -> Result<Vectors> {
+fn embed(model: &InstructUe, data: &TuneData, group: &Group, tuned: &Tuned) -> Result<UserVectors> {
     let profiles = group.profiles(model, data)?;
-    Ok(model.embed_tuned(&profiles, tuned)?.unit)
+    Ok(model.embed_tuned(&profiles, tuned)?)
 }
 
 /// Scores of all users of these groups.
@@ -235,28 +262,12 @@ fn check(
     groups: &[Group],
     tuned: &Tuned,
 ) -> Result<TuneScores> {
-    let mut out = TuneScores {
-        rows: Vec::new(),
-        scores: Vec::new(),
-        loss: 0.0,
-        accuracy: 0.0,
-    };
+    let (mut rows, mut scores) = (Vec::new(), Vec::new());
     for group in groups {
-        let scores = tuned.scores(&embed(model, data, group, tuned)?);
-        for (scores, &class) in scores.chunks(data.classes.len()).zip(&group.labels) {
-            out.loss -= f64::from(scores[class].max(f32::MIN_POSITIVE)).ln();
-            let better = scores.iter().filter(|&&score| score >= scores[class]);
-            out.accuracy += f64::from(u8::from(better.count() == 1));
-            if scores.iter().any(|score| !score.is_finite()) {
-                out.loss = f64::NAN;
-            }
-        }
-        out.rows.extend(&group.rows);
-        out.scores.extend(scores);
+        rows.extend(&group.rows);
+        scores.extend(tuned.scores(&embed(model, data, group, tuned)?));
     }
-    out.loss /= out.rows.len() as f64;
-    out.accuracy /= out.rows.len() as f64;
-    Ok(out)
+    Ok(TuneScores::new(data, rows, scores))
 }
 
 fn finite(value: f64, step: usize, loss: &'static str) -> Result<()> {

@@ -11,13 +11,14 @@ use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
 use instructue_data::UserStore;
 use instructue_eval::{Embedder, UserRef};
 use instructue_model::cache::CacheMetrics;
-use instructue_model::{InstructUe, Tuned, VectorKind, Vectors};
+use instructue_model::{InstructUe, Tuned, VectorKind};
 use instructue_schema::Timestamp;
 
 use crate::pipeline::cache::settle_events;
 use crate::pipeline::error::{Error, Result};
 use crate::pipeline::parquet_file::ParquetFile;
 use crate::pipeline::prepare::Stage;
+use crate::pipeline::readout::to_model;
 use crate::pipeline::store_embedder::StoreEmbedder;
 
 /// The longest instruction, in bytes of UTF-8. A model is trained on a sentence or
@@ -123,10 +124,7 @@ pub fn embed_users(
             let both = embedder
                 .embed_tuned(&refs, reference, tuned, &mut progress)
                 .map_err(|e| failed(&e))?;
-            probabilities = tuned.scores(&Vectors {
-                width: model.width(),
-                values: both.unit.values.clone(),
-            });
+            probabilities = tuned.scores(&to_model(&both));
             matrices.push(both);
         }
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(

@@ -11,6 +11,7 @@ mod parquet_file;
 mod prepare;
 mod pretrained;
 mod proof;
+mod readout;
 mod run;
 mod store_embedder;
 mod suggest;

@@ -6,12 +6,13 @@ use instructue_data::{Profile, UserStore};
 use instructue_eval::auc;
 use instructue_model::InstructUe;
 use instructue_schema::Timestamp;
-use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};
+use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning};
 
 use crate::pipeline::embed::{check_instruction, check_out, check_schema};
 use crate::pipeline::error::{Error, Result};
 use crate::pipeline::labels::{Labelled, read_labels};
 use crate::pipeline::prepare::Stage;
+use crate::pipeline::readout::tune_question;
 
 /// What to tune, on whom.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +66,7 @@ pub struct TunedUsers {
 }
 
 /// Tunes the question of `request` on the labelled users of `store` and writes
-/// the learned tokens and prototypes to `out`.
+/// what was learned to `out`.
 ///
 /// # Errors
 /// Labels that do not fit (see [`read_labels`]), fewer than two classes or two known
@@ -93,7 +94,7 @@ pub fn tune_users(
         name: "reading profiles",
     });
     let mut tuning_now = false;
-    let tuning = tune(model, &data, &request.config, &mut |event| match event {
+    let tuning = tune_question(model, &data, &request.config, &mut |event| match event {
         TuneEvent::Read { users, total } => watch(Stage::Progress {
             done: users as u64,
             total: total as u64,

@@ -1,19 +1,20 @@
 //! Questions tuned on few labels, beside a probe with the same labels.
 
 use instructue_eval::{Error as EvalError, UserRef, UserVectors};
-use instructue_model::{Tuned, Vectors};
-use instructue_trainer::{TuneConfig, TuneData, tune};
+use instructue_model::Tuned;
+use instructue_trainer::{TuneConfig, TuneData};
 
 use crate::pipeline::error::Result;
+use crate::pipeline::readout::{to_model, tune_question};
 use crate::pipeline::suite::bench::{Bench, Embedded, Group, Part};
 use crate::pipeline::suite::fold::{FoldResult, scored};
 
 /// A probe on the vector under the task's own instruction.
 pub(crate) const PROBE: &str = "probe";
-/// Learned tokens and prototypes.
+/// Learned tokens, and what is read behind them.
 pub(crate) const TUNED: &str = "tuned";
-/// A probe on the vector under the instruction with the learned tokens.
-pub(crate) const TUNED_PROBE: &str = "tuned_probe";
+/// The same tokens and prototypes alone.
+pub(crate) const TUNED_PROTOTYPES: &str = "tuned_prototypes";
 
 /// Tunes each task's question on each number of labels that the fold has.
 pub(crate) fn few_shot(
@@ -40,14 +41,12 @@ pub(crate) fn few_shot(
             let frozen = frozen.scores(&vectors.readable(instruction, &part.test.0)?.0)?;
 
             let tuned = tuned(bench, part, &users, &labels)?;
-            let (x, second) = embed_tuned(bench, part, &tuned, &users)?.readable()?;
-            let fit = probe.fit_blocks(&x, &labels, second)?;
-            let tested = embed_tuned(bench, part, &tuned, &part.test.0)?;
-            let beside_numbers = fit.scores(&tested.readable()?.0)?;
+            let tested = to_model(&embed_tuned(bench, part, &tuned)?);
+            let prototypes = tuned.clone().without_readout();
             for (name, scores) in [
                 (PROBE, frozen),
-                (TUNED, by_prototypes(&tuned, tested)),
-                (TUNED_PROBE, beside_numbers),
+                (TUNED, of_second(&tuned.scores(&tested))),
+                (TUNED_PROTOTYPES, of_second(&prototypes.scores(&tested))),
             ] {
                 let condition = size.to_string();
                 let found = scored(name, part.task, &condition, &part.test, scores);
@@ -58,7 +57,7 @@ pub(crate) fn few_shot(
     Ok(())
 }
 
-/// Tokens and prototypes learned from the labels of `users`.
+/// What is learned from the labels of `users`.
 fn tuned(bench: &Bench<'_>, part: &Part, users: &[usize], labels: &[bool]) -> Result<Tuned> {
     let settings = &bench.suite.few_shot;
     let data = TuneData {
@@ -73,16 +72,12 @@ fn tuned(bench: &Bench<'_>, part: &Part, users: &[usize], labels: &[bool]) -> Re
         steps: settings.steps,
         ..TuneConfig::default()
     };
-    Ok(tune(&bench.run.model, &data, &config, &mut |_| {})?.tuned)
+    Ok(tune_question(&bench.run.model, &data, &config, &mut |_| {})?.tuned)
 }
 
-fn embed_tuned(
-    bench: &Bench<'_>,
-    part: &Part,
-    tuned: &Tuned,
-    users: &[usize],
-) -> Result<UserVectors> {
-    let refs = users.iter().map(|&user| bench.plan.refs[user]);
+/// The vectors of the test users.
+fn embed_tuned(bench: &Bench<'_>, part: &Part, tuned: &Tuned) -> Result<UserVectors> {
+    let refs = part.test.0.iter().map(|&user| bench.plan.refs[user]);
     let refs: Vec<UserRef> = refs.collect();
     let found = bench
         .model
@@ -94,11 +89,7 @@ fn embed_tuned(
 }
 
 /// The probability of the second class.
-fn by_prototypes(tuned: &Tuned, users: UserVectors) -> Vec<f64> {
-    let probabilities = tuned.scores(&Vectors {
-        width: users.unit.columns,
-        values: users.unit.values,
-    });
+fn of_second(probabilities: &[f32]) -> Vec<f64> {
     let each = probabilities.chunks_exact(2);
     each.map(|both| f64::from(both[1])).collect()
 }

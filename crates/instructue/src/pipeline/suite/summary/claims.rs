@@ -5,7 +5,7 @@ use instructue_eval::{CONFIDENCE, Draws, Interval};
 
 use crate::pipeline::suite::baselines::{AVERAGE, LIGHTGBM, WITH_OURS};
 use crate::pipeline::suite::exchange::CLEAN;
-use crate::pipeline::suite::few_shot::{TUNED, TUNED_PROBE};
+use crate::pipeline::suite::few_shot::{TUNED, TUNED_PROTOTYPES};
 use crate::pipeline::suite::fold::method;
 use crate::pipeline::suite::summary::table::Table;
 
@@ -65,7 +65,10 @@ pub(crate) fn claims(
         |found| found.point.abs() <= 0.003,
     ));
     out.push(foreign(noise));
-    for (name, how) in [(TUNED, "prototypes"), (TUNED_PROBE, "the same probe")] {
+    for (name, how) in [
+        (TUNED, "read by a probe"),
+        (TUNED_PROTOTYPES, "by prototypes alone"),
+    ] {
         out.push(tuned(few_shot, name, how));
     }
     for (name, how) in [

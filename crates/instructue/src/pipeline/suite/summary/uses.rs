@@ -10,7 +10,7 @@ use instructue_eval::{CONFIDENCE, Interval};
 
 use crate::pipeline::error::Result;
 use crate::pipeline::suite::baselines::{LIGHTGBM, RANKINGS};
-use crate::pipeline::suite::few_shot::{PROBE, TUNED, TUNED_PROBE};
+use crate::pipeline::suite::few_shot::{PROBE, TUNED, TUNED_PROTOTYPES};
 use crate::pipeline::suite::fold::{Scored, method};
 use crate::pipeline::suite::recommend::{BY_TEXT, TOP};
 use crate::pipeline::suite::summary::Found;
@@ -51,11 +51,8 @@ pub(crate) fn few_shot(found: &Found<'_>, population: &Population) -> Result<Vec
             continue;
         };
         for (name, title) in [
-            (TUNED, "instruction tuned, prototypes"),
-            (
-                TUNED_PROBE,
-                "logistic regression on the vector under the tuned instruction",
-            ),
+            (TUNED, "instruction tuned, with its readout"),
+            (TUNED_PROTOTYPES, "instruction tuned, prototypes alone"),
             (PROBE, "logistic regression on the frozen vector"),
             (LIGHTGBM, "count features + LightGBM"),
         ] {

@@ -1,0 +1,139 @@
+//! What a tuned question reads its classes with: a probe on the state under it and on
+//! the numbers beside the state.
+
+use instructue_eval::{CrossValidation, Matrix, UserVectors as Found};
+use instructue_model::{InstructUe, Readout, Tuned, UserVectors, Vectors};
+use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};
+
+use crate::pipeline::error::Result;
+
+/// Profiles embedded at a time.
+const CHUNK: usize = 256;
+
+/// Tunes a question and fits what its classes are read with. The scores of held-out
+/// users are by a readout that has not seen them, the one that is kept has seen all.
+///
+/// # Errors
+/// As [`tune`].
+pub(crate) fn tune_question(
+    model: &InstructUe,
+    data: &TuneData,
+    config: &TuneConfig,
+    watch: &mut dyn FnMut(TuneEvent),
+) -> Result<Tuning> {
+    let mut tuning = tune(model, data, config, watch)?;
+    let read = readable(model, data, &tuning.tuned)?;
+    let all: Vec<usize> = (0..data.labels.len()).collect();
+    let Some(whole) = readout(&read, data, &all, config.seed)? else {
+        return Ok(tuning);
+    };
+    let tuned = |readout| tuning.tuned.clone().with_readout(model, readout);
+    if let Some(part) = readout(&read, data, &tuning.train.rows, config.seed)? {
+        let part = tuned(part)?;
+        let scored = |rows: &[usize]| {
+            let vectors = of_model(model, read.rows(rows));
+            TuneScores::new(data, rows.to_vec(), part.scores(&vectors))
+        };
+        let (train, validation) = (scored(&tuning.train.rows), scored(&tuning.validation.rows));
+        (tuning.train, tuning.validation) = (train, validation);
+    }
+    tuning.tuned = tuned(whole)?;
+    Ok(tuning)
+}
+
+/// What probes read of users, and where the states begin.
+struct Readable {
+    columns: Matrix,
+    second: usize,
+}
+
+impl Readable {
+    /// The numbers and states of some users.
+    fn rows(&self, rows: &[usize]) -> [Vectors; 2] {
+        let some = self.columns.select(rows);
+        let part = |columns: std::ops::Range<usize>| Vectors {
+            width: columns.len(),
+            values: (0..some.rows)
+                .flat_map(|row| some.row(row)[columns.clone()].to_vec())
+                .collect(),
+        };
+        [part(0..self.second), part(self.second..some.columns)]
+    }
+}
+
+fn readable(model: &InstructUe, data: &TuneData, tuned: &Tuned) -> Result<Readable> {
+    let (mut values, mut rows) = (Vec::new(), 0);
+    for profiles in data.profiles.chunks(CHUNK) {
+        let cache = model.profile_cache(profiles)?;
+        let found = model.embed_tuned(&cache, tuned)?;
+        for row in 0..profiles.len() {
+            values.extend_from_slice(found.numbers.row(row));
+            values.extend_from_slice(found.state.row(row));
+        }
+        rows += profiles.len();
+    }
+    let columns = values.len() / rows.max(1);
+    Ok(Readable {
+        columns: Matrix::new(rows, columns, values)?,
+        second: model.preparation().numbers(),
+    })
+}
+
+/// The vectors of a model from numbers and states; a readout asks for no others.
+fn of_model(model: &InstructUe, [numbers, state]: [Vectors; 2]) -> UserVectors {
+    UserVectors {
+        unit: Vectors {
+            width: model.width(),
+            values: Vec::new(),
+        },
+        state,
+        numbers,
+    }
+}
+
+/// What an evaluation's vectors are to the model.
+pub(crate) fn to_model(found: &Found) -> UserVectors {
+    let of = |matrix: &Matrix| Vectors {
+        width: matrix.columns,
+        values: matrix.values.clone(),
+    };
+    UserVectors {
+        unit: of(&found.unit),
+        state: of(&found.state),
+        numbers: of(&found.numbers),
+    }
+}
+
+/// One probe for each class against the rest, of two classes one for the second;
+/// `None` where a class has but one user.
+fn readout(read: &Readable, data: &TuneData, rows: &[usize], seed: u64) -> Result<Option<Readout>> {
+    let labels: Vec<usize> = rows.iter().map(|&row| data.labels[row]).collect();
+    let classes = data.classes.len();
+    let count = |class| labels.iter().filter(|&&label| label == class).count();
+    let fewest = (0..classes).map(count).min().unwrap_or(0);
+    if fewest < 2 {
+        return Ok(None);
+    }
+    let cross_validation = CrossValidation {
+        folds: fewest.min(5),
+        seed,
+        ..CrossValidation::default()
+    };
+    let x = read.columns.select(rows);
+    let outputs = if classes == 2 { 1..2 } else { 0..classes };
+    let mut readout = Readout {
+        weights: Vec::with_capacity(outputs.len() * x.columns),
+        bias: Vec::with_capacity(outputs.len()),
+    };
+    for class in outputs {
+        let is: Vec<bool> = labels.iter().map(|&label| label == class).collect();
+        let fit = cross_validation.fit_blocks(&x, &is, read.second)?;
+        // Of inputs as they are: what they were standardised by goes into the map.
+        let weights = fit.weights.iter().zip(&fit.scale).map(|(w, s)| w / s);
+        let weights: Vec<f64> = weights.collect();
+        let shift: f64 = weights.iter().zip(&fit.mean).map(|(w, m)| w * m).sum();
+        readout.weights.extend(weights.iter().map(|&w| w as f32));
+        readout.bias.push((fit.intercept - shift) as f32);
+    }
+    Ok(Some(readout))
+}
