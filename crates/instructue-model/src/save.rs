@@ -180,8 +180,12 @@ pub(crate) fn replace_directory<T>(
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
-    let partial = tempfile::Builder::new()
-        .prefix(".model-")
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".model-");
+    // A temporary directory is its owner's alone; what it becomes is an ordinary one.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    let partial = builder
         .tempdir_in(parent)
         .map_err(|e| Error::io(parent, e))?;
     let written = write(partial.path())?;

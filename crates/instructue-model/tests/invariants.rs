@@ -170,6 +170,7 @@ fn a_saved_model_gives_the_same_vectors_bit_for_bit() {
     model.save(&path).unwrap();
     // Saving over a model replaces it.
     model.save(&path).unwrap();
+    common::assert_ordinary(&path);
     let loaded = InstructUe::load(&path, &device).unwrap();
     let profiles = profiles(&model, &shard());
     let (a, b) = (

@@ -146,6 +146,7 @@ fn a_file_comes_back_as_it_was_and_only_to_its_model() {
     tuned.save(&path).unwrap();
     assert!(fs::metadata(&path).unwrap().len() < 20_000);
     assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    common::assert_ordinary(&path);
     let loaded = Tuned::load(&path, &model).unwrap();
     assert_eq!(loaded.instruction(), QUESTION);
     assert_eq!(

@@ -84,8 +84,12 @@ impl Tuned {
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
-        let partial = tempfile::Builder::new()
-            .prefix(".tuned-")
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".tuned-");
+        // A temporary file is its owner's alone; what it becomes is an ordinary one.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let partial = builder
             .tempfile_in(parent)
             .map_err(|e| Error::io(parent, e))?;
         fs::write(partial.path(), bytes).map_err(|e| Error::io(path, e))?;

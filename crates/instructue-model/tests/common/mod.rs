@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -170,6 +172,17 @@ pub fn preparation_of(shard: &Shard, schema: &Schema) -> Preparation {
     let mentions = Mentions::fit(schema, built, questions.into_iter());
     Preparation::new(profiles, normalisers, tokenizer.clone(), tokenizer, true)
         .with_mentions(Some(mentions))
+}
+
+/// Whoever reads other files and directories may read this one.
+pub fn assert_ordinary(path: &Path) {
+    let other = path.with_extension("other");
+    match path.is_dir() {
+        true => fs::create_dir(&other).unwrap(),
+        false => fs::write(&other, "").unwrap(),
+    }
+    let permissions = |path: &Path| fs::metadata(path).unwrap().permissions();
+    assert_eq!(permissions(path), permissions(&other));
 }
 
 /// A segment with what its question names of a profile.

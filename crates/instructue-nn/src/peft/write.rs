@@ -110,10 +110,12 @@ fn place(dir: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
             found: "something else by this name".into(),
         });
     }
-    let partial = tempfile::Builder::new()
-        .prefix(".adapter-")
-        .tempdir_in(parent)
-        .map_err(io(parent))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".adapter-");
+    // A temporary directory is its owner's alone; what it becomes is an ordinary one.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    let partial = builder.tempdir_in(parent).map_err(io(parent))?;
     fill(partial.path())?;
     if there {
         let old = partial.path().with_extension("old");
