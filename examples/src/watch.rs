@@ -92,6 +92,8 @@ impl Watch for Console {
                 self.stage = name;
                 self.began = Instant::now();
                 self.last_line = self.began;
+                // One run may train several models.
+                self.last_step = None;
                 if self.terminal {
                     let style = "{prefix} [{bar:30}] {pos}/{len} {msg} (left: {eta})";
                     let bar = ProgressBar::new(0).with_prefix(name).with_style(
