@@ -10,7 +10,7 @@ use instructue::pipeline::{TuneQuality, TuneRequest, Watch, tune_users};
 use instructue::trainer::TuneConfig;
 use instructue_examples::{Console, Users, finish, parse};
 
-/// Learns tokens behind an instruction and a prototype per class.
+/// Learns tokens behind an instruction, and what reads its classes from the vector.
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(flatten)]

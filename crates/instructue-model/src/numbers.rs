@@ -102,20 +102,24 @@ impl InstructUe {
         profiles: &[ProfileNumbers],
         questions: &[Question],
     ) -> MentionTable {
-        let mut values = Vec::new();
-        let mentions = self.preparation().mentions();
-        for (profile, mentions) in profiles.iter().filter_map(|p| Some((p, mentions?))) {
+        let mut table = MentionTable {
+            questions: questions.len(),
+            width: 0,
+            values: Vec::new(),
+        };
+        let Some(mentions) = self.preparation().mentions() else {
+            return table;
+        };
+        table.width = MENTION_NUMBERS;
+        for profile in profiles {
+            let words = profile.words.as_ref();
+            let words = words.expect("read by a model with mentions");
             for question in questions {
-                let words = profile.words.as_ref();
-                let words = words.expect("read by the same model");
-                values.extend(mentions.numbers(words, question.query.as_ref()));
+                let numbers = mentions.numbers(words, question.query.as_ref());
+                table.values.extend(numbers);
             }
         }
-        MentionTable {
-            questions: questions.len(),
-            width: mentions.map_or(0, |_| MENTION_NUMBERS),
-            values,
-        }
+        table
     }
 
     /// Vectors that are to be filled in, and the numbers beside them.
