@@ -137,3 +137,70 @@ fn readout(read: &Readable, data: &TuneData, rows: &[usize], seed: u64) -> Resul
     }
     Ok(Some(readout))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Users whose class is where the first number lies, and a state of noise.
+    fn made_up(classes: usize) -> (Readable, TuneData) {
+        let labels: Vec<usize> = (0..90).map(|user| user * 7 % 90 * classes / 90).collect();
+        let noise = |user: usize, salt: usize| ((user * 31 + salt * 17) % 13) as f32 - 6.0;
+        let rows = labels.iter().enumerate();
+        let values = rows.flat_map(|(user, &label)| {
+            let first = 40.0 + 5.0 * label as f32 + 0.2 * noise(user, 1);
+            [first, noise(user, 2), noise(user, 3)]
+        });
+        let read = Readable {
+            columns: Matrix::new(90, 3, values.collect()).unwrap(),
+            second: 1,
+        };
+        let data = TuneData {
+            instruction: "Which?".into(),
+            classes: (0..classes).map(|class| class.to_string()).collect(),
+            profiles: Vec::new(),
+            labels,
+        };
+        (read, data)
+    }
+
+    /// Log-odds of each output for one user.
+    fn logits(readout: &Readout, row: &[f32]) -> Vec<f32> {
+        let maps = readout.weights.chunks(row.len()).zip(&readout.bias);
+        let product = |weights: &[f32]| weights.iter().zip(row).map(|(w, x)| w * x).sum::<f32>();
+        maps.map(|(weights, bias)| product(weights) + bias)
+            .collect()
+    }
+
+    #[test]
+    fn it_tells_classes_it_has_not_seen_the_users_of() {
+        for classes in [2, 4] {
+            let (read, data) = made_up(classes);
+            let seen: Vec<usize> = (0..60).collect();
+            let readout = readout(&read, &data, &seen, 7).unwrap().unwrap();
+            assert_eq!(readout.bias.len(), if classes == 2 { 1 } else { 4 });
+            let right = (60..90).filter(|&user| {
+                let logits = logits(&readout, read.columns.row(user));
+                let best = match logits[..] {
+                    [second] => usize::from(second > 0.0),
+                    _ => (0..4)
+                        .max_by(|&a, &b| logits[a].total_cmp(&logits[b]))
+                        .unwrap(),
+                };
+                best == data.labels[user]
+            });
+            // The classes in the middle have no side of their own.
+            let least = if classes == 2 { 29 } else { 15 };
+            let right = right.count();
+            assert!(right >= least, "{classes} classes: {right} of 30");
+        }
+    }
+
+    #[test]
+    fn with_one_user_of_a_class_there_is_none() {
+        let (read, mut data) = made_up(2);
+        data.labels = (0..90).map(|user| usize::from(user == 3)).collect();
+        let all: Vec<usize> = (0..90).collect();
+        assert_eq!(readout(&read, &data, &all, 7).unwrap(), None);
+    }
+}
