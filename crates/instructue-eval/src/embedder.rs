@@ -52,9 +52,8 @@ pub struct UserVectors {
     pub unit: Matrix,
     /// What probes read; a model may keep more here than texts can say.
     pub state: Matrix,
-    /// What was counted rather than learned, such as sums and how many events the
-    /// instruction names; probes read it beside `state` and weigh the two apart. It may
-    /// have no columns.
+    /// What is the same whatever is asked, such as counts and sums; probes read it
+    /// beside `state` and weigh the two apart. It may have no columns.
     pub numbers: Matrix,
 }
 

@@ -91,9 +91,8 @@ pub struct UserVectors {
     pub unit: Vectors,
     /// See [`VectorKind::State`].
     pub state: Vectors,
-    /// What stands beside the states: principal components of counts and sums, then
-    /// how much of the profile the instruction names; see
-    /// [`Preparation::numbers`](crate::Preparation::numbers).
+    /// What stands beside the states: principal components of counts and sums, the
+    /// same under every instruction; see [`Preparation::numbers`](crate::Preparation::numbers).
     pub numbers: Vectors,
 }
 

@@ -1,5 +1,5 @@
-//! Numbers that stand beside a user's state: what counts and sums say whatever is
-//! asked, and how much of the history the instruction names.
+//! Numbers of a profile: components of its counts and sums, which stand beside the
+//! state, and how much of it an instruction names, which goes into the state.
 
 use instructue_data::{MENTION_NUMBERS, MentionQuery, Profile, ProfileWords, Segment};
 use instructue_schema::DataText;
@@ -64,8 +64,7 @@ impl Preparation {
 
     /// How many numbers stand beside a state.
     pub fn numbers(&self) -> usize {
-        let mentions = self.mentions().map_or(0, |_| MENTION_NUMBERS);
-        self.components().map_or(0, |c| c.len()) + mentions
+        self.components().map_or(0, |components| components.len())
     }
 }
 
@@ -128,14 +127,10 @@ impl InstructUe {
         profiles: &[ProfileNumbers],
         mentions: &MentionTable,
     ) -> Vec<UserVectors> {
-        let one = |question| {
-            let mut out = UserVectors::zeros(self, profiles.len());
-            for (user, profile) in profiles.iter().enumerate() {
-                let numbers = [&profile.components, mentions.of(user, question)].concat();
-                out.numbers.copy_row(user, &numbers, 0);
-            }
-            out
-        };
-        (0..mentions.questions).map(one).collect()
+        let mut one = UserVectors::zeros(self, profiles.len());
+        for (user, profile) in profiles.iter().enumerate() {
+            one.numbers.copy_row(user, &profile.components, 0);
+        }
+        vec![one; mentions.questions]
     }
 }

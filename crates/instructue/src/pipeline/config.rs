@@ -59,8 +59,8 @@ pub struct ModelSettings {
     pub components: usize,
     /// Words of instructions look up the events that share them.
     pub lookup: bool,
-    /// How many events an instruction names, and how lately, stands beside the state
-    /// and in the input at `<USER>`.
+    /// How many events an instruction names, and how lately, is added to the input at
+    /// `<USER>`.
     pub mentions: bool,
     /// `linear` or `mlp` adapters.
     pub adapter: Adapter,
