@@ -176,7 +176,7 @@ impl Tuned {
             tokens: param(tensor(TOKENS, None, model.config().backbone.hidden_size)?),
             prototypes: param(tensor(PROTOTYPES, Some(classes), model.width())?),
         };
-        if file.names().iter().any(|found| *found == READOUT) {
+        if file.names().contains(&READOUT) {
             let outputs = Some(outputs(classes));
             tuned.readout = Some(Readout {
                 weights: tensor(READOUT, outputs, Readout::width(model))?.0,
