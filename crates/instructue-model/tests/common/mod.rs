@@ -183,6 +183,10 @@ pub fn assert_ordinary(path: &Path) {
     }
     let permissions = |path: &Path| fs::metadata(path).unwrap().permissions();
     assert_eq!(permissions(path), permissions(&other));
+    match path.is_dir() {
+        true => fs::remove_dir(&other).unwrap(),
+        false => fs::remove_file(&other).unwrap(),
+    }
 }
 
 /// A segment with what its question names of a profile.

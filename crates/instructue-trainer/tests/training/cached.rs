@@ -57,8 +57,8 @@ fn losses_are_those_without_a_cache_and_the_rate_is_written() {
         for (a, b) in expected.iter().zip(&found) {
             let step = (a.step, a.phase);
             assert_eq!(step, (b.step, b.phase));
-            assert!((a.contrastive - b.contrastive).abs() <= 1e-5, "{step:?}");
-            assert!((a.next_token - b.next_token).abs() <= 1e-5, "{step:?}");
+            assert!((a.contrastive - b.contrastive).abs() <= 1e-4, "{step:?}");
+            assert!((a.next_token - b.next_token).abs() <= 1e-4, "{step:?}");
             assert_eq!(a.event_hit_rate, None);
         }
         let rates = of(&found, Phase::Train).into_iter();
