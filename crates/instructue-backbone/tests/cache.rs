@@ -24,6 +24,13 @@ impl Random {
     }
 }
 
+/// A device that draws the same numbers in every run.
+fn device() -> Device {
+    let device = Device::default();
+    device.seed(1);
+    device
+}
+
 /// Inputs of one lane, `[tokens, WIDTH]`.
 fn tokens(count: usize, device: &Device) -> Tensor<2> {
     normal([count, WIDTH], device)
@@ -141,7 +148,7 @@ fn repeat(lanes: &[Tensor<2>], count: usize) -> Vec<Tensor<2>> {
 
 #[test]
 fn chunks_and_forks_give_what_a_full_pass_gives() {
-    for device in [Device::default(), Device::default().autodiff()] {
+    for device in [device(), device().autodiff()] {
         for case in CASES {
             let decoder = load(case, None, &device);
             for seed in 0..6 {
@@ -174,7 +181,7 @@ fn chunks_and_forks_give_what_a_full_pass_gives() {
 
 #[test]
 fn packed_lanes_give_what_padded_ones_give() {
-    let device = Device::default();
+    let device = device();
     for case in CASES {
         let decoder = load(case, None, &device);
         let random = &mut Random(7);
@@ -216,7 +223,7 @@ fn packed_lanes_give_what_padded_ones_give() {
 
 #[test]
 fn a_fork_shares_the_prefix_and_leaves_the_first_cache_alone() {
-    let device = Device::default();
+    let device = device();
     let decoder = load("qwen2_tied", None, &device);
     let (cache, before) = prefix(&decoder, 1, 9, &mut Random(1), "prefix", &device);
     let slots = cache.slots();
@@ -243,7 +250,7 @@ fn a_fork_shares_the_prefix_and_leaves_the_first_cache_alone() {
 
 #[test]
 fn an_answer_grows_token_by_token_beside_its_clones() {
-    let device = Device::default();
+    let device = device();
     for case in CASES {
         let decoder = load(case, None, &device);
         let (mut cache, mut before) = prefix(&decoder, 2, 5, &mut Random(3), case, &device);
@@ -280,7 +287,7 @@ fn first(lane: &Tensor<2>, count: usize) -> Tensor<2> {
 
 #[test]
 fn what_is_truncated_was_never_read() {
-    let device = Device::default();
+    let device = device();
     for case in CASES {
         let decoder = load(case, None, &device);
         for seed in 0..8 {
@@ -317,7 +324,7 @@ fn what_is_truncated_was_never_read() {
 
 #[test]
 fn rows_that_are_kept_go_on_as_before() {
-    let device = Device::default();
+    let device = device();
     let decoder = load("llama_bias_untied", None, &device);
     let random = &mut Random(5);
     let (cache, before) = prefix(&decoder, 3, 9, random, "prefix", &device);
@@ -344,7 +351,7 @@ fn rows_that_are_kept_go_on_as_before() {
 
 #[test]
 fn a_lane_can_look_from_a_position_on() {
-    let device = Device::default();
+    let device = device();
     let decoder = load("qwen3_tied", None, &device);
     let (cache, _) = decoder.prefill(Chunk::new(normal([1, 6, WIDTH], &device)));
     let more = normal([1, 2, WIDTH], &device);
@@ -367,7 +374,7 @@ fn a_lane_can_look_from_a_position_on() {
 #[test]
 #[should_panic(expected = "a cache of this decoder")]
 fn a_cache_of_a_deeper_decoder_is_refused() {
-    let device = Device::default();
+    let device = device();
     let decoder = load("qwen2_tied", None, &device);
     let (mut cache, _) = decoder.prefill(Chunk::new(normal([1, 2, WIDTH], &device)));
     let mut config = decoder.config().clone();
