@@ -18,7 +18,7 @@ use std::sync::Arc;
 use burn::tensor::{DType, Device, TensorData, bf16, f16};
 use instructue_data::{Mentions, ProfileBuilder, TextTokenizer};
 use instructue_encoders::{PrincipalComponents, TabularNormaliser, TextEncoder};
-use instructue_nn::Precision;
+use instructue_nn::{Precision, temporary};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -180,14 +180,7 @@ pub(crate) fn replace_directory<T>(
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".model-");
-    // A temporary directory is its owner's alone; what it becomes is an ordinary one.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    let partial = builder
-        .tempdir_in(parent)
-        .map_err(|e| Error::io(parent, e))?;
+    let partial = temporary::directory_in(parent, ".model-").map_err(|e| Error::io(parent, e))?;
     let written = write(partial.path())?;
     let old = (dir.exists()).then(|| partial.path().with_extension("old"));
     if let Some(old) = &old {

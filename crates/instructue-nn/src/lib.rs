@@ -53,6 +53,7 @@ pub mod norm;
 pub mod peft;
 mod precision;
 pub mod rope;
+pub mod temporary;
 
 pub use error::{Error, Result};
 pub use precision::Precision;

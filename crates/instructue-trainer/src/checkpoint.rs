@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use burn::optim::ModuleOptimizer;
 use instructue_model::parameters::Parameter;
-use instructue_model::{InstructUe, ModelConfig, Network, parameters, save};
+use instructue_model::{InstructUe, ModelConfig, Network, parameters, save, temporary};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -83,12 +83,7 @@ pub fn write(
     keep: usize,
 ) -> Result<PathBuf> {
     fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".partial-");
-    // A temporary directory is its owner's alone; what it becomes is an ordinary one.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    let partial = builder.tempdir_in(dir).map_err(|e| Error::io(dir, e))?;
+    let partial = temporary::directory_in(dir, ".partial-").map_err(|e| Error::io(dir, e))?;
     let weights = parameters::tensors_but(network, |parameter| state.leaves_out(parameter));
     save::write_tensors(&partial.path().join(WEIGHTS), &weights)?;
     let path = partial.path().join(OPTIMIZER);

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
+use instructue_nn::temporary;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -84,14 +85,7 @@ impl Tuned {
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".tuned-");
-        // A temporary file is its owner's alone; what it becomes is an ordinary one.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let partial = builder
-            .tempfile_in(parent)
-            .map_err(|e| Error::io(parent, e))?;
+        let partial = temporary::file_in(parent, ".tuned-").map_err(|e| Error::io(parent, e))?;
         fs::write(partial.path(), bytes).map_err(|e| Error::io(path, e))?;
         partial
             .persist(path)

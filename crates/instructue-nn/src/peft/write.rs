@@ -11,6 +11,7 @@ use super::settings::{self, Adapted};
 use super::{CONFIG, TaskType, WEIGHTS, key};
 use crate::checkpoint::write_safetensors;
 use crate::lora::LoraLinear;
+use crate::temporary;
 use crate::{Error, Result};
 
 /// A linear map and its place in the model.
@@ -110,12 +111,7 @@ fn place(dir: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
             found: "something else by this name".into(),
         });
     }
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".adapter-");
-    // A temporary directory is its owner's alone; what it becomes is an ordinary one.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    let partial = builder.tempdir_in(parent).map_err(io(parent))?;
+    let partial = temporary::directory_in(parent, ".adapter-").map_err(io(parent))?;
     fill(partial.path())?;
     if there {
         let old = partial.path().with_extension("old");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::Schema;
+use instructue_model::temporary;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
@@ -29,12 +30,7 @@ impl ParquetFile {
         let parent = parent.unwrap_or(Path::new("."));
         let io = |e| Error::io(parent, e);
         std::fs::create_dir_all(parent).map_err(io)?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".partial-");
-        // A temporary file is its owner's alone; what it becomes is an ordinary one.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let partial = builder.tempfile_in(parent).map_err(io)?;
+        let partial = temporary::file_in(parent, ".partial-").map_err(io)?;
         let file = partial.reopen().map_err(io)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
