@@ -15,8 +15,13 @@ use crate::resume::killed_after;
 use crate::run::{alone, config, lines, model_of, of, run, tensors};
 use crate::sinks::scalars;
 
+/// Without mentions, which no encoder sees: they make states larger, and with them the
+/// rounding that several steps of training blow up.
 fn frozen(seed: u64) -> InstructUe {
-    model_of(data(), seed, |config| config.encoder.train = false)
+    model_of(data(), seed, |config| {
+        config.encoder.train = false;
+        config.mentions = false;
+    })
 }
 
 fn cached(seed: u64, cache: &CacheConfig) -> InstructUe {
@@ -57,8 +62,8 @@ fn losses_are_those_without_a_cache_and_the_rate_is_written() {
         for (a, b) in expected.iter().zip(&found) {
             let step = (a.step, a.phase);
             assert_eq!(step, (b.step, b.phase));
-            assert!((a.contrastive - b.contrastive).abs() <= 1e-4, "{step:?}");
-            assert!((a.next_token - b.next_token).abs() <= 1e-4, "{step:?}");
+            assert!((a.contrastive - b.contrastive).abs() <= 1e-5, "{step:?}");
+            assert!((a.next_token - b.next_token).abs() <= 1e-5, "{step:?}");
             assert_eq!(a.event_hit_rate, None);
         }
         let rates = of(&found, Phase::Train).into_iter();
