@@ -82,7 +82,7 @@ impl GroupFit {
     pub(crate) fn finish(self) -> Vec<Vec<String>> {
         self.columns
             .into_iter()
-            .map(|(_, users)| most_frequent(users, self.top))
+            .map(|(_, users)| most_frequent_names(users, self.top))
             .collect()
     }
 }
@@ -97,15 +97,18 @@ pub(crate) fn count(users: &mut HashMap<Arc<str>, u64>, value: &Arc<str>) {
     }
 }
 
-/// The `top` values with the largest counts, ties by name.
-pub(crate) fn most_frequent(counts: HashMap<Arc<str>, u64>, top: usize) -> Vec<String> {
+/// The `top` values with the largest counts, ties by the value.
+pub(crate) fn most_frequent<V: Ord>(counts: HashMap<V, u64>, top: usize) -> Vec<(V, u64)> {
     let mut values: Vec<_> = counts.into_iter().collect();
     values.sort_unstable_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
+    values.truncate(top);
     values
-        .into_iter()
-        .take(top)
-        .map(|(value, _)| value.to_string())
-        .collect()
+}
+
+/// The same by name.
+pub(crate) fn most_frequent_names(counts: HashMap<Arc<str>, u64>, top: usize) -> Vec<String> {
+    let values = most_frequent(counts, top).into_iter();
+    values.map(|(value, _)| value.to_string()).collect()
 }
 
 /// One declared aggregate with everything looked up.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::profile::{Profile, ProfileEvent, SourceProfile};
 use fitted::Fitted;
-use words::{WordId, word_ids};
+use words::{WordId, joined, word_ids};
 
 /// Numbers of an instruction and a profile, see [`Mentions::numbers`].
 pub const MENTION_NUMBERS: usize = RECENT.len() + 5;
@@ -44,17 +44,10 @@ const SCALE: f64 = 0.5;
 #[serde(from = "Fitted", into = "Fitted")]
 pub struct Mentions {
     fitted: Fitted,
-    texts: Vec<TextWords>,
+    /// The length of each known text's vector of weights.
+    norms: Vec<f64>,
     /// Which texts have a word.
     with_word: HashMap<WordId, Vec<u32>>,
-}
-
-/// The words of an event's text.
-#[derive(Debug, Clone, PartialEq)]
-struct TextWords {
-    words: Arc<[WordId]>,
-    /// Length of its vector of weights.
-    norm: f64,
 }
 
 /// An instruction's words with their weights.
@@ -73,7 +66,11 @@ pub struct ProfileWords {
 
 #[derive(Debug, Clone)]
 struct EventWords {
-    text: TextWords,
+    /// Of its text and of what its source is called: a log of coupons need not say in
+    /// each event that it is one.
+    words: Arc<[WordId]>,
+    /// Length of their vector of weights.
+    norm: f64,
     /// Of its source, in days.
     window: f64,
     /// Days before the reference time of all events that it stands for, the newest first.
@@ -81,19 +78,16 @@ struct EventWords {
 }
 
 impl Mentions {
-    /// Fits the weights to the events of profiles and to questions; of the distinct
-    /// texts the most frequent 20,000 are kept.
-    ///
-    /// # Panics
-    /// If a profile is not of `schema`.
+    /// Fits the weights to the events of profiles of `schema` and to questions; of the
+    /// distinct texts the most frequent 20,000 are kept.
     pub fn fit(
         schema: &Schema,
         profiles: impl Iterator<Item = Profile>,
-        questions: impl Iterator<Item = String>,
+        questions: &[String],
     ) -> Self {
         let texts = profiles.flat_map(|profile| {
             let events = events(schema, &profile);
-            let texts = events.map(|(source, event)| text_of(source, &event.text));
+            let texts = events.map(|(source, event)| (source, event.text.clone()));
             texts.collect::<Vec<_>>()
         });
         Fitted::new(texts, questions).into()
@@ -101,31 +95,26 @@ impl Mentions {
 
     /// How much a word tells texts apart.
     fn rarity(&self, word: WordId) -> f64 {
-        let with = self.with_word.get(&word).map_or(0, Vec::len);
-        rarity(self.texts.len(), with)
+        rarity(&self.fitted, &self.with_word, word)
     }
 
-    fn words(&self, text: &str) -> TextWords {
-        let words = word_ids(text);
-        TextWords {
-            norm: norm(&words, |word| self.rarity(word)),
-            words,
-        }
-    }
-
-    /// A profile's events, for any number of instructions.
-    ///
-    /// # Panics
-    /// If the profile is not of `schema`.
+    /// The events of a profile of `schema`, for any number of instructions.
     pub fn profile(&self, schema: &Schema, profile: &Profile) -> ProfileWords {
-        let events = events(schema, profile).map(|(source, event)| EventWords {
-            text: self.words(&text_of(source, &event.text)),
-            window: f64::from(source.window_days.max(1)),
-            days: event.days.clone(),
-        });
-        ProfileWords {
-            events: events.collect(),
+        let mut out = ProfileWords::default();
+        for (source, found) in schema.sources.iter().zip(&profile.sources) {
+            let described = word_ids(&source.description);
+            let events = of_source(found).iter().map(|event| {
+                let words = joined(&described, &word_ids(event.text.as_str()));
+                EventWords {
+                    norm: norm(&words, |word| self.rarity(word)),
+                    words,
+                    window: f64::from(source.window_days.max(1)),
+                    days: event.days.clone(),
+                }
+            });
+            out.events.extend(events);
         }
+        out
     }
 
     /// An instruction, for any number of profiles.
@@ -137,20 +126,29 @@ impl Mentions {
             let weight = self.rarity(word) * ((questions + 1.0) / (asked + 1.0)).ln();
             (weight > 0.0).then_some((word, weight))
         });
-        let mut query = MentionQuery {
-            weights: weights.collect(),
-            best: 0.0,
-        };
-        let texts = query.weights.keys().filter_map(|w| self.with_word.get(w));
-        let scores = texts
-            .flatten()
-            .map(|&text| query.score(&self.texts[text as usize]));
-        query.best = scores.fold(0.0, f64::max);
-        query
+        let weights: HashMap<WordId, f64> = weights.collect();
+        // In the order of the words, as an event's score is summed up, so that the best
+        // text weighs exactly 1.
+        let mut scores = vec![0.0; self.norms.len()];
+        for word in &*words {
+            let Some((weight, texts)) = weights.get(word).zip(self.with_word.get(word)) else {
+                continue;
+            };
+            for &text in texts {
+                scores[text as usize] += weight;
+            }
+        }
+        let scores = scores.iter().zip(&self.norms);
+        let shared = scores.filter(|(score, _)| **score > 0.0);
+        let best = shared.map(|(score, norm)| score / norm);
+        MentionQuery {
+            best: best.fold(0.0, f64::max),
+            weights,
+        }
     }
 
-    /// What an instruction says of a profile: [`MENTION_NUMBERS`] of them, all 0 where
-    /// no event is mentioned, and without an instruction.
+    /// What an instruction says of a profile: [`MENTION_NUMBERS`] of them, all 0 without
+    /// an instruction and where none of its words is known from events.
     ///
     /// The logarithm of 1 + mentioned events in the newest 1/24, 1/12, 1/6, 1/3, 1/2
     /// and all of their source's window; how lately the newest was, by two decays; the
@@ -169,7 +167,7 @@ impl Mentions {
         let mut on_days = Vec::new();
         let mut most = 0.0f64;
         for event in &profile.events {
-            let share = query.share_of(&event.text);
+            let share = query.share(event);
             if share == 0.0 {
                 continue;
             }
@@ -204,42 +202,31 @@ impl Mentions {
 }
 
 impl MentionQuery {
-    fn score(&self, text: &TextWords) -> f64 {
-        let shared = text.words.iter().filter_map(|word| self.weights.get(word));
-        match text.norm > 0.0 {
-            true => shared.sum::<f64>() / text.norm,
-            false => 0.0,
-        }
-    }
-
-    /// How much an event weighs, 0 to 1.
-    fn share_of(&self, text: &TextWords) -> f64 {
-        match self.best > 0.0 {
-            true => (self.score(text) / self.best).min(1.0).powi(SHARPNESS),
+    /// How much an event weighs, 0 to 1; only for a query of which some word counts.
+    fn share(&self, event: &EventWords) -> f64 {
+        let shared = event.words.iter().filter_map(|word| self.weights.get(word));
+        let score = shared.sum::<f64>();
+        match score > 0.0 {
+            true => (score / event.norm / self.best).min(1.0).powi(SHARPNESS),
             false => 0.0,
         }
     }
 }
 
 /// All events of a profile with their sources.
-fn events<'a>(
-    schema: &'a Schema,
-    profile: &'a Profile,
-) -> impl Iterator<Item = (&'a Source, &'a ProfileEvent)> {
+fn events<'s, 'p>(
+    schema: &'s Schema,
+    profile: &'p Profile,
+) -> impl Iterator<Item = (&'s Source, &'p ProfileEvent)> {
     let sources = schema.sources.iter().zip(&profile.sources);
-    sources.flat_map(|(source, found)| {
-        let events = match found {
-            SourceProfile::Events(events) => events.as_slice(),
-            SourceProfile::Tabular(_) => &[],
-        };
-        events.iter().map(move |event| (source, event))
-    })
+    sources.flat_map(|(source, found)| of_source(found).iter().map(move |event| (source, event)))
 }
 
-/// What an event is about: of two logs one may never say what all its events are,
-/// coupons or payments.
-fn text_of(source: &Source, event: &DataText) -> String {
-    format!("{} {}", source.description, event.as_str())
+fn of_source(found: &SourceProfile) -> &[ProfileEvent] {
+    match found {
+        SourceProfile::Events(events) => events,
+        SourceProfile::Tabular(_) => &[],
+    }
 }
 
 impl From<Fitted> for Mentions {
@@ -250,14 +237,10 @@ impl From<Fitted> for Mentions {
                 with_word.entry(word).or_default().push(text);
             }
         }
-        let count = fitted.texts.len();
-        let rarity = |word| rarity(count, with_word.get(&word).map_or(0, Vec::len));
-        let texts = fitted.texts.iter().map(|words| TextWords {
-            words: words.as_slice().into(),
-            norm: norm(words, rarity),
-        });
+        let rarity = |word| rarity(&fitted, &with_word, word);
+        let norms = fitted.texts.iter().map(|words| norm(words, rarity));
         Self {
-            texts: texts.collect(),
+            norms: norms.collect(),
             with_word,
             fitted,
         }
@@ -270,8 +253,10 @@ impl From<Mentions> for Fitted {
     }
 }
 
-fn rarity(texts: usize, with: usize) -> f64 {
-    (1.0 + texts as f64 / with.max(1) as f64).ln()
+/// ln(1 + texts / texts with the word); of a word that no text has, as of one text's.
+fn rarity(fitted: &Fitted, with_word: &HashMap<WordId, Vec<u32>>, word: WordId) -> f64 {
+    let with = with_word.get(&word).map_or(1, Vec::len);
+    (1.0 + fitted.texts.len() as f64 / with as f64).ln()
 }
 
 fn norm(words: &[WordId], rarity: impl Fn(WordId) -> f64) -> f64 {

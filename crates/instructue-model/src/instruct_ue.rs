@@ -92,7 +92,7 @@ pub struct UserVectors {
     /// See [`VectorKind::State`].
     pub state: Vectors,
     /// What stands beside the states: principal components of counts and sums, the
-    /// same under every instruction; see [`Preparation::numbers`](crate::Preparation::numbers).
+    /// same under every instruction; see [`Preparation::number_count`](crate::Preparation::numbers).
     pub numbers: Vectors,
 }
 
@@ -106,7 +106,22 @@ impl UserVectors {
         Self {
             unit: zeros(model.width_of(VectorKind::Unit)),
             state: zeros(model.width_of(VectorKind::State)),
-            numbers: zeros(model.preparation().numbers()),
+            numbers: zeros(model.preparation().number_count()),
+        }
+    }
+
+    /// Adds those of further users.
+    ///
+    /// # Panics
+    /// If they are of another width.
+    pub fn append(&mut self, more: Self) {
+        for (all, more) in [
+            (&mut self.unit, more.unit),
+            (&mut self.state, more.state),
+            (&mut self.numbers, more.numbers),
+        ] {
+            assert_eq!(all.width, more.width, "width of vectors");
+            all.values.extend(more.values);
         }
     }
 

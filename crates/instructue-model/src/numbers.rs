@@ -61,11 +61,6 @@ impl Preparation {
             words: self.words(profile),
         })
     }
-
-    /// How many numbers stand beside a state.
-    pub fn numbers(&self) -> usize {
-        self.components().map_or(0, |components| components.len())
-    }
 }
 
 impl InstructUe {

@@ -136,6 +136,11 @@ impl Preparation {
         self.components.as_ref()
     }
 
+    /// How many numbers stand beside a state.
+    pub fn number_count(&self) -> usize {
+        self.components.as_ref().map_or(0, PrincipalComponents::len)
+    }
+
     /// With weights of words, for what an instruction names of a profile.
     pub fn with_mentions(mut self, mentions: Option<Mentions>) -> Self {
         self.mentions = mentions;

@@ -348,7 +348,7 @@ fn numbers_beside_the_state_are_kept_with_the_model() {
     assert_eq!(numbers.width, 2);
     assert!(numbers.values.iter().all(|value| value.is_finite()));
     assert_ne!(numbers.row(0), numbers.row(1));
-    assert_eq!(plain.preparation().numbers(), 0);
+    assert_eq!(plain.preparation().number_count(), 0);
     // What is compared with texts does not have them.
     let vectors = |model: &InstructUe| model.embed(&profiles, &instructions()).unwrap();
     assert_eq!(vectors(&model), vectors(&plain));

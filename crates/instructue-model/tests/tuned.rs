@@ -187,7 +187,7 @@ fn a_file_comes_back_as_it_was_and_only_to_its_model() {
 
 /// Random weights for some classes of a model.
 fn readout(model: &InstructUe, outputs: usize) -> Readout {
-    let width = model.preparation().numbers() + model.config().backbone.hidden_size;
+    let width = model.preparation().number_count() + model.config().backbone.hidden_size;
     let value = |place: usize| ((place * 37 % 23) as f32 - 11.0) / 20.0;
     Readout {
         weights: (0..outputs * width).map(value).collect(),

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use instructue_schema::{DataText, Source};
 use serde::{Deserialize, Serialize};
 
-use super::words::{WordId, word_ids};
+use super::words::{WordId, joined, word_ids};
+use crate::aggregates::most_frequent;
 
 /// Event texts that are kept, the most frequent ones.
 const MOST_TEXTS: usize = 20_000;
@@ -24,36 +26,32 @@ pub(super) struct Fitted {
 }
 
 impl Fitted {
-    pub(super) fn new(
-        texts: impl IntoIterator<Item = String>,
-        questions: impl IntoIterator<Item = String>,
+    /// Each text comes with its source.
+    pub(super) fn new<'a>(
+        texts: impl Iterator<Item = (&'a Source, DataText)>,
+        questions: &[String],
     ) -> Self {
-        let mut counts: HashMap<String, u64> = HashMap::new();
-        for text in texts {
-            *counts.entry(text).or_default() += 1;
+        let mut counts: HashMap<(&str, DataText), u64> = HashMap::new();
+        for (source, text) in texts {
+            let described = source.description.as_str();
+            *counts.entry((described, text)).or_default() += 1;
         }
-        let texts = most(counts, MOST_TEXTS).into_iter();
-        let texts = texts.map(|(text, _)| word_ids(&text).to_vec()).collect();
+        let texts = most_frequent(counts, MOST_TEXTS).into_iter();
+        let texts = texts.map(|((described, text), _)| {
+            let described = word_ids(described);
+            joined(&described, &word_ids(text.as_str())).to_vec()
+        });
+        let texts = texts.collect();
         let mut asked: HashMap<WordId, u64> = HashMap::new();
-        let mut count = 0;
         for question in questions {
-            count += 1;
-            for &word in &*word_ids(&question) {
+            for &word in &*word_ids(question) {
                 *asked.entry(word).or_default() += 1;
             }
         }
         Self {
             texts,
-            questions: count,
-            asked: most(asked, MOST_WORDS).into_iter().collect(),
+            questions: questions.len() as u64,
+            asked: most_frequent(asked, MOST_WORDS).into_iter().collect(),
         }
     }
-}
-
-/// The entries with the highest counts; ties go by name.
-fn most<K: Ord>(counts: HashMap<K, u64>, most: usize) -> Vec<(K, u64)> {
-    let mut counts: Vec<(K, u64)> = counts.into_iter().collect();
-    counts.sort_unstable_by(|(a, of_a), (b, of_b)| of_b.cmp(of_a).then_with(|| a.cmp(b)));
-    counts.truncate(most);
-    counts
 }

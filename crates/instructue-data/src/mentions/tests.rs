@@ -38,7 +38,7 @@ fn fitted() -> (Mentions, Vec<Profile>) {
     let histories = || shard.histories().map(|history| (history, reference));
     let builder = ProfileBuilder::fit(&schema, histories(), None);
     let profiles: Vec<Profile> = histories().map(|(h, r)| builder.build(&h, r)).collect();
-    let mentions = Mentions::fit(&schema, profiles.iter().cloned(), questions().into_iter());
+    let mentions = Mentions::fit(&schema, profiles.iter().cloned(), &questions());
     (mentions, profiles)
 }
 
@@ -92,8 +92,12 @@ fn what_is_not_named_has_zeros() {
 
 #[test]
 fn words_that_all_questions_have_weigh_nothing() {
-    // "next 30 days" stands in all questions, and in no event; "searches" is what one
-    // source is, and no question says.
+    let found = numbers(0, "Will this person buy in the next 30 days?");
+    assert_eq!(found, [0.0; MENTION_NUMBERS]);
+}
+
+#[test]
+fn what_a_source_is_called_is_said_of_its_events() {
     let (mentions, profiles) = fitted();
     let query = mentions.instruction(&DataText::new("What are the searches like?"));
     let words = mentions.profile(&schema(), &profiles[1]);

@@ -21,7 +21,7 @@ const WHO: [&str; 12] = [
     "visitor",
 ];
 
-/// The distinct words of a text, in lower case and without a plural's end.
+/// The words of a text, in lower case and without a plural's end.
 fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     let runs = text.split(|c: char| !c.is_alphanumeric());
     let words = runs.filter(|run| !run.is_empty()).map(singular);
@@ -30,7 +30,13 @@ fn words(text: &str) -> impl Iterator<Item = String> + '_ {
 
 /// The distinct words of a text by their ids, in the order of these.
 pub(super) fn word_ids(text: &str) -> Arc<[WordId]> {
-    let mut ids: Vec<WordId> = words(text).map(|word| id(&word)).collect();
+    let ids: Vec<WordId> = words(text).map(|word| id(&word)).collect();
+    joined(&ids, &[])
+}
+
+/// The distinct words of both.
+pub(super) fn joined(left: &[WordId], right: &[WordId]) -> Arc<[WordId]> {
+    let mut ids = [left, right].concat();
     ids.sort_unstable();
     ids.dedup();
     ids.into()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use instructue_schema::{ColumnRole, Schema, Source, SourceKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::aggregates::{GroupFit, count, most_frequent};
+use crate::aggregates::{GroupFit, count, most_frequent_names};
 use crate::features::{ScaleFit, fields_with, number_fields};
 use crate::history::History;
 
@@ -125,7 +125,7 @@ impl SourceFit {
                 let columns = columns.into_iter();
                 FittedSource {
                     categories: columns
-                        .map(|(_, n)| most_frequent(n, MAX_CATEGORIES))
+                        .map(|(_, n)| most_frequent_names(n, MAX_CATEGORIES))
                         .collect(),
                     groups: groups.into_iter().map(GroupFit::finish).collect(),
                     ..FittedSource::default()

@@ -25,7 +25,7 @@ pub(super) fn outputs(classes: usize) -> usize {
 impl Readout {
     /// Numbers that a user has for it.
     pub(super) fn width(model: &InstructUe) -> usize {
-        model.preparation().numbers() + model.config().backbone.hidden_size
+        model.preparation().number_count() + model.config().backbone.hidden_size
     }
 
     /// Refuses another shape than that for `classes` of `model`.
@@ -51,28 +51,23 @@ impl Readout {
         let mut scores = Vec::new();
         for user in 0..vectors.state.len() {
             let read = [vectors.numbers.row(user), vectors.state.row(user)].concat();
+            let expected = self.bias.len() * read.len();
+            assert_eq!(self.weights.len(), expected, "width of the readout");
             let rows = self.weights.chunks_exact(read.len()).zip(&self.bias);
-            let odds = rows.map(|(row, bias)| {
+            let each = rows.map(|(row, bias)| {
                 let products = row.iter().zip(&read).map(|(w, x)| f64::from(w * x));
-                sigmoid(products.sum::<f64>() + f64::from(*bias))
+                let odds = products.sum::<f64>() + f64::from(*bias);
+                1.0 / (1.0 + (-odds).exp())
             });
-            let odds: Vec<f64> = odds.collect();
-            assert_eq!(odds.len(), self.bias.len(), "width of the readout");
-            match odds[..] {
+            let each: Vec<f64> = each.collect();
+            match each[..] {
                 [second] => scores.extend([(1.0 - second) as f32, second as f32]),
                 _ => {
-                    let sum = odds.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-                    scores.extend(odds.iter().map(|p| (p / sum) as f32));
+                    let sum = each.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+                    scores.extend(each.iter().map(|p| (p / sum) as f32));
                 }
             }
         }
         scores
-    }
-}
-
-fn sigmoid(z: f64) -> f64 {
-    match z >= 0.0 {
-        true => 1.0 / (1.0 + (-z).exp()),
-        false => 1.0 - 1.0 / (1.0 + z.exp()),
     }
 }

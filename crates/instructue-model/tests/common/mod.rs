@@ -169,7 +169,7 @@ pub fn preparation_of(shard: &Shard, schema: &Schema) -> Preparation {
     let tokenizer = Arc::new(TextTokenizer::train(texts.into_iter(), 400).unwrap());
     let built = histories().map(|(history, reference)| profiles.build(&history, reference));
     let questions = ["Will this user buy books?", "Does this user travel?"].map(String::from);
-    let mentions = Mentions::fit(schema, built, questions.into_iter());
+    let mentions = Mentions::fit(schema, built, &questions);
     Preparation::new(profiles, normalisers, tokenizer.clone(), tokenizer, true)
         .with_mentions(Some(mentions))
 }

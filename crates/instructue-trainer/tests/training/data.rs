@@ -113,7 +113,7 @@ fn fit(store: &UserStore, triples: &UserQa, config: &UserQaConfig) -> Preparatio
     }
     let tokenizer = Arc::new(TextTokenizer::train(texts.into_iter(), 600).unwrap());
     let built = histories().map(|(history, reference)| profiles.build(&history, reference));
-    let mentions = Mentions::fit(store.schema(), built, questions.into_iter());
+    let mentions = Mentions::fit(store.schema(), built, &questions);
     Preparation::new(profiles, normalisers, tokenizer.clone(), tokenizer, true)
         .with_mentions(Some(mentions))
 }

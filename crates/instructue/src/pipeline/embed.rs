@@ -83,7 +83,7 @@ pub fn embed_users(
     check_schema(model, store)?;
     check_out(out, "a Parquet file to write")?;
     let beside = match request.kind {
-        VectorKind::State => model.preparation().numbers(),
+        VectorKind::State => model.preparation().number_count(),
         VectorKind::Unit => 0,
     };
     let width = model.width_of(request.kind) + beside;

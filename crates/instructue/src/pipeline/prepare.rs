@@ -257,21 +257,27 @@ pub fn fit(
     };
     let profiles = ProfileBuilder::fit(store.schema(), histories(), config.slots());
     let normalisers = Preparation::fit_normalisers(&profiles, histories())?;
-    let (mut texts, mut questions) = (Vec::new(), Vec::new());
-    for (history, reference) in histories() {
-        for source in profiles.build(&history, reference).sources {
+    let (mut questions, mut answers) = (Vec::new(), Vec::new());
+    for (index, _) in &shards {
+        let triples = triples.shard(*index)?.into_iter();
+        for triple in triples.filter(|t| t.split == Split::Train && !t.held_out) {
+            questions.push(triple.instruction);
+            answers.push(triple.answer);
+        }
+    }
+    let mut texts = Vec::new();
+    let seen = histories().map(|(history, reference)| {
+        let profile = profiles.build(&history, reference);
+        for source in &profile.sources {
             if let SourceProfile::Events(events) = source {
                 texts.extend(events.iter().map(|event| event.text.as_str().to_string()));
             }
         }
-    }
-    for (index, _) in &shards {
-        let triples = triples.shard(*index)?.into_iter();
-        for triple in triples.filter(|t| t.split == Split::Train && !t.held_out) {
-            questions.push(triple.instruction.clone());
-            texts.extend([triple.instruction, triple.answer]);
-        }
-    }
+        profile
+    });
+    let mentions = Mentions::fit(store.schema(), seen, &questions);
+    texts.extend(questions);
+    texts.extend(answers);
     let of_encoder = begun.encoder.as_ref().map(|part| part.tokenizer.clone());
     let of_backbone = begun.backbone.as_ref().map(|part| part.tokenizer.clone());
     let (of_encoder, of_backbone) = match (of_encoder, of_backbone) {
@@ -285,12 +291,8 @@ pub fn fit(
     let summaries = config.model.summaries;
     let count = config.model.components;
     let components = Preparation::fit_components(&profiles, &normalisers, histories(), count)?;
-    let mentions = config.model.mentions.then(|| {
-        let of_histories = histories().map(|(history, at)| profiles.build(&history, at));
-        Mentions::fit(store.schema(), of_histories, questions.into_iter())
-    });
     let preparation = Preparation::new(profiles, normalisers, of_encoder, of_backbone, summaries);
     Ok(preparation
         .with_components(components)
-        .with_mentions(mentions))
+        .with_mentions(config.model.mentions.then_some(mentions)))
 }

@@ -22,72 +22,52 @@ pub(crate) fn tune_question(
     watch: &mut dyn FnMut(TuneEvent),
 ) -> Result<Tuning> {
     let mut tuning = tune(model, data, config, watch)?;
-    let read = readable(model, data, &tuning.tuned)?;
+    let vectors = embed(model, data, &tuning.tuned)?;
+    let inputs = Inputs::of(&vectors)?;
     let all: Vec<usize> = (0..data.labels.len()).collect();
-    let Some(whole) = readout(&read, data, &all, config.seed)? else {
+    let of = |rows: &[usize]| readout(&inputs, data, rows, config.seed);
+    let Some((part, whole)) = of(&tuning.train.rows)?.zip(of(&all)?) else {
         return Ok(tuning);
     };
-    let tuned = |readout| tuning.tuned.clone().with_readout(model, readout);
-    if let Some(part) = readout(&read, data, &tuning.train.rows, config.seed)? {
-        let part = tuned(part)?;
-        let scored = |rows: &[usize]| {
-            let vectors = of_model(model, read.rows(rows));
-            TuneScores::new(data, rows.to_vec(), part.scores(&vectors))
-        };
-        let (train, validation) = (scored(&tuning.train.rows), scored(&tuning.validation.rows));
-        (tuning.train, tuning.validation) = (train, validation);
-    }
-    tuning.tuned = tuned(whole)?;
+    let part = tuning.tuned.clone().with_readout(model, part)?;
+    let scores = part.scores(&vectors);
+    let classes = data.classes.len();
+    let scored = |rows: &[usize]| {
+        let own = rows.iter().map(|row| &scores[row * classes..][..classes]);
+        TuneScores::new(data, rows.to_vec(), own.flatten().copied().collect())
+    };
+    tuning.train = scored(&tuning.train.rows);
+    tuning.validation = scored(&tuning.validation.rows);
+    tuning.tuned = tuning.tuned.with_readout(model, whole)?;
     Ok(tuning)
 }
 
+/// The vectors of the labelled users under the tuned question.
+fn embed(model: &InstructUe, data: &TuneData, tuned: &Tuned) -> Result<UserVectors> {
+    let mut all = model.embed_tuned(&model.profile_cache(&[])?, tuned)?;
+    for profiles in data.profiles.chunks(CHUNK) {
+        all.append(model.embed_tuned(&model.profile_cache(profiles)?, tuned)?);
+    }
+    Ok(all)
+}
+
 /// What probes read of users, and where the states begin.
-struct Readable {
-    columns: Matrix,
+struct Inputs {
+    x: Matrix,
     second: usize,
 }
 
-impl Readable {
-    /// The numbers and states of some users.
-    fn rows(&self, rows: &[usize]) -> [Vectors; 2] {
-        let some = self.columns.select(rows);
-        let part = |columns: std::ops::Range<usize>| Vectors {
-            width: columns.len(),
-            values: (0..some.rows)
-                .flat_map(|row| some.row(row)[columns.clone()].to_vec())
-                .collect(),
-        };
-        [part(0..self.second), part(self.second..some.columns)]
-    }
-}
-
-fn readable(model: &InstructUe, data: &TuneData, tuned: &Tuned) -> Result<Readable> {
-    let (mut values, mut rows) = (Vec::new(), 0);
-    for profiles in data.profiles.chunks(CHUNK) {
-        let cache = model.profile_cache(profiles)?;
-        let found = model.embed_tuned(&cache, tuned)?;
-        for row in 0..profiles.len() {
-            values.extend_from_slice(found.numbers.row(row));
-            values.extend_from_slice(found.state.row(row));
+impl Inputs {
+    fn of(vectors: &UserVectors) -> Result<Self> {
+        let users = vectors.state.len();
+        let matrix = |part: &Vectors| Matrix::new(users, part.width, part.values.clone());
+        let (x, second) = Found {
+            state: matrix(&vectors.state)?,
+            numbers: matrix(&vectors.numbers)?,
+            ..Found::default()
         }
-        rows += profiles.len();
-    }
-    let columns = values.len() / rows.max(1);
-    Ok(Readable {
-        columns: Matrix::new(rows, columns, values)?,
-        second: model.preparation().numbers(),
-    })
-}
-
-/// The vectors of a model from numbers and states; a readout asks for no others.
-fn of_model(model: &InstructUe, [numbers, state]: [Vectors; 2]) -> UserVectors {
-    UserVectors {
-        unit: Vectors {
-            width: model.width(),
-            values: Vec::new(),
-        },
-        state,
-        numbers,
+        .readable()?;
+        Ok(Self { x, second })
     }
 }
 
@@ -106,7 +86,7 @@ pub(crate) fn to_model(found: &Found) -> UserVectors {
 
 /// One probe for each class against the rest, of two classes one for the second;
 /// `None` where a class has but one user.
-fn readout(read: &Readable, data: &TuneData, rows: &[usize], seed: u64) -> Result<Option<Readout>> {
+fn readout(inputs: &Inputs, data: &TuneData, rows: &[usize], seed: u64) -> Result<Option<Readout>> {
     let labels: Vec<usize> = rows.iter().map(|&row| data.labels[row]).collect();
     let classes = data.classes.len();
     let count = |class| labels.iter().filter(|&&label| label == class).count();
@@ -119,7 +99,7 @@ fn readout(read: &Readable, data: &TuneData, rows: &[usize], seed: u64) -> Resul
         seed,
         ..CrossValidation::default()
     };
-    let x = read.columns.select(rows);
+    let x = inputs.x.select(rows);
     let outputs = if classes == 2 { 1..2 } else { 0..classes };
     let mut readout = Readout {
         weights: Vec::with_capacity(outputs.len() * x.columns),
@@ -127,7 +107,7 @@ fn readout(read: &Readable, data: &TuneData, rows: &[usize], seed: u64) -> Resul
     };
     for class in outputs {
         let is: Vec<bool> = labels.iter().map(|&label| label == class).collect();
-        let fit = cross_validation.fit_blocks(&x, &is, read.second)?;
+        let fit = cross_validation.fit_blocks(&x, &is, inputs.second)?;
         // Of inputs as they are: what they were standardised by goes into the map.
         let weights = fit.weights.iter().zip(&fit.scale).map(|(w, s)| w / s);
         let weights: Vec<f64> = weights.collect();
@@ -143,7 +123,7 @@ mod tests {
     use super::*;
 
     /// Users whose class is where the first number lies, and a state of noise.
-    fn made_up(classes: usize) -> (Readable, TuneData) {
+    fn made_up(classes: usize) -> (Inputs, TuneData) {
         let labels: Vec<usize> = (0..90).map(|user| user * 7 % 90 * classes / 90).collect();
         let noise = |user: usize, salt: usize| ((user * 31 + salt * 17) % 13) as f32 - 6.0;
         let rows = labels.iter().enumerate();
@@ -151,8 +131,8 @@ mod tests {
             let first = 40.0 + 5.0 * label as f32 + 0.2 * noise(user, 1);
             [first, noise(user, 2), noise(user, 3)]
         });
-        let read = Readable {
-            columns: Matrix::new(90, 3, values.collect()).unwrap(),
+        let inputs = Inputs {
+            x: Matrix::new(90, 3, values.collect()).unwrap(),
             second: 1,
         };
         let data = TuneData {
@@ -161,7 +141,7 @@ mod tests {
             profiles: Vec::new(),
             labels,
         };
-        (read, data)
+        (inputs, data)
     }
 
     /// Log-odds of each output for one user.
@@ -175,12 +155,12 @@ mod tests {
     #[test]
     fn it_tells_classes_it_has_not_seen_the_users_of() {
         for classes in [2, 4] {
-            let (read, data) = made_up(classes);
+            let (inputs, data) = made_up(classes);
             let seen: Vec<usize> = (0..60).collect();
-            let readout = readout(&read, &data, &seen, 7).unwrap().unwrap();
+            let readout = readout(&inputs, &data, &seen, 7).unwrap().unwrap();
             assert_eq!(readout.bias.len(), if classes == 2 { 1 } else { 4 });
             let right = (60..90).filter(|&user| {
-                let logits = logits(&readout, read.columns.row(user));
+                let logits = logits(&readout, inputs.x.row(user));
                 let best = match logits[..] {
                     [second] => usize::from(second > 0.0),
                     _ => (0..4)
@@ -198,9 +178,9 @@ mod tests {
 
     #[test]
     fn with_one_user_of_a_class_there_is_none() {
-        let (read, mut data) = made_up(2);
+        let (inputs, mut data) = made_up(2);
         data.labels = (0..90).map(|user| usize::from(user == 3)).collect();
         let all: Vec<usize> = (0..90).collect();
-        assert_eq!(readout(&read, &data, &all, 7).unwrap(), None);
+        assert_eq!(readout(&inputs, &data, &all, 7).unwrap(), None);
     }
 }

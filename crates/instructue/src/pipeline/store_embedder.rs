@@ -68,7 +68,7 @@ impl<'a> StoreEmbedder<'a> {
         Ok(UserVectors {
             unit: zeros(self.model.width_of(VectorKind::Unit))?,
             state: zeros(self.model.width_of(VectorKind::State))?,
-            numbers: zeros(self.model.preparation().numbers())?,
+            numbers: zeros(self.model.preparation().number_count())?,
         })
     }
 
