@@ -92,7 +92,7 @@ pub struct UserVectors {
     /// See [`VectorKind::State`].
     pub state: Vectors,
     /// What stands beside the states: principal components of counts and sums, the
-    /// same under every instruction; see [`Preparation::number_count`](crate::Preparation::numbers).
+    /// same under every instruction; see [`Preparation::number_count`](crate::Preparation::number_count).
     pub numbers: Vectors,
 }
 
