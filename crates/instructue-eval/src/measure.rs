@@ -111,7 +111,8 @@ pub(crate) fn measure(input: &ProveInput<'_>, group: &Group, part: &Part) -> Res
                 ks: Draws {
                     point: ranking.ks(None).unwrap_or(f64::NAN),
                     values: resamples.draws(|weights| ranking.ks(Some(&own(weights)))),
-                },
+                }
+                .centred(),
             };
             let undefined = || {
                 Error::shape(
