@@ -27,6 +27,19 @@ pub enum ColumnData {
     Number(Vec<f64>),
 }
 
+impl ColumnData {
+    /// The values of `rows`, in that order.
+    fn select(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Text { codes, dictionary } => Self::Text {
+                codes: rows.iter().map(|&row| codes[row]).collect(),
+                dictionary: dictionary.clone(),
+            },
+            Self::Number(values) => Self::Number(rows.iter().map(|&row| values[row]).collect()),
+        }
+    }
+}
+
 /// All rows of one source in a shard, grouped by user and sorted by time within a user.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceTable {
@@ -65,6 +78,35 @@ impl Shard {
     pub fn history(&self, index: usize) -> History<'_> {
         assert!(index < self.len(), "user {index} of {}", self.len());
         History { shard: self, index }
+    }
+
+    /// A shard of the user at `index` alone. For each of its rows `replaced` is given the
+    /// source and may name another row of it, whose columns then stand there instead;
+    /// the time stays.
+    ///
+    /// # Panics
+    /// If `index >= self.len()`, or a row is not of the shard.
+    pub fn with_rows_of_others(
+        &self,
+        index: usize,
+        mut replaced: impl FnMut(usize) -> Option<usize>,
+    ) -> Self {
+        assert!(index < self.len(), "user {index} of {}", self.len());
+        let tables = self.sources.iter().enumerate().map(|(source, table)| {
+            let own = table.offsets[index]..table.offsets[index + 1];
+            let rows = own.clone().map(|row| replaced(source).unwrap_or(row));
+            let rows: Vec<usize> = rows.collect();
+            let columns = table.columns.iter().map(|column| column.select(&rows));
+            SourceTable {
+                offsets: vec![0, rows.len()],
+                times: table.times[own].to_vec(),
+                columns: columns.collect(),
+            }
+        });
+        Self {
+            users: vec![self.users[index].clone()],
+            sources: tables.collect(),
+        }
     }
 
     /// The position of `user`, if it is in this shard.

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::answers::Answers;
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
+use crate::foreign::ForeignEvents;
 
 /// Shards kept in memory: the order visits them one after the other.
 const SHARDS_IN_MEMORY: usize = 2;
@@ -48,6 +49,8 @@ struct LoadedShard {
     index: usize,
     shard: Shard,
     units: Vec<Unit>,
+    /// The units' users; one with more units comes more often.
+    owners: Vec<usize>,
 }
 
 /// Where training reads from.
@@ -105,6 +108,7 @@ pub struct Batches {
     split: Split,
     preparation: Arc<Preparation>,
     answers: Answers,
+    foreign: Option<ForeignEvents>,
     tokenizer: ProfileTokenizer,
     config: TrainConfig,
     loaded: VecDeque<LoadedShard>,
@@ -133,6 +137,7 @@ impl Batches {
             userqa,
             split,
             answers,
+            foreign: ForeignEvents::new(config, preparation.schema()),
             tokenizer: preparation.profile_tokenizer(),
             preparation,
             config: config.clone(),
@@ -181,7 +186,7 @@ impl Batches {
         let mut drafts = Vec::with_capacity((last - first) * per_step);
         for position in first * per_step..last * per_step {
             let (shard, unit) = order.at(position).expect("below the number of units");
-            drafts.push(self.draft(shard, unit)?);
+            drafts.push(self.draft(epoch, shard, unit)?);
         }
         let layout = self.preparation.layout();
         drafts.sort_by_cached_key(|draft| (draft.profile.slots(layout), draft.user_key));
@@ -200,11 +205,18 @@ impl Batches {
         Ok(steps)
     }
 
-    fn draft(&mut self, shard: usize, unit: usize) -> Result<Draft> {
+    fn draft(&mut self, epoch: usize, shard: usize, unit: usize) -> Result<Draft> {
         let place = self.load(shard)?;
         let loaded = &self.loaded[place];
+        let parts = [epoch as u64, shard as u64, unit as u64];
         let unit = &loaded.units[unit];
-        let history = loaded.shard.history(unit.user);
+        let at = (unit.user, unit.reference);
+        let foreign = self.foreign.as_ref();
+        let mixed = foreign.and_then(|of| of.mixed(&loaded.shard, at, &loaded.owners, &parts));
+        let history = match &mixed {
+            Some(alone) => alone.history(0),
+            None => loaded.shard.history(unit.user),
+        };
         let profile = self.preparation.profiles().build(&history, unit.reference);
         Ok(Draft {
             user_key: seed::derive(0, history.user().as_str(), &[]),
@@ -281,6 +293,7 @@ impl Batches {
         self.loaded.push_back(LoadedShard {
             index,
             shard,
+            owners: units.iter().map(|unit| unit.user).collect(),
             units,
         });
         Ok(self.loaded.len() - 1)

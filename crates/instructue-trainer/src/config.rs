@@ -102,6 +102,9 @@ pub struct TrainConfig {
     /// Share of segments that lose their instruction, so that the general
     /// vector is trained too.
     pub instruction_dropout: f64,
+    /// Half of the training profiles have up to this share of their events replaced by
+    /// events of other users, so that vectors rest on what a history says more than once.
+    pub foreign_events: f64,
     /// Weight of the next-token loss (λ).
     pub next_token_weight: f64,
     /// Share of the steps in which that weight rises linearly from 0.
@@ -155,6 +158,7 @@ impl Default for TrainConfig {
             slots_per_pass: 16_384,
             accumulate: 1,
             instruction_dropout: 0.15,
+            foreign_events: 0.25,
             next_token_weight: 1.0,
             next_token_warmup: 0.0,
             contrastive_weight: 1.0,
@@ -199,6 +203,7 @@ impl TrainConfig {
         }
         let shares = [
             ("instruction_dropout", self.instruction_dropout),
+            ("foreign_events", self.foreign_events),
             ("warmup", self.warmup),
             ("next_token_warmup", self.next_token_warmup),
             ("mixed_families", self.mixed_families),

@@ -104,6 +104,7 @@ mod batches;
 pub mod checkpoint;
 mod config;
 mod error;
+mod foreign;
 mod gradients;
 pub mod metrics;
 mod step;

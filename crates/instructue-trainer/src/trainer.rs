@@ -285,6 +285,7 @@ fn validation_rows(
 ) -> Result<Vec<Vec<Row>>> {
     let config = TrainConfig {
         instruction_dropout: 0.0,
+        foreign_events: 0.0,
         ..config.clone()
     };
     let mut batches = Batches::new(data, Split::Validation, preparation, &config)?;

@@ -71,6 +71,7 @@ fn an_epoch_has_every_user_at_every_reference_once() {
         .unwrap_or(units);
     let config = TrainConfig {
         users_per_step: per_step,
+        foreign_events: 0.0,
         ..config()
     };
     let mut tokenizer = data().preparation.profile_tokenizer();
@@ -112,6 +113,38 @@ fn an_epoch_has_every_user_at_every_reference_once() {
         assert!(seen.iter().eq(&expected), "epoch {epoch}");
     }
     assert_ne!(orders[0], orders[1], "each epoch has its own order");
+}
+
+/// The profiles of two epochs by user, each user's in the order of their text.
+fn profiles(foreign_events: f64) -> BTreeMap<u64, Vec<String>> {
+    let config = TrainConfig {
+        foreign_events,
+        ..config()
+    };
+    let mut all = batches(Split::Train, &config);
+    let mut out: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for step in 0..2 * all.steps_per_epoch() {
+        for row in all.step(step).unwrap() {
+            let of_user = out.entry(row.user_key).or_default();
+            of_user.push(format!("{:?}", row.profile));
+        }
+    }
+    out
+}
+
+#[test]
+fn some_profiles_have_events_of_others() {
+    let (own, mixed) = (profiles(0.0), profiles(0.8));
+    let (mut same, mut changed) = (0, 0);
+    for (user, profiles) in &mixed {
+        for profile in profiles {
+            match own.get(user).is_some_and(|own| own.contains(profile)) {
+                true => same += 1,
+                false => changed += 1,
+            }
+        }
+    }
+    assert!(same > 10 && changed > 10, "{same} and {changed} profiles");
 }
 
 #[test]
