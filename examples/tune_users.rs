@@ -75,10 +75,17 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if tuned.unknown > 0 {
         println!("left out: {} users that are not in the data", tuned.unknown);
     }
-    println!(
-        "steps: {}, kept: step {} of the lowest validation loss",
-        tuned.steps, tuned.best_step
-    );
+    match tuned.tokens {
+        0 if arguments.tokens > 0 => println!(
+            "steps: {}, kept: the question as it was asked, because learned tokens told \
+             held-out users no better",
+            tuned.steps
+        ),
+        _ => println!(
+            "steps: {}, kept: step {} of the lowest validation loss",
+            tuned.steps, tuned.best_step
+        ),
+    }
     line("train", tuned.train);
     line("validation", tuned.validation);
     println!("wrote {}: {} bytes", tuned.path.display(), tuned.bytes);

@@ -201,6 +201,22 @@ pub fn tune(
     })
 }
 
+/// The question without learned tokens: what [`tune`] improves on. Prototypes are the
+/// means of the classes over the users that it learns from.
+///
+/// # Errors
+/// As [`tune`].
+pub fn untuned(model: &InstructUe, data: &TuneData, config: &TuneConfig) -> Result<Tuned> {
+    config.validate()?;
+    data.check()?;
+    let model = model.for_tuning();
+    let classes = data.classes.clone();
+    let start = model.tuned(&data.instruction, classes, 0, config.temperature)?;
+    let [train, _] = data.split(config);
+    let train = Group::of(&model, data, &train, config, &mut 0, &mut |_| {})?;
+    with_class_means(&model, data, &train, start)
+}
+
 /// Which of `count` groups a step takes: all in turn, each time in another order.
 fn group_at(step: usize, count: usize, seed: u64) -> usize {
     let mut order: Vec<usize> = (0..count).collect();

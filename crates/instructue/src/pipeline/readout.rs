@@ -3,7 +3,7 @@
 
 use instructue_eval::{CrossValidation, Matrix, UserVectors as Found};
 use instructue_model::{InstructUe, Readout, Tuned, UserVectors, Vectors};
-use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};
+use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune, untuned};
 
 use crate::pipeline::error::Result;
 
@@ -12,6 +12,12 @@ const CHUNK: usize = 256;
 
 /// Tunes a question and fits what its classes are read with. The scores of held-out
 /// users are by a readout that has not seen them, the one that is kept has seen all.
+///
+/// Tokens that were learned from few labels fit these labels better than they should,
+/// and a readout of the states they make trusts them. So they are kept only if the
+/// held-out users are told by them more than two standard errors better than without
+/// (two, because the same users chose the step); else the question stays as it was
+/// asked, and the readout alone is learned.
 ///
 /// # Errors
 /// As [`tune`].
@@ -22,33 +28,71 @@ pub(crate) fn tune_question(
     watch: &mut dyn FnMut(TuneEvent),
 ) -> Result<Tuning> {
     let mut tuning = tune(model, data, config, watch)?;
-    let vectors = embed(model, data, &tuning.tuned)?;
-    let inputs = Inputs::of(&vectors)?;
-    let all: Vec<usize> = (0..data.labels.len()).collect();
-    let of = |rows: &[usize]| readout(&inputs, data, rows, config.seed);
-    let Some((part, whole)) = of(&tuning.train.rows)?.zip(of(&all)?) else {
-        return Ok(tuning);
-    };
-    let part = tuning.tuned.clone().with_readout(model, part)?;
-    let scores = part.scores(&vectors);
+    let plain = untuned(model, data, config)?;
+    let (train, held) = (tuning.train.rows.clone(), tuning.validation.rows.clone());
+    let mut read = Vec::new();
+    for (tuned, vectors) in embed(model, data, [tuning.tuned.clone(), plain])? {
+        let inputs = Inputs::of(&vectors)?;
+        let of = |rows: &[usize]| readout(&inputs, data, rows, config.seed);
+        let all: Vec<usize> = (0..data.labels.len()).collect();
+        let Some((part, whole)) = of(&train)?.zip(of(&all)?) else {
+            return Ok(tuning);
+        };
+        let scores = tuned.clone().with_readout(model, part)?.scores(&vectors);
+        read.push((tuned.with_readout(model, whole)?, scores));
+    }
+    let [with, without] = [0, 1].map(|at| losses(data, &held, &read[at].1));
+    let chosen = usize::from(!is_less(&with, &without));
+    let (tuned, scores) = read.swap_remove(chosen);
     let classes = data.classes.len();
-    let scored = |rows: &[usize]| {
+    let scored = |rows: Vec<usize>| {
         let own = rows.iter().map(|row| &scores[row * classes..][..classes]);
-        TuneScores::new(data, rows.to_vec(), own.flatten().copied().collect())
+        let own = own.flatten().copied().collect();
+        TuneScores::new(data, rows, own)
     };
-    tuning.train = scored(&tuning.train.rows);
-    tuning.validation = scored(&tuning.validation.rows);
-    tuning.tuned = tuning.tuned.with_readout(model, whole)?;
+    tuning.train = scored(train);
+    tuning.validation = scored(held);
+    tuning.tuned = tuned;
     Ok(tuning)
 }
 
-/// The vectors of the labelled users under the tuned question.
-fn embed(model: &InstructUe, data: &TuneData, tuned: &Tuned) -> Result<UserVectors> {
-    let mut all = model.embed_tuned(&model.profile_cache(&[])?, tuned)?;
+/// The labelled users' vectors under each question; profiles are read once.
+fn embed(
+    model: &InstructUe,
+    data: &TuneData,
+    questions: [Tuned; 2],
+) -> Result<[(Tuned, UserVectors); 2]> {
+    let none = model.profile_cache(&[])?;
+    let mut first = model.embed_tuned(&none, &questions[0])?;
+    let mut second = model.embed_tuned(&none, &questions[1])?;
     for profiles in data.profiles.chunks(CHUNK) {
-        all.append(model.embed_tuned(&model.profile_cache(profiles)?, tuned)?);
+        let cache = model.profile_cache(profiles)?;
+        first.append(model.embed_tuned(&cache, &questions[0])?);
+        second.append(model.embed_tuned(&cache, &questions[1])?);
     }
-    Ok(all)
+    let [tuned, plain] = questions;
+    Ok([(tuned, first), (plain, second)])
+}
+
+/// The cross-entropy of each of `rows` in `scores` of all users.
+fn losses(data: &TuneData, rows: &[usize], scores: &[f32]) -> Vec<f64> {
+    let classes = data.classes.len();
+    let own = rows
+        .iter()
+        .map(|&row| scores[row * classes + data.labels[row]]);
+    own.map(|score| -f64::from(score.max(f32::MIN_POSITIVE)).ln())
+        .collect()
+}
+
+/// Whether one list is, pair by pair, less than another by more than two standard errors
+/// of the mean.
+fn is_less(left: &[f64], right: &[f64]) -> bool {
+    let n = left.len() as f64;
+    let gains = right.iter().zip(left).map(|(right, left)| right - left);
+    let gains: Vec<f64> = gains.collect();
+    let mean = gains.iter().sum::<f64>() / n;
+    let squares = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>();
+    mean > 2.0 * (squares / (n - 1.0).max(1.0) / n).sqrt()
 }
 
 /// What probes read of users, and where the states begin.
@@ -174,6 +218,16 @@ mod tests {
             let right = right.count();
             assert!(right >= least, "{classes} classes: {right} of 30");
         }
+    }
+
+    #[test]
+    fn less_means_by_more_than_chance() {
+        let right = [0.5, 0.7, 0.6, 0.4];
+        assert!(is_less(&right.map(|loss| loss - 0.1), &right));
+        assert!(!is_less(&right, &right));
+        // Better on the whole, by one of four.
+        assert!(!is_less(&[0.5, 0.75, 0.6, 0.1], &right));
+        assert!(is_less(&[0.5, 0.5, 0.4, 0.2], &right));
     }
 
     #[test]

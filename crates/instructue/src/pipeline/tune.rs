@@ -59,6 +59,9 @@ pub struct TunedUsers {
     pub steps: usize,
     /// The step that was kept.
     pub best_step: usize,
+    /// Learned tokens that were kept; 0 where they told held-out users no better than
+    /// the question as it was asked.
+    pub tokens: usize,
     /// On the users that were learned from.
     pub train: TuneQuality,
     /// On the held-out users, which chose the step.
@@ -129,6 +132,7 @@ pub fn tune_users(
         unknown,
         steps: tuning.steps,
         best_step: tuning.best_step,
+        tokens: tuning.tuned.weights().tokens.val().dims()[0],
         train: quality(&data, &tuning, &tuning.train),
         validation: quality(&data, &tuning, &tuning.validation),
     })

@@ -8,7 +8,7 @@ use crate::pipeline::run::TrainedRun;
 use crate::pipeline::suite::declare::Suite;
 
 /// The layout of a fold's results; another one is made again.
-const RESULT_FORMAT: u32 = 3;
+const RESULT_FORMAT: u32 = 4;
 
 /// Names of the methods that are this model.
 pub(crate) mod method {
