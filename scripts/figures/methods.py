@@ -15,6 +15,7 @@ ROWS = [
     ("matched", "our vector, the task's instruction", True),
     ("empty", "our vector, no instruction", True),
     ("untrained", "our model before training", True),
+    ("minilm", "the history as text, frozen MiniLM", False),
     ("coles", "CoLES", False),
     ("counts_logistic", "count features, logistic regression", False),
     ("counts_lightgbm", "count features, LightGBM", False),
