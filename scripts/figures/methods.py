@@ -60,10 +60,10 @@ def main():
     if len(sys.argv) != 3:
         sys.exit(f"usage: {sys.argv[0]} PROOF.json OUT.svg")
     try:
-        proof = json.loads(pathlib.Path(sys.argv[1]).read_text())
-    except (OSError, ValueError) as error:
-        sys.exit(f"error: {sys.argv[1]}: expected the proof.json of a suite, found {error}")
-    pathlib.Path(sys.argv[2]).write_text(figure(proof))
+        drawn = figure(json.loads(pathlib.Path(sys.argv[1]).read_text()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sys.exit(f"error: {sys.argv[1]}: expected the proof.json of a suite, found {error!r}")
+    pathlib.Path(sys.argv[2]).write_text(drawn)
 
 
 if __name__ == "__main__":
