@@ -119,4 +119,4 @@ pub use gradients::clip_global_norm;
 pub use metrics::{Metrics, MetricsSink, Phase};
 pub use step::{Losses, evaluate, gradients};
 pub use trainer::{Event, Trained, train};
-pub use tune::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune, untuned};
+pub use tune::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};

@@ -74,6 +74,35 @@ impl Tuned {
         self
     }
 
+    /// The same with the mean of each class's unit vectors, at length 1, as its prototype:
+    /// it tells classes apart where the model does, with nothing learned.
+    ///
+    /// # Panics
+    /// If there is not a label for each vector, or one is no class.
+    pub fn with_class_means(self, units: &Vectors, labels: &[usize]) -> Self {
+        assert_eq!(units.len(), labels.len(), "labels of the vectors");
+        let (count, width) = (self.classes.len(), units.width);
+        let mut sums = vec![0.0f64; count * width];
+        for (user, &class) in labels.iter().enumerate() {
+            let sum = &mut sums[class * width..(class + 1) * width];
+            for (sum, value) in sum.iter_mut().zip(units.row(user)) {
+                *sum += f64::from(*value);
+            }
+        }
+        for sum in sums.chunks_exact_mut(width) {
+            let length = sum.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-12);
+            sum.iter_mut().for_each(|x| *x /= length);
+        }
+        let means: Vec<f32> = sums.into_iter().map(|x| x as f32).collect();
+        let tokens = self.weights.tokens.clone();
+        let means = TensorData::new(means, [count, width]);
+        let means = Tensor::<2>::from_data(means, &tokens.val().device());
+        self.with_weights(TunedWeights {
+            tokens,
+            prototypes: Param::from_tensor(means),
+        })
+    }
+
     /// What scores are read by in the place of prototypes, if anything.
     pub fn readout(&self) -> Option<&Readout> {
         self.readout.as_ref()

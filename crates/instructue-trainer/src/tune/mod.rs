@@ -9,10 +9,10 @@ mod data;
 use burn::module::{Module, Param};
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{AdamWConfig, GradientsParams};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use instructue_data::seed;
 use instructue_losses::PrototypeConfig;
-use instructue_model::{InstructUe, Tuned, TunedWeights, UserVectors};
+use instructue_model::{InstructUe, Tuned, TunedWeights, UserVectors, Vectors};
 
 pub use config::TuneConfig;
 pub use data::TuneData;
@@ -144,7 +144,17 @@ pub fn tune(
     };
     let (train, held) = (read(&sides[0])?, read(&sides[1])?);
 
-    let mut tuned = with_class_means(&model, data, &train, start)?;
+    let mut units = Vectors {
+        width: model.width(),
+        values: Vec::new(),
+    };
+    for group in &train {
+        let found = embed(&model, data, group, &start)?;
+        units.values.extend(found.unit.values);
+    }
+    let labels = train.iter().flat_map(|group| group.labels.iter().copied());
+    let labels: Vec<usize> = labels.collect();
+    let mut tuned = start.with_class_means(&units, &labels);
     let mut weights = trainable(tuned.weights());
     let mut best = (0, check(&model, data, &held, &tuned)?, tuned.clone());
     finite(best.1.loss, 0, "validation")?;
@@ -201,61 +211,12 @@ pub fn tune(
     })
 }
 
-/// The question without learned tokens: what [`tune`] improves on. Prototypes are the
-/// means of the classes over the users that it learns from.
-///
-/// # Errors
-/// As [`tune`].
-pub fn untuned(model: &InstructUe, data: &TuneData, config: &TuneConfig) -> Result<Tuned> {
-    config.validate()?;
-    data.check()?;
-    let model = model.for_tuning();
-    let classes = data.classes.clone();
-    let start = model.tuned(&data.instruction, classes, 0, config.temperature)?;
-    let [train, _] = data.split(config);
-    let train = Group::of(&model, data, &train, config, &mut 0, &mut |_| {})?;
-    with_class_means(&model, data, &train, start)
-}
-
 /// Which of `count` groups a step takes: all in turn, each time in another order.
 fn group_at(step: usize, count: usize, seed: u64) -> usize {
     let mut order: Vec<usize> = (0..count).collect();
     let mut rng = seed::rng(seed, "tune order", &[(step / count) as u64]);
     seed::shuffle(&mut order, &mut rng);
     order[step % count]
-}
-
-/// Prototypes as the mean vectors of their classes, at length 1: a start that
-/// already tells classes apart where the model does.
-fn with_class_means(
-    model: &InstructUe,
-    data: &TuneData,
-    groups: &[Group],
-    tuned: Tuned,
-) -> Result<Tuned> {
-    let (count, width) = (data.classes.len(), model.width());
-    let mut sums = vec![0.0f64; count * width];
-    for group in groups {
-        let units = embed(model, data, group, &tuned)?.unit;
-        for (row, &class) in group.labels.iter().enumerate() {
-            let sum = &mut sums[class * width..(class + 1) * width];
-            for (sum, value) in sum.iter_mut().zip(units.row(row)) {
-                *sum += f64::from(*value);
-            }
-        }
-    }
-    for sum in sums.chunks_exact_mut(width) {
-        let length = sum.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-12);
-        sum.iter_mut().for_each(|x| *x /= length);
-    }
-    let means: Vec<f32> = sums.into_iter().map(|x| x as f32).collect();
-    let tokens = tuned.weights().tokens.clone();
-    let data = TensorData::new(means, [count, width]);
-    let means = Tensor::<2>::from_data(data, &tokens.val().device());
-    Ok(tuned.with_weights(TunedWeights {
-        tokens,
-        prototypes: Param::from_tensor(means),
-    }))
 }
 
 fn trainable(weights: &TunedWeights) -> TunedWeights {

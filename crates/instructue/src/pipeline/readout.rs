@@ -1,9 +1,10 @@
 //! What a tuned question reads its classes with: a probe on the state under it and on
 //! the numbers beside the state.
 
+use instructue_data::Profile;
 use instructue_eval::{CrossValidation, Matrix, UserVectors as Found};
 use instructue_model::{InstructUe, Readout, Tuned, UserVectors, Vectors};
-use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune, untuned};
+use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};
 
 use crate::pipeline::error::Result;
 
@@ -28,21 +29,35 @@ pub(crate) fn tune_question(
     watch: &mut dyn FnMut(TuneEvent),
 ) -> Result<Tuning> {
     let mut tuning = tune(model, data, config, watch)?;
-    let plain = untuned(model, data, config)?;
+    let mut questions = vec![tuning.tuned.clone()];
+    if config.tokens > 0 {
+        let classes = data.classes.clone();
+        questions.push(model.tuned(&data.instruction, classes, 0, config.temperature)?);
+    }
     let (train, held) = (tuning.train.rows.clone(), tuning.validation.rows.clone());
+    let all: Vec<usize> = (0..data.labels.len()).collect();
+    let vectors = embed(model, data, &questions)?;
     let mut read = Vec::new();
-    for (tuned, vectors) in embed(model, data, [tuning.tuned.clone(), plain])? {
+    for (question, vectors) in questions.into_iter().zip(vectors) {
         let inputs = Inputs::of(&vectors)?;
         let of = |rows: &[usize]| readout(&inputs, data, rows, config.seed);
-        let all: Vec<usize> = (0..data.labels.len()).collect();
         let Some((part, whole)) = of(&train)?.zip(of(&all)?) else {
             return Ok(tuning);
         };
-        let scores = tuned.clone().with_readout(model, part)?.scores(&vectors);
-        read.push((tuned.with_readout(model, whole)?, scores));
+        let question = match read.is_empty() {
+            true => question,
+            false => of_class_means(question, data, &train, &vectors.unit),
+        };
+        let scores = question.clone().with_readout(model, part)?.scores(&vectors);
+        read.push((question.with_readout(model, whole)?, scores));
     }
-    let [with, without] = [0, 1].map(|at| losses(data, &held, &read[at].1));
-    let chosen = usize::from(!is_less(&with, &without));
+    let chosen = match &read[..] {
+        [(_, with), (_, without)] => {
+            let of = |scores: &[f32]| losses(data, &held, scores);
+            usize::from(!is_less(&of(with), &of(without)))
+        }
+        _ => 0,
+    };
     let (tuned, scores) = read.swap_remove(chosen);
     let classes = data.classes.len();
     let scored = |rows: Vec<usize>| {
@@ -56,22 +71,32 @@ pub(crate) fn tune_question(
     Ok(tuning)
 }
 
-/// The labelled users' vectors under each question; profiles are read once.
-fn embed(
-    model: &InstructUe,
-    data: &TuneData,
-    questions: [Tuned; 2],
-) -> Result<[(Tuned, UserVectors); 2]> {
-    let none = model.profile_cache(&[])?;
-    let mut first = model.embed_tuned(&none, &questions[0])?;
-    let mut second = model.embed_tuned(&none, &questions[1])?;
-    for profiles in data.profiles.chunks(CHUNK) {
+/// The labelled users' vectors under each question; profiles are read once for all.
+fn embed(model: &InstructUe, data: &TuneData, questions: &[Tuned]) -> Result<Vec<UserVectors>> {
+    let under = |profiles: &[Profile]| -> Result<Vec<UserVectors>> {
         let cache = model.profile_cache(profiles)?;
-        first.append(model.embed_tuned(&cache, &questions[0])?);
-        second.append(model.embed_tuned(&cache, &questions[1])?);
+        let each = questions.iter();
+        let each = each.map(|question| Ok(model.embed_tuned(&cache, question)?));
+        each.collect()
+    };
+    let mut all = under(&[])?;
+    for profiles in data.profiles.chunks(CHUNK) {
+        for (all, more) in all.iter_mut().zip(under(profiles)?) {
+            all.append(more);
+        }
     }
-    let [tuned, plain] = questions;
-    Ok([(tuned, first), (plain, second)])
+    Ok(all)
+}
+
+/// A question without learned tokens with the means of `rows` as prototypes.
+fn of_class_means(question: Tuned, data: &TuneData, rows: &[usize], units: &Vectors) -> Tuned {
+    let values = rows.iter().flat_map(|&row| units.row(row)).copied();
+    let own = Vectors {
+        width: units.width,
+        values: values.collect(),
+    };
+    let labels: Vec<usize> = rows.iter().map(|&row| data.labels[row]).collect();
+    question.with_class_means(&own, &labels)
 }
 
 /// The cross-entropy of each of `rows` in `scores` of all users.
