@@ -2,10 +2,11 @@
 //! refused with words, never with a panic.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, TensorData, bf16, f16};
 use instructue_nn::checkpoint::{Checkpoint, read_json, write_safetensors};
+use instructue_nn::{Error, Precision};
 use tempfile::TempDir;
 
 struct Scratch(TempDir);
@@ -207,4 +208,105 @@ fn numbers_of_a_configuration_keep_their_last_bit() {
         assert_eq!(read.to_bits(), expected.to_bits(), "{text} became {read}");
         assert_eq!(serde_json::to_string(&read).unwrap(), text);
     }
+}
+
+/// A file whose data begin where the header of `padding` spaces ends.
+fn padded(path: &Path, dtype: &str, data: &[u8], padding: usize) {
+    let elements = data.len() / if dtype == "F32" { 4 } else { 2 };
+    let header = format!(
+        r#"{{"x":{{"dtype":"{dtype}","shape":[2,{}],"data_offsets":[0,{}]}}}}"#,
+        elements / 2,
+        data.len()
+    ) + &" ".repeat(padding);
+    let length = (header.len() as u64).to_le_bytes();
+    fs::write(path, [&length, header.as_bytes(), data].concat()).unwrap();
+}
+
+#[test]
+fn tensors_are_the_same_in_their_file_and_copied() {
+    let scratch = Scratch::new();
+    let device = Device::default();
+    // Large enough for several threads to look at it, with a part left over.
+    let columns = (5 << 20) / 8 + 3;
+    let values: Vec<f32> = (0..2 * columns).map(|i| (i % 251) as f32 - 125.0).collect();
+    let bytes = |half: bool| -> Vec<u8> {
+        let element = |&x: &f32| match half {
+            true => bf16::from_f32(x).to_le_bytes().to_vec(),
+            false => x.to_le_bytes().to_vec(),
+        };
+        values.iter().flat_map(element).collect()
+    };
+    for (dtype, half) in [("F32", false), ("BF16", true)] {
+        // At least one of four headers in a row is not aligned for the type.
+        for padding in 0..4 {
+            padded(&scratch.path(), dtype, &bytes(half), padding);
+            for precision in [Precision::F32, Precision::Bf16] {
+                if precision.check(&device).is_err() {
+                    continue;
+                }
+                let mut file = Checkpoint::open(scratch.0.path()).unwrap();
+                let x = file.take_in(precision, "x", [2, columns], &device).unwrap();
+                assert_eq!(x.dtype(), precision.dtype());
+                let x = x.into_data().convert::<f32>();
+                assert!(
+                    x.try_to_vec::<f32>().unwrap() == values,
+                    "{dtype} {padding} {precision}"
+                );
+            }
+            let mut file = Checkpoint::open(scratch.0.path()).unwrap();
+            let turned = file.take_transposed("x", [2, columns], &device).unwrap();
+            let back = turned.transpose().into_data();
+            assert!(
+                back.try_to_vec::<f32>().unwrap() == values,
+                "{dtype} {padding}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_value_that_is_not_finite_is_named_wherever_it_stands() {
+    let scratch = Scratch::new();
+    let device = Device::default();
+    let count = (9 << 20) / 4 + 2;
+    for at in [0, count / 2, count - 1] {
+        let mut values = vec![0.5f32; count];
+        values[at] = f32::NAN;
+        let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+        for padding in 0..2 {
+            padded(&scratch.path(), "F32", &bytes, padding);
+            let mut file = Checkpoint::open(scratch.0.path()).unwrap();
+            let error = file.take("x", [2, count / 2], &device).unwrap_err();
+            let found = matches!(error, Error::NotFinite { index, .. } if index == at);
+            assert!(found, "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_is_computed_from_a_mapped_tensor_leaves_its_file_alone() {
+    let scratch = Scratch::new();
+    let device = Device::default();
+    let tensors = vec![(
+        "x".to_owned(),
+        TensorData::new(vec![1f32, 2.0, 3.0, 4.0], [2, 2]),
+    )];
+    write_safetensors(&scratch.path(), tensors, None).unwrap();
+    let before = fs::read(scratch.path()).unwrap();
+    let mut file = Checkpoint::open(scratch.0.path()).unwrap();
+    let x = file.take("x", [2, 2], &device).unwrap();
+    drop(file);
+    // The only owner: a backend may reuse the memory for the result.
+    let x = x.add_scalar(1.0).mul_scalar(2.0);
+    let x = x.slice_fill([0..1, 0..1], 7.0);
+    let vec = |data: TensorData| data.try_to_vec::<f32>().unwrap();
+    assert_eq!(vec(x.into_data()), [7.0, 6.0, 8.0, 10.0]);
+    assert_eq!(fs::read(scratch.path()).unwrap(), before);
+
+    // Replaced while in use: who took a tensor keeps the old one.
+    let mut file = Checkpoint::open(scratch.0.path()).unwrap();
+    let x = file.take("x", [2, 2], &device).unwrap();
+    let tensors = vec![("x".to_owned(), TensorData::new(vec![0f32; 4], [2, 2]))];
+    write_safetensors(&scratch.path(), tensors, None).unwrap();
+    assert_eq!(vec(x.into_data()), [1.0, 2.0, 3.0, 4.0]);
 }

@@ -10,6 +10,10 @@ use crate::run::Result;
 /// below the facade that may name a backend (docs/architecture.md).
 const KERNELS: &str = "instructue-nn";
 
+/// Maps files into memory: the one crate that may allow unsafe code, where each
+/// use says why (docs/architecture.md).
+const UNSAFE: &str = "crates/instructue-mmap/Cargo.toml";
+
 /// Features of burn that bring a backend (or speed one up): the choice is the
 /// facade's alone.
 const BACKEND_FEATURES: [&str; 20] = [
@@ -127,13 +131,24 @@ pub fn workspace_lints(manifest: &str) -> Result<Vec<Violation>> {
     Ok(found)
 }
 
-/// A member takes the lints of the workspace, so unsafe code is forbidden in it.
+/// A member takes the lints of the workspace, so unsafe code is forbidden in
+/// it; the one that may not denies what is not allowed by name.
 pub fn inherits_lints(path: &str, manifest: &str) -> Result<Option<Violation>> {
     let table: Table = toml::from_str(manifest).map_err(|error| format!("{path}: {error}"))?;
     let inherits = table
         .get("lints")
         .and_then(|lints| lints.get("workspace"))
         .and_then(Value::as_bool);
+    if path == UNSAFE {
+        let level = |tool: &str, lint: &str| {
+            let lints = table.get("lints")?.get(tool)?;
+            lints.get(lint).and_then(Value::as_str)
+        };
+        let strict = level("rust", "unsafe_code") == Some("deny")
+            && level("clippy", "undocumented_unsafe_blocks") == Some("deny");
+        let message = "[lints] must deny rust.unsafe_code and clippy.undocumented_unsafe_blocks";
+        return Ok((!strict).then(|| Violation::new(path, message)));
+    }
     Ok(
         (inherits != Some(true))
             .then(|| Violation::new(path, "[lints] must have workspace = true")),
@@ -237,6 +252,21 @@ mod tests {
                 .expect("toml")
                 .is_some()
         );
+    }
+
+    #[test]
+    fn only_one_member_may_allow_unsafe_code_and_must_say_why() {
+        let good = "[lints.rust]\nunsafe_code = \"deny\"\n\
+                    [lints.clippy]\nundocumented_unsafe_blocks = \"deny\"\n";
+        assert_eq!(inherits_lints(UNSAFE, good).expect("toml"), None);
+        for weak in [
+            good.replacen("deny", "warn", 1),
+            good.replace("blocks = \"deny", "blocks = \"warn"),
+        ] {
+            assert!(inherits_lints(UNSAFE, &weak).expect("toml").is_some());
+        }
+        let elsewhere = inherits_lints("crates/a/Cargo.toml", good);
+        assert!(elsewhere.expect("toml").is_some());
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! Hugging Face checkpoint directories: `config.json` beside
 //! `model.safetensors`, or beside several files and an index.
 //!
-//! Headers are read and checked when the directory is opened; a tensor's bytes
-//! are read when it is taken, a piece at a time and straight into its element
-//! type and order, so that memory holds one copy of the model and little else.
+//! Headers are read and checked when the directory is opened, and the files are
+//! mapped where the system can. A tensor whose element type and order are those
+//! asked for is checked and stays in its file: no copy is made, and processes
+//! share it. Any other is read when it is taken, a piece at a time and straight
+//! into its element type and order, so that memory holds one copy of the model
+//! and little else.
+//!
+//! As long as a tensor is in use nobody may write into its file or shorten it,
+//! see [`instructue_mmap`]. To write another one and rename it is fine.
 
 mod decode;
 mod fill;
@@ -17,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Param;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{AllocationProperty, Bytes, Device, Tensor, TensorData};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -38,10 +44,18 @@ pub const INDEX: &str = "model.safetensors.index.json";
 #[derive(Debug)]
 pub struct Checkpoint {
     path: PathBuf,
-    files: Vec<(PathBuf, File)>,
+    files: Vec<Shard>,
     entries: BTreeMap<String, Entry>,
     taken: BTreeSet<String>,
     precision: Precision,
+}
+
+#[derive(Debug)]
+struct Shard {
+    path: PathBuf,
+    file: File,
+    /// The whole file, where it can be mapped.
+    map: Option<bytes::Bytes>,
 }
 
 #[derive(Debug)]
@@ -98,7 +112,7 @@ impl Checkpoint {
         }
         for (tensor, file) in &map {
             let entry = checkpoint.entries.get(tensor);
-            let found = entry.map(|entry| &checkpoint.files[entry.file].0);
+            let found = entry.map(|entry| &checkpoint.files[entry.file].path);
             if found != Some(&dir.join(file)) {
                 return Err(Error::Missing {
                     path: dir.join(file),
@@ -138,14 +152,15 @@ impl Checkpoint {
         let number = self.files.len();
         for (name, info) in infos {
             if let Some(other) = self.entries.get(&name) {
-                let first = self.files[other.file].0.display();
+                let first = self.files[other.file].path.display();
                 let reason = format!("tensor `{}` is already in {first}", line(&name));
                 return Err(Error::Header { path, reason });
             }
             let file = number;
             self.entries.insert(name, Entry { file, info });
         }
-        self.files.push((path, file));
+        let map = instructue_mmap::map(&file);
+        self.files.push(Shard { path, file, map });
         Ok(())
     }
 
@@ -206,7 +221,7 @@ impl Checkpoint {
         shape: [usize; D],
         device: &Device,
     ) -> Result<Tensor<D>> {
-        self.fill(name, &shape, Filling::new(&shape, precision), device)
+        self.fill(name, shape, false, precision, device)
     }
 
     /// Takes a matrix stored `[rows, columns]` as `[columns, rows]`, as `f32`.
@@ -219,8 +234,7 @@ impl Checkpoint {
         shape: [usize; 2],
         device: &Device,
     ) -> Result<Tensor<2>> {
-        let into = Filling::transposed(shape, Precision::F32);
-        self.fill(name, &shape, into, device)
+        self.fill(name, shape, true, Precision::F32, device)
     }
 
     /// Takes `PREFIX.weight` and, if asked for, `PREFIX.bias` as a linear map in
@@ -233,9 +247,8 @@ impl Checkpoint {
         bias: bool,
         device: &Device,
     ) -> Result<Linear> {
-        let shape = [output, input];
-        let into = Filling::transposed(shape, self.precision);
-        let weight = self.fill(&format!("{prefix}.weight"), &shape, into, device)?;
+        let name = format!("{prefix}.weight");
+        let weight = self.fill(&name, [output, input], true, self.precision, device)?;
         let bias = if bias {
             let bias = self.take_table(&format!("{prefix}.bias"), [output], device)?;
             Some(Param::from_tensor(bias))
@@ -277,12 +290,14 @@ impl Checkpoint {
         })
     }
 
-    /// Reads the tensor `name`, which has this shape in the file, into `into`.
+    /// The tensor `name`, which has this shape in the file; a matrix may be
+    /// `turned` over.
     fn fill<const D: usize>(
         &mut self,
         name: &str,
-        shape: &[usize],
-        mut into: Filling,
+        shape: [usize; D],
+        turned: bool,
+        precision: Precision,
         device: &Device,
     ) -> Result<Tensor<D>> {
         let Some(entry) = self.entries.get(name) else {
@@ -291,7 +306,7 @@ impl Checkpoint {
                 name: name.into(),
             });
         };
-        let (path, file) = &mut self.files[entry.file];
+        let Shard { path, file, map } = &mut self.files[entry.file];
         if entry.info.shape != shape {
             return Err(Error::Shape {
                 path: path.clone(),
@@ -314,7 +329,20 @@ impl Checkpoint {
             start: entry.info.start,
             length: entry.info.length,
         };
-        let precision = into.precision();
+        self.taken.insert(name.into());
+        // A matrix that is to be turned over is copied: as a view it would be
+        // turned in every product.
+        if let (Some(map), false) = (map, turned)
+            && let Some(bytes) = reading.in_place(map, precision)?
+        {
+            let bytes = Bytes::from_shared(bytes, AllocationProperty::File);
+            let data = TensorData::from_bytes(bytes, shape, precision.dtype());
+            return Ok(Tensor::from_data(data, (device, precision.dtype())));
+        }
+        let mut into = match (turned, shape.as_slice()) {
+            (true, &[rows, columns]) => Filling::transposed([rows, columns], precision),
+            _ => Filling::new(&shape, precision),
+        };
         reading.run(file, |values| {
             into.push(values).map_err(|large| Error::Overflow {
                 path: path.clone(),
@@ -324,7 +352,6 @@ impl Checkpoint {
                 precision,
             })
         })?;
-        self.taken.insert(name.into());
         Ok(into.upload(device))
     }
 }

@@ -1,4 +1,4 @@
-//! The values of a tensor in a file, a piece at a time.
+//! The values of a tensor in a file: a piece at a time, or where they stand.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -7,8 +7,10 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
+use bytes::Bytes;
+
 use super::decode::Kind;
-use crate::{Error, Result};
+use crate::{Error, Precision, Result};
 
 /// Bytes that are read at a time.
 const PIECE: usize = 1 << 20;
@@ -53,6 +55,47 @@ impl Reading<'_> {
         })
     }
 
+    /// The tensor where it stands in its mapped file, checked, if its elements
+    /// can be used as they are there; otherwise [`run`](Self::run) copies them.
+    ///
+    /// Fails with the first value that is not finite.
+    pub fn in_place(self, map: &Bytes, precision: Precision) -> Result<Option<Bytes>> {
+        let end = self.start + self.length as u64;
+        let usable = self.kind.precision() == precision
+            && cfg!(target_endian = "little")
+            && self.start.is_multiple_of(self.kind.size() as u64)
+            && end <= map.len() as u64;
+        if !usable {
+            return Ok(None);
+        }
+        // The end is within memory, so both fit.
+        let bytes = map.slice(self.start as usize..end as usize);
+        let threads = match self.length < SHARED {
+            true => 1,
+            false => thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(8),
+        };
+        // Whole elements, and at least one for a tensor without any.
+        let part = bytes
+            .len()
+            .div_ceil(threads)
+            .next_multiple_of(PIECE)
+            .max(PIECE);
+        let check = |(number, bytes)| self.check_finite(bytes, number * part / self.kind.size());
+        if threads == 1 {
+            bytes.chunks(part).enumerate().try_for_each(check)?;
+            return Ok(Some(bytes));
+        }
+        thread::scope(|scope| {
+            let spawn = |part| thread::Builder::new().spawn_scoped(scope, move || check(part));
+            let checks: io::Result<Vec<_>> = bytes.chunks(part).enumerate().map(spawn).collect();
+            (checks.map_err(|source| self.io(source))?.into_iter())
+                .try_for_each(|check| check.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        })?;
+        Ok(Some(bytes))
+    }
+
     /// Reads until the end, or until `sink` says that it wants no more.
     fn pieces(self, file: &mut File, mut sink: impl FnMut(Vec<f32>) -> Result<bool>) -> Result<()> {
         let mut bytes = vec![0; PIECE.min(self.length)];
@@ -64,18 +107,9 @@ impl Reading<'_> {
             let bytes = &mut bytes[..PIECE.min(rest)];
             file.read_exact(bytes).map_err(|source| self.io(source))?;
             rest -= bytes.len();
+            self.check_finite(bytes, done)?;
             let mut values = Vec::with_capacity(bytes.len() / self.kind.size());
             self.kind.to_f32(bytes, &mut values);
-            if !all_finite(&values)
-                && let Some(index) = values.iter().position(|value| !value.is_finite())
-            {
-                return Err(Error::NotFinite {
-                    path: self.path.into(),
-                    name: self.name.into(),
-                    index: done + index,
-                    value: values[index],
-                });
-            }
             done += values.len();
             if !sink(values)? {
                 break;
@@ -84,20 +118,26 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// Refuses the first of these elements that is not finite; `first` is the
+    /// place of the first of them in the tensor.
+    fn check_finite(&self, bytes: &[u8], first: usize) -> Result<()> {
+        match self.kind.first_not_finite(bytes) {
+            None => Ok(()),
+            Some((index, value)) => Err(Error::NotFinite {
+                path: self.path.into(),
+                name: self.name.into(),
+                index: first + index,
+                value,
+            }),
+        }
+    }
+
     fn io(&self, source: io::Error) -> Error {
         Error::Io {
             path: self.path.into(),
             source,
         }
     }
-}
-
-/// Without leaving early, so that many are looked at in one instruction.
-fn all_finite(values: &[f32]) -> bool {
-    let largest = values.iter().fold(0, |largest: u32, value| {
-        largest.max(value.to_bits() & 0x7fff_ffff)
-    });
-    largest < f32::INFINITY.to_bits()
 }
 
 #[cfg(test)]

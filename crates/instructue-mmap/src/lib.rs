@@ -1,0 +1,112 @@
+//! Files as shared read-only memory: the one place of this workspace with
+//! unsafe code.
+//!
+//! Weights that are mapped are not copied: a model of two gigabytes needs no
+//! two gigabytes of fresh memory before its first vector, and processes that
+//! serve the same file share its pages. [`map`] gives the file as
+//! [`Bytes`], which are cheap to cut and keep the mapping for as long as a
+//! piece is in use:
+//!
+//! ```
+//! # fn main() -> std::io::Result<()> {
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("weights");
+//! std::fs::write(&path, "some weights")?;
+//! let file = std::fs::File::open(&path)?;
+//! if let Some(bytes) = instructue_mmap::map(&file) {
+//!     assert_eq!(&bytes.slice(5..)[..], b"weights");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What the caller promises
+//!
+//! While a piece is in use, nobody may write into the file or shorten it: what
+//! was read would change, or the process would be ended (`SIGBUS`). To replace
+//! a file is fine: write another one and rename it, which is how everything in
+//! this workspace is saved; the mapping keeps the old one. That is the promise
+//! that every program makes that maps weights, PyTorch and safetensors among
+//! them.
+
+use std::fs::File;
+
+use bytes::Bytes;
+
+/// The whole file, read-only; pages come from the page cache when they are
+/// touched.
+///
+/// `None` where it cannot be mapped: it is empty or no regular file, its file
+/// system has no maps, or this is not Unix (Windows would refuse to replace a
+/// file that is mapped). Then read it.
+pub fn map(file: &File) -> Option<Bytes> {
+    let regular = file.metadata().is_ok_and(|of| of.is_file() && of.len() > 0);
+    if regular { imp::map(file) } else { None }
+}
+
+#[cfg(unix)]
+mod imp {
+    use super::{Bytes, File};
+
+    #[expect(unsafe_code, reason = "a mapped file is memory that others can change")]
+    pub fn map(file: &File) -> Option<Bytes> {
+        // SAFETY: the memory is private to what is read from it as long as no
+        // one writes into the file or shortens it, which the documentation of
+        // this crate asks of its caller. The mapping lives in the `Bytes` and
+        // ends with the last of them.
+        let map = unsafe { memmap2::Mmap::map(file) }.ok()?;
+        // It will be read from front to back, soon; if the kernel does not
+        // listen, it is only slower.
+        let _ = map.advise(memmap2::Advice::WillNeed);
+        Some(Bytes::from_owner(map))
+    }
+}
+
+#[cfg(not(unix))]
+mod imp {
+    use super::{Bytes, File};
+
+    pub fn map(_: &File) -> Option<Bytes> {
+        None
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_piece_outlives_its_file_and_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "first").unwrap();
+        let piece = {
+            let file = File::open(&path).unwrap();
+            map(&file).expect("a map").slice(1..4)
+        };
+        // Replaced, as everything here is saved.
+        let aside = dir.path().join("aside");
+        fs::write(&aside, "other").unwrap();
+        fs::rename(&aside, &path).unwrap();
+        assert_eq!(&piece[..], b"irs");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(&piece[..], b"irs");
+    }
+
+    #[test]
+    fn what_cannot_be_mapped_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(map(&File::open(dir.path()).unwrap()).is_none());
+        let path = dir.path().join("empty");
+        fs::write(&path, "").unwrap();
+        assert!(map(&File::open(&path).unwrap()).is_none());
+        assert!(map(&File::open("/dev/null").unwrap()).is_none());
+        // Open for writing only.
+        let path = dir.path().join("written");
+        fs::write(&path, "bytes").unwrap();
+        let file = File::options().append(true).open(&path).unwrap();
+        assert!(map(&file).is_none());
+    }
+}
