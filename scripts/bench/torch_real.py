@@ -1,4 +1,5 @@
-"""The other side of `benches/src/bin/race.rs`: the same work in PyTorch, transformers, peft.
+"""The other side of `benches/src/bin/race.rs`: the same work in PyTorch, transformers, peft
+and sentence-transformers.
 
     python scripts/bench/torch_real.py forward --model target/bench/smollm2
 
@@ -109,11 +110,22 @@ def train(args):
     return losses
 
 
+def encode(args):
+    from sentence_transformers import SentenceTransformer
+
+    with open(args.events, encoding="utf-8") as file:
+        events = file.read().splitlines()
+    model = SentenceTransformer(args.model, device="cpu")
+    vectors = timed(args.repetitions, lambda: model.encode(events, batch_size=32))
+    return vectors[:8].flatten().tolist()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    works = {"forward": forward, "train": train, "users": users, "cold": cold}
+    works = {"forward": forward, "train": train, "users": users, "cold": cold, "encode": encode}
     parser.add_argument("work", choices=works)
     parser.add_argument("--model", required=True)
+    parser.add_argument("--events", help="texts for encode, one a line")
     parser.add_argument("--repetitions", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()

@@ -13,7 +13,10 @@ use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use clap::{Parser, ValueEnum};
 use instructue::backbone::{Chunk, Decoder, DecoderConfig, DecoderInput};
+use instructue::encoders::cache::CacheConfig;
 use instructue::losses::{ContrastiveConfig, ContrastiveInput, l2_normalize, next_token_loss};
+use instructue::model::SentenceEncoder;
+use instructue::schema::DataText;
 use instructue::trainer::clip_global_norm;
 use instructue_benches::device;
 
@@ -31,14 +34,20 @@ enum Work {
     Users,
     /// From the files to the last hidden states of 32 tokens.
     Cold,
+    /// Event texts through an encoder, from an empty cache.
+    Encode,
 }
 
 #[derive(Parser)]
 struct Arguments {
     work: Work,
-    /// A directory that `scripts/bench/real_model.py` wrote.
+    /// A directory that `scripts/bench/real_model.py` wrote; for `encode` one of
+    /// sentence-transformers.
     #[arg(long)]
     model: PathBuf,
+    /// Texts for `encode`, one a line.
+    #[arg(long)]
+    events: Option<PathBuf>,
     /// Timed repetitions, after one that is not.
     #[arg(long, default_value_t = 1)]
     repetitions: usize,
@@ -52,6 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Work::Train => train(&arguments, &device)?,
         Work::Users => users(&arguments, &device)?,
         Work::Cold => cold(&arguments, &device)?,
+        Work::Encode => encode(&arguments, &device)?,
     };
     let values: Vec<String> = values.iter().map(f32::to_string).collect();
     println!("{{\"values\": [{}]}}", values.join(", "));
@@ -133,6 +143,21 @@ fn cold(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Erro
     let states = last(states(&decoder, ids(&[0], 0, 32, &decoder)))?;
     println!("{{\"seconds\": {}}}", start.elapsed().as_secs_f64());
     Ok(states)
+}
+
+/// The vectors of the first eight texts, flat. Each distinct text is encoded once.
+fn encode(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Error>> {
+    let events = arguments.events.as_ref().ok_or("encode wants --events")?;
+    let events = std::fs::read_to_string(events)?;
+    let events: Vec<DataText> = events.lines().map(DataText::from).collect();
+    let cache = CacheConfig::default();
+    let mut encoder = SentenceEncoder::open(&arguments.model, None, &cache, device)?;
+    let vectors = timed(arguments.repetitions, || {
+        encoder.forget()?;
+        Ok(encoder.encode(&events)?)
+    })?;
+    let shown = events.len().min(8) * vectors.width;
+    Ok(vectors.values[..shown].to_vec())
 }
 
 const ROWS: usize = 4;

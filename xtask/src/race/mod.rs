@@ -1,9 +1,12 @@
 //! `cargo xtask race`: real weights at the same work here and in PyTorch, in
 //! turn on this machine; `target/bench/race.json` and a table of ratios.
 //!
-//! Weights come from the GGUF files of `cargo xtask parity`; both sides load
-//! the same safetensors, which `scripts/bench/real_model.py` makes of them.
+//! Weights come from the packages of `cargo xtask parity`; both sides load the
+//! same safetensors, which for decoders `scripts/bench/real_model.py` makes of
+//! the GGUF files.
 //! A race counts only if both sides computed the same.
+
+mod events;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,21 +18,29 @@ use serde::{Deserialize, Serialize};
 use crate::bench::{Machine, machine, target_directory};
 use crate::fixtures::interpreter;
 use crate::markdown::aligned;
-use crate::models::{DECODERS, fetched};
+use crate::models::{DECODERS, ENCODERS, Model, fetched};
 use crate::run::{Result, cargo, output, root, succeed};
 
-/// What is raced, by the name that both programs know.
-const WORKS: [&str; 4] = ["forward", "train", "users", "cold"];
+/// The models, and what is raced with each, by the names that both programs know.
+fn entrants() -> [(&'static Model, &'static [&'static str]); 3] {
+    const DECODER: &[&str] = &["forward", "train", "users", "cold"];
+    let [smollm2, qwen] = &DECODERS;
+    [
+        (smollm2, DECODER),
+        (qwen, DECODER),
+        (&ENCODERS[0], &["encode"]),
+    ]
+}
 
 /// Largest difference of what both sides computed, of its largest value.
 const BOUND: f64 = 1e-3;
 
 #[derive(Args)]
 pub struct Options {
-    /// The interpreter with torch, transformers, peft and gguf; without it INSTRUCTUE_PYTHON, else python3.
+    /// The interpreter with torch, transformers, peft, sentence-transformers and gguf; without it INSTRUCTUE_PYTHON, else python3.
     #[arg(long, value_name = "PATH")]
     against: Option<PathBuf>,
-    /// Only this model: smollm2 or qwen2.5-coder.
+    /// Only this model: smollm2, qwen2.5-coder or minilm.
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
     /// Turns of each side; each has timed repetitions of its own.
@@ -41,7 +52,7 @@ pub struct Options {
     /// Threads of each side.
     #[arg(long, default_value_t = 2)]
     threads: usize,
-    /// Only these: forward, train, users, cold.
+    /// Only these: forward, train, users, cold, encode.
     works: Vec<String>,
 }
 
@@ -87,12 +98,15 @@ struct Report {
 
 /// Runs the races, writes the report and prints the table.
 pub fn run(options: &Options) -> Result<()> {
+    let models = entrants().map(|(model, _)| model.name);
+    let works: Vec<&str> = entrants()
+        .into_iter()
+        .flat_map(|(_, works)| works)
+        .copied()
+        .collect();
     for (given, known) in [
-        (options.works.iter().collect::<Vec<_>>(), WORKS.to_vec()),
-        (
-            options.model.iter().collect(),
-            DECODERS.iter().map(|model| model.name).collect(),
-        ),
+        (options.works.iter().collect::<Vec<_>>(), &works[..]),
+        (options.model.iter().collect(), &models),
     ] {
         if let Some(unknown) = given.iter().find(|name| !known.contains(&name.as_str())) {
             return Err(format!("no race `{unknown}`; there are: {}", known.join(", ")).into());
@@ -113,7 +127,7 @@ pub fn run(options: &Options) -> Result<()> {
     ]))?;
     let program = target.join("release/race");
     let mut races = Vec::new();
-    for model in &DECODERS {
+    for (model, works) in entrants() {
         if options
             .model
             .as_ref()
@@ -121,25 +135,21 @@ pub fn run(options: &Options) -> Result<()> {
         {
             continue;
         }
-        let directory = target.join("bench").join(model.name);
-        if !directory.join("adapter/adapter_config.json").is_file() {
-            let mut convert = Command::new(&python);
-            convert
-                .arg("scripts/bench/real_model.py")
-                .arg("--gguf")
-                .arg(fetched(model, &python)?)
-                .arg("--out")
-                .arg(&directory)
-                .current_dir(root());
-            succeed(&mut convert)?;
+        let wanted =
+            |work: &&str| options.works.is_empty() || options.works.iter().any(|name| name == work);
+        let mut works = works.iter().copied().filter(wanted).peekable();
+        if works.peek().is_none() {
+            continue;
         }
-        for work in WORKS {
-            if !options.works.is_empty() && !options.works.iter().any(|name| name == work) {
-                continue;
-            }
+        let inputs = prepared(model, &target.join("bench"), &python)?;
+        for work in works {
             println!("{}: {work}", model.name);
             races.push(race(
-                options, &program, &python, model.name, work, &directory,
+                options,
+                &program,
+                &python,
+                (model.name, work),
+                &inputs,
             )?);
         }
     }
@@ -167,22 +177,44 @@ pub fn run(options: &Options) -> Result<()> {
     }
 }
 
+/// What both sides are told to load.
+fn prepared(model: &Model, bench: &Path, python: &Path) -> Result<Vec<PathBuf>> {
+    let fetched = fetched(model, python)?;
+    if fetched.is_dir() {
+        let events = bench.join("events.txt");
+        std::fs::create_dir_all(bench)?;
+        std::fs::write(&events, events::texts())?;
+        return Ok(vec!["--model".into(), fetched, "--events".into(), events]);
+    }
+    let directory = bench.join(model.name);
+    if !directory.join("adapter/adapter_config.json").is_file() {
+        let mut convert = Command::new(python);
+        convert
+            .arg("scripts/bench/real_model.py")
+            .arg("--gguf")
+            .arg(fetched)
+            .arg("--out")
+            .arg(&directory)
+            .current_dir(root());
+        succeed(&mut convert)?;
+    }
+    Ok(vec!["--model".into(), directory])
+}
+
 /// Ours, theirs, ours, theirs, …: what else the machine does meets both.
 fn race(
     options: &Options,
     program: &Path,
     python: &Path,
-    model: &str,
-    work: &str,
-    directory: &Path,
+    (model, work): (&str, &str),
+    inputs: &[PathBuf],
 ) -> Result<Race> {
     let threads = options.threads.to_string();
     let repetitions = options.repetitions.to_string();
     let common = |command: &mut Command| {
         command
             .arg(work)
-            .arg("--model")
-            .arg(directory)
+            .args(inputs)
             .args(["--repetitions", &repetitions])
             .current_dir(root());
     };
@@ -261,8 +293,9 @@ fn median(values: &[f64]) -> Option<f64> {
 }
 
 fn versions(python: &Path) -> Result<String> {
-    let text = "import torch, transformers, peft; print(f'torch {torch.__version__}, \
-                transformers {transformers.__version__}, peft {peft.__version__}')";
+    let text = "from importlib.metadata import version; \
+                names = 'torch', 'transformers', 'peft', 'sentence-transformers'; \
+                print(', '.join(f'{name} {version(name)}' for name in names))";
     let said = output(Command::new(python).args(["-c", text]))?;
     Ok(String::from_utf8_lossy(&said).trim().to_owned())
 }
