@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use instructue::model::{AnswerOptions, Decoding};
 use instructue::pipeline::{AskRequest, ask_user, known_answers};
-use instructue_examples::{Console, Users, finish, parse};
+use instructue_examples::{Console, Users, finish, instruction, parse};
 
 /// Training answers to compare with, unless descriptions are given.
 const KNOWN_ANSWERS: usize = 2_000;
@@ -22,7 +22,7 @@ struct Arguments {
     #[arg(long)]
     user: String,
     /// What to ask; without it the general vector is shown.
-    #[arg(long)]
+    #[arg(long, value_parser = instruction)]
     instruction: Option<String>,
     /// A text to compare the user with; several may be given. Default: the most
     /// frequent answers of the training set beside the model.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use instructue::model::{Tuned, VectorKind};
 use instructue::pipeline::{EmbedRequest, Watch, embed_users};
-use instructue_examples::{Console, Users, finish, parse};
+use instructue_examples::{Console, Users, finish, instruction, parse};
 
 /// Writes id + FixedSizeList<f32> as Parquet.
 #[derive(Debug, Parser)]
@@ -16,7 +16,7 @@ struct Arguments {
     #[command(flatten)]
     users: Users,
     /// What the vectors should be about; several give several columns, none the general vector.
-    #[arg(long)]
+    #[arg(long, value_parser = instruction)]
     instruction: Vec<String>,
     /// A file of tune_users: a further column of vectors, and a score per class.
     #[arg(long)]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use instructue::pipeline::{TuneQuality, TuneRequest, Watch, tune_users};
 use instructue::trainer::TuneConfig;
-use instructue_examples::{Console, Users, finish, parse};
+use instructue_examples::{Console, Users, finish, instruction, parse};
 
 /// Learns tokens behind an instruction, and what reads its classes from the vector.
 #[derive(Debug, Parser)]
@@ -25,7 +25,7 @@ struct Arguments {
     #[arg(long)]
     label_column: String,
     /// The question that the labels answer.
-    #[arg(long)]
+    #[arg(long, value_parser = instruction)]
     instruction: String,
     /// The file to write.
     #[arg(long)]

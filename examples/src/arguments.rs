@@ -4,6 +4,7 @@ use std::error::Error;
 use std::ffi::OsString;
 
 use clap::Parser;
+use instructue::pipeline::{self, check_instruction};
 
 /// Reads arguments. What does not fit is an error of one line, as every other
 /// error of the examples; `--help` prints and ends the program.
@@ -24,4 +25,13 @@ pub fn parse<A: Parser>(arguments: impl Iterator<Item = OsString>) -> Result<A, 
         let tip = tip.unwrap_or("--help shows the arguments");
         format!("{first} ({tip})").into()
     })
+}
+
+/// An instruction, for `value_parser`: a bad one is refused before data are read.
+///
+/// # Errors
+/// As [`check_instruction`].
+pub fn instruction(text: &str) -> Result<String, pipeline::Error> {
+    check_instruction(text)?;
+    Ok(text.into())
 }

@@ -5,7 +5,7 @@ mod arguments;
 mod users;
 mod watch;
 
-pub use arguments::parse;
+pub use arguments::{instruction, parse};
 pub use users::{Opened, Users};
 pub use watch::{Console, finish};
 

@@ -489,6 +489,13 @@ fn what_to_embed_is_checked() {
         &embed(&["--instruction", " "]),
         &["instruction", "an empty text"],
     );
+    // Before anything is read.
+    let early = ["--model", "no/such", "--data", "no/such", "--out", "x"];
+    let early = run(
+        "embed_users",
+        &[&early[..], &["--instruction", " "]].concat(),
+    );
+    bad(&early, &["--instruction", "an empty text"]);
     bad(
         &embed(&["--reference", "tomorrow"]),
         &["--reference", "2017-07-01", "tomorrow"],

@@ -187,8 +187,13 @@ pub(crate) fn check_schema(model: &InstructUe, store: &UserStore) -> Result<()> 
     Ok(())
 }
 
-/// Refuses an empty or overlong instruction.
-pub(crate) fn check_instruction(text: &str) -> Result<()> {
+/// Refuses an instruction that is empty or longer than [`MAX_INSTRUCTION_BYTES`].
+/// What takes an instruction asks this by itself; who reads much data before can
+/// ask earlier.
+///
+/// # Errors
+/// Says what is expected and what was found.
+pub fn check_instruction(text: &str) -> Result<()> {
     if text.trim().is_empty() {
         let expected = "a text (leave the option out for the general vector)";
         return Err(Error::argument("instruction", expected, "an empty text"));
