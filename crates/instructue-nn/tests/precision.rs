@@ -6,8 +6,9 @@ use burn::nn::Linear;
 use burn::tensor::{Bool, Device, Distribution, Int, Tensor};
 use instructue_nn::Precision;
 use instructue_nn::attention::AttentionBias;
+use instructue_nn::checkpoint::{Checkpoint, write_safetensors};
 use instructue_nn::kernels::{biased_softmax, gelu, layer_norm, rms_norm, silu_mul};
-use instructue_nn::linear::{linear, scores};
+use instructue_nn::linear::{linear, normal_linear, scores};
 use instructue_nn::lora::{LoraConfig, LoraLinear};
 use instructue_nn::rope::Rope;
 
@@ -176,6 +177,55 @@ fn a_map_gives_its_weights_precision_and_factors_stay_f32() {
                 (a - b).abs() <= 4.0 * unit(precision) * (a.abs() + 16.0),
                 "{precision}: {b} is not {a}"
             );
+        }
+    }
+}
+
+/// A checkpoint holds the weight of a map as `[output, input]`, and its file may
+/// be mapped.
+#[test]
+fn maps_in_their_file_are_those_in_memory() {
+    let device = Device::default();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.safetensors");
+    let x = normal([3, 5, 16], &device);
+    for precision in [Precision::F32].into_iter().chain(half(&device)) {
+        let own = precision.cast_linear(normal_linear(16, 8, true, 1.0, &device));
+        let stored = own.weight.val().transpose().into_data();
+        let bias = own.bias.as_ref().unwrap().val().into_data();
+        let tensors = vec![("m.weight".into(), stored), ("m.bias".into(), bias)];
+        write_safetensors(&path, tensors, None).unwrap();
+        let open = || {
+            Checkpoint::open_file(&path)
+                .unwrap()
+                .with_precision(precision)
+        };
+        let mapped = open().take_linear("m", 16, 8, true, &device).unwrap();
+        let [a, b] = [&own, &mapped].map(|map| values(map.weight.val()));
+        assert_eq!(a, b, "{precision}");
+        let [a, b] = [&own, &mapped].map(|map| values(linear(map, x.clone())));
+        for (a, b) in a.iter().zip(&b) {
+            assert!((a - b).abs() <= 1e-5, "{precision}: {b} is not {a}");
+        }
+
+        // In a graph, frozen and trained, and after an update.
+        let graph = device.clone().autodiff();
+        let mapped = open().take_linear("m", 16, 8, true, &graph).unwrap();
+        let own = own.weight.val().autodiff();
+        let [a, b] = [own, mapped.weight.val()].map(|weight| {
+            let weight = weight.detach().require_grad();
+            let x = x.clone().autodiff().require_grad();
+            let y = x
+                .clone()
+                .reshape([15, 16])
+                .cast(precision.dtype())
+                .matmul(weight.clone());
+            let gradients = y.sum().backward();
+            let updated = weight.clone().inner() - weight.grad(&gradients).unwrap() * 0.5;
+            [values(x.grad(&gradients).unwrap()), values(updated)].concat()
+        });
+        for (a, b) in a.iter().zip(&b) {
+            assert!((a - b).abs() <= 1e-5, "{precision}: {b} is not {a}");
         }
     }
 }

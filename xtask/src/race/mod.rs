@@ -8,6 +8,7 @@
 
 mod events;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -144,6 +145,9 @@ pub fn run(options: &Options) -> Result<()> {
         let inputs = prepared(model, &target.join("bench"), &python)?;
         for work in works {
             println!("{}: {work}", model.name);
+            if work == "cold" {
+                warm(&inputs)?;
+            }
             races.push(race(
                 options,
                 &program,
@@ -199,6 +203,19 @@ fn prepared(model: &Model, bench: &Path, python: &Path) -> Result<Vec<PathBuf>> 
         succeed(&mut convert)?;
     }
     Ok(vec!["--model".into(), directory])
+}
+
+/// Reads the weights once, so that neither side waits for the disk.
+fn warm(inputs: &[PathBuf]) -> Result<()> {
+    for directory in inputs.iter().filter(|input| input.is_dir()) {
+        for entry in std::fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path.is_file() {
+                std::io::copy(&mut File::open(path)?, &mut std::io::sink())?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Ours, theirs, ours, theirs, …: what else the machine does meets both.
