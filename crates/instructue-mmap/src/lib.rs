@@ -50,10 +50,10 @@ mod imp {
 
     #[expect(unsafe_code, reason = "a mapped file is memory that others can change")]
     pub fn map(file: &File) -> Option<Bytes> {
-        // SAFETY: the memory is private to what is read from it as long as no
-        // one writes into the file or shortens it, which the documentation of
-        // this crate asks of its caller. The mapping lives in the `Bytes` and
-        // ends with the last of them.
+        // SAFETY: the memory behind a `&[u8]` must not change and must stay
+        // there. It changes only if someone writes into the file or shortens
+        // it, which the documentation of this crate rules out; and the mapping
+        // lives in the `Bytes`, so it ends with the last piece.
         let map = unsafe { memmap2::Mmap::map(file) }.ok()?;
         // It will be read from front to back, soon; if the kernel does not
         // listen, it is only slower.

@@ -183,15 +183,15 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// What both sides are told to load.
 fn prepared(model: &Model, bench: &Path, python: &Path) -> Result<Vec<PathBuf>> {
-    let fetched = fetched(model, python)?;
-    if fetched.is_dir() {
-        let events = bench.join("events.txt");
-        std::fs::create_dir_all(bench)?;
-        std::fs::write(&events, events::texts())?;
-        return Ok(vec!["--model".into(), fetched, "--events".into(), events]);
-    }
     let directory = bench.join(model.name);
     if !directory.join("adapter/adapter_config.json").is_file() {
+        let fetched = fetched(model, python)?;
+        if fetched.is_dir() {
+            let events = bench.join("events.txt");
+            std::fs::create_dir_all(bench)?;
+            std::fs::write(&events, events::texts())?;
+            return Ok(vec!["--model".into(), fetched, "--events".into(), events]);
+        }
         let mut convert = Command::new(python);
         convert
             .arg("scripts/bench/real_model.py")
