@@ -1,0 +1,102 @@
+//! What can go wrong with a file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Errors of reading, writing, locking and checking; each names the path.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// Its reason.
+        #[source]
+        source: io::Error,
+    },
+    /// A directory, a pipe or a device where a file is expected: reading one may never end.
+    #[error("{}: expected a regular file, found {found}", path.display())]
+    NotRegular {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// The content is not what its manifest, its format or a limit says.
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// Another process works in the directory.
+    #[error(
+        "{}: in use by process {pid} since {since}: wait until it has ended, or choose another directory",
+        path.display()
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// The other process, or `?`.
+        pid: String,
+        /// When it began, or `?`.
+        since: String,
+    },
+    /// What is there was not made by this program, so it is neither changed nor removed.
+    #[error(
+        "{}: expected {expected}, found {found}: nothing was changed; choose another path, or move this away",
+        path.display()
+    )]
+    Foreign {
+        /// The path.
+        path: PathBuf,
+        /// What may be replaced.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+}
+
+impl Error {
+    /// Wraps an error of the operating system with the path it concerns.
+    pub fn io(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+
+    pub(crate) fn content(
+        path: impl Into<PathBuf>,
+        expected: impl Into<String>,
+        found: impl ToString,
+    ) -> Self {
+        Self::Content {
+            path: path.into(),
+            expected: expected.into(),
+            found: found.to_string(),
+        }
+    }
+
+    /// The path that it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Io { path, .. }
+            | Self::NotRegular { path, .. }
+            | Self::Content { path, .. }
+            | Self::InUse { path, .. }
+            | Self::Foreign { path, .. } => path,
+        }
+    }
+
+    /// Whether the file or directory does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}

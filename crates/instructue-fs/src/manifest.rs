@@ -1,0 +1,271 @@
+//! What an artefact says of its own files, and whether that is true.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Component, Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::file::write;
+use crate::read::{open, read, read_text};
+
+/// The key of a sealed JSON file that holds the digest of all others.
+const SEAL: &str = "seal";
+
+/// SHA-256 of some bytes, in hexadecimal.
+pub fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// SHA-256 of a file's content, in hexadecimal.
+///
+/// # Errors
+/// When it is no regular file or cannot be read.
+pub fn digest_file(path: &Path) -> Result<String> {
+    Entry::of(path).map(|entry| entry.sha256)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Size and digest of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Bytes.
+    pub bytes: u64,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+impl Entry {
+    /// Of a regular file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(path: &Path) -> Result<Self> {
+        let mut file = open(path)?;
+        let (mut digest, mut bytes) = (Sha256::new(), 0);
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let read = file.read(&mut buffer).map_err(Error::io(path))?;
+            if read == 0 {
+                let sha256 = hex(&digest.finalize());
+                return Ok(Self { bytes, sha256 });
+            }
+            bytes += read as u64;
+            digest.update(&buffer[..read]);
+        }
+    }
+
+    /// Of bytes that a file will hold.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.len() as u64,
+            sha256: digest(bytes),
+        }
+    }
+
+    /// Whether a file that was found is the one that was written.
+    fn check(&self, path: &Path, found: &Self) -> Result<()> {
+        if self.bytes != found.bytes {
+            let expected = format!("{} bytes as in the manifest", self.bytes);
+            return Err(Error::content(path, expected, found.bytes));
+        }
+        if self.sha256 != found.sha256 {
+            let expected = format!("SHA-256 {} as in the manifest", self.sha256);
+            return Err(Error::content(path, expected, &found.sha256));
+        }
+        Ok(())
+    }
+}
+
+/// The files of an artefact by name, with `/` between a folder and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Files(BTreeMap<String, Entry>);
+
+impl Files {
+    /// All files below `directory`, which is just being written.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn of(directory: &Path) -> Result<Self> {
+        let mut files = Self::default();
+        files.add_all(directory, "")?;
+        Ok(files)
+    }
+
+    fn add_all(&mut self, directory: &Path, prefix: &str) -> Result<()> {
+        for entry in fs::read_dir(directory).map_err(Error::io(directory))? {
+            let entry = entry.map_err(Error::io(directory))?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                self.add_all(&entry.path(), &format!("{name}/"))?;
+            } else {
+                self.0.insert(name, Entry::of(&entry.path())?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a file.
+    pub fn insert(&mut self, name: impl Into<String>, entry: Entry) {
+        self.0.insert(name.into(), entry);
+    }
+
+    /// The files' names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// A file's size and digest.
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.0.get(name)
+    }
+
+    /// The path of a file whose content is what the manifest says.
+    ///
+    /// # Errors
+    /// A name that the manifest lacks, a file that is not there, or other content.
+    pub fn path(&self, directory: &Path, name: &str) -> Result<PathBuf> {
+        let (path, entry) = self.find(directory, name)?;
+        entry.check(&path, &Entry::of(&path)?)?;
+        Ok(path)
+    }
+
+    /// The content of a file, if it is what the manifest says. It is read once.
+    ///
+    /// # Errors
+    /// As [`path`](Self::path).
+    pub fn read(&self, directory: &Path, name: &str) -> Result<Vec<u8>> {
+        let (path, entry) = self.find(directory, name)?;
+        let bytes = read(&path)?;
+        entry.check(&path, &Entry::of_bytes(&bytes))?;
+        Ok(bytes)
+    }
+
+    /// Checks every file.
+    ///
+    /// # Errors
+    /// As [`path`](Self::path).
+    pub fn check(&self, directory: &Path) -> Result<()> {
+        self.names()
+            .try_for_each(|name| self.path(directory, name).map(|_| ()))
+    }
+
+    fn find(&self, directory: &Path, name: &str) -> Result<(PathBuf, &Entry)> {
+        let path = directory.join(name);
+        let Some(entry) = self.0.get(name) else {
+            let expected = "an entry of the manifest with size and digest";
+            return Err(Error::content(path, expected, "none"));
+        };
+        // A manifest may have been written by anybody.
+        let inside = Path::new(name)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+        if !inside || name.is_empty() {
+            let expected = "names of files below the manifest's directory";
+            return Err(Error::content(directory, expected, format!("{name:?}")));
+        }
+        Ok((path, entry))
+    }
+
+    /// What is in `directory` beside these files and `manifest`, at most `limit` names.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn others(&self, directory: &Path, manifest: &str, limit: usize) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(directory).map_err(Error::io(directory))? {
+            let entry = entry.map_err(Error::io(directory))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let folder = format!("{name}/");
+            let ours = name == manifest
+                || self.0.contains_key(&name)
+                || self.names().any(|file| file.starts_with(&folder))
+                || crate::temporary::is_aside(&name);
+            if !ours {
+                found.push(name);
+            }
+        }
+        found.sort();
+        found.truncate(limit);
+        Ok(found)
+    }
+}
+
+/// A value as JSON that says whether it was changed: a key `seal` holds the digest of all
+/// others.
+///
+/// # Errors
+/// When `value` is no JSON object; `path` is for the message.
+pub fn to_sealed(path: &Path, value: &impl Serialize) -> Result<Vec<u8>> {
+    let broken = |error: serde_json::Error| Error::content(path, "a value that JSON has", error);
+    // By way of text, so that what is digested is what a reader parses.
+    let text = serde_json::to_vec(value).map_err(broken)?;
+    let mut json: Value = serde_json::from_slice(&text).map_err(broken)?;
+    let seal = digest(&serde_json::to_vec(&json).map_err(broken)?);
+    let Value::Object(object) = &mut json else {
+        return Err(Error::content(path, "a JSON object", "another value"));
+    };
+    object.insert(SEAL.into(), seal.into());
+    serde_json::to_vec_pretty(&json).map_err(broken)
+}
+
+/// Writes a value as JSON with a seal; the file appears whole or not at all.
+///
+/// # Errors
+/// As [`to_sealed`] and [`write`].
+pub fn write_sealed(path: &Path, value: &impl Serialize) -> Result<()> {
+    write(path, &to_sealed(path, value)?)
+}
+
+/// Reads what [`write_sealed`] wrote; `what` says in an error what it should have been.
+///
+/// # Errors
+/// When the file cannot be read, was changed, or holds something else.
+pub fn read_sealed<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T> {
+    let json = read_sealed_value(path, what)?;
+    serde_json::from_value(json).map_err(|error| Error::content(path, what, plain(&error)))
+}
+
+/// As [`read_sealed`], for what is looked at before its type is known.
+///
+/// # Errors
+/// As [`read_sealed`].
+pub fn read_sealed_value(path: &Path, what: &str) -> Result<Value> {
+    let text = read_text(path)?;
+    let mut json: Value =
+        serde_json::from_str(&text).map_err(|error| Error::content(path, what, plain(&error)))?;
+    let seal = json.as_object_mut().and_then(|object| object.remove(SEAL));
+    let Some(Value::String(expected)) = seal else {
+        let expected = format!("{what} with its digest under `{SEAL}`");
+        return Err(Error::content(path, expected, "none"));
+    };
+    let found = serde_json::to_vec(&json).map(|bytes| digest(&bytes));
+    let found = found.map_err(|error| Error::content(path, what, plain(&error)))?;
+    if found != expected {
+        let expected = format!("content with SHA-256 {expected} as under `{SEAL}`");
+        return Err(Error::content(path, expected, found));
+    }
+    Ok(json)
+}
+
+/// What is wrong with a JSON text, without any of its content.
+fn plain(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    let what = match error.classify() {
+        Category::Io => "a file that cannot be read",
+        Category::Syntax => "no JSON",
+        Category::Data => return error.to_string(),
+        Category::Eof => "JSON that ends early",
+    };
+    format!("{what} (line {}, column {})", error.line(), error.column())
+}

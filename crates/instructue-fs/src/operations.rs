@@ -1,0 +1,122 @@
+//! The operations that change the disk: the only place that calls the operating system
+//! for it, so that a fault can be injected at each.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+#[cfg(feature = "faults")]
+use crate::faults::{Next, next};
+
+/// Does `whole`, unless a fault is injected: then at most `half`.
+#[cfg(feature = "faults")]
+fn checked<T>(
+    whole: impl FnOnce() -> io::Result<T>,
+    half: impl FnOnce() -> io::Result<()>,
+) -> io::Result<T> {
+    match next()? {
+        Next::Go => whole(),
+        Next::Half(error) => {
+            // What half of it leaves is the point, not whether it worked.
+            let _ = half();
+            Err(error)
+        }
+    }
+}
+
+#[cfg(not(feature = "faults"))]
+fn checked<T>(
+    whole: impl FnOnce() -> io::Result<T>,
+    _half: impl FnOnce() -> io::Result<()>,
+) -> io::Result<T> {
+    whole()
+}
+
+fn nothing() -> io::Result<()> {
+    Ok(())
+}
+
+/// A new file; one that is there is an error.
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    checked(|| options.open(path), nothing)
+}
+
+/// A file to append to, made if it is not there.
+pub(crate) fn open_append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    checked(|| options.open(path), nothing)
+}
+
+/// All of `bytes`.
+pub(crate) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    let part = &bytes[..bytes.len() / 2];
+    let mut again = file.try_clone()?;
+    checked(|| file.write_all(bytes), || again.write_all(part))
+}
+
+/// Content to the disk.
+pub(crate) fn sync(file: &File) -> io::Result<()> {
+    checked(|| file.sync_all(), nothing)
+}
+
+/// Names to the disk, where directories can be opened.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    let sync = || match File::open(path) {
+        // Some file systems cannot; the names are then as safe as they can be made.
+        Ok(directory) => match directory.sync_all() {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            result => result,
+        },
+        Err(_) if !cfg!(unix) => Ok(()),
+        Err(error) => Err(error),
+    };
+    checked(sync, nothing)
+}
+
+/// One name for another.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    checked(|| fs::rename(from, to), nothing)
+}
+
+/// A directory, and those above it.
+pub(crate) fn create_directories(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    checked(|| fs::create_dir_all(path), nothing)
+}
+
+/// A directory that is not there yet; `private`: nobody else may look into it.
+pub(crate) fn create_directory(path: &Path, private: bool) -> io::Result<()> {
+    #[cfg_attr(not(unix), expect(unused_mut))]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    if private {
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    }
+    #[cfg(not(unix))]
+    let _ = private;
+    checked(|| builder.create(path), nothing)
+}
+
+/// A file.
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
+    checked(|| fs::remove_file(path), nothing)
+}
+
+/// A directory with everything in it; never follows a link.
+pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
+    let half = || match fs::read_dir(path)?.next() {
+        Some(entry) => fs::remove_file(entry?.path()),
+        None => Ok(()),
+    };
+    checked(|| fs::remove_dir_all(path), half)
+}
+
+/// A second name; one that is taken is an error.
+pub(crate) fn hard_link(path: &Path, name: &Path) -> io::Result<()> {
+    checked(|| fs::hard_link(path, name), nothing)
+}

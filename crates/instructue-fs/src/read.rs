@@ -1,0 +1,72 @@
+//! Reading what is a regular file, and not more of it than makes sense.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Larger files are not read as text: a description, a configuration or a manifest of this
+/// program has kilobytes, a large tokenizer tens of megabytes.
+pub const MAX_TEXT_BYTES: u64 = 256 << 20;
+
+/// What is at `path`, if it is something else than a regular file (or a link to one).
+pub(crate) fn kind_of(path: &Path) -> Option<&'static str> {
+    let kind = fs::metadata(path).ok()?.file_type();
+    if kind.is_file() {
+        return None;
+    }
+    Some(if kind.is_dir() {
+        "a directory"
+    } else {
+        "a pipe, a socket or a device"
+    })
+}
+
+/// Opens a regular file. Anything else is refused before it is opened: a pipe would wait for
+/// a writer, and a device may never end.
+///
+/// # Errors
+/// [`Error::NotRegular`]; [`Error::Io`] when it cannot be opened.
+pub fn open(path: &Path) -> Result<File> {
+    if let Some(found) = kind_of(path) {
+        return Err(Error::NotRegular {
+            path: path.into(),
+            found,
+        });
+    }
+    File::open(path).map_err(Error::io(path))
+}
+
+/// All bytes of a regular file.
+///
+/// # Errors
+/// As [`open`], or when it cannot be read.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut file = open(path)?;
+    let length = file.metadata().map_err(Error::io(path))?.len();
+    let mut bytes = Vec::new();
+    let reserved = usize::try_from(length).unwrap_or(usize::MAX);
+    bytes
+        .try_reserve_exact(reserved)
+        .map_err(|_| Error::content(path, "a file that fits in memory", length))?;
+    file.read_to_end(&mut bytes).map_err(Error::io(path))?;
+    Ok(bytes)
+}
+
+/// A regular file as UTF-8 text of at most [`MAX_TEXT_BYTES`].
+///
+/// # Errors
+/// As [`read`]; [`Error::Content`] for a larger file or other bytes.
+pub fn read_text(path: &Path) -> Result<String> {
+    let file = open(path)?;
+    let length = file.metadata().map_err(Error::io(path))?.len();
+    if length > MAX_TEXT_BYTES {
+        let expected = format!("a text of at most {MAX_TEXT_BYTES} bytes");
+        return Err(Error::content(path, expected, length));
+    }
+    String::from_utf8(read(path)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::content(path, "UTF-8 text", format!("another byte at {at}"))
+    })
+}
