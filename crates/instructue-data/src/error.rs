@@ -19,6 +19,9 @@ pub enum Error {
         #[source]
         error: std::io::Error,
     },
+    /// A file of a store or a tokenizer.
+    #[error(transparent)]
+    File(#[from] instructue_fs::Error),
     /// The schema is not valid.
     #[error(transparent)]
     Schema(#[from] instructue_schema::Error),
@@ -126,7 +129,7 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
-    /// A manifest that cannot be used.
+    /// A manifest of another version, or with a schema that is none.
     #[error("{}: expected {expected}, found {found}", path.display())]
     Manifest {
         /// The manifest file.
@@ -135,14 +138,6 @@ pub enum Error {
         expected: String,
         /// What it says.
         found: String,
-    },
-    /// The place for a store is taken by something else.
-    #[error("{}: expected nothing, an empty directory or a user store to replace, found {found}", path.display())]
-    NotAStore {
-        /// The path.
-        path: PathBuf,
-        /// What is there.
-        found: &'static str,
     },
     /// A shard number beyond the store's.
     #[error("{}: expected a shard below {shards}, found {shard}", path.display())]

@@ -12,6 +12,8 @@ use arrow::datatypes::{
     DataType, Field as ArrowField, Float64Type, Int32Type, Int64Type, UInt64Type,
 };
 use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use instructue_fs::Files;
 use instructue_schema::{ColumnRole, Schema, Source, Timestamp, UserId};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -30,6 +32,16 @@ pub(crate) fn file_name(shard: usize, source: Option<&Source>) -> String {
         None => format!("{shard:05}.users.parquet"),
         Some(source) => format!("{shard:05}.source.{}.parquet", source.name),
     }
+}
+
+/// Whether a file may be called so by [`file_name`].
+pub(crate) fn is_file_name(name: &str) -> bool {
+    let Some((number, rest)) = name.split_once('.') else {
+        return false;
+    };
+    let shard = number.len() >= 5 && number.bytes().all(|byte| byte.is_ascii_digit());
+    let source = rest.starts_with("source.") && rest.ends_with(".parquet");
+    shard && (source || rest == "users.parquet")
 }
 
 /// The users' file, as bytes.
@@ -118,11 +130,11 @@ fn write(
     Ok(bytes)
 }
 
-/// Reads a shard back. `sizes` are the files' lengths: the users', then each source's (0: none).
-pub(crate) fn read(store: &Path, shard: usize, schema: &Schema, sizes: &[u64]) -> Result<Shard> {
-    let path = store.join(file_name(shard, None));
-    let size = sizes.first().copied().unwrap_or_default();
-    let batch = read_batch(&path, size)?;
+/// Reads a shard back. `files` are those of the manifest: a source without rows has none.
+pub(crate) fn read(store: &Path, shard: usize, schema: &Schema, files: &Files) -> Result<Shard> {
+    let name = file_name(shard, None);
+    let path = store.join(&name);
+    let batch = read_batch(store, &name, files)?;
     let damaged = |what: &str| Error::Corrupt {
         file: path.clone(),
         row: 0,
@@ -137,7 +149,7 @@ pub(crate) fn read(store: &Path, shard: usize, schema: &Schema, sizes: &[u64]) -
         .collect::<Option<Vec<_>>>()
         .ok_or_else(|| damaged("a user without id"))?;
     let mut sources = Vec::with_capacity(schema.sources.len());
-    for (number, source) in schema.sources.iter().enumerate() {
+    for source in &schema.sources {
         let name = format!("rows_{}", source.name);
         let counts = batch.column_by_name(&name);
         let counts = counts.and_then(|column| column.as_primitive_opt::<UInt64Type>());
@@ -152,11 +164,11 @@ pub(crate) fn read(store: &Path, shard: usize, schema: &Schema, sizes: &[u64]) -
             end = next.ok_or_else(|| damaged("more rows than can be"))?;
             offsets.push(end);
         }
-        let file = store.join(file_name(shard, Some(source)));
-        let size = sizes.get(number + 1).copied().unwrap_or_default();
-        let table = match size {
-            0 => empty_table(source, offsets),
-            _ => read_table(&file, source, &read_batch(&file, size)?, offsets)?,
+        let name = file_name(shard, Some(source));
+        let file = store.join(&name);
+        let table = match files.get(&name) {
+            None => empty_table(source, offsets),
+            Some(_) => read_table(&file, source, &read_batch(store, &name, files)?, offsets)?,
         };
         if table.times.len() != end {
             let message = format!("expected {end} rows, found {}", table.times.len());
@@ -246,19 +258,11 @@ fn text_column(array: &ArrayRef) -> Option<ColumnData> {
     })
 }
 
-/// All rows of a file as one batch.
-fn read_batch(path: &Path, size: u64) -> Result<RecordBatch> {
-    let file = std::fs::File::open(path).map_err(Error::io(path))?;
-    let found = file.metadata().map_err(Error::io(path))?.len();
-    if found != size {
-        let found = format!("{found} bytes instead of {size}");
-        return Err(Error::Truncated {
-            file: path.into(),
-            found,
-        });
-    }
-    decode(path, 0, || {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+/// All rows of a file as one batch. The bytes that are decoded are those that were checked.
+fn read_batch(store: &Path, name: &str, files: &Files) -> Result<RecordBatch> {
+    let bytes = Bytes::from(files.read(store, name)?);
+    decode(&store.join(name), 0, || {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
         let rows = builder.metadata().file_metadata().num_rows();
         let schema = builder.schema().clone();
         let reader = builder

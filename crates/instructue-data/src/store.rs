@@ -1,9 +1,8 @@
 //! The user store: a directory of shards with a manifest.
 
-use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use instructue_fs::{Files, NewDirectory, read_sealed_value, recover};
 use instructue_schema::{Schema, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +17,8 @@ const MANIFEST: &str = "manifest.json";
 ///
 /// A user's shard follows from a hash of the id. A store is written once,
 /// beside its final place, and moved there when complete; a directory
-/// without a manifest is no store.
+/// without a manifest is no store. The manifest holds size and digest of each
+/// file, and a file is read only if it is that one.
 ///
 /// ```
 /// use std::path::Path;
@@ -74,7 +74,7 @@ impl UserStore {
         options: &IngestOptions,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Self, IngestReport)> {
-        check_replaceable(store)?;
+        check_store(store)?;
         let plan = Plan::new(schema, data, options)?;
         Self::write(&plan, schema, store, progress)
     }
@@ -91,10 +91,14 @@ impl UserStore {
         options: &IngestOptions,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Self, IngestReport)> {
-        check_replaceable(store)?;
+        check_store(store)?;
         let plan = Plan::new(schema, data, options)?;
         match Self::open(store) {
-            Ok(found) if found.fingerprint() == plan.fingerprint => {
+            // The inputs are at hand, so a damaged store is made anew rather than reported.
+            Ok(found)
+                if found.fingerprint() == plan.fingerprint
+                    && found.manifest.files.check(store).is_ok() =>
+            {
                 let report = found.report().clone();
                 Ok((found, report))
             }
@@ -108,35 +112,11 @@ impl UserStore {
         store: &Path,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Self, IngestReport)> {
-        let parent = match store.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        fs::create_dir_all(parent).map_err(Error::io(parent))?;
-        // Removed with everything in it when this function returns, also early.
-        let workshop = tempfile::Builder::new()
-            .prefix(".ingest-")
-            .tempdir_in(parent);
-        let workshop = workshop.map_err(Error::io(parent))?;
-        let (new, rows) = (workshop.path().join("store"), workshop.path().join("rows"));
-        for directory in [&new, &rows] {
-            fs::create_dir(directory).map_err(Error::io(directory))?;
-        }
-        let manifest = plan.run(&new, &rows, progress)?;
-        if store.exists() {
-            let old = workshop.path().join("old");
-            fs::rename(store, &old).map_err(Error::io(store))?;
-            if let Err(error) = fs::rename(&new, store) {
-                // Put the old one back; if that fails too, the first error still tells why.
-                let _ = fs::rename(&old, store);
-                return Err(Error::Io {
-                    path: store.into(),
-                    error,
-                });
-            }
-        } else {
-            fs::rename(&new, store).map_err(Error::io(store))?;
-        }
+        let new = NewDirectory::create(store)?;
+        // Rows on their way to their shard: nobody else's business, and gone when this returns.
+        let rows = NewDirectory::create_private(&store.with_extension("rows"))?;
+        let manifest = plan.run(&new, rows.path(), progress)?;
+        new.commit()?;
         let report = manifest.report.clone();
         Ok((
             Self {
@@ -154,6 +134,7 @@ impl UserStore {
     /// [`Error::Missing`] without a directory, [`Error::NoManifest`] for one that is no store or
     /// was not completed, [`Error::Manifest`] for a manifest of another version or damaged.
     pub fn open(store: &Path) -> Result<Self> {
+        recover(store);
         if !store.is_dir() {
             let expected = "the directory of a user store".into();
             return Err(Error::Missing {
@@ -198,17 +179,18 @@ impl UserStore {
     /// Reads a shard into memory.
     ///
     /// # Errors
-    /// [`Error::NoShard`] beyond [`UserStore::shards`]; missing, cut off or damaged files.
+    /// [`Error::NoShard`] beyond [`UserStore::shards`]; [`Error::File`] for files that are
+    /// missing or not what the manifest says.
     pub fn shard(&self, i: usize) -> Result<Shard> {
-        let Some(entry) = self.manifest.shards.get(i) else {
+        if i >= self.shards() {
             let (path, shards) = (self.path.clone(), self.shards());
             return Err(Error::NoShard {
                 path,
                 shard: i,
                 shards,
             });
-        };
-        shard_file::read(&self.path, i, &self.schema, &entry.sizes)
+        }
+        shard_file::read(&self.path, i, &self.schema, &self.manifest.files)
     }
 
     /// The shard in which `user` is, if the store has that user.
@@ -237,24 +219,11 @@ impl UserStore {
     }
 }
 
-/// Only a store, an empty directory or nothing may be replaced by a store.
-fn check_replaceable(store: &Path) -> Result<()> {
-    if !store.exists() || store.join(MANIFEST).is_file() && Manifest::read(store).is_ok() {
-        return Ok(());
-    }
-    if !store.is_dir() {
-        return Err(Error::NotAStore {
-            path: store.into(),
-            found: "a file",
-        });
-    }
-    match fs::read_dir(store).map_err(Error::io(store))?.next() {
-        None => Ok(()),
-        Some(_) => Err(Error::NotAStore {
-            path: store.into(),
-            found: "other files",
-        }),
-    }
+/// Only a store, an empty directory or nothing may be replaced by a store. A damaged manifest
+/// makes it no less a store, another file beside the shards does.
+fn check_store(store: &Path) -> Result<()> {
+    let belongs = shard_file::is_file_name;
+    Ok(instructue_fs::check_replaceable(store, "a user store", MANIFEST, belongs)?)
 }
 
 /// The content of `manifest.json`.
@@ -266,21 +235,21 @@ pub(crate) struct Manifest {
     schema: String,
     pub(crate) report: IngestReport,
     pub(crate) shards: Vec<ShardEntry>,
+    /// All files of the shards.
+    pub(crate) files: Files,
 }
 
 /// A shard in the manifest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ShardEntry {
     pub(crate) users: u64,
-    /// Bytes of the users' file, then of each source's; 0 where there is no file.
-    pub(crate) sizes: Vec<u64>,
     /// Of its events.
     pub(crate) time_range: Option<(Timestamp, Timestamp)>,
 }
 
 impl Manifest {
     /// The version of the directory's layout.
-    pub(crate) const FORMAT: u32 = 1;
+    pub(crate) const FORMAT: u32 = 2;
 
     pub(crate) fn new(schema: &Schema, fingerprint: &str) -> Self {
         Self {
@@ -289,47 +258,35 @@ impl Manifest {
             schema: schema.to_toml(),
             report: IngestReport::default(),
             shards: Vec::new(),
+            files: Files::default(),
         }
     }
 
     fn read(store: &Path) -> Result<Self> {
         let path = store.join(MANIFEST);
-        let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let what = "the manifest of a user store";
+        let value = match read_sealed_value(&path, what) {
+            Err(error) if error.is_not_found() => {
                 return Err(Error::NoManifest { path: store.into() });
             }
-            result => result.map_err(Error::io(&path))?,
+            result => result?,
         };
-        let manifest: Self = serde_json::from_str(&text).map_err(|error| Error::Manifest {
+        let unusable = |expected: String, found: String| Error::Manifest {
             path: path.clone(),
-            expected: "the manifest of a user store".into(),
-            found: error.to_string(),
-        })?;
-        if manifest.format != Self::FORMAT {
-            return Err(Error::Manifest {
-                path,
-                expected: format!("format {}", Self::FORMAT),
-                found: manifest.format.to_string(),
-            });
+            expected,
+            found,
+        };
+        // Before the rest: another version may have other keys.
+        let format = value.get("format").and_then(serde_json::Value::as_u64);
+        if format != Some(Self::FORMAT.into()) {
+            let found = format.map_or("none".into(), |format| format.to_string());
+            return Err(unusable(format!("format {}", Self::FORMAT), found));
         }
-        Ok(manifest)
+        serde_json::from_value(value).map_err(|error| unusable(what.into(), error.to_string()))
     }
 
-    /// Writes the manifest in one step: it is there complete, or not at all.
-    pub(crate) fn write(&self, store: &Path) -> Result<()> {
-        let path = store.join(MANIFEST);
-        let part = store.join("manifest.json.part");
-        let text = serde_json::to_string_pretty(self);
-        let text = text.map_err(|error| Error::Io {
-            path: part.clone(),
-            error: error.into(),
-        })?;
-        let write = || {
-            let mut file = File::create(&part)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(Error::io(&part))?;
-        fs::rename(&part, &path).map_err(Error::io(&path))
+    /// Writes the manifest, the last file of a store.
+    pub(crate) fn write(&self, store: &NewDirectory) -> Result<()> {
+        Ok(store.write_sealed(MANIFEST, self)?)
     }
 }

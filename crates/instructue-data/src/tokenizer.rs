@@ -11,8 +11,6 @@ mod train;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -93,7 +91,7 @@ impl TextTokenizer {
     /// is no tokenizer, has another model, or no token that pads or ends a text.
     pub fn from_file(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let read = |path: &Path| std::fs::read_to_string(path).map_err(Error::io(path));
+        let read = instructue_fs::read_text;
         let mut json = read(path)?;
         let config = path.with_file_name(CONFIG);
         let names = match config.is_file() {
@@ -274,18 +272,7 @@ impl fmt::Debug for TextTokenizer {
 /// Writes a `tokenizer.json`, and before it what names its special tokens.
 fn write_files(path: &Path, json: &str, names: &SpecialNames) -> Result<(), Error> {
     if let Some(config) = names.to_config() {
-        write(&path.with_file_name(CONFIG), &config)?;
+        instructue_fs::write(&path.with_file_name(CONFIG), config.as_bytes())?;
     }
-    write(path, json)
-}
-
-/// Writes a file that is complete once it is there.
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let part = Path::new(&part);
-    let mut file = File::create(part).map_err(Error::io(part))?;
-    file.write_all(text.as_bytes()).map_err(Error::io(part))?;
-    file.sync_all().map_err(Error::io(part))?;
-    std::fs::rename(part, path).map_err(Error::io(path))
+    Ok(instructue_fs::write(path, json.as_bytes())?)
 }

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A file of the cache could not be read or written.
+    #[error(transparent)]
+    File(#[from] instructue_fs::Error),
     /// A file that cannot be read.
     #[error("{}: {reason}", path.display())]
     Read {

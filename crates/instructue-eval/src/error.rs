@@ -12,6 +12,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A file could not be read or written, or something else is in the way.
+    #[error(transparent)]
+    File(#[from] instructue_fs::Error),
     /// A file could not be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {

@@ -1,7 +1,6 @@
 //! Changed copies of a data directory, to see what a method makes of worse events.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{cast, concat_batches, take};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use instructue_data::{open_parquet, read_all, seed, source_files};
+use instructue_fs::{NewDirectory, NewFile, check_replaceable};
 use instructue_schema::{ColumnRole, Schema, Source, SourceKind, Timestamp};
 use parquet::arrow::ArrowWriter;
 use rand::Rng;
@@ -56,13 +56,9 @@ pub fn write_noisy(
     cuts: &[Timestamp],
     seed: u64,
 ) -> Result<()> {
-    let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    let partial = out.with_file_name(name);
-    if partial.exists() {
-        fs::remove_dir_all(&partial).map_err(Error::io(&partial))?;
-    }
-    fs::create_dir_all(&partial).map_err(Error::io(&partial))?;
+    // A copy is made once; what is there belongs to somebody.
+    check_replaceable(out, "no copy", SCHEMA_FILE, |_| false)?;
+    let new = NewDirectory::create(out)?;
     let target = |file: &Path| -> Result<PathBuf> {
         let inner = file.strip_prefix(data).map_err(|_| {
             Error::shape(
@@ -71,14 +67,10 @@ pub fn write_noisy(
                 file.display(),
             )
         })?;
-        let target = partial.join(inner);
-        let parent = target.parent().unwrap_or(&partial);
-        fs::create_dir_all(parent).map_err(Error::io(parent))?;
-        Ok(target)
+        Ok(new.path().join(inner))
     };
     let copy = |file: &Path| -> Result<()> {
-        let target = target(file)?;
-        fs::copy(file, &target).map_err(Error::io(file)).map(|_| ())
+        Ok(instructue_fs::copy(file, &target(file)?)?)
     };
     copy(&data.join(SCHEMA_FILE))?;
     for source in &schema.sources {
@@ -112,7 +104,7 @@ pub fn write_noisy(
             }
         }
     }
-    fs::rename(&partial, out).map_err(Error::io(out))
+    Ok(new.commit()?)
 }
 
 fn read(file: &Path) -> Result<RecordBatch> {
@@ -132,11 +124,11 @@ fn write(path: &Path, batch: &RecordBatch) -> Result<()> {
         path: path.to_owned(),
         source: std::io::Error::other(error.to_string()),
     };
-    let file = File::create(path).map_err(Error::io(path))?;
+    let file = NewFile::create(path)?;
     let mut writer = ArrowWriter::try_new(file, batch.schema(), None).map_err(|e| failed(&e))?;
     writer.write(batch).map_err(|e| failed(&e))?;
-    writer.close().map_err(|e| failed(&e))?;
-    Ok(())
+    let file = writer.into_inner().map_err(|e| failed(&e))?;
+    Ok(file.commit()?)
 }
 
 /// The rows of each user, in the order of the ids; rows without a user are nobody's.

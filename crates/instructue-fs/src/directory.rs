@@ -4,9 +4,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use serde::Serialize;
+
 use crate::error::{Error, Result};
+use crate::manifest::{Entry, to_sealed};
 use crate::operations;
-use crate::temporary::{Kind, beside, clear_leftovers, lock, make_locked, parent, recover};
+use crate::temporary::{Kind, beside, clear_leftovers, is_aside, lock, make_locked, parent, recover};
 
 /// Directories that hold what nobody else may read, by their paths: a signal removes them.
 static PRIVATE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -82,6 +85,26 @@ impl NewDirectory {
         })
     }
 
+    /// Writes a file into it, and gives its size and digest for a manifest.
+    ///
+    /// # Errors
+    /// When the disk does not take it, or there is one of this name.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<Entry> {
+        let path = self.path.join(name);
+        let mut file = operations::create_new(&path).map_err(Error::io(&path))?;
+        operations::write(&mut file, bytes).map_err(Error::io(&path))?;
+        Ok(Entry::of_bytes(bytes))
+    }
+
+    /// Writes a manifest into it: JSON with a seal.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); when `value` is no JSON object.
+    pub fn write_sealed(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let bytes = to_sealed(&self.path.join(name), value)?;
+        self.write(name, &bytes).map(|_| ())
+    }
+
     /// Where it is while it is filled.
     pub fn path(&self) -> &Path {
         &self.path
@@ -139,6 +162,49 @@ impl Drop for NewDirectory {
         let _ = operations::remove_tree(&self.path);
         let mut private = PRIVATE.lock().unwrap_or_else(PoisonError::into_inner);
         private.retain(|path| *path != self.path);
+    }
+}
+
+/// Whether `target` may be replaced: it is not there, it is empty, or it holds `marker` and
+/// nothing but files that belong to `what`. To be asked before the work begins.
+///
+/// # Errors
+/// [`Error::Foreign`] names what would be lost.
+pub fn check_replaceable(
+    target: &Path,
+    what: &str,
+    marker: &str,
+    belongs: impl Fn(&str) -> bool,
+) -> Result<()> {
+    recover(target);
+    let foreign = |found: String| Error::Foreign {
+        path: target.into(),
+        expected: format!("nothing, an empty directory or {what} to replace"),
+        found,
+    };
+    if !target.exists() {
+        return Ok(());
+    }
+    if !target.is_dir() {
+        return Err(foreign("a file".into()));
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(target).map_err(Error::io(target))? {
+        let name = entry.map_err(Error::io(target))?.file_name();
+        names.push(name.to_string_lossy().into_owned());
+    }
+    names.retain(|name| !is_aside(name));
+    if names.is_empty() {
+        return Ok(());
+    }
+    if !names.iter().any(|name| name == marker) {
+        return Err(foreign(format!("a directory without {marker}")));
+    }
+    names.retain(|name| name != marker && !belongs(name));
+    names.sort();
+    match names.first() {
+        None => Ok(()),
+        Some(other) => Err(foreign(format!("{other:?} beside it"))),
     }
 }
 

@@ -142,6 +142,17 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     file.commit()
 }
 
+/// Copies a regular file; the copy appears whole or not at all.
+///
+/// # Errors
+/// When one cannot be read or the other not be written.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    let mut source = crate::read::open(from)?;
+    let mut file = NewFile::create(to)?;
+    io::copy(&mut source, &mut file).map_err(Error::io(to))?;
+    file.commit()
+}
+
 /// Removes a file; that there is none is no error.
 ///
 /// # Errors

@@ -55,9 +55,9 @@ mod read;
 mod temporary;
 
 pub use claim::Claim;
-pub use directory::{NewDirectory, create_directory, remove_directory, remove_private};
+pub use directory::{NewDirectory, check_replaceable, create_directory, remove_directory, remove_private};
 pub use error::{Error, Result};
-pub use file::{AppendFile, NewFile, remove_file, write};
+pub use file::{AppendFile, NewFile, copy, remove_file, write};
 pub use manifest::{
     Entry, Files, digest, digest_file, read_sealed, read_sealed_value, to_sealed, write_sealed,
 };

@@ -19,14 +19,10 @@ pub enum Error {
         /// What it is.
         found: String,
     },
-    /// A file could not be written.
-    #[error("{file}: {source}")]
-    Io {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    /// A file could not be written, something else is in the way, or a file is not what the
+    /// manifest says.
+    #[error(transparent)]
+    File(#[from] instructue_fs::Error),
     /// A Parquet file could not be written.
     #[error("{file}: {source}")]
     Parquet {

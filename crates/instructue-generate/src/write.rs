@@ -1,9 +1,9 @@
 //! Writing a data set.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::path::Path;
 
+use instructue_fs::{Files, NewDirectory, NewFile, check_replaceable, read_sealed_value};
 use instructue_schema::Schema;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -27,7 +27,7 @@ pub const SCHEMA_FILE: &str = "schema.toml";
 pub const TASKS_FILE: &str = "tasks.toml";
 /// What stands behind each task.
 pub const TRUTH_FILE: &str = "truth.json";
-/// Written last: a directory without it is not a complete data set.
+/// Written last, with size and digest of each table: see [`check`].
 pub const MANIFEST_FILE: &str = "manifest.json";
 
 /// Rows of a Parquet row group.
@@ -45,34 +45,44 @@ pub struct GenerateReport {
     pub rows: BTreeMap<String, u64>,
     /// Users with each trait.
     pub traits: BTreeMap<String, u64>,
+    /// What the directory holds, for those who find its manifest.
+    pub content: String,
+    /// Size and digest of each table. Schema and tasks may be changed by hand.
+    pub files: Files,
 }
 
 const VERSION: u32 = 1;
+/// What the manifest of generated users is told from others by.
+const CONTENT: &str = "generated users";
 
 /// Generates users and writes the six sources of [`Schema::default_six`], the
 /// schema, labels, tasks and the truth into the directory `out`.
 ///
 /// At most `chunk_users` users are in memory, plus one unfinished row group
 /// per file, so memory does not depend on `users`. `progress` hears of (users
-/// done, users in all) after each chunk. Files of these names are replaced;
-/// they appear together at the end, the manifest last.
+/// done, users in all) after each chunk. The directory appears whole or not at all, in the
+/// place of an earlier data set; one with anything else in it is left alone.
 ///
 /// # Errors
-/// A configuration out of range, or a file that cannot be written; then
-/// nothing new is left in `out`.
+/// A configuration out of range, other files in `out`, or a file that cannot be written;
+/// then `out` is as it was.
 pub fn generate(
     config: &GenerateConfig,
     out: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<GenerateReport> {
     config.validate()?;
-    fs::create_dir_all(out).map_err(io(out))?;
-    // In `out`, so that the renames at the end stay within one file system.
-    let partial = tempfile::tempdir_in(out).map_err(io(out))?;
     let schema = Schema::default_six();
-    let mut writers = tables(&schema)
+    let tables = tables(&schema);
+    let belongs = |name: &str| {
+        [SCHEMA_FILE, TASKS_FILE, TRUTH_FILE].contains(&name)
+            || tables.iter().any(|table| table.file == name)
+    };
+    check_replaceable(out, CONTENT, MANIFEST_FILE, belongs)?;
+    let new = NewDirectory::create(out)?;
+    let mut writers = tables
         .into_iter()
-        .map(|table| Writer::create(partial.path(), table))
+        .map(|table| Writer::create(new.path(), table))
         .collect::<Result<Vec<_>>>()?;
     let mut traits = BTreeMap::new();
 
@@ -100,16 +110,10 @@ pub fn generate(
     }
 
     let mut rows = BTreeMap::new();
-    let mut files = Vec::new();
     for writer in writers {
         rows.insert(writer.table.name.to_owned(), writer.rows);
-        files.push(writer.table.file.clone());
         writer.finish()?;
     }
-    let text = |name: &str, text: String| {
-        let file = partial.path().join(name);
-        fs::write(&file, text).map_err(io(&file))
-    };
     let tasks = toml::to_string(&task_set(config)).map_err(|error| Error::Text {
         file: TASKS_FILE.into(),
         reason: error.to_string(),
@@ -119,35 +123,47 @@ pub fn generate(
         config: config.clone(),
         rows,
         traits,
+        content: CONTENT.into(),
+        files: Files::of(new.path())?,
     };
-    text(SCHEMA_FILE, schema.to_toml())?;
-    text(TASKS_FILE, tasks)?;
-    text(TRUTH_FILE, json(TRUTH_FILE, &truth(config))?)?;
-    text(MANIFEST_FILE, json(MANIFEST_FILE, &report)?)?;
-
-    let manifest = out.join(MANIFEST_FILE);
-    if manifest.exists() {
-        fs::remove_file(&manifest).map_err(io(&manifest))?;
-    }
-    let declarations = [SCHEMA_FILE, TASKS_FILE, TRUTH_FILE, MANIFEST_FILE];
-    for name in files.iter().map(String::as_str).chain(declarations) {
-        let file = out.join(name);
-        fs::rename(partial.path().join(name), &file).map_err(io(&file))?;
-    }
+    new.write(SCHEMA_FILE, schema.to_toml().as_bytes())?;
+    new.write(TASKS_FILE, tasks.as_bytes())?;
+    new.write(TRUTH_FILE, json(TRUTH_FILE, &truth(config))?.as_bytes())?;
+    new.write_sealed(MANIFEST_FILE, &report)?;
+    new.commit()?;
     Ok(report)
+}
+
+/// Whether the tables of `data` are those that were generated together. A directory of
+/// somebody else's data passes: it has no manifest of this crate.
+///
+/// # Errors
+/// [`Error::File`] names a table that was changed or is missing, or a manifest that was.
+pub fn check(data: &Path) -> Result<()> {
+    let path = data.join(MANIFEST_FILE);
+    // Another program may call a file so.
+    let ours = |text: &str| text.contains("\"content\": \"generated users\"");
+    if !instructue_fs::read_text(&path).is_ok_and(|text| ours(&text)) {
+        return Ok(());
+    }
+    let value = read_sealed_value(&path, "the manifest of generated users")?;
+    let files: Files = value
+        .get("files")
+        .and_then(|files| serde_json::from_value(files.clone()).ok())
+        .unwrap_or_default();
+    Ok(files.check(data)?)
 }
 
 /// One Parquet file in the making.
 struct Writer {
     table: Table,
     rows: u64,
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<NewFile>,
 }
 
 impl Writer {
     fn create(dir: &Path, table: Table) -> Result<Self> {
-        let path = dir.join(&table.file);
-        let file = File::create(&path).map_err(io(&path))?;
+        let file = NewFile::create(&dir.join(&table.file))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(ROW_GROUP))
@@ -174,11 +190,7 @@ impl Writer {
             .writer
             .into_inner()
             .map_err(parquet_error(&self.table))?;
-        let path = &self.table.file;
-        file.sync_all().map_err(|source| Error::Io {
-            file: path.into(),
-            source,
-        })
+        Ok(file.commit()?)
     }
 }
 
@@ -187,14 +199,6 @@ fn json(file: &str, value: &impl Serialize) -> Result<String> {
         file: file.into(),
         reason: error.to_string(),
     })
-}
-
-fn io(file: &Path) -> impl Fn(std::io::Error) -> Error {
-    let file = file.to_owned();
-    move |source| Error::Io {
-        file: file.clone(),
-        source,
-    }
 }
 
 fn parquet_error(table: &Table) -> impl Fn(ParquetError) -> Error {

@@ -9,6 +9,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A file could not be written.
+    #[error(transparent)]
+    File(#[from] instructue_fs::Error),
     /// The operating system refused a read or a write.
     #[error("{path}: {source}", path = path.display())]
     Io {

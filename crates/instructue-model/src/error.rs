@@ -52,15 +52,10 @@ pub enum Error {
         /// What is there.
         found: String,
     },
-    /// A file could not be read or written.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: std::io::Error,
-    },
+    /// A file could not be read or written, is not what its manifest says, or may not be
+    /// replaced.
+    #[error(transparent)]
+    File(#[from] instructue_fs::Error),
     /// A file's content is not what its format says.
     #[error("{path}: {message}")]
     Format {
@@ -113,13 +108,6 @@ impl Error {
             key: key.into(),
             expected: expected.to_string().into(),
             found: found.to_string().into(),
-        }
-    }
-
-    pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::Io {
-            path: path.into(),
-            source,
         }
     }
 }

@@ -3,21 +3,40 @@
 use std::path::Path;
 
 use burn::module::Module;
+use instructue_fs::{Files, NewDirectory, check_replaceable};
+use serde::Serialize;
 
 use crate::error::Result;
 use crate::instruct_ue::InstructUe;
-use crate::save::{replace_directory, to_json, write};
+use crate::save::to_json;
+
+/// Says of an exported directory that it is one.
+const EXPORT: &str = "instructue.json";
+const FILES: [&str; 4] = [
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+];
+
+#[derive(Serialize)]
+struct Export {
+    files: Files,
+}
 
 impl InstructUe {
     /// Writes the decoder to `dir` as a directory that transformers loads: LoRA
     /// merged, and the delimiters, `<USER>` and padding as special tokens of its
     /// tokenizer (`<bill>`, `</bill>`, …, `<USER>`, `<PAD>`). Their embeddings take
     /// free rows of the table, and only where these do not suffice does it grow.
-    /// The directory appears whole or not at all, in the place of one that is there.
+    /// The directory appears whole or not at all, in the place of an earlier export.
     ///
     /// # Errors
-    /// When a file cannot be written, or the tokenizer has a token of such a name.
+    /// When a file cannot be written, `dir` holds something else than an export, or the
+    /// tokenizer has a token of such a name.
     pub fn export_backbone(&self, dir: &Path) -> Result<()> {
+        let belongs = |name: &str| FILES.contains(&name);
+        check_replaceable(dir, "an exported decoder", EXPORT, belongs)?;
         let tokenizer = self.preparation().tokenizer();
         let network = self.network().valid();
         let mut decoder = network.backbone().clone();
@@ -26,11 +45,15 @@ impl InstructUe {
         }
         let used = tokenizer.vocab_size();
         let (decoder, _) = decoder.with_special_rows(used, network.reserved_rows());
-        replace_directory(dir, |partial| {
-            tokenizer.save_with(&partial.join("tokenizer.json"), &self.special_names())?;
-            decoder.save_weights(&partial.join("model.safetensors"))?;
-            write(&partial.join("config.json"), &to_json(decoder.config())?)
-        })
+        let new = NewDirectory::create(dir)?;
+        let at = |name: &str| new.path().join(name);
+        tokenizer.save_with(&at("tokenizer.json"), &self.special_names())?;
+        decoder.save_weights(&at("model.safetensors"))?;
+        new.write("config.json", &to_json(decoder.config())?)?;
+        // By this one a directory is known as one that may be replaced.
+        let files = Files::of(new.path())?;
+        new.write_sealed(EXPORT, &Export { files })?;
+        Ok(new.commit()?)
     }
 
     /// The reserved rows by name, in their order.

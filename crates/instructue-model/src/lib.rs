@@ -114,7 +114,7 @@ pub use identity::CacheKey;
 pub use input::{NetworkInput, PrefixInput, TextInput};
 pub use instruct_ue::{InstructUe, UserVectors, VectorKind, Vectors};
 pub use instructue_encoders::cache;
-pub use instructue_nn::{Precision, temporary};
+pub use instructue_nn::Precision;
 pub use lookup::{Lookup, LookupInput, LookupPlaces, LookupTable};
 pub use network::{Instruction, Network, NetworkOutput, OfSource, Prefix, SourceShape};
 pub use preparation::{MAX_TEXT_TOKENS, Preparation};

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `manifest.json` | written last; without it the directory is no model |
+//! | `manifest.json` | written last, with size and digest of each file; without it the directory is no model |
 //! | `config.json` | [`ModelConfig`] |
 //! | `schema.toml` | the declared sources |
 //! | `preparation.json` | vocabularies and normalisers |
@@ -10,19 +10,19 @@
 //! | `model.safetensors` | all weights by module path |
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, TensorData, bf16, f16};
 use instructue_data::{Mentions, ProfileBuilder, TextTokenizer};
 use instructue_encoders::{PrincipalComponents, TabularNormaliser, TextEncoder};
-use instructue_nn::{Precision, temporary};
+use instructue_fs::{
+    Files, NewDirectory, check_replaceable, read, read_sealed_value, read_text, recover,
+};
+use instructue_nn::Precision;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -32,18 +32,35 @@ use crate::preparation::Preparation;
 use crate::pretrained::Pretrained;
 
 /// The version of the directory's format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The file that makes a directory a model.
 pub const MANIFEST: &str = "manifest.json";
+const CONFIG: &str = "config.json";
+const SCHEMA: &str = "schema.toml";
+const PREPARATION: &str = "preparation.json";
+const TOKENIZER: &str = "tokenizer.json";
+const ENCODER_TOKENIZER: &str = "encoder_tokenizer.json";
+/// Written and read beside a tokenizer where it names special tokens.
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const WEIGHTS: &str = "model.safetensors";
+/// All files that a model directory may hold beside the manifest.
+const FILES: [&str; 7] = [
+    CONFIG,
+    SCHEMA,
+    PREPARATION,
+    TOKENIZER,
+    ENCODER_TOKENIZER,
+    TOKENIZER_CONFIG,
+    WEIGHTS,
+];
 
 /// What a finished model directory says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// [`FORMAT`] when written.
     pub format: u32,
-    /// SHA-256 of each file.
-    pub files: BTreeMap<String, String>,
+    /// Size and SHA-256 of each file.
+    pub files: Files,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,8 +78,8 @@ impl InstructUe {
     /// appears whole or not at all.
     ///
     /// # Errors
-    /// When a file cannot be written, or LoRA is merged into the weights: a model
-    /// that is read from them would add it once more.
+    /// When a file cannot be written, `dir` holds something else than a model, or LoRA is
+    /// merged into the weights: a model that is read from them would add it once more.
     pub fn save(&self, dir: &Path) -> Result<Manifest> {
         let network = self.network();
         let encoders = network.encoders();
@@ -73,10 +90,14 @@ impl InstructUe {
                 found: "merged into the weights".into(),
             });
         }
-        replace_directory(dir, |partial| self.write_files(partial))
+        check_model_dir(dir)?;
+        let new = NewDirectory::create(dir)?;
+        let manifest = self.write_files(&new)?;
+        new.commit()?;
+        Ok(manifest)
     }
 
-    fn write_files(&self, dir: &Path) -> Result<Manifest> {
+    fn write_files(&self, dir: &NewDirectory) -> Result<Manifest> {
         let preparation = self.preparation();
         let fitted = Fitted {
             profiles: preparation.profiles().clone(),
@@ -84,32 +105,19 @@ impl InstructUe {
             components: preparation.components().cloned(),
             mentions: preparation.mentions().cloned(),
         };
-        write(&dir.join("config.json"), &to_json(self.config())?)?;
-        write(
-            &dir.join("schema.toml"),
-            preparation.schema().to_toml().as_bytes(),
-        )?;
-        write(&dir.join("preparation.json"), &to_json(&fitted)?)?;
-        preparation.tokenizer().save(&dir.join("tokenizer.json"))?;
-        preparation
-            .encoder_tokenizer()
-            .save(&dir.join("encoder_tokenizer.json"))?;
-        write_tensors(&dir.join(WEIGHTS), &parameters::tensors(self.network()))?;
-        let mut files = BTreeMap::new();
-        for entry in fs::read_dir(dir).map_err(|e| Error::io(dir, e))? {
-            let path = entry.map_err(|e| Error::io(dir, e))?.path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            files.insert(name, digest(&path)?);
-        }
+        let at = |name: &str| dir.path().join(name);
+        dir.write(CONFIG, &to_json(self.config())?)?;
+        dir.write(SCHEMA, preparation.schema().to_toml().as_bytes())?;
+        dir.write(PREPARATION, &to_json(&fitted)?)?;
+        preparation.tokenizer().save(&at(TOKENIZER))?;
+        let encoder_tokenizer = preparation.encoder_tokenizer();
+        encoder_tokenizer.save(&at(ENCODER_TOKENIZER))?;
+        write_tensors(&at(WEIGHTS), &parameters::tensors(self.network()))?;
         let manifest = Manifest {
             format: FORMAT,
-            files,
+            files: Files::of(dir.path())?,
         };
-        write(&dir.join(MANIFEST), &to_json(&manifest)?)?;
+        dir.write_sealed(MANIFEST, &manifest)?;
         Ok(manifest)
     }
 
@@ -133,28 +141,19 @@ impl InstructUe {
 
     fn read(dir: &Path, device: &Device, precision: Option<Precision>) -> Result<Self> {
         let manifest = Manifest::read(dir)?;
-        for (name, expected) in &manifest.files {
-            let path = dir.join(name);
-            let found = digest(&path)?;
-            if &found != expected {
-                return Err(Error::Format {
-                    path,
-                    message: format!(
-                        "expected SHA-256 {expected} as in the manifest, found {found}"
-                    ),
-                });
-            }
+        let path = |name: &str| manifest.files.path(dir, name);
+        if dir.join(TOKENIZER_CONFIG).exists() {
+            path(TOKENIZER_CONFIG)?;
         }
-        let mut config: ModelConfig = read_json(&dir.join("config.json"))?;
+        path(SCHEMA)?;
+        let mut config: ModelConfig = read_json(&path(CONFIG)?)?;
         config.precision = precision.unwrap_or(config.precision);
-        let fitted: Fitted = read_json(&dir.join("preparation.json"))?;
+        let fitted: Fitted = read_json(&path(PREPARATION)?)?;
         let preparation = Preparation::new(
             fitted.profiles,
             fitted.normalisers,
-            Arc::new(TextTokenizer::from_file(
-                &dir.join("encoder_tokenizer.json"),
-            )?),
-            Arc::new(TextTokenizer::from_file(&dir.join("tokenizer.json"))?),
+            Arc::new(TextTokenizer::from_file(&path(ENCODER_TOKENIZER)?)?),
+            Arc::new(TextTokenizer::from_file(&path(TOKENIZER)?)?),
             config.summaries,
         )
         .with_components(fitted.components)
@@ -164,35 +163,18 @@ impl InstructUe {
         let parts = Pretrained::blank(&config, device)?;
         let model = Self::with_parts(config, preparation, &parts, 0, device)?;
         drop(parts);
-        let path = dir.join(WEIGHTS);
+        let path = path(WEIGHTS)?;
         model.try_map(|network, config| Ok((parameters::load_file(network, &path)?, config)))
     }
 }
 
-/// Puts what `write` leaves in a folder of its own in the place of `dir`, which
-/// appears whole or stays as it was.
-pub(crate) fn replace_directory<T>(
-    dir: &Path,
-    write: impl FnOnce(&Path) -> Result<T>,
-) -> Result<T> {
-    let parent = dir
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
-    let partial = temporary::directory_in(parent, ".model-").map_err(|e| Error::io(parent, e))?;
-    let written = write(partial.path())?;
-    let old = (dir.exists()).then(|| partial.path().with_extension("old"));
-    if let Some(old) = &old {
-        fs::rename(dir, old).map_err(|e| Error::io(dir, e))?;
-    }
-    fs::rename(partial.path(), dir).map_err(|e| Error::io(dir, e))?;
-    // The directory has moved away from under the guard.
-    let _ = partial.keep();
-    if let Some(old) = old {
-        fs::remove_dir_all(&old).map_err(|e| Error::io(&old, e))?;
-    }
-    Ok(written)
+/// Whether a model may be written to `dir`.
+///
+/// # Errors
+/// [`Error::File`] says what else is there.
+pub fn check_model_dir(dir: &Path) -> Result<()> {
+    let belongs = |name: &str| FILES.contains(&name);
+    Ok(check_replaceable(dir, "a model", MANIFEST, belongs)?)
 }
 
 impl Manifest {
@@ -201,6 +183,7 @@ impl Manifest {
     /// # Errors
     /// When there is none, or it is of another format.
     pub fn read(dir: &Path) -> Result<Self> {
+        recover(dir);
         let path = dir.join(MANIFEST);
         if !path.is_file() {
             let found = if dir.is_dir() {
@@ -214,14 +197,20 @@ impl Manifest {
                 found: found.into(),
             });
         }
-        let manifest: Self = read_json(&path)?;
-        if manifest.format != FORMAT {
+        let value = read_sealed_value(&path, "the manifest of a model")?;
+        // Before the rest: another format may have other keys.
+        let format = value.get("format").and_then(serde_json::Value::as_u64);
+        if format != Some(FORMAT.into()) {
+            let found = format.map_or("none".into(), |format| format.to_string());
             return Err(Error::Format {
                 path,
-                message: format!("expected format {FORMAT}, found {}", manifest.format),
+                message: format!("expected format {FORMAT}, found {found}"),
             });
         }
-        Ok(manifest)
+        serde_json::from_value(value).map_err(|e| Error::Format {
+            path,
+            message: e.to_string(),
+        })
     }
 }
 
@@ -258,7 +247,7 @@ pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, TensorData>) -> Res
         path: path.into(),
         message: e.to_string(),
     })?;
-    write(path, &bytes)
+    Ok(instructue_fs::write(path, &bytes)?)
 }
 
 /// Reads tensors of type f32, f16 or bf16 by name.
@@ -266,7 +255,7 @@ pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, TensorData>) -> Res
 /// # Errors
 /// When the file is no safetensors file or holds another type.
 pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, TensorData>> {
-    let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
+    let bytes = read(path)?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| Error::Format {
         path: path.into(),
         message: e.to_string(),
@@ -306,34 +295,8 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
-    serde_json::from_slice(&bytes).map_err(|e| Error::Format {
+    serde_json::from_str(&read_text(path)?).map_err(|e| Error::Format {
         path: path.into(),
         message: e.to_string(),
     })
-}
-
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).map_err(|e| Error::io(path, e))
-}
-
-/// SHA-256 of a file, in hexadecimal.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn digest(path: &Path) -> Result<String> {
-    let mut file = fs::File::open(path).map_err(|e| Error::io(path, e))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut buffer).map_err(|e| Error::io(path, e))?;
-        if read == 0 {
-            return Ok(hasher
-                .finalize()
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect());
-        }
-        hasher.update(&buffer[..read]);
-    }
 }

@@ -19,6 +19,9 @@ pub enum Error {
         /// The system's error.
         source: std::io::Error,
     },
+    /// A file or directory could not be written, or may not be replaced.
+    #[error(transparent)]
+    File(#[from] instructue_fs::Error),
     /// A JSON file (configuration, shard index) is not what it should be.
     #[error("{path}: {reason}", path = path.display(), reason = line(reason))]
     Json {

@@ -53,7 +53,6 @@ pub mod norm;
 pub mod peft;
 mod precision;
 pub mod rope;
-pub mod temporary;
 
 pub use error::{Error, Result};
 pub use precision::Precision;

@@ -4,13 +4,13 @@
 //! optimiser's state and [`State`]. It counts only once its `manifest.json` is
 //! there, and it appears under its name whole, by rename.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::optim::ModuleOptimizer;
 use instructue_model::parameters::Parameter;
-use instructue_model::{InstructUe, ModelConfig, Network, parameters, save, temporary};
+use instructue_fs::{Files, NewDirectory, read_sealed_value, remove_directory};
+use instructue_model::{InstructUe, ModelConfig, Network, parameters, save};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 const WEIGHTS: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.bpk";
 const MANIFEST: &str = "manifest.json";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Everything but tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,8 +41,8 @@ pub struct State {
     pub model: ModelConfig,
     /// The data of the run.
     pub fingerprint: String,
-    /// SHA-256 of the checkpoint's other files.
-    pub files: BTreeMap<String, String>,
+    /// Size and SHA-256 of the checkpoint's other files.
+    pub files: Files,
 }
 
 impl State {
@@ -57,7 +57,7 @@ impl State {
             config: config.clone(),
             model: model.clone(),
             fingerprint: fingerprint.into(),
-            files: BTreeMap::new(),
+            files: Files::default(),
         }
     }
 
@@ -82,39 +82,29 @@ pub fn write(
     state: &State,
     keep: usize,
 ) -> Result<PathBuf> {
-    fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
-    let partial = temporary::directory_in(dir, ".partial-").map_err(|e| Error::io(dir, e))?;
+    let target = dir.join(format!("step-{:08}", state.step));
+    let new = NewDirectory::create(&target)?;
     let weights = parameters::tensors_but(network, |parameter| state.leaves_out(parameter));
-    save::write_tensors(&partial.path().join(WEIGHTS), &weights)?;
-    let path = partial.path().join(OPTIMIZER);
+    save::write_tensors(&new.path().join(WEIGHTS), &weights)?;
+    let path = new.path().join(OPTIMIZER);
     optimizer.save(&path).map_err(|e| Error::Format {
         path: path.clone(),
         message: e.to_string(),
     })?;
-    let mut state = state.clone();
-    for name in [WEIGHTS, OPTIMIZER] {
-        let digest = save::digest(&partial.path().join(name))?;
-        state.files.insert(name.into(), digest);
-    }
-    let path = partial.path().join(MANIFEST);
-    let json = serde_json::to_vec_pretty(&state).map_err(|e| Error::Format {
-        path: path.clone(),
-        message: e.to_string(),
-    })?;
-    fs::write(&path, json).map_err(|e| Error::io(&path, e))?;
-    let target = dir.join(format!("step-{:08}", state.step));
-    if target.exists() {
-        fs::remove_dir_all(&target).map_err(|e| Error::io(&target, e))?;
-    }
-    fs::rename(partial.path(), &target).map_err(|e| Error::io(&target, e))?;
-    let _ = partial.keep();
+    let state = State {
+        files: Files::of(new.path())?,
+        ..state.clone()
+    };
+    new.write_sealed(MANIFEST, &state)?;
+    new.commit()?;
     for old in list(dir)?.into_iter().rev().skip(keep) {
-        fs::remove_dir_all(&old).map_err(|e| Error::io(&old, e))?;
+        remove_directory(&old)?;
     }
     Ok(target)
 }
 
-/// The finished checkpoints below `dir`, oldest first.
+/// The finished checkpoints below `dir`, oldest first. Whether they are whole is for
+/// [`read`] to say.
 ///
 /// # Errors
 /// When the directory cannot be read.
@@ -123,8 +113,8 @@ pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
-    for entry in fs::read_dir(dir).map_err(|e| Error::io(dir, e))? {
-        let path = entry.map_err(|e| Error::io(dir, e))?.path();
+    for entry in fs::read_dir(dir).map_err(io(dir))? {
+        let path = entry.map_err(io(dir))?.path();
         let named = path
             .file_name()
             .is_some_and(|n| n.to_string_lossy().starts_with("step-"));
@@ -148,12 +138,11 @@ pub fn read(
     expected: &State,
 ) -> Result<(InstructUe, ModuleOptimizer, State)> {
     let manifest = path.join(MANIFEST);
-    let bytes = fs::read(&manifest).map_err(|e| Error::io(&manifest, e))?;
     let broken = |e: serde_json::Error| Error::Format {
         path: manifest.clone(),
         message: e.to_string(),
     };
-    let found: Value = serde_json::from_slice(&bytes).map_err(broken)?;
+    let found = read_sealed_value(&manifest, "the manifest of a checkpoint")?;
     // JSON may change the last bit of a number, so both sides go through it once.
     let ours: Value = serde_json::to_vec(expected)
         .and_then(|json| serde_json::from_slice(&json))
@@ -170,25 +159,14 @@ pub fn read(
     }
     let state: State = serde_json::from_value(found).map_err(broken)?;
     // Burn leaves out what a torn optimiser file lacks; the digest does not.
-    for name in [WEIGHTS, OPTIMIZER] {
-        let path = path.join(name);
-        let found = save::digest(&path)?;
-        let expected = state.files.get(name).map_or("none", String::as_str);
-        if expected != found {
-            return Err(Error::Format {
-                path,
-                message: format!("expected SHA-256 {expected} as in the manifest, found {found}"),
-            });
-        }
-    }
-    let weights = path.join(WEIGHTS);
+    let weights = state.files.path(path, WEIGHTS)?;
+    let file = state.files.path(path, OPTIMIZER)?;
     let network = parameters::load_but(
         model.network().clone(),
         save::read_tensors(&weights)?,
         &weights,
         |parameter| expected.leaves_out(parameter),
     )?;
-    let file = path.join(OPTIMIZER);
     let optimizer = optimizer.load(&file).map_err(|e| Error::Format {
         path: file,
         message: e.to_string(),
@@ -203,6 +181,10 @@ pub fn read(
         ..state
     };
     Ok((model.with_network(network), optimizer, state))
+}
+
+fn io(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
+    move |error| instructue_fs::Error::io(path)(error).into()
 }
 
 /// The first key in which two configurations differ, with both values.

@@ -54,15 +54,9 @@ pub enum Error {
         /// The checkpoint's.
         found: String,
     },
-    /// A file could not be read or written.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: std::io::Error,
-    },
+    /// A file could not be read or written, or is not what its manifest says.
+    #[error(transparent)]
+    File(#[from] instructue_fs::Error),
     /// A file's content is not what its format says.
     #[error("{path}: {message}")]
     Format {
@@ -94,10 +88,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::Io {
-            path: path.into(),
-            source,
-        }
+    /// Whether a file is damaged, as opposed to one that is whole and does not fit.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::File(_) | Self::Format { .. } | Self::Model(_))
     }
 }

@@ -37,7 +37,7 @@
 //! use instructue_generate::{GenerateConfig, generate};
 //! use instructue_model::{InstructUe, ModelConfig, Preparation, Size};
 //! use instructue_schema::Schema;
-//! use instructue_trainer::{Event, TrainConfig, TrainData, metrics, train};
+//! use instructue_trainer::{Claim, Event, RUN, TrainConfig, TrainData, metrics, train};
 //! use instructue_userqa::{Split, UserQaConfig, build, split_of};
 //!
 //! // Generated users, grouped, and instructions with answers about them.
@@ -80,7 +80,8 @@
 //!     checkpoint_every: 1,
 //!     ..TrainConfig::default()
 //! };
-//! let trained = train(model.clone(), &data, None, &config, &at("run"), false, &mut |_| {})?;
+//! let out = Claim::take(&at("run"), RUN)?; // nobody else writes there meanwhile
+//! let trained = train(model.clone(), &data, None, &config, &out, false, &mut |_| {})?;
 //! assert_eq!(trained.steps, 2);
 //! let lines = metrics::read(&at("run").join("metrics.jsonl"))?;
 //! assert!(lines[1].contrastive > 0.0 && lines[1].next_token > 0.0);
@@ -89,7 +90,7 @@
 //! // the first and ends where it did, bit for bit.
 //! std::fs::remove_dir_all(at("run/checkpoints/step-00000002"))?;
 //! let mut from = 0;
-//! let resumed = train(model, &data, None, &config, &at("run"), true, &mut |event| {
+//! let resumed = train(model, &data, None, &config, &out, true, &mut |event| {
 //!     if let Event::Resumed { step, .. } = event {
 //!         from = step;
 //!     }
@@ -118,5 +119,6 @@ pub use error::{Error, Result};
 pub use gradients::clip_global_norm;
 pub use metrics::{Metrics, MetricsSink, Phase};
 pub use step::{Losses, evaluate, gradients};
-pub use trainer::{Event, Trained, train};
+pub use instructue_fs::Claim;
+pub use trainer::{Event, RUN, Trained, train};
 pub use tune::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};

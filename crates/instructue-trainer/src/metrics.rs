@@ -1,9 +1,8 @@
 //! Where figures go: `metrics.jsonl` and TensorBoard events.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use instructue_fs::{AppendFile, read_text};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -52,19 +51,18 @@ pub enum Phase {
 /// Writes metrics to both sinks, flushed line by line.
 #[derive(Debug)]
 pub struct MetricsSink {
-    path: PathBuf,
-    lines: BufWriter<File>,
+    lines: AppendFile,
     events: EventWriter,
 }
 
 impl MetricsSink {
     /// Opens `metrics.jsonl` and a TensorBoard file in `dir`. Lines after `step`
-    /// are dropped: a resumed run writes them again.
+    /// are dropped: a resumed run writes them again. The file is replaced in one step, so
+    /// that a kill here loses no history.
     ///
     /// # Errors
     /// When a file cannot be read or written.
     pub fn open(dir: &Path, step: usize) -> Result<Self> {
-        fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
         let path = dir.join("metrics.jsonl");
         let kept: Vec<(String, Metrics)> = if step > 0 && path.exists() {
             let lines = read_lines(&path)?.into_iter();
@@ -72,20 +70,14 @@ impl MetricsSink {
         } else {
             Vec::new()
         };
-        let file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .open(&path)
-            .map_err(|e| Error::io(&path, e))?;
-        let events = EventWriter::create(&dir.join("tensorboard"))?;
+        let text: String = kept.iter().map(|(line, _)| format!("{line}\n")).collect();
+        instructue_fs::write(&path, text.as_bytes())?;
         let mut sink = Self {
-            path,
-            lines: BufWriter::new(file),
-            events,
+            lines: AppendFile::open(&path)?,
+            events: EventWriter::create(&dir.join("tensorboard"))?,
         };
-        for (line, metrics) in &kept {
-            sink.put(line, metrics)?;
+        for (_, metrics) in &kept {
+            sink.scalars(metrics)?;
         }
         Ok(sink)
     }
@@ -96,17 +88,14 @@ impl MetricsSink {
     /// When the disk is full, for instance.
     pub fn write(&mut self, metrics: &Metrics) -> Result<()> {
         let line = serde_json::to_string(metrics).map_err(|e| Error::Format {
-            path: self.path.clone(),
+            path: self.lines.path().into(),
             message: e.to_string(),
         })?;
-        self.put(&line, metrics)
+        self.lines.append(format!("{line}\n").as_bytes())?;
+        self.scalars(metrics)
     }
 
-    /// Writes `metrics`, whose line is `line`: a line that is kept stays as it is.
-    fn put(&mut self, line: &str, metrics: &Metrics) -> Result<()> {
-        writeln!(self.lines, "{line}")
-            .and_then(|()| self.lines.flush())
-            .map_err(|e| Error::io(&self.path, e))?;
+    fn scalars(&mut self, metrics: &Metrics) -> Result<()> {
         let phase = match metrics.phase {
             Phase::Train => "train",
             Phase::Validation => "validation",
@@ -123,7 +112,7 @@ impl MetricsSink {
         for (name, value) in scalars {
             if let Some(value) = value {
                 self.events
-                    .scalar(&format!("{phase}/{name}"), metrics.step, value as f32)?;
+                    .scalar(&format!("{phase}/{name}"), metrics.step, value as f32);
             }
         }
         self.events.flush()
@@ -140,16 +129,13 @@ pub fn read(path: &Path) -> Result<Vec<Metrics>> {
 }
 
 fn read_lines(path: &Path) -> Result<Vec<(String, Metrics)>> {
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let lines: Vec<String> = BufReader::new(file)
-        .lines()
-        .collect::<std::io::Result<_>>()
-        .map_err(|e| Error::io(path, e))?;
+    let text = read_text(path)?;
+    let lines: Vec<&str> = text.lines().collect();
     let mut out = Vec::with_capacity(lines.len());
     let count = lines.len();
     for (number, line) in lines.into_iter().enumerate() {
-        match serde_json::from_str(&line) {
-            Ok(metrics) => out.push((line, metrics)),
+        match serde_json::from_str(line) {
+            Ok(metrics) => out.push((line.to_string(), metrics)),
             Err(_) if number + 1 == count => {}
             Err(e) => {
                 return Err(Error::Format {
@@ -164,6 +150,8 @@ fn read_lines(path: &Path) -> Result<Vec<(String, Metrics)>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn line(step: usize) -> Metrics {

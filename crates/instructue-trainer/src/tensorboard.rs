@@ -5,18 +5,19 @@
 //! `file_version` (3) or a `summary` (5) of `value`s with `tag` (1) and
 //! `simple_value` (2).
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::error::{Error, Result};
+use instructue_fs::{AppendFile, remove_directory};
+
+use crate::error::Result;
 
 /// Writes scalars that TensorBoard reads.
 #[derive(Debug)]
 pub struct EventWriter {
-    path: PathBuf,
-    file: BufWriter<File>,
+    file: AppendFile,
+    /// Records that wait for [`flush`](Self::flush).
+    waiting: Vec<u8>,
 }
 
 impl EventWriter {
@@ -25,28 +26,22 @@ impl EventWriter {
     /// # Errors
     /// When the file cannot be written.
     pub fn create(dir: &Path) -> Result<Self> {
-        if dir.exists() {
-            fs::remove_dir_all(dir).map_err(|e| Error::io(dir, e))?;
-        }
-        fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
-        let path = dir.join(format!("events.out.tfevents.{}.instructue", now() as u64));
-        let file = File::create(&path).map_err(|e| Error::io(&path, e))?;
+        remove_directory(dir)?;
+        let name = format!("events.out.tfevents.{}.instructue", now() as u64);
         let mut writer = Self {
-            path,
-            file: BufWriter::new(file),
+            file: AppendFile::open(&dir.join(name))?,
+            waiting: Vec::new(),
         };
         let mut event = Vec::new();
         field_double(&mut event, 1, now());
         field_bytes(&mut event, 3, b"brain.Event:2");
-        writer.record(&event)?;
+        writer.record(&event);
+        writer.flush()?;
         Ok(writer)
     }
 
-    /// Writes one scalar.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn scalar(&mut self, tag: &str, step: usize, value: f32) -> Result<()> {
+    /// Adds one scalar to what waits.
+    pub fn scalar(&mut self, tag: &str, step: usize, value: f32) {
         let mut entry = Vec::new();
         field_bytes(&mut entry, 1, tag.as_bytes());
         field_float(&mut entry, 2, value);
@@ -56,18 +51,20 @@ impl EventWriter {
         field_double(&mut event, 1, now());
         field_varint(&mut event, 2, step as u64);
         field_bytes(&mut event, 5, &summary);
-        self.record(&event)
+        self.record(&event);
     }
 
-    /// Hands everything written so far to the operating system.
+    /// Hands everything that waits to the operating system, whole records at a time.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn flush(&mut self) -> Result<()> {
-        self.file.flush().map_err(|e| Error::io(&self.path, e))
+        self.file.append(&self.waiting)?;
+        self.waiting.clear();
+        Ok(())
     }
 
-    fn record(&mut self, event: &[u8]) -> Result<()> {
+    fn record(&mut self, event: &[u8]) {
         let length = (event.len() as u64).to_le_bytes();
         let frame = [
             &length[..],
@@ -75,12 +72,7 @@ impl EventWriter {
             event,
             &masked_crc(event).to_le_bytes(),
         ];
-        for part in frame {
-            self.file
-                .write_all(part)
-                .map_err(|e| Error::io(&self.path, e))?;
-        }
-        Ok(())
+        frame.iter().for_each(|part| self.waiting.extend(*part));
     }
 }
 
@@ -135,9 +127,9 @@ mod tests {
     fn frames_carry_their_length_and_checksums() {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = EventWriter::create(dir.path()).unwrap();
-        writer.scalar("train/loss", 300, 1.5).unwrap();
+        writer.scalar("train/loss", 300, 1.5);
         writer.flush().unwrap();
-        let bytes = fs::read(&writer.path).unwrap();
+        let bytes = std::fs::read(writer.file.path()).unwrap();
         let mut rest = &bytes[..];
         let mut events = Vec::new();
         while !rest.is_empty() {

@@ -8,6 +8,7 @@ use burn::module::ParamGroup;
 use burn::optim::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
 use burn::optim::{AdamWConfig, GradientsAccumulator, ModuleOptimizer};
 use instructue_data::Row;
+use instructue_fs::{Claim, remove_directory};
 use instructue_model::cache::{CacheMetrics, VectorCache};
 use instructue_model::{InstructUe, Network};
 use instructue_userqa::Split;
@@ -20,6 +21,9 @@ use crate::gradients::clip_global_norm;
 use crate::metrics::{Metrics, MetricsSink, Phase};
 use crate::step::{Losses, evaluate, gradients};
 
+/// The kind of a directory that [`train`] writes into, for [`Claim::take`].
+pub const RUN: &str = "run";
+
 /// What a run tells whoever watches it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -30,6 +34,13 @@ pub enum Event<'a> {
         path: &'a Path,
         /// Steps already done.
         step: usize,
+    },
+    /// A checkpoint is damaged: an older one is tried.
+    Damaged {
+        /// The checkpoint.
+        path: &'a Path,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A training or validation line was written.
     Metrics {
@@ -64,10 +75,11 @@ pub struct Trained {
 }
 
 /// Trains `model` (on an autodiff device) on `data`, writing metrics,
-/// checkpoints and the best weights below `dir`. A model that keeps the vectors of
+/// checkpoints and the best weights into `out`, a directory that is claimed as
+/// [`RUN`]: nothing else is removed or overwritten. A model that keeps the vectors of
 /// event texts ([`InstructUe::with_event_cache`]) does so here, too: frozen encoders
 /// then read each distinct text once. With `resume` it goes on from
-/// the newest checkpoint there, and ends bit-equal to an uninterrupted run on a
+/// the newest whole checkpoint there, and ends bit-equal to an uninterrupted run on a
 /// CPU; without, it replaces what an earlier run left there.
 ///
 /// Burn's CPU backend has one random generator per process. Two trainings with
@@ -83,11 +95,12 @@ pub fn train(
     data: &TrainData,
     validation: Option<&TrainData>,
     config: &TrainConfig,
-    dir: &Path,
+    out: &Claim,
     resume: bool,
     watch: &mut dyn FnMut(Event<'_>),
 ) -> Result<Trained> {
     config.validate()?;
+    let dir = out.directory();
     let checkpoints = dir.join("checkpoints");
     let best_dir = dir.join("best");
     let mut optimizer = optimizer(config);
@@ -98,20 +111,18 @@ pub fn train(
     };
     let mut model = model.for_training()?.with_workers(workers);
     let mut state = State::start(config, model.config(), data.fingerprint());
-    let newest: Option<PathBuf> = if resume {
-        checkpoint::list(&checkpoints)?.pop()
-    } else {
-        // Or the older run's later steps would pass for the newest of this one.
-        for stale in [&checkpoints, &best_dir] {
-            if stale.exists() {
-                std::fs::remove_dir_all(stale).map_err(|e| Error::io(stale, e))?;
-            }
+    let found = match resume {
+        true => newest_whole(&checkpoints, &model, config, &state, watch)?,
+        false => {
+            // Or the older run's later steps would pass for the newest of this one.
+            remove_directory(&checkpoints)?;
+            remove_directory(&best_dir)?;
+            None
         }
-        None
     };
-    if let Some(path) = newest {
+    if let Some((path, restored)) = found {
         let cache = model.event_cache_config().cloned();
-        (model, optimizer, state) = checkpoint::read(&path, model, optimizer, &state)?;
+        (model, optimizer, state) = restored;
         // The checkpoint's encoders may not be those that the model came with.
         if let Some(cache) = cache.filter(|_| model.event_caches().is_empty()) {
             model = model.with_event_cache(&cache)?;
@@ -241,6 +252,36 @@ pub fn train(
         seconds: state.seconds,
     })
 }
+
+/// The newest checkpoint that is whole, read. One that belongs to another run is an error
+/// rather than passed over, and so are checkpoints of which none is whole.
+fn newest_whole(
+    checkpoints: &Path,
+    model: &InstructUe,
+    config: &TrainConfig,
+    expected: &State,
+    watch: &mut dyn FnMut(Event<'_>),
+) -> Result<Option<(PathBuf, Restored)>> {
+    let mut first = None;
+    for path in checkpoint::list(checkpoints)?.into_iter().rev() {
+        match checkpoint::read(&path, model.clone(), optimizer(config), expected) {
+            Ok(restored) => return Ok(Some((path, restored))),
+            Err(error) if error.is_damage() => {
+                let reason = error.to_string();
+                watch(Event::Damaged {
+                    path: &path,
+                    reason,
+                });
+                first.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    first.map_or(Ok(None), Err)
+}
+
+/// What a checkpoint holds.
+type Restored = (InstructUe, ModuleOptimizer, State);
 
 /// The share of event texts that needed no encoding since `known`.
 fn hit_rate(model: &InstructUe, known: Option<CacheMetrics>) -> Option<f64> {

@@ -44,14 +44,9 @@ pub enum Error {
     /// The user store failed.
     #[error(transparent)]
     Data(#[from] instructue_data::Error),
-    /// A file could not be read or written.
-    #[error("{file}: {source}")]
-    Io {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    /// A file could not be read or written, or is not what its manifest says.
+    #[error(transparent)]
+    File(#[from] instructue_fs::Error),
     /// A Parquet file could not be read or written.
     #[error("{file}: {source}")]
     Parquet {

@@ -1,10 +1,10 @@
 //! `userqa.parquet` and `userqa.manifest.json`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use instructue_data::UserStore;
+use instructue_fs::{Entry, Files, NewFile, open, read_sealed_value, remove_file, write_sealed};
 use instructue_schema::Timestamp;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{
@@ -29,7 +29,7 @@ pub const TRIPLES_FILE: &str = "userqa.parquet";
 /// The manifest: written last, so a directory without it is not a data set.
 pub const MANIFEST_FILE: &str = "userqa.manifest.json";
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What a data set is made from and what it holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,8 @@ pub struct Manifest {
     pub data_end: Timestamp,
     /// Triples per shard. Each shard with triples is one row group, in order.
     pub shard_rows: Vec<u64>,
+    /// Size and digest of [`TRIPLES_FILE`].
+    pub files: Files,
     /// Counts.
     pub report: UserQaReport,
     /// Fitted on the training users.
@@ -90,11 +92,8 @@ pub fn build(
         TripleBuilder::fit(store.schema(), config, store.users(), data_end, read)?
     };
 
-    fs::create_dir_all(out).map_err(io(out))?;
     let manifest_file = out.join(MANIFEST_FILE);
-    if manifest_file.exists() {
-        fs::remove_file(&manifest_file).map_err(io(&manifest_file))?;
-    }
+    remove_file(&manifest_file)?;
     let uncovered = config.references.iter().copied();
     let uncovered = uncovered.filter(|reference| !builder.covers(*reference, config.horizon_days));
     let mut report = UserQaReport::new(config, store.users(), uncovered.collect());
@@ -108,6 +107,8 @@ pub fn build(
         step();
     }
     writer.finish()?;
+    let mut files = Files::default();
+    files.insert(TRIPLES_FILE, Entry::of(&out.join(TRIPLES_FILE))?);
 
     let manifest = Manifest {
         version: VERSION,
@@ -116,20 +117,12 @@ pub fn build(
         schema: store.schema().digest(),
         data_end: config.data_end.unwrap_or(data_end),
         shard_rows,
+        files,
         report,
         thresholds: builder.thresholds().clone(),
         popular: builder.popular().clone(),
     };
-    let json = serde_json::to_string_pretty(&manifest).map_err(|source| Error::Json {
-        file: manifest_file.clone(),
-        source,
-    })?;
-    let partial = partial(&manifest_file);
-    fs::write(&partial, json).map_err(io(&partial))?;
-    File::open(&partial)
-        .and_then(|file| file.sync_all())
-        .map_err(io(&partial))?;
-    fs::rename(&partial, &manifest_file).map_err(io(&manifest_file))?;
+    write_sealed(&manifest_file, &manifest)?;
     Ok(manifest.report)
 }
 
@@ -151,24 +144,23 @@ impl UserQa {
     /// triples file that does not fit its manifest.
     pub fn open(dir: &Path) -> Result<Self> {
         let manifest_file = dir.join(MANIFEST_FILE);
-        let text = fs::read_to_string(&manifest_file).map_err(io(&manifest_file))?;
-        let json = |source| Error::Json {
-            file: manifest_file.clone(),
-            source,
-        };
-        let version: Version = serde_json::from_str(&text).map_err(json)?;
-        if version.version != VERSION {
+        let value = read_sealed_value(&manifest_file, "the manifest of a training set")?;
+        // Before the rest: another version may have other keys.
+        let version = value.get("version").and_then(serde_json::Value::as_u64);
+        if version != Some(VERSION.into()) {
             return Err(Error::Format {
                 file: manifest_file,
                 what: "version",
                 expected: VERSION.to_string(),
-                found: version.version.to_string(),
+                found: version.map_or("none".into(), |version| version.to_string()),
             });
         }
-        let manifest: Manifest = serde_json::from_str(&text).map_err(json)?;
-
-        let file = dir.join(TRIPLES_FILE);
-        let reader = File::open(&file).map_err(io(&file))?;
+        let manifest: Manifest = serde_json::from_value(value).map_err(|source| Error::Json {
+            file: manifest_file.clone(),
+            source,
+        })?;
+        let file = manifest.files.path(dir, TRIPLES_FILE)?;
+        let reader = open(&file)?;
         let metadata = ArrowReaderMetadata::load(&reader, ArrowReaderOptions::new())
             .map_err(parquet_error(&file))?;
         let mut next = 0;
@@ -223,7 +215,7 @@ impl UserQa {
         else {
             return Ok(Vec::new());
         };
-        let reader = File::open(&self.file).map_err(io(&self.file))?;
+        let reader = open(&self.file)?;
         let batches =
             ParquetRecordBatchReaderBuilder::new_with_metadata(reader, self.metadata.clone())
                 .with_row_groups(vec![group])
@@ -244,68 +236,39 @@ impl UserQa {
     }
 }
 
-/// The only key that every version has.
-#[derive(Deserialize)]
-struct Version {
-    version: u32,
-}
-
 /// Writes one row group per shard; the file appears under its name when it is complete.
 struct Writer {
     file: PathBuf,
-    partial: PathBuf,
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<NewFile>,
 }
 
 impl Writer {
     fn create(file: PathBuf) -> Result<Self> {
-        let partial = partial(&file);
-        let out = File::create(&partial).map_err(io(&partial))?;
+        let out = NewFile::create(&file)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(None)
             .build();
         let writer = ArrowWriter::try_new(out, table::schema(), Some(properties))
-            .map_err(parquet_error(&partial))?;
-        Ok(Self {
-            file,
-            partial,
-            writer,
-        })
+            .map_err(parquet_error(&file))?;
+        Ok(Self { file, writer })
     }
 
     fn write(&mut self, shard: &ShardTriples) -> Result<()> {
         if shard.triples.is_empty() {
             return Ok(());
         }
-        let batch = table::encode(&shard.triples).map_err(arrow_error(&self.partial))?;
+        let batch = table::encode(&shard.triples).map_err(arrow_error(&self.file))?;
         self.writer
             .write(&batch)
-            .map_err(parquet_error(&self.partial))?;
-        self.writer.flush().map_err(parquet_error(&self.partial))
+            .map_err(parquet_error(&self.file))?;
+        self.writer.flush().map_err(parquet_error(&self.file))
     }
 
     fn finish(self) -> Result<()> {
-        let file = self
-            .writer
-            .into_inner()
-            .map_err(parquet_error(&self.partial))?;
-        file.sync_all().map_err(io(&self.partial))?;
-        fs::rename(&self.partial, &self.file).map_err(io(&self.file))
-    }
-}
-
-fn partial(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".partial");
-    name.into()
-}
-
-fn io(file: &Path) -> impl Fn(std::io::Error) -> Error {
-    let file = file.to_owned();
-    move |source| Error::Io {
-        file: file.clone(),
-        source,
+        let file = self.writer.into_inner();
+        let file = file.map_err(parquet_error(&self.file))?;
+        Ok(file.commit()?)
     }
 }
 

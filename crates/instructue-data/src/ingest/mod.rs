@@ -16,9 +16,9 @@ mod rows;
 mod spill;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use instructue_fs::{Entry, NewDirectory};
 use instructue_schema::{Column, OnError, Schema, Source, SourceKind, Timestamp};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -150,6 +150,9 @@ impl RowErrors {
     }
 }
 
+/// A shard's entry, its files with size and digest, and how many rows each source dropped.
+type WrittenShard = (ShardEntry, Vec<(String, Entry)>, Vec<u64>);
+
 /// The checked inputs of an ingest.
 pub(crate) struct Plan<'a> {
     schema: &'a Schema,
@@ -230,10 +233,10 @@ impl<'a> Plan<'a> {
         Ok(rows.div_ceil(rows_per_shard).max(by_users).max(1) as usize)
     }
 
-    /// Writes shards and manifest to `store`, an empty directory, by way of `temporary`.
+    /// Writes shards and manifest to `store` by way of `temporary`.
     pub(crate) fn run(
         &self,
-        store: &Path,
+        store: &NewDirectory,
         temporary: &Path,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Manifest> {
@@ -281,7 +284,10 @@ impl<'a> Plan<'a> {
                 .map(|shard| self.write_shard(store, temporary, shard, &sources))
                 .collect();
             for result in done {
-                let (entry, dropped) = result?;
+                let (entry, files, dropped) = result?;
+                for (name, entry) in files {
+                    manifest.files.insert(name, entry);
+                }
                 for (report, dropped) in reports.iter_mut().zip(dropped) {
                     if dropped > 0 {
                         report.kept -= dropped;
@@ -306,34 +312,32 @@ impl<'a> Plan<'a> {
 
     fn write_shard(
         &self,
-        store: &Path,
+        store: &NewDirectory,
         temporary: &Path,
         number: usize,
         sources: &[GroupSource<'_>],
-    ) -> Result<(ShardEntry, Vec<u64>)> {
+    ) -> Result<WrittenShard> {
         let (shard, dropped) = group(temporary, number, sources)?;
         let mut entry = ShardEntry {
             users: shard.users.len() as u64,
-            sizes: Vec::new(),
             time_range: None,
         };
-        let write = |source: Option<&Source>, bytes: &[u8]| {
-            let path = store.join(shard_file::file_name(number, source));
-            fs::write(&path, bytes).map_err(Error::io(&path))
+        let mut files = Vec::new();
+        let mut write = |source: Option<&Source>, bytes: &[u8]| {
+            let name = shard_file::file_name(number, source);
+            let entry = store.write(&name, bytes)?;
+            files.push((name, entry));
+            Ok::<_, Error>(())
         };
         let users = shard_file::encode_users(self.schema, &shard)
-            .map_err(|error| not_encoded(store, number, None, error))?;
+            .map_err(|error| not_encoded(store.path(), number, None, error))?;
         write(None, &users)?;
-        entry.sizes.push(users.len() as u64);
         for (source, table) in self.schema.sources.iter().zip(&shard.sources) {
             let bytes = shard_file::encode_table(source, table)
-                .map_err(|error| not_encoded(store, number, Some(source), error))?;
+                .map_err(|error| not_encoded(store.path(), number, Some(source), error))?;
             if let Some(bytes) = &bytes {
                 write(Some(source), bytes)?;
             }
-            entry
-                .sizes
-                .push(bytes.map_or(0, |bytes| bytes.len() as u64));
             if source.kind == SourceKind::Events {
                 for time in &table.times {
                     let (first, last) = entry.time_range.unwrap_or((*time, *time));
@@ -341,7 +345,7 @@ impl<'a> Plan<'a> {
                 }
             }
         }
-        Ok((entry, dropped))
+        Ok((entry, files, dropped))
     }
 }
 

@@ -3,11 +3,11 @@
 //! However many shards there are, only `budget` bytes wait in memory and one
 //! file is open at a time.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use instructue_fs::{AppendFile, read, remove_file};
+
+use crate::error::Result;
 
 /// The bytes that may wait in memory.
 pub(crate) const BUDGET: usize = 128 << 20;
@@ -49,9 +49,7 @@ impl Spill {
                 continue;
             }
             let path = path(&self.directory, self.source, shard);
-            let file = OpenOptions::new().create(true).append(true).open(&path);
-            file.and_then(|mut file| file.write_all(buffer))
-                .map_err(Error::io(&path))?;
+            AppendFile::open(&path)?.append(buffer)?;
             *buffer = Vec::new();
         }
         self.held = 0;
@@ -62,11 +60,11 @@ impl Spill {
 /// The rows of one source and shard in the order they were pushed; removes the file.
 pub(crate) fn take(directory: &Path, source: usize, shard: usize) -> Result<Vec<u8>> {
     let path = path(directory, source, shard);
-    match fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::Io { path, error }),
+    match read(&path) {
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
         Ok(bytes) => {
-            fs::remove_file(&path).map_err(Error::io(&path))?;
+            remove_file(&path)?;
             Ok(bytes)
         }
     }

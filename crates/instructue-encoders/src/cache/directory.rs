@@ -3,9 +3,11 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use instructue_fs::{NewFile, clear_leftovers};
 
 use super::digest::{CacheSpace, Digest};
 use super::metrics::CacheFault;
@@ -13,9 +15,6 @@ use super::segment::Segment;
 use crate::Error;
 
 const SEGMENT: &str = "segment";
-const PARTIAL: &str = ".partial-";
-/// A file that is still being written is younger than this.
-const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// One space's part of a cache folder.
 #[derive(Debug)]
@@ -38,15 +37,14 @@ impl Directory {
     pub fn open(root: &Path, space: &CacheSpace) -> Result<Self, Error> {
         let digest = space.digest();
         let own = root.join(&digest.to_string()[..32]);
-        fs::create_dir_all(&own).map_err(failed(&own))?;
-        let directory = Self {
+        instructue_fs::create_directory(&own)?;
+        clear_leftovers(&own);
+        Ok(Self {
             root: root.into(),
             own,
             space: digest,
             width: space.width,
-        };
-        directory.clear_abandoned()?;
-        Ok(directory)
+        })
     }
 
     /// Names of this space's segments, oldest first.
@@ -63,9 +61,9 @@ impl Directory {
     /// Reads a segment; one that is not whole is removed.
     pub fn read(&self, name: &OsString) -> Read {
         let path = self.own.join(name);
-        let bytes = match fs::read(&path) {
+        let bytes = match instructue_fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Read::Gone,
+            Err(error) if error.is_not_found() => return Read::Gone,
             Err(error) => {
                 let reason = error.to_string();
                 return Read::Fault(CacheFault { path, reason });
@@ -75,9 +73,7 @@ impl Directory {
             Ok(segment) => Read::Whole(segment),
             Err(mut reason) => {
                 // It came here by a rename and will not get better.
-                if let Err(error) = fs::remove_file(&path)
-                    && error.kind() != io::ErrorKind::NotFound
-                {
+                if let Err(error) = instructue_fs::remove_file(&path) {
                     reason = format!("{reason}; it cannot be removed: {error}");
                 }
                 Read::Fault(CacheFault { path, reason })
@@ -100,23 +96,15 @@ impl Directory {
 
     fn put(&self, segment: &Segment, prefix: impl Fn() -> String) -> Result<OsString, Error> {
         let bytes = segment.encode(&self.space, self.width);
-        let mut file = tempfile::Builder::new()
-            .prefix(PARTIAL)
-            .tempfile_in(&self.own)
-            .map_err(failed(&self.own))?;
-        let written = file
-            .write_all(&bytes)
-            .and_then(|()| file.as_file().sync_all());
-        written.map_err(failed(file.path()))?;
+        let unique = || self.own.join(format!("{}-{}.{SEGMENT}", prefix(), std::process::id()));
+        let mut file = NewFile::create(&unique())?;
+        file.write_all(&bytes).map_err(failed(file.target()))?;
         loop {
-            let name = format!("{}-{}.{SEGMENT}", prefix(), std::process::id());
-            match file.persist_noclobber(self.own.join(&name)) {
-                Ok(_) => return Ok(name.into()),
+            let name = file.target().file_name().unwrap_or_default().to_owned();
+            match file.commit_new()? {
+                Ok(()) => return Ok(name),
                 // Another thread had the same moment.
-                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                    file = error.file;
-                }
-                Err(error) => return Err(failed(&self.own.join(&name))(error.error)),
+                Err(taken) => file = taken.renamed(&unique()),
             }
         }
     }
@@ -131,11 +119,7 @@ impl Directory {
     /// Removes a segment whose entries stand in another file by now. If another
     /// process was faster, that is as good.
     pub fn remove(&self, name: &OsString) -> Result<(), Error> {
-        let path = self.own.join(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&path)(error)),
-            _ => Ok(()),
-        }
+        Ok(instructue_fs::remove_file(&self.own.join(name))?)
     }
 
     /// Removes the oldest segments of all spaces until `max_bytes` hold the rest.
@@ -163,31 +147,12 @@ impl Directory {
             if size <= max_bytes {
                 break;
             }
-            match fs::remove_file(&path) {
-                Ok(()) => removed += 1,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(failed(&path)(error)),
-            }
+            // Another process may have been faster; it counts as well.
+            instructue_fs::remove_file(&path)?;
+            removed += 1;
             size -= bytes;
         }
         Ok(removed)
-    }
-
-    /// Removes what a process left behind that died while writing.
-    fn clear_abandoned(&self) -> Result<(), Error> {
-        for path in entries(&self.own)? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if !name.starts_with(PARTIAL) {
-                continue;
-            }
-            let age = fs::metadata(&path).and_then(|data| data.modified());
-            let age = age.ok().and_then(|time| time.elapsed().ok());
-            if age.is_some_and(|age| age > ABANDONED) {
-                // If another process was faster, that is as good.
-                let _ = fs::remove_file(&path);
-            }
-        }
-        Ok(())
     }
 }
 

@@ -84,7 +84,14 @@ impl Segment {
             segment.keys.push(TextKey(*key));
             let (elements, _) = vector.as_chunks::<4>();
             let values = elements.iter().map(|b| f32::from_le_bytes(*b));
+            let before = segment.values.len();
             segment.values.extend(values);
+            // A checksum says that these were written, not that they can be used.
+            let bad = segment.values[before..].iter().find(|v| !v.is_finite());
+            if let Some(bad) = bad {
+                let entry = segment.keys.len() - 1;
+                return Err(format!("entry {entry}: expected finite numbers, found {bad}"));
+            }
             rest = after;
         }
         Ok(segment)

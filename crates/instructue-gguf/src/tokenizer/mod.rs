@@ -9,7 +9,7 @@ mod vocabulary;
 
 use std::path::Path;
 
-use crate::{Error, Gguf, Result};
+use crate::{Gguf, Result};
 use pre::Pre;
 use vocabulary::Vocabulary;
 
@@ -32,17 +32,14 @@ impl Tokenizer {
     /// Writes `tokenizer.json` and `tokenizer_config.json` to a directory.
     ///
     /// # Errors
-    /// [`Error::Io`] when they cannot be written.
+    /// [`Error::File`] when they cannot be written.
     pub fn save(&self, dir: &Path) -> Result<()> {
         for (name, text) in [
             // Whoever sees the first file finds the second.
             ("tokenizer_config.json", &self.config),
             ("tokenizer.json", &self.json),
         ] {
-            let path = dir.join(name);
-            let part = dir.join(format!("{name}.part"));
-            let written = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, &path));
-            written.map_err(|source| Error::Io { path, source })?;
+            instructue_fs::write(&dir.join(name), text.as_bytes())?;
         }
         Ok(())
     }

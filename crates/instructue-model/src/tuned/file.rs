@@ -2,12 +2,11 @@
 //! where there is one, the readout, and what they belong to in the metadata.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
-use instructue_nn::temporary;
+use instructue_fs::{digest, read};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -17,9 +16,11 @@ use crate::error::{Error, Result};
 use crate::instruct_ue::{InstructUe, to_host};
 
 /// The version of the file's format.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 /// What the files are told from others by.
 const KIND: &str = "instructue tuned";
+/// The entry of the metadata with the digest of all others and of the tensors.
+const DIGEST: &str = "digest";
 const TOKENS: &str = "tokens";
 const PROTOTYPES: &str = "prototypes";
 const READOUT: &str = "readout.weights";
@@ -31,11 +32,7 @@ impl Tuned {
     /// # Errors
     /// When it cannot be written, or `path` is something else than a file.
     pub fn save(&self, path: &Path) -> Result<()> {
-        if path.exists() && !path.is_file() {
-            let (key, expected) = ("path", "a file to write");
-            let found = "something that is no file";
-            return Err(Error::tuned(path.display(), key, expected, found));
-        }
+        Self::check_replaceable(path)?;
         let invalid = |message: String| Error::Format {
             path: path.into(),
             message,
@@ -80,17 +77,34 @@ impl Tuned {
             })
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(|e| invalid(e.to_string()))?;
+        let mut metadata = metadata;
+        metadata.insert(DIGEST.into(), content_digest(&metadata, &tensors));
         let bytes =
             safetensors::serialize(views, Some(metadata)).map_err(|e| invalid(e.to_string()))?;
-        let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
-        fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
-        let partial = temporary::file_in(parent, ".tuned-").map_err(|e| Error::io(parent, e))?;
-        fs::write(partial.path(), bytes).map_err(|e| Error::io(path, e))?;
-        partial
-            .persist(path)
-            .map_err(|e| Error::io(path, e.error))?;
-        Ok(())
+        Ok(instructue_fs::write(path, &bytes)?)
+    }
+
+    /// Whether a tuned file may be written to `path`: nothing is there, or another one.
+    ///
+    /// # Errors
+    /// [`Error::Tuned`] says what is there.
+    pub fn check_replaceable(path: &Path) -> Result<()> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let ours = path.is_file()
+            && instructue_fs::read(path).is_ok_and(|bytes| {
+                let header = SafeTensors::read_metadata(&bytes);
+                header.is_ok_and(|(_, header)| {
+                    let metadata = header.metadata().as_ref();
+                    metadata.and_then(|entries| entries.get("kind")) == Some(&KIND.to_string())
+                })
+            });
+        if ours {
+            return Ok(());
+        }
+        let expected = "nothing, or a file of tune_users to replace";
+        Err(Error::tuned(path.display(), "path", expected, "another file"))
     }
 
     /// Reads a file that was written for `model`.
@@ -101,7 +115,7 @@ impl Tuned {
     /// none.
     pub fn load(path: &Path, model: &InstructUe) -> Result<Self> {
         let name = &*path.display().to_string();
-        let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
+        let bytes = read(path)?;
         let unreadable = |e: safetensors::SafeTensorError| {
             Error::tuned(name, "file", "safetensors of tune_users", e)
         };
@@ -117,6 +131,13 @@ impl Tuned {
             if found != expected {
                 return Err(Error::tuned(name, key, expected, found));
             }
+        }
+        let tensors = file.iter().map(|(name, view)| {
+            (name, (view.shape().to_vec(), view.data().to_vec()))
+        });
+        let (expected, found) = (entry(DIGEST)?, content_digest(&metadata, &tensors.collect::<Vec<_>>()));
+        if expected != found {
+            return Err(Error::tuned(name, DIGEST, expected, found));
         }
         let text = entry("classes")?;
         let classes: Vec<String> = serde_json::from_str(&text)
@@ -179,4 +200,22 @@ impl Tuned {
         }
         Ok(tuned)
     }
+}
+
+/// SHA-256 of everything that a file says but this.
+fn content_digest(
+    metadata: &HashMap<String, String>,
+    tensors: &[(&str, (Vec<usize>, Vec<u8>))],
+) -> String {
+    let mut metadata: Vec<_> = metadata.iter().filter(|(key, _)| *key != DIGEST).collect();
+    metadata.sort();
+    let mut tensors: Vec<_> = tensors.iter().collect();
+    tensors.sort_by_key(|(name, _)| *name);
+    // Debug output quotes texts, so that no two contents look the same.
+    let mut content = format!("{metadata:?}").into_bytes();
+    for (name, (shape, bytes)) in tensors {
+        content.extend(format!("{name:?} {shape:?} {}", bytes.len()).bytes());
+        content.extend(bytes);
+    }
+    digest(&content)
 }

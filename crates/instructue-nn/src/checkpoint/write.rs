@@ -1,11 +1,11 @@
 //! Writing safetensors files.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 use burn::tensor::{DType, TensorData};
+use instructue_fs::NewFile;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
@@ -13,7 +13,6 @@ use crate::{Error, Result};
 
 /// Writes tensors to a file that is either complete or not there.
 ///
-/// The bytes go to a file beside it, reach the disk, and are then renamed.
 /// Tensors are stored in the order of their names; `metadata` is the format's
 /// free map of strings (transformers wants `format = pt`).
 pub fn write_safetensors(
@@ -54,34 +53,18 @@ pub fn write_safetensors(
     let mut header = serde_json::to_vec(&header).map_err(|error| refuse(error.to_string()))?;
     header.resize(header.len().next_multiple_of(8), b' ');
 
-    let temporary = beside(path);
-    let written = (|| {
-        let mut out = BufWriter::with_capacity(1 << 20, File::create(&temporary)?);
-        out.write_all(&(header.len() as u64).to_le_bytes())?;
-        out.write_all(&header)?;
-        for (_, data) in &tensors {
-            out.write_all(data.as_bytes())?;
-        }
-        out.into_inner()
-            .map_err(|error| error.into_error())?
-            .sync_all()?;
-        fs::rename(&temporary, path)
-    })();
-    written.map_err(|source| {
-        // The half-written file is of no use; if it cannot be removed either,
-        // the first error is the one to report.
-        let _ = fs::remove_file(&temporary);
-        Error::Io {
-            path: path.into(),
-            source,
-        }
-    })
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
-    path.with_file_name(name)
+    let failed = |source: io::Error| Error::Io {
+        path: path.into(),
+        source,
+    };
+    let mut out = BufWriter::with_capacity(1 << 20, NewFile::create(path)?);
+    let parts = [&(header.len() as u64).to_le_bytes()[..], &header];
+    let tensors = tensors.iter().map(|(_, data)| data.as_bytes());
+    for part in parts.into_iter().chain(tensors) {
+        out.write_all(part).map_err(failed)?;
+    }
+    let file = out.into_inner();
+    Ok(file.map_err(|error| failed(error.into_error()))?.commit()?)
 }
 
 fn dtype(dtype: DType) -> Option<Dtype> {

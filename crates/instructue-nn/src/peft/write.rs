@@ -1,17 +1,15 @@
 //! Writing a model's factors as an adapter.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::Write;
 use std::path::Path;
 
 use burn::tensor::TensorData;
+use instructue_fs::NewDirectory;
 
 use super::settings::{self, Adapted};
 use super::{CONFIG, TaskType, WEIGHTS, key};
 use crate::checkpoint::write_safetensors;
 use crate::lora::LoraLinear;
-use crate::temporary;
 use crate::{Error, Result};
 
 /// A linear map and its place in the model.
@@ -79,53 +77,10 @@ pub fn write(dir: &Path, task: TaskType, base: Option<&str>, sites: &[Site<'_>])
     }
     let targets: Vec<&str> = targets.into_keys().collect();
     let config = settings::to_json(task, base, &targets, &adapted);
-    place(dir, |into| {
-        let metadata = HashMap::from([("format".into(), "pt".into())]);
-        write_safetensors(&into.join(WEIGHTS), tensors, Some(metadata))?;
-        let path = into.join(CONFIG);
-        let written = File::create(&path).and_then(|mut file| {
-            file.write_all(config.as_bytes())?;
-            file.sync_all()
-        });
-        written.map_err(|source| Error::Io { path, source })
-    })
-}
-
-/// Fills a directory beside `dir` and lets it take that name.
-fn place(dir: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let io = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| Error::Io { path, source }
-    };
-    let parent = dir
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(io(parent))?;
-    let there = fs::symlink_metadata(dir).is_ok();
-    let empty = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
-    if there && !empty && !dir.join(CONFIG).is_file() {
-        return Err(Error::Export {
-            path: dir.into(),
-            expected: "no such directory, an empty one or an adapter".into(),
-            found: "something else by this name".into(),
-        });
-    }
-    let partial = temporary::directory_in(parent, ".adapter-").map_err(io(parent))?;
-    fill(partial.path())?;
-    if there {
-        let old = partial.path().with_extension("old");
-        fs::rename(dir, &old).map_err(io(dir))?;
-        if let Err(source) = fs::rename(partial.path(), dir) {
-            // Nothing took its place; what was there comes back if it can.
-            let _ = fs::rename(&old, dir);
-            return Err(io(dir)(source));
-        }
-        fs::remove_dir_all(&old).map_err(io(&old))?;
-    } else {
-        fs::rename(partial.path(), dir).map_err(io(dir))?;
-    }
-    // It has moved away from under its guard.
-    let _ = partial.keep();
-    Ok(())
+    instructue_fs::check_replaceable(dir, "an adapter", CONFIG, |name| name == WEIGHTS)?;
+    let into = NewDirectory::create(dir)?;
+    let metadata = HashMap::from([("format".into(), "pt".into())]);
+    write_safetensors(&into.path().join(WEIGHTS), tensors, Some(metadata))?;
+    into.write(CONFIG, config.as_bytes())?;
+    Ok(into.commit()?)
 }

@@ -4,12 +4,14 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use instructue_data::Row;
-use instructue_trainer::{Error, Result, TrainConfig, Trained, gradients, train};
+use instructue_trainer::{
+    Claim, Error, Event, RUN, Result, TrainConfig, Trained, checkpoint, gradients, train,
+};
 use instructue_userqa::{Split, UserQaConfig, build};
 
 use crate::batches::batches;
 use crate::data::data;
-use crate::run::{alone, config, finished, model, run, spoilt};
+use crate::run::{alone, config, finished, lines, model, run, spoilt};
 
 fn resumed(config: &TrainConfig, dir: &Path) -> Result<Trained> {
     run(
@@ -104,7 +106,7 @@ fn a_checkpoint_of_other_data_is_refused() {
         &other,
         None,
         &config(),
-        dir.path(),
+        &Claim::take(dir.path(), RUN).unwrap(),
         true,
         &mut |_| {},
     )
@@ -113,25 +115,39 @@ fn a_checkpoint_of_other_data_is_refused() {
 }
 
 #[test]
-fn a_torn_checkpoint_is_named() {
+fn a_torn_checkpoint_is_named_and_an_older_one_is_taken() {
     let _alone = alone();
+    let original = finished();
     for name in ["model.safetensors", "optimizer.bpk", "manifest.json"] {
         let dir = finished();
-        let file = dir.path().join("checkpoints/step-00000012").join(name);
-        let half = fs::metadata(&file).unwrap().len() / 2;
-        OpenOptions::new()
-            .write(true)
-            .open(&file)
-            .unwrap()
-            .set_len(half)
-            .unwrap();
+        let at = |step: usize| dir.path().join(format!("checkpoints/step-{step:08}"));
+        let tear = |step: usize| {
+            let file = at(step).join(name);
+            let half = fs::metadata(&file).unwrap().len() / 2;
+            let file = OpenOptions::new().write(true).open(&file).unwrap();
+            file.set_len(half).unwrap();
+        };
+        tear(12);
+        let (mut damaged, mut resumed_at) = (Vec::new(), None);
+        let mut watch = |event: Event<'_>| match event {
+            Event::Damaged { path, reason } => damaged.push((path.to_path_buf(), reason)),
+            Event::Resumed { step, .. } => resumed_at = Some(step),
+            _ => {}
+        };
+        let start = model(data(), None, 99);
+        let again = run(data(), start, &config(), dir.path(), true, &mut watch).unwrap();
+        assert_eq!((again.steps, resumed_at), (12, Some(8)), "{name}");
+        assert_eq!(damaged.len(), 1);
+        assert_eq!(damaged[0].0, at(12));
+        assert!(damaged[0].1.contains(name), "{damaged:?}");
+        assert_eq!(lines(dir.path()), lines(original.path()), "{name}");
+        // Without a whole one nothing is begun anew without a word.
+        for path in checkpoint::list(&dir.path().join("checkpoints")).unwrap() {
+            let step = path.file_name().unwrap().to_str().unwrap();
+            tear(step.trim_start_matches("step-").parse().unwrap());
+        }
         let message = resumed(&config(), dir.path()).unwrap_err().to_string();
         assert!(message.contains(name), "{name}: {message}");
-        fs::remove_file(&file).unwrap();
-        if name != "manifest.json" {
-            let message = resumed(&config(), dir.path()).unwrap_err().to_string();
-            assert!(message.contains(name), "{name}: {message}");
-        }
     }
 }
 

@@ -8,7 +8,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use burn::tensor::{Device, TensorData};
 use instructue_model::config::LoraSettings;
 use instructue_model::{InstructUe, ModelConfig, Size, parameters};
-use instructue_trainer::{Event, Metrics, Phase, Result, TrainConfig, Trained, metrics, train};
+use instructue_trainer::{
+    Claim, Event, Metrics, Phase, RUN, Result, TrainConfig, Trained, metrics, train,
+};
 use instructue_userqa::Split;
 use tempfile::TempDir;
 
@@ -92,7 +94,8 @@ pub fn run(
     // A handful of users may leave no one for validation.
     let validation = data.open(Split::Validation).ok();
     let validation = validation.as_ref();
-    train(model, &training, validation, config, dir, resume, watch)
+    let out = Claim::take(dir, RUN)?;
+    train(model, &training, validation, config, &out, resume, watch)
 }
 
 /// What a run wrote, without what depends on the clock.

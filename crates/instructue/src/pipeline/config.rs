@@ -202,7 +202,7 @@ impl RunConfig {
     /// # Errors
     /// When the file cannot be read, is no TOML, or has a key that does not exist.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+        let text = instructue_fs::read_text(path)?;
         let config: Self = toml::from_str(&text).map_err(|e| {
             let message = suggest::shorten(e.message());
             let line = e.span().map(|s| text[..s.start].matches('\n').count() + 1);
@@ -214,6 +214,39 @@ impl RunConfig {
         })?;
         config.train.validate()?;
         Ok(config)
+    }
+
+    /// Whether the run whose configuration is in `path` has this one: a run is resumed with
+    /// the configuration that it began with.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is not complete, or the first key that differs.
+    pub fn check_saved(&self, path: &Path) -> Result<()> {
+        let saved = instructue_fs::read_text(path)?;
+        let wrong = |message: String| Error::Config {
+            path: path.into(),
+            line: None,
+            message,
+        };
+        let ours = self.to_toml();
+        if saved == ours {
+            return Ok(());
+        }
+        let (theirs, ours): (Vec<&str>, Vec<&str>) = (saved.lines().collect(), ours.lines().collect());
+        if theirs.len() < ours.len() {
+            let expected = "the complete configuration of the run that is to be resumed";
+            return Err(wrong(format!(
+                "expected {expected}, found {} of {} lines: begin anew without --resume",
+                theirs.len(),
+                ours.len()
+            )));
+        }
+        let differs = ours.iter().zip(&theirs).find(|(ours, theirs)| ours != theirs);
+        let (ours, theirs) = differs.unwrap_or((&"its end", &"more"));
+        Err(wrong(format!(
+            "the run began with {theirs:?} and is to go on with {ours:?}: a run is resumed with \
+             the configuration that it began with"
+        )))
     }
 
     /// The limit of events per source.

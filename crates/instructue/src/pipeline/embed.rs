@@ -81,7 +81,7 @@ pub fn embed_users(
         .iter()
         .try_for_each(|text| check_instruction(text))?;
     check_schema(model, store)?;
-    check_out(out, "a Parquet file to write")?;
+    check_embed_out(out)?;
     let beside = match request.kind {
         VectorKind::State => model.preparation().number_count(),
         VectorKind::Unit => 0,
@@ -161,18 +161,38 @@ pub fn embed_users(
     })
 }
 
-/// Refuses a path that a rename would replace though it is no file.
-pub(crate) fn check_out(out: &Path, expected: &str) -> Result<()> {
-    if out.exists() && !out.is_file() {
-        let found = if out.is_dir() {
-            "a directory"
-        } else {
-            "something that is no file"
-        };
-        let what = out.display().to_string();
-        return Err(Error::argument(&what, expected, found));
+/// The entry of a file's metadata that says what it is, and its value.
+const CONTENT: (&str, &str) = ("instructue.content", "user vectors");
+
+/// Whether a file of vectors may be written to `out`: nothing is there, or an earlier one.
+/// [`embed_users`] asks this by itself; who reads much data before can ask earlier.
+///
+/// # Errors
+/// [`Error::File`] says what is there.
+pub fn check_embed_out(out: &Path) -> Result<()> {
+    if !out.exists() {
+        return Ok(());
     }
-    Ok(())
+    let found = if out.is_dir() {
+        "a directory"
+    } else if !out.is_file() {
+        "something that is no file"
+    } else {
+        let file = instructue_data::open_parquet(out);
+        let content = file.is_ok_and(|file| {
+            let metadata = file.schema().metadata();
+            metadata.get(CONTENT.0).is_some_and(|found| found == CONTENT.1)
+        });
+        if content {
+            return Ok(());
+        }
+        "another file"
+    };
+    Err(Error::File(instructue_fs::Error::Foreign {
+        path: out.into(),
+        expected: "nothing, or a Parquet file of embed_users to replace".into(),
+        found: found.into(),
+    }))
 }
 
 /// Refuses data of another schema than the model's.
@@ -234,7 +254,8 @@ fn arrow_schema(
             scores.push(name);
         }
     }
-    (Arc::new(ArrowSchema::new(fields)), scores)
+    let schema = ArrowSchema::new(fields).with_metadata(owned([CONTENT]));
+    (Arc::new(schema), scores)
 }
 
 fn owned<const N: usize>(entries: [(&str, &str); N]) -> HashMap<String, String> {

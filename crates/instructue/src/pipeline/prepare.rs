@@ -67,21 +67,8 @@ pub struct Ingested {
 /// # Errors
 /// Anything wrong with the files, by name, row and column.
 pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result<Ingested> {
-    if !data.is_dir() {
-        let found = if data.exists() { "a file" } else { "nothing" };
-        return Err(Error::argument(
-            &format!("data directory {}", data.display()),
-            "a directory with schema.toml and Parquet files",
-            found,
-        ));
-    }
-    let schema = Schema::load(&data.join(SCHEMA_FILE))?;
-    let tasks_file = data.join(TASKS_FILE);
-    let tasks = if tasks_file.exists() {
-        Some(TaskSet::load(&tasks_file)?)
-    } else {
-        None
-    };
+    let (schema, tasks) = declared(data)?;
+    instructue_generate::check(data)?;
     watch(Stage::Begin {
         name: "reading events",
     });
@@ -129,6 +116,29 @@ pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result
         tasks,
         end,
     })
+}
+
+/// What `schema.toml` and, if there is one, `tasks.toml` of a data directory say.
+///
+/// # Errors
+/// A directory without a schema, or a file that does not read.
+pub(crate) fn declared(data: &Path) -> Result<(Schema, Option<TaskSet>)> {
+    if !data.is_dir() {
+        let found = if data.exists() { "a file" } else { "nothing" };
+        return Err(Error::argument(
+            &format!("data directory {}", data.display()),
+            "a directory with schema.toml and Parquet files",
+            found,
+        ));
+    }
+    let schema = Schema::load(&data.join(SCHEMA_FILE))?;
+    let tasks_file = data.join(TASKS_FILE);
+    let tasks = if tasks_file.exists() {
+        Some(TaskSet::load(&tasks_file)?)
+    } else {
+        None
+    };
+    Ok((schema, tasks))
 }
 
 fn describe(report: &IngestReport) -> Vec<String> {

@@ -1,20 +1,20 @@
 //! One run: train on a data directory, prove, report.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use instructue_eval::Proof;
+use instructue_fs::{recover, remove_directory, remove_file};
 use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, ModelConfig, Preparation, save};
-use instructue_trainer::{Event, TrainConfig, TrainData, Trained, train};
+use instructue_trainer::{Claim, Event, RUN, TrainConfig, TrainData, Trained, train};
 use instructue_userqa::{Split, UserQa, UserQaConfig};
 
 use crate::pipeline::cache::{keep_events, settle_events};
 use crate::pipeline::config::{Adapter, RunConfig};
 use crate::pipeline::error::{Error, Result};
-use crate::pipeline::prepare::{Ingested, Stage, fit, ingest, references, userqa, userqa_config};
+use crate::pipeline::prepare::{Ingested, Stage, declared, fit, ingest, references, userqa, userqa_config};
 use crate::pipeline::pretrained::Begun;
-use crate::pipeline::proof::{Finished, prove_run};
+use crate::pipeline::proof::{Finished, PROOF_FILE, REPORT_FILE, prove_run};
 use crate::{Device, DeviceName};
 
 /// The model's directory below a run's output.
@@ -47,6 +47,7 @@ pub struct Outcome {
 /// The model directory that `path` means: itself, or `model` below a run's output.
 pub fn model_dir(path: &Path) -> PathBuf {
     let inner = path.join(MODEL_DIR);
+    recover(&inner);
     if !path.join(save::MANIFEST).is_file() && inner.is_dir() {
         inner
     } else {
@@ -55,10 +56,11 @@ pub fn model_dir(path: &Path) -> PathBuf {
 }
 
 /// Trains on `data` (Parquet files, `schema.toml`, and `tasks.toml` if there are
-/// downstream tasks) and leaves model, metrics, proof and report in `out`.
+/// downstream tasks) and leaves model, metrics, proof and report in `out`, a directory that
+/// is empty or that an earlier run made, and that no other run works in.
 ///
 /// # Errors
-/// Anything wrong with configuration, data, training or disk.
+/// Anything wrong with configuration, data, training or disk; other files in `out`.
 pub fn train_userqa(
     data: &Path,
     out: &Path,
@@ -69,8 +71,10 @@ pub fn train_userqa(
     config.train.validate()?;
     // First, so that a wrong path or file does not cost an earlier run's model.
     config.device.parse::<DeviceName>()?.open()?;
+    declared(data)?;
+    let claim = Claim::take(out, RUN)?;
     let ingested = ingest(data, &out.join("store"), &mut |s| watch.stage(s))?;
-    let run = train_run(&ingested, out, config, resume, watch)?;
+    let run = train_run(&ingested, &claim, config, resume, watch)?;
     let finished = Finished {
         data,
         out,
@@ -107,14 +111,15 @@ pub(crate) struct TrainedRun {
 /// Everything of [`train_userqa`] between reading the data and the proof.
 pub(crate) fn train_run(
     ingested: &Ingested,
-    out: &Path,
+    claim: &Claim,
     config: &RunConfig,
     resume: bool,
     watch: &mut dyn Watch,
 ) -> Result<TrainedRun> {
+    let out = claim.directory();
     let name: DeviceName = config.device.parse()?;
     let device = name.open()?;
-    prepare_out(out, config, resume)?;
+    prepare_out(claim, config, resume)?;
     let references = references(config, ingested);
     let qa = userqa_config(config, &references, ingested.end);
     let qa_dir = out.join("userqa");
@@ -148,7 +153,7 @@ pub(crate) fn train_run(
         &training,
         validation.as_ref(),
         &train_config,
-        out,
+        claim,
         resume,
         &mut |event| watch.training(event),
     )?;
@@ -163,30 +168,25 @@ pub(crate) fn train_run(
     })
 }
 
-/// Makes the output directory ready. A new run replaces what an earlier one left.
-fn prepare_out(out: &Path, config: &RunConfig, resume: bool) -> Result<()> {
-    fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
-    let path = out.join(CONFIG_FILE);
+/// Makes the output directory ready. A new run replaces what an earlier one left; a resumed
+/// one keeps everything, its configuration above all.
+fn prepare_out(claim: &Claim, config: &RunConfig, resume: bool) -> Result<()> {
+    let out = claim.directory();
+    let (path, checkpoints) = (out.join(CONFIG_FILE), out.join("checkpoints"));
+    // What somebody put into the model's directory is found now rather than after training.
+    save::check_model_dir(&out.join(MODEL_DIR))?;
+    if resume && (path.exists() || checkpoints.exists()) {
+        return config.check_saved(&path);
+    }
     if !resume {
-        for stale in [
-            "checkpoints",
-            "best",
-            MODEL_DIR,
-            "proof.json",
-            "report.html",
-        ] {
-            let stale = out.join(stale);
-            let gone = if stale.is_dir() {
-                fs::remove_dir_all(&stale)
-            } else if stale.exists() {
-                fs::remove_file(&stale)
-            } else {
-                Ok(())
-            };
-            gone.map_err(|e| Error::io(&stale, e))?;
+        for stale in ["checkpoints", "best", MODEL_DIR] {
+            remove_directory(&out.join(stale))?;
+        }
+        for stale in [PROOF_FILE, REPORT_FILE] {
+            remove_file(&out.join(stale))?;
         }
     }
-    fs::write(&path, config.to_toml()).map_err(|e| Error::io(&path, e))
+    Ok(instructue_fs::write(&path, config.to_toml().as_bytes())?)
 }
 
 /// Reads the pretrained parts, if the configuration names some.

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use instructue_data::{Profile, UserStore};
 use instructue_eval::auc;
-use instructue_model::InstructUe;
+use instructue_model::{InstructUe, Tuned};
 use instructue_schema::Timestamp;
 use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning};
 
-use crate::pipeline::embed::{check_instruction, check_out, check_schema};
+use crate::pipeline::embed::{check_instruction, check_schema};
 use crate::pipeline::error::{Error, Result};
 use crate::pipeline::labels::{Labelled, read_labels};
 use crate::pipeline::prepare::Stage;
@@ -85,7 +85,7 @@ pub fn tune_users(
     request.config.validate()?;
     check_instruction(&request.instruction)?;
     check_schema(model, store)?;
-    check_out(out, "a file to write")?;
+    Tuned::check_replaceable(out)?;
     let labelled = read_labels(&request.labels, &request.user_column, &request.label_column)?;
     let total = labelled.users.len();
     let (data, unknown) = known(model, store, request, labelled)?;

@@ -73,7 +73,7 @@ pub(crate) fn write_plan(
     noise: &[Noisy],
     out: &Path,
 ) -> Result<PathBuf> {
-    std::fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
+    instructue_fs::create_directory(out)?;
     let absolute = |path: &Path| path.canonicalize().map_err(|e| Error::io(path, e));
     let tasks = plan.measured().map(|task| {
         let task = &plan.tasks.tasks[task];

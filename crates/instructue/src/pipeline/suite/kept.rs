@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use instructue_eval::write_atomically;
+use instructue_fs::{read_sealed, write_sealed};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::error::{Error, Result};
+use crate::pipeline::error::Result;
 
 #[derive(Serialize, Deserialize)]
 struct Kept<T> {
@@ -17,21 +17,17 @@ struct Kept<T> {
 
 /// The result in `path` if it was made from `key`; anything else is made again.
 pub(crate) fn load<T: DeserializeOwned>(path: &Path, key: &str) -> Option<T> {
-    let bytes = std::fs::read(path).ok()?;
-    let kept: Kept<T> = serde_json::from_slice(&bytes).ok()?;
+    let kept: Kept<T> = read_sealed(path, "a result that was kept").ok()?;
     (kept.key == key).then_some(kept.result)
 }
 
 /// Keeps a result.
 pub(crate) fn save(path: &Path, key: &str, result: &impl Serialize) -> Result<()> {
-    let parent = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
     let kept = Kept {
         key: key.to_owned(),
         result,
     };
-    let bytes = serde_json::to_vec(&kept).expect("plain values");
-    Ok(write_atomically(path, &bytes)?)
+    Ok(write_sealed(path, &kept)?)
 }
 
 #[cfg(test)]

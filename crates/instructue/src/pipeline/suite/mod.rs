@@ -23,6 +23,8 @@ use std::time::Instant;
 
 use instructue_data::UserStore;
 use instructue_eval::suite::SuiteProof;
+use instructue_fs::read_text;
+use instructue_trainer::{Claim, RUN};
 
 use crate::pipeline::config::RunConfig;
 use crate::pipeline::error::{Error, Result};
@@ -174,9 +176,10 @@ impl Models<'_> {
         let config = self.suite.in_fold(config, fold);
         let dir = self.paths.run(name, fold);
         // A run of another configuration is no beginning of this one.
-        let saved = std::fs::read_to_string(dir.join(CONFIG_FILE));
+        let claim = Claim::take(&dir, RUN)?;
+        let saved = read_text(&dir.join(CONFIG_FILE));
         let same = saved.is_ok_and(|text| text == config.to_toml());
-        train_run(ingested, &dir, &config, same, watch)
+        train_run(ingested, &claim, &config, same, watch)
     }
 
     /// A model's results on a fold, from the file or made now. The whole model is

@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::pipeline::error::{Error, Result};
+use instructue_fs::Claim;
 
-/// The output directory of a suite.
-pub(crate) struct Paths(PathBuf);
+use crate::pipeline::error::Result;
+
+/// The output directory of a suite, which nobody else writes into meanwhile.
+pub(crate) struct Paths(PathBuf, #[expect(dead_code, reason = "held, not read")] Claim);
 
 impl Paths {
-    /// Makes the directory if there is none.
+    /// Claims the directory, which is made if there is none.
     pub fn new(out: &Path) -> Result<Self> {
-        std::fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
-        Ok(Self(out.to_owned()))
+        let claim = Claim::take(out, "suite")?;
+        Ok(Self(out.to_owned(), claim))
     }
 
     /// A file of the output itself.

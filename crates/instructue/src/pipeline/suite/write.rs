@@ -1,12 +1,12 @@
 //! The proof's files, and what a reader should know beside the figures.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Write as _};
 
 use instructue_eval::suite::SuiteProof;
 use instructue_eval::write_suite_report;
+use instructue_fs::{AppendFile, read_text};
 
-use crate::pipeline::error::{Error, Result};
+use crate::pipeline::error::Result;
 use crate::pipeline::prepare::Stage;
 use crate::pipeline::proof::{PROOF_FILE, settings};
 use crate::pipeline::run::Watch;
@@ -43,21 +43,16 @@ pub(crate) fn write(
 pub(crate) fn note_opened(paths: &Paths, model: &str, fold: usize) -> Result<()> {
     let file = paths.file(OPENED_FILE);
     let line = format!("{}\n", Paths::result_name(model, fold));
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
-    let written = options
-        .open(&file)
-        .and_then(|mut file| file.write_all(line.as_bytes()));
-    written.map_err(|e| Error::io(&file, e))
+    Ok(AppendFile::open(&file)?.append(line.as_bytes())?)
 }
 
 /// How often the test users of the whole model were looked at: in the fold where
 /// it was most often.
 fn times_opened(paths: &Paths) -> Result<usize> {
     let file = paths.file(OPENED_FILE);
-    let text = match std::fs::read_to_string(&file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        read => read.map_err(|e| Error::io(&file, e))?,
+    let text = match read_text(&file) {
+        Err(error) if error.is_not_found() => String::new(),
+        read => read?,
     };
     let mut folds: BTreeMap<&str, usize> = BTreeMap::new();
     let of_whole = format!("results/{WHOLE}/");
