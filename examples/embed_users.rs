@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use instructue::model::{Tuned, VectorKind};
-use instructue::pipeline::{EmbedRequest, Watch, embed_users};
+use instructue::pipeline::{EmbedRequest, Watch, check_embed_out, embed_users};
 use instructue_examples::{Console, Users, finish, instruction, parse};
 
 /// Writes id + FixedSizeList<f32> as Parquet.
@@ -31,6 +31,8 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    // Before anything is read.
+    check_embed_out(&arguments.out)?;
     let mut console = Console::new();
     let opened = arguments.users.open(&mut console)?;
     let tuned = arguments.tuned.as_ref();

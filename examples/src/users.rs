@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use instructue::eval::parse_time;
+use instructue::fs::NewDirectory;
 use instructue::model::cache::CacheConfig;
 use instructue::model::{InstructUe, Precision};
 use instructue::pipeline::{Ingested, Watch, ingest, model_dir};
@@ -30,7 +31,8 @@ pub struct Users {
     /// f32, bf16 or f16; default: what the model was saved in.
     #[arg(long)]
     pub precision: Option<Precision>,
-    /// Where to keep the grouped events between calls; default: a temporary directory.
+    /// Where to keep the grouped events between calls; default: a temporary directory that
+    /// nobody else can read and that goes when the program ends.
     #[arg(long)]
     pub store: Option<PathBuf>,
     /// Keep the vectors of event texts in this folder: each text is encoded once, in
@@ -48,7 +50,7 @@ pub struct Opened {
     pub ingested: Ingested,
     /// Events before it are seen.
     pub reference: Timestamp,
-    _temporary: tempfile::TempDir,
+    _temporary: Option<NewDirectory>,
 }
 
 impl Users {
@@ -68,11 +70,13 @@ impl Users {
             Some(folder) => model.with_event_cache(&CacheConfig::in_dir(folder))?,
             None => model,
         };
-        let temporary = tempfile::tempdir()?;
-        let store = self
-            .store
-            .clone()
-            .unwrap_or_else(|| temporary.path().join("store"));
+        let (store, temporary) = match &self.store {
+            Some(store) => (store.clone(), None),
+            None => {
+                let temporary = private_directory()?;
+                (temporary.path().join("store"), Some(temporary))
+            }
+        };
         let ingested = ingest(&self.data, &store, &mut |stage| console.stage(stage))?;
         let reference = match &self.reference {
             Some(day) => parse_time(day).ok_or_else(|| {
@@ -90,4 +94,16 @@ impl Users {
             _temporary: temporary,
         })
     }
+}
+
+/// A directory for events, gone when the program ends, by a signal, too. After a kill the
+/// next one clears it.
+fn private_directory() -> Result<NewDirectory, Box<dyn Error>> {
+    let directory = NewDirectory::create_private(&std::env::temp_dir().join("instructue-events"))?;
+    // Within one process the first call has done it.
+    let _ = ctrlc::set_handler(|| {
+        instructue::fs::remove_private();
+        std::process::exit(130);
+    });
+    Ok(directory)
 }

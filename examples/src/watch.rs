@@ -121,6 +121,12 @@ impl Watch for Console {
                     path.display()
                 ));
             }
+            Event::Damaged { path, reason } => {
+                let path = path.display();
+                self.line(&format!(
+                    "  {path} is damaged, an older one is tried: {reason}"
+                ));
+            }
             Event::Metrics { metrics, steps } if metrics.phase == Phase::Train => {
                 let (first, since) = *self
                     .last_step

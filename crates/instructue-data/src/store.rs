@@ -223,7 +223,12 @@ impl UserStore {
 /// makes it no less a store, another file beside the shards does.
 fn check_store(store: &Path) -> Result<()> {
     let belongs = shard_file::is_file_name;
-    Ok(instructue_fs::check_replaceable(store, "a user store", MANIFEST, belongs)?)
+    Ok(instructue_fs::check_replaceable(
+        store,
+        "a user store",
+        MANIFEST,
+        belongs,
+    )?)
 }
 
 /// The content of `manifest.json`.

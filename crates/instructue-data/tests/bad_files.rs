@@ -323,7 +323,11 @@ fn a_damaged_store_is_made_anew_where_its_inputs_are() {
     let case = Case::new();
     case.ingest().unwrap();
     let schema = Schema::from_toml(&case.schema).unwrap();
-    let paths = ["manifest.json", "00000.users.parquet", "00000.source.bill.parquet"];
+    let paths = [
+        "manifest.json",
+        "00000.users.parquet",
+        "00000.source.bill.parquet",
+    ];
     for name in paths {
         let path = case.store().join(name);
         let whole = fs::read(&path).unwrap();
@@ -344,7 +348,10 @@ fn other_peoples_files_are_not_replaced() {
     fs::create_dir(case.store()).unwrap();
     fs::write(case.store().join("thesis.tex"), "").unwrap();
     let error = case.ingest().unwrap_err().to_string();
-    assert!(error.contains("found a directory without manifest.json"), "{error}");
+    assert!(
+        error.contains("found a directory without manifest.json"),
+        "{error}"
+    );
     assert!(case.store().join("thesis.tex").exists());
     // Nor what somebody put beside the shards.
     fs::remove_dir_all(case.store()).unwrap();
@@ -356,7 +363,10 @@ fn other_peoples_files_are_not_replaced() {
     fs::remove_dir_all(case.store()).unwrap();
     File::create(case.store()).unwrap();
     let error = case.ingest().unwrap_err().to_string();
-    assert!(error.contains("found a file: nothing was changed"), "{error}");
+    assert!(
+        error.contains("found a file: nothing was changed"),
+        "{error}"
+    );
 }
 
 #[test]

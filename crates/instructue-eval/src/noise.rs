@@ -69,9 +69,7 @@ pub fn write_noisy(
         })?;
         Ok(new.path().join(inner))
     };
-    let copy = |file: &Path| -> Result<()> {
-        Ok(instructue_fs::copy(file, &target(file)?)?)
-    };
+    let copy = |file: &Path| -> Result<()> { Ok(instructue_fs::copy(file, &target(file)?)?) };
     copy(&data.join(SCHEMA_FILE))?;
     for source in &schema.sources {
         for lookup in &source.lookups {

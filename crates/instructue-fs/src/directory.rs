@@ -9,7 +9,9 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::manifest::{Entry, to_sealed};
 use crate::operations;
-use crate::temporary::{Kind, beside, clear_leftovers, is_aside, lock, make_locked, parent, recover};
+use crate::temporary::{
+    Kind, beside, clear_leftovers, is_aside, lock, make_locked, parent, recover,
+};
 
 /// Directories that hold what nobody else may read, by their paths: a signal removes them.
 static PRIVATE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());

@@ -55,7 +55,9 @@ mod read;
 mod temporary;
 
 pub use claim::Claim;
-pub use directory::{NewDirectory, check_replaceable, create_directory, remove_directory, remove_private};
+pub use directory::{
+    NewDirectory, check_replaceable, create_directory, remove_directory, remove_private,
+};
 pub use error::{Error, Result};
 pub use file::{AppendFile, NewFile, copy, remove_file, write};
 pub use manifest::{

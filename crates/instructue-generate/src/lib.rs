@@ -51,5 +51,6 @@ pub use error::{Error, Result};
 pub use person::user_id;
 pub use traits::{Trait, TraitInfo, Traits, traits_of};
 pub use write::{
-    GenerateReport, LABELS_FILE, MANIFEST_FILE, SCHEMA_FILE, TASKS_FILE, TRUTH_FILE, check, generate,
+    GenerateReport, LABELS_FILE, MANIFEST_FILE, SCHEMA_FILE, TASKS_FILE, TRUTH_FILE, check,
+    generate,
 };

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::optim::ModuleOptimizer;
-use instructue_model::parameters::Parameter;
 use instructue_fs::{Files, NewDirectory, read_sealed_value, remove_directory};
+use instructue_model::parameters::Parameter;
 use instructue_model::{InstructUe, ModelConfig, Network, parameters, save};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -59,6 +59,7 @@ pub use instructue_backbone as backbone;
 pub use instructue_data as data;
 pub use instructue_encoders as encoders;
 pub use instructue_eval as eval;
+pub use instructue_fs as fs;
 pub use instructue_generate as generate;
 pub use instructue_gguf as gguf;
 pub use instructue_losses as losses;

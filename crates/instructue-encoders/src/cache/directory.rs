@@ -96,7 +96,10 @@ impl Directory {
 
     fn put(&self, segment: &Segment, prefix: impl Fn() -> String) -> Result<OsString, Error> {
         let bytes = segment.encode(&self.space, self.width);
-        let unique = || self.own.join(format!("{}-{}.{SEGMENT}", prefix(), std::process::id()));
+        let unique = || {
+            self.own
+                .join(format!("{}-{}.{SEGMENT}", prefix(), std::process::id()))
+        };
         let mut file = NewFile::create(&unique())?;
         file.write_all(&bytes).map_err(failed(file.target()))?;
         loop {

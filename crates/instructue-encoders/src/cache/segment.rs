@@ -90,7 +90,9 @@ impl Segment {
             let bad = segment.values[before..].iter().find(|v| !v.is_finite());
             if let Some(bad) = bad {
                 let entry = segment.keys.len() - 1;
-                return Err(format!("entry {entry}: expected finite numbers, found {bad}"));
+                return Err(format!(
+                    "entry {entry}: expected finite numbers, found {bad}"
+                ));
             }
             rest = after;
         }

@@ -104,7 +104,12 @@ impl Tuned {
             return Ok(());
         }
         let expected = "nothing, or a file of tune_users to replace";
-        Err(Error::tuned(path.display(), "path", expected, "another file"))
+        Err(Error::tuned(
+            path.display(),
+            "path",
+            expected,
+            "another file",
+        ))
     }
 
     /// Reads a file that was written for `model`.
@@ -132,10 +137,13 @@ impl Tuned {
                 return Err(Error::tuned(name, key, expected, found));
             }
         }
-        let tensors = file.iter().map(|(name, view)| {
-            (name, (view.shape().to_vec(), view.data().to_vec()))
-        });
-        let (expected, found) = (entry(DIGEST)?, content_digest(&metadata, &tensors.collect::<Vec<_>>()));
+        let tensors = file
+            .iter()
+            .map(|(name, view)| (name, (view.shape().to_vec(), view.data().to_vec())));
+        let (expected, found) = (
+            entry(DIGEST)?,
+            content_digest(&metadata, &tensors.collect::<Vec<_>>()),
+        );
         if expected != found {
             return Err(Error::tuned(name, DIGEST, expected, found));
         }

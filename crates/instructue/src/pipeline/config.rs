@@ -232,7 +232,8 @@ impl RunConfig {
         if saved == ours {
             return Ok(());
         }
-        let (theirs, ours): (Vec<&str>, Vec<&str>) = (saved.lines().collect(), ours.lines().collect());
+        let (theirs, ours): (Vec<&str>, Vec<&str>) =
+            (saved.lines().collect(), ours.lines().collect());
         if theirs.len() < ours.len() {
             let expected = "the complete configuration of the run that is to be resumed";
             return Err(wrong(format!(
@@ -241,7 +242,10 @@ impl RunConfig {
                 ours.len()
             )));
         }
-        let differs = ours.iter().zip(&theirs).find(|(ours, theirs)| ours != theirs);
+        let differs = ours
+            .iter()
+            .zip(&theirs)
+            .find(|(ours, theirs)| ours != theirs);
         let (ours, theirs) = differs.unwrap_or((&"its end", &"more"));
         Err(wrong(format!(
             "the run began with {theirs:?} and is to go on with {ours:?}: a run is resumed with \

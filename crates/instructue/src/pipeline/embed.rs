@@ -181,7 +181,9 @@ pub fn check_embed_out(out: &Path) -> Result<()> {
         let file = instructue_data::open_parquet(out);
         let content = file.is_ok_and(|file| {
             let metadata = file.schema().metadata();
-            metadata.get(CONTENT.0).is_some_and(|found| found == CONTENT.1)
+            metadata
+                .get(CONTENT.0)
+                .is_some_and(|found| found == CONTENT.1)
         });
         if content {
             return Ok(());

@@ -11,8 +11,10 @@ use instructue_userqa::{Split, UserQa, UserQaConfig};
 
 use crate::pipeline::cache::{keep_events, settle_events};
 use crate::pipeline::config::{Adapter, RunConfig};
-use crate::pipeline::error::{Error, Result};
-use crate::pipeline::prepare::{Ingested, Stage, declared, fit, ingest, references, userqa, userqa_config};
+use crate::pipeline::error::Result;
+use crate::pipeline::prepare::{
+    Ingested, Stage, declared, fit, ingest, references, userqa, userqa_config,
+};
 use crate::pipeline::pretrained::Begun;
 use crate::pipeline::proof::{Finished, PROOF_FILE, REPORT_FILE, prove_run};
 use crate::{Device, DeviceName};

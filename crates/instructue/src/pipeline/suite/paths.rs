@@ -7,7 +7,10 @@ use instructue_fs::Claim;
 use crate::pipeline::error::Result;
 
 /// The output directory of a suite, which nobody else writes into meanwhile.
-pub(crate) struct Paths(PathBuf, #[expect(dead_code, reason = "held, not read")] Claim);
+pub(crate) struct Paths(
+    PathBuf,
+    #[expect(dead_code, reason = "held, not read")] Claim,
+);
 
 impl Paths {
     /// Claims the directory, which is made if there is none.
