@@ -111,7 +111,7 @@ fn what_few_users_have_is_in_no_file_and_no_note() {
         ("model/tokenizer.json", "groceries"),
         ("model/tokenizer.json", "bakery"),
         ("model/preparation.json", "harborview"),
-        ("model/preparation.json", "shop=marigold bakery"),
+        ("model/preparation.json", "marigold bakery"),
         ("userqa/userqa.parquet", "marigold bakery"),
         ("userqa/userqa.manifest.json", "marigold bakery"),
     ] {
@@ -129,7 +129,7 @@ fn what_few_users_have_is_in_no_file_and_no_note() {
         ("model/preparation.json", "wuzhobrick"),
         ("model/preparation.json", "kuvzatown"),
         ("model/preparation.json", digits),
-        ("model/preparation.json", "shop=vexqillomar clinic"),
+        ("model/preparation.json", "vexqillomar clinic"),
         ("userqa/userqa.parquet", "vexqillomar clinic"),
         ("userqa/userqa.manifest.json", "gwyxilford hospice"),
     ] {
@@ -138,6 +138,24 @@ fn what_few_users_have_is_in_no_file_and_no_note() {
     let hash = word_id("zyvkrothal").to_string();
     assert!(of("model/preparation.json").has(&hash), "its hash");
     assert!(answers.contains("gwyxilford hospice"));
+}
+
+/// With fewer training users than a word must have nothing is kept, and it is said.
+#[test]
+fn too_few_users_leave_nothing_and_are_told_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = data(dir.path());
+    let (files, notes, answers) = run(dir.path(), &data, 1000);
+    let expected = "fewer than the 1000 that a word, value or number must have";
+    assert!(notes.contains(expected), "{notes}");
+    assert_eq!(answers, "");
+    for file in &files {
+        for public in ["groceries", "marigold", "harborview"] {
+            assert!(!file.has(public), "{public} in {}", file.name);
+        }
+    }
+    let made = |name: &str| files.iter().any(|file| file.name == name);
+    assert!(made("model/manifest.json") && made("report.html"));
 }
 
 /// A message names what is wrong; of the data it shows at most the start of that value.
