@@ -42,7 +42,7 @@ fn preparation(shard: &Shard) -> Preparation {
             .histories()
             .map(|history| (history, reference(EVENTS)))
     };
-    let builder = ProfileBuilder::fit(&schema(), histories(), None);
+    let builder = ProfileBuilder::fit(&schema(), histories(), None, 1);
     let normalisers =
         Preparation::fit_normalisers(&builder, histories()).expect("rows of one layout");
     let mut texts = vec![QUESTION.to_string(), answer(0)];

@@ -61,7 +61,7 @@ fn rendering(criterion: &mut Criterion) {
             .histories()
             .map(|history| (history, reference(EVENTS)))
     };
-    let builder = ProfileBuilder::fit(&schema, histories(), None);
+    let builder = ProfileBuilder::fit(&schema, histories(), None, 1);
     group.bench_function("build profiles", |bencher| {
         bencher.iter(|| {
             for (history, reference) in histories() {

@@ -7,6 +7,7 @@ use instructue_schema::{Aggregate, SECONDS_PER_DAY, Schema, Timestamp};
 
 use crate::features::{number_fields, signed_log1p};
 use crate::history::{Events, History};
+use crate::user_counts::{UserCounts, user_key};
 
 /// Keeps sums finite whatever the data hold.
 pub(crate) const LARGEST: f64 = 1e100;
@@ -42,11 +43,12 @@ pub(crate) struct GroupFit {
     window: i64,
     top: usize,
     /// Field and users per value, one entry per grouping column.
-    columns: Vec<(usize, HashMap<Arc<str>, u64>)>,
+    columns: Vec<(usize, UserCounts<Arc<str>>)>,
 }
 
 impl GroupFit {
-    pub(crate) fn new(schema: &Schema, aggregate: &Aggregate) -> Self {
+    /// Values that at least `min_users` users have can become groups.
+    pub(crate) fn new(schema: &Schema, aggregate: &Aggregate, min_users: usize) -> Self {
         let plan = AggregatePlan::new(schema, aggregate, &[]);
         Self {
             source: plan.source,
@@ -55,7 +57,7 @@ impl GroupFit {
             columns: plan
                 .group_fields
                 .into_iter()
-                .map(|field| (field, HashMap::new()))
+                .map(|field| (field, UserCounts::new(min_users)))
                 .collect(),
         }
     }
@@ -63,6 +65,7 @@ impl GroupFit {
     pub(crate) fn add(&mut self, history: &History<'_>, reference: Timestamp) {
         let from = reference.plus_days(-self.window);
         let events = history.events(self.source).between(from, reference);
+        let user = user_key(history.user());
         for (field, users) in &mut self.columns {
             let Some(dictionary) = events.dictionary(*field) else {
                 continue;
@@ -73,7 +76,7 @@ impl GroupFit {
             codes.sort_unstable();
             codes.dedup();
             for code in codes {
-                count(users, &dictionary[code as usize]);
+                users.add(user, &dictionary[code as usize]);
             }
         }
     }
@@ -82,18 +85,8 @@ impl GroupFit {
     pub(crate) fn finish(self) -> Vec<Vec<String>> {
         self.columns
             .into_iter()
-            .map(|(_, users)| most_frequent_names(users, self.top))
+            .map(|(_, users)| most_frequent_names(users.common(), self.top))
             .collect()
-    }
-}
-
-/// Adds one to the count of `value`.
-pub(crate) fn count(users: &mut HashMap<Arc<str>, u64>, value: &Arc<str>) {
-    match users.get_mut(value) {
-        Some(count) => *count += 1,
-        None => {
-            users.insert(value.clone(), 1);
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use instructue_schema::{ColumnRole, Repeats, SECONDS_PER_DAY, Source, Timestamp}
 
 use crate::aggregates::LARGEST;
 use crate::history::Events;
+use crate::user_counts::DistinctUsers;
 
 /// Names of the features that every event has, in order.
 const TIME_FEATURES: [&str; 6] = [
@@ -25,7 +26,7 @@ const MANY_REPEATS: f64 = 50.0;
 
 /// Scaled numbers beyond this are cut.
 const LIMIT: f64 = 2.0;
-/// The scale of a number field of which no value was seen in fitting.
+/// The scale of a number field of which too few users had a value in fitting.
 const UNFITTED_SCALE: f32 = 8.0;
 
 /// Number of features of an event: six of time, two per number field, three
@@ -87,20 +88,34 @@ pub(crate) fn signed_log1p(value: f64) -> f64 {
 }
 
 /// Sums what is needed for the scale of one number field.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ScaleFit {
+    min_users: usize,
+    users: DistinctUsers,
     squares: f64,
     count: u64,
 }
 
 impl ScaleFit {
-    pub(crate) fn add(&mut self, value: f64) {
+    /// A scale of fewer than `min_users` users would tell their values.
+    pub(crate) fn new(min_users: usize) -> Self {
+        Self {
+            min_users,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn add(&mut self, user: u64, value: f64) {
+        self.users.add(user, self.min_users);
         self.squares += signed_log1p(value).powi(2);
         self.count += 1;
     }
 
     /// Twice the root mean square, so that most values lie within ±1.
     pub(crate) fn scale(self) -> f32 {
+        if !self.users.enough() {
+            return UNFITTED_SCALE;
+        }
         let mean = self.squares / self.count.max(1) as f64;
         let scale = 2.0 * mean.sqrt() as f32;
         if scale.is_finite() && scale > 1e-6 {
@@ -283,12 +298,14 @@ mod tests {
 
     #[test]
     fn scales_bring_values_near_one() {
-        let mut fit = ScaleFit::default();
+        let mut fit = ScaleFit::new(1);
+        assert_eq!(fit.clone().scale(), UNFITTED_SCALE);
+        fit.add(0, 0.0);
         assert_eq!(fit.scale(), UNFITTED_SCALE);
-        fit.add(0.0);
-        assert_eq!(fit.scale(), UNFITTED_SCALE);
-        let mut fit = ScaleFit::default();
-        [5.0, -5.0].into_iter().for_each(|value| fit.add(value));
+        let mut fit = ScaleFit::new(2);
+        [5.0, -5.0].into_iter().for_each(|value| fit.add(0, value));
+        assert_eq!(fit.clone().scale(), UNFITTED_SCALE, "of one user");
+        fit.add(1, 5.0);
         assert!((f64::from(fit.scale()) - 2.0 * 6_f64.ln()).abs() < 1e-6);
     }
 

@@ -63,7 +63,7 @@
 //! let shard = store.shard(store.shard_of(&ann))?;
 //! let history = shard.history(shard.find(&ann).expect("she has events"));
 //! let reference = Timestamp(10 * day);
-//! let profiles = ProfileBuilder::fit(&schema, [(history, reference)].into_iter(), None);
+//! let profiles = ProfileBuilder::fit(&schema, [(history, reference)].into_iter(), None, 1);
 //! let profile = profiles.build(&history, reference);
 //! let SourceProfile::Events(events) = &profile.sources[0] else { unreachable!() };
 //! let texts: Vec<String> = events.iter().map(|e| e.text.as_str().to_string()).collect();
@@ -117,6 +117,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod tokenizer;
+mod user_counts;
 
 pub use batch::{
     Batch, EventBatch, Input, PADDING, SourceBatch, TabularBatch, Target, UserPosition,
@@ -137,3 +138,4 @@ pub use profile::{
 pub use render::render_event;
 pub use store::UserStore;
 pub use tokenizer::{END, PAD, TextTokenizer};
+pub use user_counts::{DistinctUsers, UserCounts, user_key};

@@ -12,11 +12,12 @@ mod words;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use instructue_schema::{DataText, Schema, Source};
+use instructue_schema::{DataText, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::profile::{Profile, ProfileEvent, SourceProfile};
-use fitted::Fitted;
+use crate::user_counts::user_key;
+use fitted::{Counts, Fitted};
 use words::{WordId, joined, word_ids};
 
 /// Numbers of an instruction and a profile, see [`Mentions::numbers`].
@@ -40,6 +41,9 @@ const SCALE: f64 = 0.5;
 /// most questions and say nothing of what is asked about. What a text has to do with
 /// an instruction is the sum over the words they share, by the length of the text's
 /// own vector of weights, as a share of the best known text, to the fourth power.
+///
+/// A word is known if enough users have it; any other, in a text or an instruction,
+/// weighs nothing, as if it were not there.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "Fitted", into = "Fitted")]
 pub struct Mentions {
@@ -78,24 +82,35 @@ struct EventWords {
 }
 
 impl Mentions {
-    /// Fits the weights to the events of profiles of `schema` and to questions; of the
-    /// distinct texts the most frequent 20,000 are kept.
+    /// Fits the weights to the events of profiles of `schema` and to questions, each with
+    /// the [key](crate::user_key) of the user who was asked about.
+    ///
+    /// What is kept are words that at least `min_users` distinct users have, and of the
+    /// sets of them that make up a text of so many users the most frequent 20,000.
     pub fn fit(
         schema: &Schema,
         profiles: impl Iterator<Item = Profile>,
-        questions: &[String],
+        questions: &[(u64, String)],
+        min_users: usize,
     ) -> Self {
-        let texts = profiles.flat_map(|profile| {
-            let events = events(schema, &profile);
-            let texts = events.map(|(source, event)| (source, event.text.clone()));
-            texts.collect::<Vec<_>>()
-        });
-        Fitted::new(texts, questions).into()
+        let mut counts = Counts::new(schema, min_users);
+        for profile in profiles {
+            let user = user_key(&profile.user);
+            for (source, found) in profile.sources.iter().enumerate() {
+                for event in of_source(found) {
+                    counts.add_text(source, user, &event.text);
+                }
+            }
+        }
+        for (user, question) in questions {
+            counts.add_question(*user, question);
+        }
+        counts.finish().into()
     }
 
     /// How much a word tells texts apart.
     fn rarity(&self, word: WordId) -> f64 {
-        rarity(&self.fitted, &self.with_word, word)
+        rarity(&self.fitted, word)
     }
 
     /// The events of a profile of `schema`, for any number of instructions.
@@ -213,15 +228,6 @@ impl MentionQuery {
     }
 }
 
-/// All events of a profile with their sources.
-fn events<'s, 'p>(
-    schema: &'s Schema,
-    profile: &'p Profile,
-) -> impl Iterator<Item = (&'s Source, &'p ProfileEvent)> {
-    let sources = schema.sources.iter().zip(&profile.sources);
-    sources.flat_map(|(source, found)| of_source(found).iter().map(move |event| (source, event)))
-}
-
 fn of_source(found: &SourceProfile) -> &[ProfileEvent] {
     match found {
         SourceProfile::Events(events) => events,
@@ -237,7 +243,7 @@ impl From<Fitted> for Mentions {
                 with_word.entry(word).or_default().push(text);
             }
         }
-        let rarity = |word| rarity(&fitted, &with_word, word);
+        let rarity = |word| rarity(&fitted, word);
         let norms = fitted.texts.iter().map(|words| norm(words, rarity));
         Self {
             norms: norms.collect(),
@@ -253,10 +259,12 @@ impl From<Mentions> for Fitted {
     }
 }
 
-/// ln(1 + texts / texts with the word); of a word that no text has, as of one text's.
-fn rarity(fitted: &Fitted, with_word: &HashMap<WordId, Vec<u32>>, word: WordId) -> f64 {
-    let with = with_word.get(&word).map_or(1, Vec::len);
-    (1.0 + fitted.texts.len() as f64 / with as f64).ln()
+/// ln(1 + texts / texts with the word); 0 for a word that is not known.
+fn rarity(fitted: &Fitted, word: WordId) -> f64 {
+    let with = fitted.known.get(&word);
+    with.map_or(0.0, |&with| {
+        (1.0 + fitted.distinct as f64 / with as f64).ln()
+    })
 }
 
 fn norm(words: &[WordId], rarity: impl Fn(WordId) -> f64) -> f64 {

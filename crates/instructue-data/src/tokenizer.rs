@@ -104,7 +104,9 @@ impl TextTokenizer {
         Self::from_json(&name, json, names)
     }
 
-    /// Trains a byte-level BPE of at most `vocab_size` entries on `texts`.
+    /// Trains a byte-level BPE of at most `vocab_size` entries on `texts`, all of which
+    /// are taken as public: **any word of them may become an entry, whoever wrote it**.
+    /// For texts of users see [`TextTokenizer::train_on_users`].
     ///
     /// The first ids are fixed: 0 is [`PAD`], 1 is [`END`], then come the 256
     /// bytes, so every text can be encoded and decoded without loss. Merges that
@@ -118,7 +120,31 @@ impl TextTokenizer {
         texts: impl Iterator<Item = String> + Send,
         vocab_size: usize,
     ) -> Result<Self, Error> {
-        let json = train::byte_level_bpe(texts, vocab_size)?;
+        Self::train_on_users(texts.map(|text| (0, text)), vocab_size, 1)
+    }
+
+    /// As [`TextTokenizer::train`], on texts that come with the
+    /// [key](crate::user_key) of the user whose they are. Entries are made of words
+    /// alone that at least `min_users` distinct users have; whatever fewer have is
+    /// spelled with what others have, and the file says nothing of it.
+    ///
+    /// ```
+    /// use instructue_data::TextTokenizer;
+    ///
+    /// let texts = (0..9).flat_map(|user| [(user, "milk".to_string()), (0, "Xyzzy".into())]);
+    /// let tokenizer = TextTokenizer::train_on_users(texts, 300, 5)?;
+    /// assert!(tokenizer.json().contains("milk") && !tokenizer.json().contains("xyzzy"));
+    /// # Ok::<(), instructue_data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] when `vocab_size` is below 258.
+    pub fn train_on_users(
+        texts: impl Iterator<Item = (u64, String)> + Send,
+        vocab_size: usize,
+        min_users: usize,
+    ) -> Result<Self, Error> {
+        let json = train::byte_level_bpe(texts, vocab_size, min_users)?;
         Self::from_json("trained tokenizer", json, SpecialNames::default())
     }
 

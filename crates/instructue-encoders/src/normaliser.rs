@@ -117,9 +117,20 @@ impl TabularStatistics {
     /// The normaliser of what was gathered. A feature never seen has mean 0 and
     /// spread 1.
     pub fn finish(&self) -> TabularNormaliser {
+        self.finish_of(1)
+    }
+
+    /// As [`finish`](Self::finish), where a feature that fewer than `min_rows` rows have
+    /// counts as never seen: the mean of one row is its value.
+    pub fn finish_of(&self, min_rows: u64) -> TabularNormaliser {
+        let kept = |f: &Moments| match f.count >= min_rows {
+            true => *f,
+            false => Moments::default(),
+        };
+        let features = || self.features.iter().map(kept);
         TabularNormaliser {
-            mean: self.features.iter().map(|f| f.mean as f32).collect(),
-            std: self.features.iter().map(|f| f.std() as f32).collect(),
+            mean: features().map(|f| f.mean as f32).collect(),
+            std: features().map(|f| f.std() as f32).collect(),
         }
     }
 }

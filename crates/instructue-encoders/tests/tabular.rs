@@ -188,3 +188,17 @@ fn no_rows_no_categories_or_no_numbers() {
     let batch = encoder.batch(&zero, [row], &device).unwrap();
     assert_eq!(encoder.forward_batch(batch).dims(), [1, 16]);
 }
+
+#[test]
+fn a_feature_of_few_rows_is_as_never_seen() {
+    let mut statistics = TabularStatistics::new(2);
+    for row in [[1.0, 7.0], [3.0, f32::NAN], [5.0, f32::NAN]] {
+        statistics.add(&row).unwrap();
+    }
+    let never = TabularStatistics::new(2).finish();
+    let found = statistics.finish_of(3);
+    assert_eq!((found.mean[1], found.std[1]), (never.mean[1], never.std[1]));
+    assert_eq!(found.mean[0], 3.0);
+    assert_eq!(statistics.finish_of(1), statistics.finish());
+    assert_eq!(statistics.finish_of(4), never);
+}

@@ -10,7 +10,7 @@ use instructue_data::{
     ColumnData, History, Shard, UserStore, count_feature_names, count_features, open_parquet,
     read_all,
 };
-use instructue_schema::{SECONDS_PER_DAY, Schema, Timestamp, UserId};
+use instructue_schema::{SECONDS_PER_DAY, Schema, Timestamp, UserId, excerpt};
 use parquet::arrow::ProjectionMask;
 
 use crate::date::format_time;
@@ -345,7 +345,7 @@ pub fn load_labels(
                 continue;
             };
             if labels.get(&user).is_some_and(|&before| before != positive) {
-                let found = format!("both labels for user {user}");
+                let found = format!("both labels for user {}", excerpt(user.as_str()));
                 return Err(wrong(column, "one label per user", found));
             }
             labels.insert(user, positive);

@@ -43,7 +43,7 @@
 //!
 //! // The host side is fitted on the training users.
 //! let histories = || shard.histories().map(|history| (history, reference));
-//! let profiles = ProfileBuilder::fit(&schema, histories(), None);
+//! let profiles = ProfileBuilder::fit(&schema, histories(), None, 1);
 //! let normalisers = Preparation::fit_normalisers(&profiles, histories())?;
 //! let corpus = ["books pets shop", "Does this user have a pet?"].map(String::from);
 //! let tokenizer = Arc::new(TextTokenizer::train(corpus.into_iter(), 300)?);

@@ -58,7 +58,9 @@ impl Preparation {
         }
     }
 
-    /// Fits the normalisers of all tabular sources on the given users at their reference times.
+    /// Fits the normalisers of all tabular sources on the given users, each once, at their
+    /// reference times. A number that fewer than
+    /// [`min_users`](ProfileBuilder::min_users) of `profiles` have is not standardised.
     ///
     /// # Errors
     /// When a row does not have the width that `profiles` declares.
@@ -79,12 +81,15 @@ impl Preparation {
                 statistics.add(&row.numbers)?;
             }
         }
-        Ok(fitted.iter().map(TabularStatistics::finish).collect())
+        let min_users = profiles.min_users() as u64;
+        let normalisers = fitted.iter().map(|found| found.finish_of(min_users));
+        Ok(normalisers.collect())
     }
 
     /// Fits at most `count` principal components of the standardised numbers of all
     /// tabular sources, on at most the first 4,096 of the given users; `None`
-    /// without such numbers.
+    /// without such numbers, and with fewer users than
+    /// [`min_users`](ProfileBuilder::min_users) of `profiles`.
     ///
     /// # Errors
     /// When a row does not have the width that `profiles` declares.
@@ -97,7 +102,11 @@ impl Preparation {
         let rows = histories
             .take(COMPONENT_USERS)
             .map(|(history, reference)| numbers(&profiles.build(&history, reference), normalisers));
-        let components = PrincipalComponents::fit(&rows.collect::<Result<Vec<_>>>()?, count)?;
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        if rows.len() < profiles.min_users() {
+            return Ok(None);
+        }
+        let components = PrincipalComponents::fit(&rows, count)?;
         Ok((!components.is_empty()).then_some(components))
     }
 

@@ -98,4 +98,4 @@ pub use declare::{
 };
 pub use error::Error;
 pub use ids::{SECONDS_PER_DAY, Timestamp, UserId};
-pub use text::DataText;
+pub use text::{DataText, excerpt};

@@ -19,6 +19,18 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DataText(Arc<str>);
 
+/// How many characters of a value a message shows.
+const EXCERPT: usize = 40;
+
+/// A value of the data as messages show it: its first 40 characters. Whoever mends the
+/// data needs the value; whoever reads a log needs no more of it.
+pub fn excerpt(value: &str) -> String {
+    match value.char_indices().nth(EXCERPT) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_string(),
+    }
+}
+
 impl DataText {
     /// Marks `text` as data.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
@@ -57,5 +69,18 @@ impl From<String> for DataText {
 impl From<Arc<str>> for DataText {
     fn from(text: Arc<str>) -> Self {
         Self(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_show_the_beginning_of_a_value() {
+        assert_eq!(excerpt("user 7"), "user 7");
+        let exact = "é".repeat(EXCERPT);
+        assert_eq!(excerpt(&exact), exact);
+        assert_eq!(excerpt(&format!("{exact}secret")), format!("{exact}…"));
     }
 }

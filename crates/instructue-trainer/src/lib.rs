@@ -49,7 +49,9 @@
 //! let options = IngestOptions::default();
 //! let (store, _) =
 //!     UserStore::ingest(&schema, &at("data"), &at("store"), &options, &mut |_| {})?;
-//! let userqa = UserQaConfig { references: vec![users.reference], ..Default::default() };
+//! // So few users, and made up: whatever one of them has may be named.
+//! let userqa =
+//!     UserQaConfig { references: vec![users.reference], min_users: 1, ..Default::default() };
 //! build(&store, &userqa, &at("userqa"), &mut |_, _| {})?;
 //!
 //! // The model's host side, fitted on the training users, around a tiny network.
@@ -59,7 +61,8 @@
 //!     let histories = shard.histories().filter(move |history| train(history.user()));
 //!     histories.map(|history| (history, users.reference))
 //! };
-//! let profiles = ProfileBuilder::fit(&schema, histories(), /* events per source */ Some(4));
+//! let slots = Some(4); // Events per source.
+//! let profiles = ProfileBuilder::fit(&schema, histories(), slots, userqa.min_users);
 //! let normalisers = Preparation::fit_normalisers(&profiles, histories())?;
 //! let corpus = ["Will this user buy dog food?", "Yes, this user will."].map(String::from);
 //! let tokenizer = Arc::new(TextTokenizer::train(corpus.into_iter(), 300)?);

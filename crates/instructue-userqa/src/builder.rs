@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use instructue_data::{History, Shard, seed};
+use instructue_data::{History, Shard, seed, user_key};
 use instructue_schema::{Schema, Timestamp};
 use rayon::prelude::*;
 
-use crate::config::{Split, UserQaConfig, split_of, unit, user_key};
+use crate::config::{Split, UserQaConfig, split_of, unit};
 use crate::cut::{Future, Past, Target, event_sources};
 use crate::error::{Error, Result};
-use crate::fit::{Fit, Fitted, pool_name};
+use crate::fit::{Fit, Fitted};
 use crate::pool::{Pool, Popular, pick};
 use crate::rules::{self, Find, Rule, Span};
-use crate::thresholds::Thresholds;
+use crate::thresholds::{Thresholds, field_name};
 use crate::triple::{Facts, Triple, TripleKind};
 use crate::words::Words;
 
@@ -297,7 +297,7 @@ fn plans(schema: &Schema, config: &UserQaConfig, fitted: &Fitted) -> Vec<Plan> {
     let pool = |target: &Target| {
         let source = &schema.sources[target.source?];
         let field = &source.fields()[target.field?].name;
-        let values = fitted.popular.get(&pool_name(&source.name, field))?;
+        let values = fitted.popular.get(&field_name(&source.name, field))?;
         (!values.is_empty()).then(|| Pool::new(values))
     };
     rules::all()

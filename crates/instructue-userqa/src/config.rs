@@ -1,11 +1,14 @@
 //! Configuration and the split by user.
 
-use instructue_data::seed;
+use instructue_data::{seed, user_key};
 use instructue_schema::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::rules;
+
+/// [`UserQaConfig::min_users`] by default.
+pub const DEFAULT_MIN_USERS: usize = 10;
 
 /// How triples are built.
 ///
@@ -51,6 +54,9 @@ pub struct UserQaConfig {
     pub fit_users: u64,
     /// How many popular values per category field questions may be about.
     pub pool_size: usize,
+    /// A value of the data stands in questions and answers only if at least so many
+    /// training users have it, and a threshold is fitted only to so many; 1 keeps all.
+    pub min_users: usize,
     /// Where the data ends; default: the store's last event. Future families
     /// are built only where their horizon lies before it.
     pub data_end: Option<Timestamp>,
@@ -73,6 +79,7 @@ impl Default for UserQaConfig {
             balance_future: true,
             fit_users: 50_000,
             pool_size: 200,
+            min_users: DEFAULT_MIN_USERS,
             data_end: None,
         }
     }
@@ -152,6 +159,7 @@ impl UserQaConfig {
             "at least 2",
             self.pool_size,
         )?;
+        check(self.min_users > 0, "min_users", "at least 1", 0)?;
         for name in &self.held_out_families {
             if rules::rule(name).is_none() {
                 let known: Vec<_> = rules::all().map(|rule| rule.name).collect();
@@ -224,11 +232,6 @@ pub fn split_of(user: &UserId, seed: u64, config: &UserQaConfig) -> Split {
     } else {
         Split::Train
     }
-}
-
-/// A stable number for a user.
-pub(crate) fn user_key(user: &UserId) -> u64 {
-    seed::derive(0, user.as_str(), &[])
 }
 
 /// Maps a hash to [0, 1).

@@ -3,6 +3,7 @@
 //! Rules about the past receive a [`Past`] only, so the type system keeps the
 //! future out of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use instructue_data::{Events, History};
@@ -86,6 +87,12 @@ impl<'a> Past<'a> {
 
     pub fn name(&self, source: usize) -> &'a str {
         &self.schema.sources[source].name
+    }
+
+    /// The values of a field that an answer may name: enough training users have them.
+    pub fn common(&self, source: usize, field: usize) -> &'a BTreeSet<String> {
+        let field = &self.schema.sources[source].fields()[field].name;
+        self.thresholds.common(self.name(source), field)
     }
 }
 

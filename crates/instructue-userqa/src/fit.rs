@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use instructue_data::{History, Shard, seed};
+use instructue_data::{DistinctUsers, History, Shard, seed, user_key};
 use instructue_schema::{ColumnRole, Schema, Timestamp};
 
 use crate::builder::covers;
-use crate::config::{Split, UserQaConfig, split_of, unit, user_key};
+use crate::config::{Split, UserQaConfig, split_of, unit};
 use crate::cut::{Future, Past, active_days, event_sources, rank, sum};
 use crate::pool::Popular;
-use crate::thresholds::{Thresholds, quantity};
+use crate::thresholds::{Thresholds, field_name, quantity};
 use crate::words::nameable;
 
 /// More distinct values of a field than this are thinned out while counting.
@@ -25,12 +25,27 @@ pub(crate) struct Fit<'a> {
     data_end: Timestamp,
     /// Share of the training users looked at.
     share: f64,
-    quantities: BTreeMap<String, Vec<f64>>,
+    quantities: BTreeMap<String, Quantity>,
     hours: BTreeMap<usize, u32>,
     /// Per (source, field): profiles, and those with a covered future.
     profiles: BTreeMap<(usize, usize), [u64; 2]>,
-    /// Per value: profiles that have it in the window, within the horizon, in both.
-    values: BTreeMap<(usize, usize), HashMap<Arc<str>, [u64; 3]>>,
+    values: BTreeMap<(usize, usize), HashMap<Arc<str>, Value>>,
+}
+
+/// The values of a quantity, and whose they are.
+#[derive(Debug, Default)]
+struct Quantity {
+    values: Vec<f64>,
+    users: DistinctUsers,
+}
+
+/// Who has a value of a category field.
+#[derive(Debug, Default)]
+struct Value {
+    /// Profiles that have it in the window, within the horizon, in both.
+    profiles: [u64; 3],
+    /// Users that have it in either.
+    users: DistinctUsers,
 }
 
 /// What was learned.
@@ -78,6 +93,7 @@ impl<'a> Fit<'a> {
     }
 
     fn add_profile(&mut self, history: History<'_>, reference: Timestamp) {
+        let by = (user_key(history.user()), self.config.min_users);
         let unfitted = Thresholds::default();
         let past = Past::new(self.schema, &unfitted, history, reference);
         let covered = covers(reference, self.config.horizon_days, self.data_end);
@@ -127,15 +143,20 @@ impl<'a> Fit<'a> {
                         let profiles = self.profiles.entry((source, index)).or_default();
                         let values = self.values.entry((source, index)).or_default();
                         profiles[0] += 1;
-                        count(values, had.iter().map(|(value, _)| *value), 0);
+                        count(values, had.iter().map(|(value, _)| *value), 0, by);
                         if covered {
                             profiles[1] += 1;
                             let soon = rank(&next, index);
-                            count(values, soon.iter().map(|(value, _)| *value), 1);
+                            count(values, soon.iter().map(|(value, _)| *value), 1, by);
                             let known: HashSet<&str> =
                                 had.iter().map(|(value, _)| &***value).collect();
                             let both = soon.iter().map(|(value, _)| *value);
-                            count(values, both.filter(|value| known.contains(&***value)), 2);
+                            count(
+                                values,
+                                both.filter(|value| known.contains(&***value)),
+                                2,
+                                by,
+                            );
                         }
                         thin_out(values);
                     }
@@ -143,7 +164,9 @@ impl<'a> Fit<'a> {
                 }
             }
             for (quantity, value) in quantities {
-                self.quantities.entry(quantity).or_default().push(value);
+                let quantity = self.quantities.entry(quantity).or_default();
+                quantity.values.push(value);
+                quantity.users.add(by.0, by.1);
             }
         }
     }
@@ -154,8 +177,10 @@ impl<'a> Fit<'a> {
             return None;
         }
         let mut thresholds = Thresholds::default();
-        for (quantity, values) in self.quantities {
-            thresholds.set(quantity, values);
+        for (name, quantity) in self.quantities {
+            if quantity.users.enough() {
+                thresholds.set(name, quantity.values);
+            }
         }
         for (source, hours) in self.hours {
             let name = self.schema.sources[source].name.clone();
@@ -170,27 +195,27 @@ impl<'a> Fit<'a> {
                 .copied()
                 .unwrap_or_default();
             let share = |n: u64, of: u64| if of == 0 { 0.0 } else { n as f64 / of as f64 };
-            let mut values: Vec<Popular> = values
-                .into_iter()
+            let declared = &self.schema.sources[source];
+            let name = field_name(&declared.name, &declared.fields()[field].name);
+            let common = || values.iter().filter(|(_, value)| value.users.enough());
+            let mut most: Vec<Popular> = common()
                 .filter(|(value, _)| nameable(value))
-                .map(|(value, n)| Popular {
+                .map(|(value, of)| Popular {
                     value: value.to_string(),
-                    past: share(n[0], profiles[0]),
-                    next: share(n[1], profiles[1]),
-                    both: share(n[2], profiles[1]),
+                    past: share(of.profiles[0], profiles[0]),
+                    next: share(of.profiles[1], profiles[1]),
+                    both: share(of.profiles[2], profiles[1]),
                 })
                 .collect();
-            values.sort_by(|a, b| {
+            most.sort_by(|a, b| {
                 b.past
                     .total_cmp(&a.past)
                     .then_with(|| a.value.cmp(&b.value))
             });
-            values.truncate(self.config.pool_size);
-            let declared = &self.schema.sources[source];
-            popular.insert(
-                pool_name(&declared.name, &declared.fields()[field].name),
-                values,
-            );
+            most.truncate(self.config.pool_size);
+            popular.insert(name.clone(), most);
+            let common = common().map(|(value, _)| value.to_string()).collect();
+            thresholds.common.insert(name, common);
         }
         Some(Fitted {
             thresholds,
@@ -199,34 +224,31 @@ impl<'a> Fit<'a> {
     }
 }
 
-/// The key of a field's popular values.
-pub(crate) fn pool_name(source: &str, field: &str) -> String {
-    format!("{source}.{field}")
-}
-
+/// `by` is the user, and how many users are enough.
 fn count<'a>(
-    values: &mut HashMap<Arc<str>, [u64; 3]>,
+    values: &mut HashMap<Arc<str>, Value>,
     there: impl Iterator<Item = &'a Arc<str>>,
     when: usize,
+    (user, min_users): (u64, usize),
 ) {
     for value in there {
-        match values.get_mut(value) {
-            Some(counts) => counts[when] += 1,
-            None => {
-                let mut counts = [0; 3];
-                counts[when] = 1;
-                values.insert(value.clone(), counts);
-            }
+        if !values.contains_key(value) {
+            values.insert(value.clone(), Value::default());
+        }
+        if let Some(known) = values.get_mut(value) {
+            known.profiles[when] += 1;
+            known.users.add(user, min_users);
         }
     }
 }
 
 /// Bounds the memory of a field with very many values: the rare ones are
-/// forgotten, and none of them would be among the popular ones.
-fn thin_out(values: &mut HashMap<Arc<str>, [u64; 3]>) {
+/// forgotten, none of them would be among the popular ones, and what is forgotten is at
+/// most taken for rarer than it is.
+fn thin_out(values: &mut HashMap<Arc<str>, Value>) {
     let mut rare = 1;
     while values.len() > MAX_DISTINCT {
-        values.retain(|_, counts| counts[0] > rare);
+        values.retain(|_, value| value.profiles[0] > rare);
         rare *= 2;
     }
 }

@@ -93,6 +93,16 @@
 //!   are split by a hash of their id ([`split_of`]), and whole families are
 //!   [held out](UserQaConfig::held_out_families) from training.
 //!
+//! # Whose values are named
+//!
+//! A value of the data stands in questions, answers and facts only if
+//! [`min_users`](UserQaConfig::min_users) training users have it, and a threshold is
+//! fitted only to so many and told in two digits. A question whose answer would be a
+//! rarer value is not asked about the past; about the future, where the answer may not
+//! decide what is asked, the answer leaves the value out. Counts and amounts in answers
+//! are the user's own. The files also hold the ids of users and what is asked of each,
+//! so they belong with the user store.
+//!
 //! A profile keeps the newest events of a source up to its `slots`; answers
 //! about the past count all events of the source's window, which also the
 //! aggregates of a tabular source see.
@@ -115,7 +125,7 @@ mod verify;
 mod words;
 
 pub use builder::{ShardTriples, TripleBuilder};
-pub use config::{Split, UserQaConfig, default_held_out, split_of};
+pub use config::{DEFAULT_MIN_USERS, Split, UserQaConfig, default_held_out, split_of};
 pub use error::{Error, Result};
 pub use files::{MANIFEST_FILE, Manifest, TRIPLES_FILE, UserQa, build};
 pub use pool::Popular;

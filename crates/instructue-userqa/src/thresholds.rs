@@ -1,20 +1,26 @@
-//! Bands: quantiles of the training users.
+//! What is learned of the training users: where bands begin, which values are common.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// Where bands begin, per quantity, and what was learned about each source's clock.
+/// Where bands begin, per quantity, what was learned about each source's clock, and which
+/// values of the data questions and answers may name.
 ///
 /// A quantity is named by time, measure and place, such as `past.days.bill` or
-/// `next.sum.bill.amount`.
+/// `next.sum.bill.amount`. What fewer users have than
+/// [`min_users`](crate::UserQaConfig::min_users) is in none of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
-    /// The 20, 40, 60 and 80 % quantiles of each quantity.
+    /// The 20, 40, 60 and 80 % quantiles of each quantity, in two significant digits: a
+    /// quantile is some user's value, and is not told more exactly than an answer would.
     pub cuts: BTreeMap<String, [f64; 4]>,
     /// Whether a source's times tell the time of day (dates alone do not).
     pub clock: BTreeMap<String, bool>,
+    /// The values of each category field, named `source.field`, that enough users have.
+    /// Questions and answers name no other.
+    pub common: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Thresholds {
@@ -29,13 +35,19 @@ impl Thresholds {
         self.clock.get(source).copied().unwrap_or(false)
     }
 
+    /// The values of a field that questions and answers may name.
+    pub(crate) fn common(&self, source: &str, field: &str) -> &BTreeSet<String> {
+        static NONE: BTreeSet<String> = BTreeSet::new();
+        self.common.get(&field_name(source, field)).unwrap_or(&NONE)
+    }
+
     pub(crate) fn set(&mut self, quantity: String, mut values: Vec<f64>) {
         if values.is_empty() {
             return;
         }
         values.sort_by(f64::total_cmp);
         let last = values.len() - 1;
-        let cut = |quarter: usize| values[last * quarter / 5];
+        let cut = |fifth: usize| two_digits(values[last * fifth / 5]);
         self.cuts.insert(quantity, [cut(1), cut(2), cut(3), cut(4)]);
     }
 }
@@ -46,6 +58,17 @@ pub(crate) fn quantity(measure: &str, source: &str, field: Option<&str>) -> Stri
         Some(field) => format!("{measure}.{source}.{field}"),
         None => format!("{measure}.{source}"),
     }
+}
+
+/// `source.field`: what is known of a field is kept under this name.
+pub(crate) fn field_name(source: &str, field: &str) -> String {
+    format!("{source}.{field}")
+}
+
+/// The nearest number of two significant digits.
+fn two_digits(x: f64) -> f64 {
+    // Written and read, it is the float nearest to the decimal.
+    format!("{x:.1e}").parse().unwrap_or(x)
 }
 
 #[cfg(test)]
@@ -64,5 +87,16 @@ mod tests {
             assert!((19..=21).contains(&size), "band {band}: {size}");
         }
         assert_eq!(thresholds.band("unknown", 1.0), None);
+    }
+
+    #[test]
+    fn cuts_tell_no_value_exactly() {
+        let mut thresholds = Thresholds::default();
+        thresholds.set("q".into(), vec![5_550_198_765.0; 7]);
+        assert_eq!(thresholds.cuts["q"], [5.6e9; 4]);
+        for (x, rounded) in [(0.0, 0.0), (-0.0123, -0.012), (7.0, 7.0), (43.21, 43.0)] {
+            assert_eq!(two_digits(x), rounded, "{x}");
+        }
+        assert!(two_digits(f64::MAX).is_infinite() || two_digits(f64::MAX) > 1e308);
     }
 }

@@ -69,6 +69,8 @@ fn config(encoder: &Path) -> RunConfig {
     config.userqa.references = 2;
     config.userqa.triples_per_user = 4;
     config.train.steps = 3;
+    // Made-up users, and few of them.
+    config.privacy.min_users = 1;
     config.train.users_per_step = 4;
     config.train.instructions_per_user = 2;
     config.train.validate_every = 2;

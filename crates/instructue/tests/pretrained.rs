@@ -66,6 +66,8 @@ fn workplace() -> (TempDir, RunConfig) {
     config.userqa.references = 1;
     config.userqa.triples_per_user = 6;
     config.train.steps = 4;
+    // Made-up users, and few of them.
+    config.privacy.min_users = 1;
     config.train.users_per_step = 4;
     config.train.checkpoint_every = 2;
     config.train.validate_every = 2;

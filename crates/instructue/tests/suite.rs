@@ -214,6 +214,12 @@ fn a_suite_is_proved_once_and_then_only_read() {
     let ranked = &proof.recommendation[0];
     assert!(ranked.candidates > 5 && ranked.users > 50 && ranked.methods.len() == 2);
     assert!(!proof.retrieval.is_empty() && !proof.examples.is_empty());
+    for user in proof.examples.iter().flat_map(|example| &example.users) {
+        assert!(
+            (1..=5).contains(&user.user.parse::<usize>().unwrap()),
+            "no id"
+        );
+    }
     assert!(
         proof.notes.iter().any(|note| note.contains("1 time ")),
         "{:?}",

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use instructue_schema::{Source, SourceKind, Timestamp, UserId};
+use instructue_schema::{Source, SourceKind, Timestamp, UserId, excerpt};
 
 use super::RowErrors;
 use super::columns::BadValue;
@@ -154,7 +154,7 @@ fn drop_duplicates(
                 };
                 let found = format!(
                     "user `{}` again, first in row {first_row} of {}",
-                    users[entry.0 as usize],
+                    excerpt(users[entry.0 as usize].as_str()),
                     name(first_file).display()
                 );
                 let bad = BadValue::new(RowProblem::DuplicateUser, expected, found);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use instructue_schema::{Column, ColumnRole, Lookup, Source};
+use instructue_schema::{Column, ColumnRole, Lookup, Source, excerpt};
 
 use super::columns::{BadValue, Values};
 use super::files::Input;
@@ -161,7 +161,7 @@ impl LookupTable {
             return Err((&key.name, bad));
         };
         if self.rows.contains_key(text) {
-            let found = format!("`{text}` again");
+            let found = format!("`{}` again", excerpt(text));
             let bad = BadValue::new(RowProblem::DuplicateKey, "each key once", found);
             return Err((&key.name, bad));
         }
@@ -212,6 +212,8 @@ impl LookupTable {
 /// For messages: which file lacks the key.
 pub(crate) fn no_match(path: &Path, key: Option<&str>) -> BadValue {
     let expected = format!("a row of {} with this key", path.display());
-    let found = key.map_or("a null key".into(), |key| format!("none for `{key}`"));
+    let found = key.map_or("a null key".into(), |key| {
+        format!("none for `{}`", excerpt(key))
+    });
     BadValue::new(RowProblem::UnmatchedTime, expected, found)
 }

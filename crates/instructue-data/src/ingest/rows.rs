@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use instructue_schema::{Column, ColumnRole, EventOrder, Source, SourceKind, Timestamp};
+use instructue_schema::{Column, ColumnRole, EventOrder, Source, SourceKind, Timestamp, excerpt};
 
 use super::columns::{BadValue, Values};
 use super::count::shard_of;
@@ -289,9 +289,10 @@ fn check_order(
     if order.then(last.time.cmp(&time)).is_gt() {
         let expected = format!(
             "user `{}` from time {} on, or a later user",
-            last.user, last.time
+            excerpt(&last.user),
+            last.time
         );
-        let found = format!("user `{user}` at {time}");
+        let found = format!("user `{}` at {time}", excerpt(user));
         return Err(BadValue::new(RowProblem::Unsorted, expected, found));
     }
     if order.is_ne() {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-/// A word, by its hash: texts of a profile are compared with many instructions.
+/// A word, by its hash: texts of a profile are compared with many instructions. It is a
+/// short name and no secret: a word that is guessed is found by it.
 pub(super) type WordId = u64;
 
 /// Nouns that say who is asked about, in whose history nothing is meant by them.

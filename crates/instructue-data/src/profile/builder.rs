@@ -49,7 +49,7 @@ use crate::history::History;
 /// };
 /// let reference = Timestamp(3 * day);
 /// let histories = shard.histories().map(|history| (history, reference));
-/// let builder = ProfileBuilder::fit(&schema, histories, None);
+/// let builder = ProfileBuilder::fit(&schema, histories, None, 1);
 ///
 /// // The third purchase is not before the reference time.
 /// let profile = builder.build(&shard.history(0), reference);
@@ -73,9 +73,12 @@ impl ProfileBuilder {
     /// Fits vocabularies and scales to histories, each seen from its reference time.
     ///
     /// Only what lies before a reference time is read. Histories are read once, in
-    /// turn; what is kept are the distinct values of grouping and category columns.
-    /// `slot_limit` caps the number of events of every source. Fit on training
+    /// turn. `slot_limit` caps the number of events of every source. Fit on training
     /// users only.
+    ///
+    /// What is kept are values of grouping and category columns that at least
+    /// `min_users` distinct users have, and scales of numbers that so many have; a
+    /// rarer value is as one never seen. 1 keeps whatever there is.
     ///
     /// # Panics
     /// If a history is not of `schema`.
@@ -83,11 +86,12 @@ impl ProfileBuilder {
         schema: &Schema,
         histories: impl Iterator<Item = (History<'a>, Timestamp)>,
         slot_limit: Option<usize>,
+        min_users: usize,
     ) -> Self {
         let mut fits: Vec<_> = schema
             .sources
             .iter()
-            .map(|s| SourceFit::new(schema, s))
+            .map(|s| SourceFit::new(schema, s, min_users))
             .collect();
         for (history, reference) in histories {
             for (index, fit) in fits.iter_mut().enumerate() {
@@ -98,6 +102,7 @@ impl ProfileBuilder {
         Self::new(Fitted {
             schema: schema.clone(),
             slot_limit,
+            min_users,
             sources,
         })
     }
@@ -135,6 +140,11 @@ impl ProfileBuilder {
     /// The schema it was fitted for.
     pub fn schema(&self) -> &Schema {
         &self.fitted.schema
+    }
+
+    /// How many distinct users had to have what was kept of their data.
+    pub fn min_users(&self) -> usize {
+        self.fitted.min_users
     }
 
     /// What the rows of a tabular source hold; empty for an events source.

@@ -1,14 +1,14 @@
 //! What is fitted, and how it is counted while histories pass by.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use instructue_schema::{ColumnRole, Schema, Source, SourceKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::aggregates::{GroupFit, count, most_frequent_names};
+use crate::aggregates::{GroupFit, most_frequent_names};
 use crate::features::{ScaleFit, fields_with, number_fields};
 use crate::history::History;
+use crate::user_counts::{UserCounts, user_key};
 
 /// Values kept per category column; rarer ones count as unknown.
 const MAX_CATEGORIES: usize = 10_000;
@@ -18,6 +18,8 @@ const MAX_CATEGORIES: usize = 10_000;
 pub(super) struct Fitted {
     pub(super) schema: Schema,
     pub(super) slot_limit: Option<usize>,
+    /// So many users had each value that is kept, and a value of each number.
+    pub(super) min_users: usize,
     /// One per source, in schema order.
     pub(super) sources: Vec<FittedSource>,
 }
@@ -58,18 +60,18 @@ pub(super) enum SourceFit {
         window: i64,
     },
     Tabular {
-        columns: Vec<(usize, HashMap<Arc<str>, u64>)>,
+        columns: Vec<(usize, UserCounts<Arc<str>>)>,
         groups: Vec<GroupFit>,
     },
 }
 
 impl SourceFit {
-    pub(super) fn new(schema: &Schema, source: &Source) -> Self {
+    pub(super) fn new(schema: &Schema, source: &Source, min_users: usize) -> Self {
         match source.kind {
             SourceKind::Events => Self::Events {
                 fields: number_fields(source)
                     .into_iter()
-                    .map(|f| (f, ScaleFit::default()))
+                    .map(|f| (f, ScaleFit::new(min_users)))
                     .collect(),
                 window: i64::from(source.window_days),
             },
@@ -78,12 +80,12 @@ impl SourceFit {
                 Self::Tabular {
                     columns: columns
                         .into_iter()
-                        .map(|field| (field, HashMap::new()))
+                        .map(|field| (field, UserCounts::new(min_users)))
                         .collect(),
                     groups: source
                         .aggregates
                         .iter()
-                        .map(|a| GroupFit::new(schema, a))
+                        .map(|a| GroupFit::new(schema, a, min_users))
                         .collect(),
                 }
             }
@@ -91,13 +93,14 @@ impl SourceFit {
     }
 
     pub(super) fn add(&mut self, index: usize, history: &History<'_>, reference: Timestamp) {
+        let user = user_key(history.user());
         match self {
             Self::Events { fields, window } => {
                 let from = reference.plus_days(-*window);
                 let events = history.events(index).between(from, reference);
                 for (field, scale) in fields {
                     let values = (0..events.len()).filter_map(|i| events.number(i, *field));
-                    values.for_each(|value| scale.add(value));
+                    values.for_each(|value| scale.add(user, value));
                 }
             }
             Self::Tabular { columns, groups } => {
@@ -105,7 +108,7 @@ impl SourceFit {
                 for (field, users) in columns {
                     if let Some(value) = (!rows.is_empty()).then(|| rows.text(0, *field)).flatten()
                     {
-                        count(users, value);
+                        users.add(user, value);
                     }
                 }
                 groups
@@ -125,7 +128,7 @@ impl SourceFit {
                 let columns = columns.into_iter();
                 FittedSource {
                     categories: columns
-                        .map(|(_, n)| most_frequent_names(n, MAX_CATEGORIES))
+                        .map(|(_, n)| most_frequent_names(n.common(), MAX_CATEGORIES))
                         .collect(),
                     groups: groups.into_iter().map(GroupFit::finish).collect(),
                     ..FittedSource::default()

@@ -20,7 +20,7 @@ fn bill(user: &'static str, at: f64, product: &str, amount: f64) -> Row {
 
 fn fit(shard: &Shard, reference: Timestamp) -> ProfileBuilder {
     let histories = shard.histories().map(|history| (history, reference));
-    ProfileBuilder::fit(&schema(), histories, None)
+    ProfileBuilder::fit(&schema(), histories, None, 1)
 }
 
 fn events(profile: &Profile, source: usize) -> &[ProfileEvent] {
@@ -115,7 +115,7 @@ proptest! {
         let reference = Timestamp(hour * 3600);
         let shard = shard(&schema, &rows, 0);
         let histories = shard.histories().map(|history| (history, reference));
-        let builder = ProfileBuilder::fit(&schema, histories, limit);
+        let builder = ProfileBuilder::fit(&schema, histories, limit, 1);
         for history in shard.histories() {
             let profile = builder.build(&history, reference);
             for (index, source) in schema.sources[..2].iter().enumerate() {
@@ -169,7 +169,7 @@ fn gaps_look_past_the_events_that_are_kept() {
     let rows = [1.0, 2.0, 4.0].map(|at| bill("u", at, "milk", 1.0));
     let shard = shard(&schema(), &rows, 0);
     let histories = shard.histories().map(|history| (history, day(5.0)));
-    let builder = ProfileBuilder::fit(&schema(), histories, Some(1));
+    let builder = ProfileBuilder::fit(&schema(), histories, Some(1), 1);
     let profile = builder.build(&shard.history(0), day(5.0));
     let [event] = events(&profile, 0) else {
         panic!("one event")
@@ -199,7 +199,7 @@ fn repeated_events_become_one() {
     ];
     let shard = shard(&schema, &rows, 0);
     let histories = || shard.histories().map(|history| (history, day(100.0)));
-    let builder = ProfileBuilder::fit(&schema, histories(), None);
+    let builder = ProfileBuilder::fit(&schema, histories(), None, 1);
     let profile = builder.build(&shard.history(0), day(100.0));
     let found = events(&profile, 0);
     let texts: Vec<_> = found.iter().map(|event| event.text.as_str()).collect();
@@ -235,7 +235,7 @@ fn repeated_events_become_one() {
     near(feature(2, "items_missing"), 1.0);
 
     // The newest are kept.
-    let two = ProfileBuilder::fit(&schema, histories(), Some(2));
+    let two = ProfileBuilder::fit(&schema, histories(), Some(2), 1);
     let two = two.build(&shard.history(0), day(100.0));
     assert_eq!(events(&two, 0), &found[1..]);
 }
@@ -258,7 +258,7 @@ fn aggregates_of_a_known_history() {
     let shard = shard(&schema(), &rows, 0);
     // "milk" and "bread" come first: each has one user, as "tea" has, so names decide.
     let train = [(shard.history(0), day(100.0))];
-    let builder = ProfileBuilder::fit(&schema(), train.into_iter(), None);
+    let builder = ProfileBuilder::fit(&schema(), train.into_iter(), None, 1);
     let layout = builder.tabular_layout(2);
     assert_eq!(layout.categories, [("region".to_string(), 2)]);
     assert_eq!(*builder.tabular_layout(0), TabularLayout::default());
@@ -410,4 +410,50 @@ fn threads_share_a_builder() {
             assert_eq!(thread.join().unwrap(), expected);
         }
     });
+}
+
+#[test]
+fn what_fewer_users_have_is_not_kept() {
+    let person = |user, region: &str| row(user, 2, day(1.0), &[Number(40.0), text(region)]);
+    let mut rows = vec![
+        person("u", "north"),
+        person("v", "north"),
+        person("w", "secret"),
+    ];
+    // One user has tea often, two have milk once, and one of three has a number of items.
+    rows.extend([95.0, 96.0, 97.0].map(|at| bill("w", at, "tea", 5.0)));
+    rows.extend(["u", "v"].map(|user| bill(user, 95.0, "milk", 5.0)));
+    rows[3].cells[3] = Number(1e9);
+    let shard = shard(&schema(), &rows, 0);
+    let histories = || shard.histories().map(|history| (history, day(100.0)));
+    let fit = |min_users| ProfileBuilder::fit(&schema(), histories(), None, min_users);
+    let json = |min_users| serde_json::to_string(&fit(min_users)).unwrap();
+    let builder = fit(2);
+    assert_eq!(builder.min_users(), 2);
+    let layout = builder.tabular_layout(2);
+    assert_eq!(
+        layout.categories,
+        [("region".to_string(), 2)],
+        "and unknown"
+    );
+    let groups = |name: &&String| name.contains('=');
+    assert_eq!(layout.numbers.iter().filter(groups).count(), 3);
+    for (word, of_two) in [
+        ("north", true),
+        ("milk", true),
+        ("secret", false),
+        ("tea", false),
+    ] {
+        assert_eq!(json(2).contains(word), of_two, "{word}");
+        assert!(json(1).contains(word), "{word}");
+    }
+    let scales = |min_users| -> serde_json::Value {
+        let fitted: serde_json::Value = serde_json::from_str(&json(min_users)).unwrap();
+        fitted["sources"][0]["number_scales"].clone()
+    };
+    assert_eq!(scales(1)[0], scales(2)[0], "the amount is everyone's");
+    assert_ne!(scales(1)[1], scales(2)[1], "the items are one user's");
+    // A rarer value is as one never seen.
+    let of = |user| tabular(&builder.build(&shard.history(user), day(100.0))).categories[0];
+    assert_eq!([of(0), of(1), of(2)], [1, 1, 0]);
 }

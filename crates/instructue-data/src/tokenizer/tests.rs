@@ -466,3 +466,48 @@ fn a_file_that_is_no_object_is_refused_where_its_config_says_lower_case_too() {
         );
     }
 }
+
+/// Texts of 20 users: all have shops, nine a number and a name, ten a street.
+fn texts_of_users() -> Vec<(u64, String)> {
+    let mut texts = Vec::new();
+    for user in 0..20 {
+        texts.push((user, format!("groceries from the corner shop {}", user % 3)));
+        if user < 9 {
+            // Often, which makes no user of it.
+            let secret = "Quillfeather 5550198765".to_string();
+            texts.extend(std::iter::repeat_n((user, secret), 50));
+        }
+        if user >= 10 {
+            texts.push((user, "Elmgrove".to_string()));
+        }
+    }
+    texts
+}
+
+fn has(tokenizer: &TextTokenizer, piece: &str) -> bool {
+    tokenizer.json().contains(piece)
+}
+
+#[test]
+fn words_of_few_users_make_no_entries() {
+    let train =
+        |min_users| TextTokenizer::train_on_users(texts_of_users().into_iter(), 4096, min_users);
+    let tokenizer = train(10).unwrap();
+    assert!(has(&tokenizer, "groceries") && has(&tokenizer, "elmgrove"));
+    for piece in ["quill", "feather", "llf", "5550", "8765", "0198", "555"] {
+        assert!(!has(&tokenizer, piece), "{piece}");
+    }
+    let all = train(1).unwrap();
+    assert!(has(&all, "quillfeather") && has(&all, "5550198765"));
+    let nine = train(9).unwrap();
+    assert!(has(&nine, "quillfeather"), "nine users are enough for nine");
+    // What has no entry of its own is spelled, and read back.
+    let text = DataText::new("quillfeather 5550198765");
+    assert_eq!(tokenizer.decode(&tokenizer.encode(&text)), text.as_str());
+    // An order of texts that mixes users is no difference.
+    let mut mixed = texts_of_users();
+    mixed.rotate_left(333);
+    mixed.reverse();
+    let mixed = TextTokenizer::train_on_users(mixed.into_iter(), 4096, 10).unwrap();
+    assert_eq!(mixed, tokenizer);
+}

@@ -18,6 +18,7 @@ use tokenizers::{
 
 use super::{END, PAD};
 use crate::error::Error;
+use crate::user_counts::{Tally, UserCounts};
 
 /// Pad, end and the 256 bytes.
 const FIXED: usize = 258;
@@ -25,13 +26,19 @@ const FIXED: usize = 258;
 const MIN_COUNT: u64 = 2;
 /// Longer words, in bytes, are identifiers rather than words and teach nothing.
 const MAX_WORD: usize = 128;
+/// Distinct texts that are remembered before they are split.
+const MOST_TEXTS: usize = 1 << 16;
 
 type Pair = (u32, u32);
 
-/// Trains on `texts` and returns a `tokenizer.json`.
+/// Trains on `texts`, each with its user, and returns a `tokenizer.json`.
+///
+/// A merge is learned from words alone that at least `min_users` users have, so what
+/// fewer have leaves no trace in the vocabulary, in pieces or whole.
 pub(super) fn byte_level_bpe(
-    texts: impl Iterator<Item = String>,
+    texts: impl Iterator<Item = (u64, String)>,
     vocab_size: usize,
+    min_users: usize,
 ) -> Result<String, Error> {
     if vocab_size < FIXED {
         return Err(Error::Tokenizer {
@@ -45,7 +52,7 @@ pub(super) fn byte_level_bpe(
     tokens.extend(alphabet.iter().map(char::to_string));
     let id_of: HashMap<char, u32> = (2..).zip(&alphabet).map(|(id, &c)| (c, id)).collect();
 
-    let words = count_words(texts)
+    let words = common_words(texts, min_users)
         .into_iter()
         .map(|(word, count)| Word {
             ids: word
@@ -99,26 +106,29 @@ fn alphabet() -> Vec<char> {
     alphabet
 }
 
-/// How often each word occurs, split exactly as encoding splits.
-fn count_words(texts: impl Iterator<Item = String>) -> BTreeMap<String, u64> {
-    let mut counts: HashMap<String, u64> = HashMap::new();
+/// How often each word occurs that enough users have, split exactly as encoding splits.
+fn common_words(
+    texts: impl Iterator<Item = (u64, String)>,
+    min_users: usize,
+) -> BTreeMap<String, u64> {
+    let mut words = UserCounts::<String>::new(min_users);
     // Event texts repeat, and splitting is what costs.
-    let mut distinct: HashMap<String, u64> = HashMap::new();
-    for text in texts {
-        *distinct.entry(text).or_default() += 1;
-        if distinct.len() >= 1 << 16 {
-            for (text, count) in distinct.drain() {
-                split_words(text, count, &mut counts);
+    let mut distinct = UserCounts::<String>::new(min_users);
+    for (user, text) in texts {
+        distinct.add(user, text.as_str());
+        if distinct.len() >= MOST_TEXTS {
+            for (text, tally) in distinct.drain() {
+                split_words(text, &tally, &mut words);
             }
         }
     }
-    for (text, count) in distinct {
-        split_words(text, count, &mut counts);
+    for (text, tally) in distinct.drain() {
+        split_words(text, &tally, &mut words);
     }
-    counts.into_iter().collect()
+    words.common().into_iter().collect()
 }
 
-fn split_words(text: String, count: u64, counts: &mut HashMap<String, u64>) {
+fn split_words(text: String, tally: &Tally, words: &mut UserCounts<String>) {
     let splitter = ByteLevel::new(true, true, true);
     let mut text = NormalizedString::from(text);
     text.lowercase();
@@ -129,14 +139,8 @@ fn split_words(text: String, count: u64, counts: &mut HashMap<String, u64>) {
     }
     for (word, _, _) in pieces.get_splits(OffsetReferential::Original, OffsetType::None) {
         // Two bytes of UTF-8 at most stand for a byte.
-        if word.len() > 2 * MAX_WORD {
-            continue;
-        }
-        match counts.get_mut(word) {
-            Some(n) => *n += count,
-            None => {
-                counts.insert(word.to_string(), count);
-            }
+        if word.len() <= 2 * MAX_WORD {
+            words.absorb(word, tally);
         }
     }
 }

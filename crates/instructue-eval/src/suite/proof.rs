@@ -331,13 +331,13 @@ pub struct RetrievalResult {
 /// A user that a sentence found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExampleUser {
-    /// The id.
+    /// The place among those found; ids are no part of a report.
     pub user: String,
     /// Cosine.
     pub score: f64,
     /// Whether the sentence is true of the user.
     pub positive: bool,
-    /// Some of the events, as texts.
+    /// Some of the events, as texts: those that enough other users have, too.
     pub events: Vec<String>,
 }
 

@@ -150,7 +150,7 @@ pub fn preparation(shard: &Shard) -> Preparation {
 
 pub fn preparation_of(shard: &Shard, schema: &Schema) -> Preparation {
     let histories = || shard.histories().map(|history| (history, REFERENCE));
-    let profiles = ProfileBuilder::fit(schema, histories(), None);
+    let profiles = ProfileBuilder::fit(schema, histories(), None, 1);
     let normalisers = Preparation::fit_normalisers(&profiles, histories()).unwrap();
     let mut texts: Vec<String> = [
         "Will this user buy pets food?",
@@ -168,8 +168,9 @@ pub fn preparation_of(shard: &Shard, schema: &Schema) -> Preparation {
     }
     let tokenizer = Arc::new(TextTokenizer::train(texts.into_iter(), 400).unwrap());
     let built = histories().map(|(history, reference)| profiles.build(&history, reference));
-    let questions = ["Will this user buy books?", "Does this user travel?"].map(String::from);
-    let mentions = Mentions::fit(schema, built, &questions);
+    let questions = ["Will this user buy books?", "Does this user travel?"];
+    let questions = questions.map(|question| (0, question.to_string()));
+    let mentions = Mentions::fit(schema, built, &questions, 1);
     Preparation::new(profiles, normalisers, tokenizer.clone(), tokenizer, true)
         .with_mentions(Some(mentions))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use instructue_data::{
-    IngestOptions, Mentions, ProfileBuilder, SourceProfile, TextTokenizer, UserStore,
+    IngestOptions, Mentions, ProfileBuilder, SourceProfile, TextTokenizer, UserStore, user_key,
 };
 use instructue_generate::{GenerateConfig, generate};
 use instructue_model::Preparation;
@@ -45,6 +45,8 @@ impl Data {
             triples_per_user: triples,
             test_share: 0.2,
             validation_share: 0.2,
+            // Made-up users, and few of them.
+            min_users: 1,
             ..UserQaConfig::default()
         };
         build(&store, &userqa, &at("userqa"), &mut |_, _| {}).unwrap();
@@ -95,7 +97,7 @@ fn fit(store: &UserStore, triples: &UserQa, config: &UserQaConfig) -> Preparatio
         all.filter(|h| split_of(h.user(), config.seed, config) == Split::Train)
             .map(|history| (history, reference))
     };
-    let profiles = ProfileBuilder::fit(store.schema(), histories(), Some(4));
+    let profiles = ProfileBuilder::fit(store.schema(), histories(), Some(4), 1);
     let normalisers = Preparation::fit_normalisers(&profiles, histories()).unwrap();
     let (mut texts, mut questions) = (Vec::new(), Vec::new());
     for (history, reference) in histories() {
@@ -107,13 +109,14 @@ fn fit(store: &UserStore, triples: &UserQa, config: &UserQaConfig) -> Preparatio
     }
     for index in 0..store.shards() {
         for triple in triples.shard(index).unwrap() {
-            questions.push(triple.instruction.clone());
+            let user = user_key(&triple.user);
+            questions.push((user, triple.instruction.clone()));
             texts.extend([triple.instruction, triple.answer]);
         }
     }
     let tokenizer = Arc::new(TextTokenizer::train(texts.into_iter(), 600).unwrap());
     let built = histories().map(|(history, reference)| profiles.build(&history, reference));
-    let mentions = Mentions::fit(store.schema(), built, &questions);
+    let mentions = Mentions::fit(store.schema(), built, &questions, 1);
     Preparation::new(profiles, normalisers, tokenizer.clone(), tokenizer, true)
         .with_mentions(Some(mentions))
 }

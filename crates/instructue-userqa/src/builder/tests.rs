@@ -1,5 +1,7 @@
 //! What triples may depend on, and what they may not.
 
+mod rare_values;
+
 use instructue_data::seed;
 
 use super::*;
@@ -457,6 +459,13 @@ fn wrong_configurations_are_refused() {
                 ..config()
             },
             "fit_users",
+        ),
+        (
+            UserQaConfig {
+                min_users: 0,
+                ..config()
+            },
+            "min_users",
         ),
         (
             UserQaConfig {

@@ -159,8 +159,8 @@ fn total_trend(past: &Past<'_>, target: &Target) -> Option<Finding> {
 }
 
 fn biggest_event(past: &Past<'_>, target: &Target) -> Option<Finding> {
-    let (number, field) = (target.number?, target.field?);
-    let events = past.events(target.source?);
+    let (source, number, field) = (target.source?, target.number?, target.field?);
+    let events = past.events(source);
     let mut best: Option<(f64, usize)> = None;
     for i in 0..events.len() {
         let Some(amount) = events.number(i, number) else {
@@ -175,8 +175,10 @@ fn biggest_event(past: &Past<'_>, target: &Target) -> Option<Finding> {
         }
     }
     let (amount, i) = best?;
-    Some(Finding::Peak {
+    let value = events.text(i, field)?;
+    let common = past.common(source, field);
+    common.contains(&**value).then(|| Finding::Peak {
         amount: cents(amount),
-        value: shown(events.text(i, field)?),
+        value: shown(value),
     })
 }

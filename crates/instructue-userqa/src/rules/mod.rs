@@ -229,6 +229,8 @@ pub fn families(schema: &Schema) -> Vec<Family> {
 }
 
 #[cfg(test)]
+mod naming_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod wording_tests;

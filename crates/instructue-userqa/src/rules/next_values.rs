@@ -189,7 +189,13 @@ pub(crate) const RULES: &[Rule] = &[
             };
             let (f, d) = (&w.field, days(w.days as u32));
             Some(match values.first() {
-                None => format!("No, this user will try no new {f} in the next {d}."),
+                None if *distinct == 0 => {
+                    format!("No, this user will try no new {f} in the next {d}.")
+                }
+                None => {
+                    let new = new_entries(*distinct, f);
+                    format!("Yes, this user will try {new} in the next {d}.")
+                }
                 Some(first) => format!(
                     "Yes, this user will try {} in the next {d}, {}.",
                     new_entries(*distinct, f),
@@ -282,8 +288,13 @@ fn top_next(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Fin
     }
     let events = future.events(source);
     let all = rank(&events, field);
+    // What is asked may not depend on the future, so a value that may not be named is
+    // left out of the answer.
+    let common = past.common(source, field);
+    let first = all.iter().take(3);
+    let named = first.filter(|(text, _)| common.contains(&***text));
     Some(Finding::Ranking {
-        values: all.iter().take(3).map(ranked).collect(),
+        values: named.map(ranked).collect(),
         distinct: all.len() as u32,
         total: events.len() as u32,
     })
@@ -329,8 +340,10 @@ fn new_next(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Fin
         .iter()
         .filter(|(text, _)| !known.contains(&***text))
         .collect();
+    let common = past.common(source, field);
+    let named = new.iter().filter(|(text, _)| common.contains(&***text));
     Some(Finding::Ranking {
-        values: new.iter().take(3).map(|entry| ranked(entry)).collect(),
+        values: named.take(3).map(|entry| ranked(entry)).collect(),
         distinct: new.len() as u32,
         total: new.iter().map(|(_, count)| count).sum(),
     })
@@ -344,6 +357,7 @@ fn summary(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Find
     if past.events(source).is_empty() || !(1..=MAX_WEEKS).contains(&weeks) {
         return None;
     }
+    let common = past.common(source, field);
     let mut given: HashSet<String> = HashSet::new();
     let weeks = (0..weeks as i64).map(|week| {
         let from = future.reference.plus_days(7 * week);
@@ -356,7 +370,8 @@ fn summary(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Find
         let events = future
             .events(source)
             .between(from, future.reference.plus_days(to));
-        let values = rank(&events, field);
+        let mut values = rank(&events, field);
+        values.retain(|(text, _)| common.contains(&***text));
         let names = || values.iter().map(|(text, _)| shown(text));
         let value = names()
             .find(|name| !given.contains(name))

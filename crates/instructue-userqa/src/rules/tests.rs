@@ -22,7 +22,7 @@ const PURCHASES: &[Purchase] = &[
     (40, 12, 70.0, "CARS", "Big"),
 ];
 
-fn thresholds() -> Thresholds {
+pub(super) fn thresholds() -> Thresholds {
     let mut thresholds = Thresholds::default();
     for (quantity, cuts) in [
         ("past.days.bill", [2.0, 4.0, 5.0, 8.0]),
@@ -36,19 +36,33 @@ fn thresholds() -> Thresholds {
         thresholds.cuts.insert(quantity.into(), cuts);
     }
     thresholds.clock.insert("bill".into(), true);
+    let named = |values: &[&str]| values.iter().map(|value| value.to_string()).collect();
+    let categories = named(&["FOOD", "TOYS", "BOOKS", "GAMES", "CARS"]);
+    thresholds.common.insert("bill.category".into(), categories);
+    let brands = named(&["Own", "Big"]);
+    thresholds.common.insert("bill.brand".into(), brands);
     thresholds
 }
 
 /// The answer of a family about `bill`, its category field and these values.
 fn ask(purchases: &[Purchase], name: &str, value: &str, other: &str) -> Option<String> {
-    let (schema, thresholds) = (schema(), thresholds());
+    ask_with(&thresholds(), purchases, name, [value, other])
+}
+
+pub(super) fn ask_with(
+    thresholds: &Thresholds,
+    purchases: &[Purchase],
+    name: &str,
+    [value, other]: [&str; 2],
+) -> Option<String> {
+    let schema = schema();
     let shard = shard(&[(
         "a".into(),
         purchases.to_vec(),
         vec![(-100, "Letter"), (31, "Card")],
     )]);
     let rule = rule(name).unwrap_or_else(|| panic!("no family {name}"));
-    let mut target = rule.targets(&schema, Some(&thresholds)).remove(0);
+    let mut target = rule.targets(&schema, Some(thresholds)).remove(0);
     if rule.needs == Needs::Overall {
         assert_eq!(target.source, None);
     } else {
@@ -57,7 +71,7 @@ fn ask(purchases: &[Purchase], name: &str, value: &str, other: &str) -> Option<S
     target.value = (!value.is_empty()).then(|| value.into());
     target.other = (!other.is_empty()).then(|| other.into());
     target.days = rule.days(&schema, &target, 30);
-    let past = Past::new(&schema, &thresholds, shard.history(0), REFERENCE);
+    let past = Past::new(&schema, thresholds, shard.history(0), REFERENCE);
     let future = Future::new(shard.history(0), REFERENCE, target.days);
     compose(rule, 0, &past, &future, &target).map(|(_, answer, _)| answer)
 }

@@ -260,7 +260,13 @@ pub(crate) const RULES: &[Rule] = &[
             };
             let (f, d) = (&w.field, days(w.days as u32));
             Some(match values.first() {
-                None => format!("No, this user took up no new {f} in the last {d}."),
+                None if *distinct == 0 => {
+                    format!("No, this user took up no new {f} in the last {d}.")
+                }
+                None => {
+                    let new = new_entries(*distinct, f);
+                    format!("Yes, this user took up {new} in the last {d}.")
+                }
                 Some(first) => format!(
                     "Yes, this user took up {} in the last {d}, {}.",
                     new_entries(*distinct, f),
@@ -295,13 +301,15 @@ fn at_least_two(finding: &Finding) -> bool {
     matches!(finding, Finding::Ranking { values, .. } if values.len() >= 2)
 }
 
+/// `None` also where one of the first is a value that may not be named.
 fn top(past: &Past<'_>, target: &Target, n: usize) -> Option<Finding> {
-    let all = rank(&past.events(target.source?), target.field?);
-    if all.is_empty() {
-        return None;
-    }
-    Some(Finding::Ranking {
-        values: all.iter().take(n).map(ranked).collect(),
+    let (source, field) = (target.source?, target.field?);
+    let all = rank(&past.events(source), field);
+    let first = &all[..n.min(all.len())];
+    let common = past.common(source, field);
+    let named = first.iter().all(|(text, _)| common.contains(&***text));
+    (named && !all.is_empty()).then(|| Finding::Ranking {
+        values: first.iter().map(ranked).collect(),
         distinct: all.len() as u32,
         total: all.iter().map(|(_, count)| count).sum(),
     })
@@ -344,8 +352,8 @@ fn last_time_value(past: &Past<'_>, target: &Target) -> Option<Finding> {
 }
 
 fn favourite_within_value(past: &Past<'_>, target: &Target) -> Option<Finding> {
-    let (field, second) = (target.field?, target.second?);
-    let events = past.events(target.source?);
+    let (source, field, second) = (target.source?, target.field?, target.second?);
+    let events = past.events(source);
     if events.is_empty() {
         return None;
     }
@@ -359,6 +367,13 @@ fn favourite_within_value(past: &Past<'_>, target: &Target) -> Option<Finding> {
         .collect();
     // Stable: equal counts stay in order of name.
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let common = past.common(source, second);
+    if counts
+        .first()
+        .is_some_and(|(value, _)| !common.contains(*value))
+    {
+        return None;
+    }
     Some(Finding::Ranking {
         values: (counts.iter().take(1))
             .map(|(value, count)| Ranked {
@@ -399,8 +414,10 @@ fn recent_novelty(past: &Past<'_>, target: &Target) -> Option<Finding> {
         .iter()
         .filter(|(text, _)| !known.contains(&***text))
         .collect();
+    let common = past.common(source, field);
+    let named = new.iter().filter(|(text, _)| common.contains(&***text));
     Some(Finding::Ranking {
-        values: new.iter().take(3).map(|entry| ranked(entry)).collect(),
+        values: named.take(3).map(|entry| ranked(entry)).collect(),
         distinct: new.len() as u32,
         total: new.iter().map(|(_, count)| count).sum(),
     })

@@ -1,10 +1,9 @@
 //! One user, one question: the answer in words and the descriptions nearest to
 //! the user's vector.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use instructue_data::{SourceProfile, UserStore};
+use instructue_data::{SourceProfile, UserCounts, UserStore, user_key};
 use instructue_model::{AnswerOptions, InstructUe};
 use instructue_schema::{DataText, Timestamp, UserId};
 use instructue_userqa::UserQa;
@@ -130,8 +129,9 @@ fn read(model: &InstructUe, profile: &instructue_data::Profile) -> Vec<(String, 
 }
 
 /// The answers that a run was trained with, the most frequent first: what to
-/// compare users with when nothing else is at hand. None if `run` holds no
-/// training set.
+/// compare users with when nothing else is at hand. Only answers that enough users
+/// have, by [`UserQaConfig::min_users`](instructue_userqa::UserQaConfig::min_users)
+/// of the training set; none if `run` holds no training set.
 ///
 /// # Errors
 /// A training set that does not read.
@@ -141,13 +141,13 @@ pub fn known_answers(run: &Path, most: usize) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let set = UserQa::open(&directory)?;
-    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut counts = UserCounts::<String>::new(set.manifest().config.min_users);
     for shard in 0..set.shards() {
         for triple in set.shard(shard)? {
-            *counts.entry(triple.answer).or_default() += 1;
+            counts.add(user_key(&triple.user), triple.answer.as_str());
         }
     }
-    let mut answers: Vec<(String, usize)> = counts.into_iter().collect();
+    let mut answers: Vec<(String, u64)> = counts.common().into_iter().collect();
     answers.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     answers.truncate(most);
     Ok(answers.into_iter().map(|(answer, _)| answer).collect())

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use instructue_model::Size;
 use instructue_model::cache::CacheConfig;
 use instructue_trainer::TrainConfig;
+use instructue_userqa::DEFAULT_MIN_USERS;
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::error::{Error, Result};
@@ -27,6 +28,8 @@ pub struct RunConfig {
     pub model: ModelSettings,
     /// Weights that others trained.
     pub pretrained: PretrainedSettings,
+    /// What may be kept of users' data.
+    pub privacy: PrivacySettings,
     /// Training set.
     pub userqa: UserQaSettings,
     /// Training.
@@ -74,6 +77,17 @@ pub enum Adapter {
     Linear,
     /// LayerNorm → Linear → GELU → Linear.
     Mlp,
+}
+
+/// What may be kept of users' data in whatever leaves the user store: vocabularies,
+/// tables, questions and answers, reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrivacySettings {
+    /// A word or value is kept only if so many training users have it, and a number
+    /// that is fitted rests on so many; 1 keeps everything, for data that are no
+    /// people's.
+    pub min_users: usize,
 }
 
 /// The training set.
@@ -136,6 +150,7 @@ impl Default for RunConfig {
             seed: 7,
             model: ModelSettings::default(),
             pretrained: PretrainedSettings::default(),
+            privacy: PrivacySettings::default(),
             userqa: UserQaSettings::default(),
             train: TrainConfig::default(),
             cache: CacheSettings::default(),
@@ -157,6 +172,14 @@ impl Default for ModelSettings {
             lookup: true,
             mentions: true,
             adapter: Adapter::Mlp,
+        }
+    }
+}
+
+impl Default for PrivacySettings {
+    fn default() -> Self {
+        Self {
+            min_users: DEFAULT_MIN_USERS,
         }
     }
 }

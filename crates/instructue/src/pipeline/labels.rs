@@ -7,7 +7,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use instructue_data::{open_parquet, read_all};
-use instructue_schema::UserId;
+use instructue_schema::{UserId, excerpt};
 use parquet::arrow::ProjectionMask;
 
 use crate::pipeline::error::{Error, Result};
@@ -52,7 +52,9 @@ pub fn read_labels(path: &Path, user_column: &str, label_column: &str) -> Result
                 }
                 Some(&before) if rows[before].1 == label => {}
                 Some(&before) => {
-                    let found = format!("{label:?} beside {:?} for user {user}", rows[before].1);
+                    let (one, other) = (excerpt(&label), excerpt(&rows[before].1));
+                    let user = excerpt(user.as_str());
+                    let found = format!("{one:?} beside {other:?} for user {user}");
                     return Err(Error::argument(
                         &at(label_column),
                         "one label per user",

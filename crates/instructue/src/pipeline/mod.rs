@@ -20,7 +20,10 @@ mod tune;
 
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use cache::{EVENTS_DIR, keep_events};
-pub use config::{Adapter, CacheSettings, ModelSettings, ProofSettings, RunConfig, UserQaSettings};
+pub use config::{
+    Adapter, CacheSettings, ModelSettings, PrivacySettings, ProofSettings, RunConfig,
+    UserQaSettings,
+};
 pub use embed::{
     EmbedRequest, Embedded, MAX_INSTRUCTION_BYTES, check_embed_out, check_instruction, embed_users,
 };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use instructue_data::{
     IngestOptions, IngestReport, Mentions, ProfileBuilder, Progress, SourceProfile, TextTokenizer,
-    UserStore,
+    UserStore, user_key,
 };
 use instructue_eval::TaskSet;
 use instructue_model::Preparation;
@@ -189,6 +189,7 @@ pub fn userqa_config(config: &RunConfig, references: &[Timestamp], end: Timestam
         test_share: config.userqa.test_share,
         test_from: config.userqa.test_from,
         validation_share: config.userqa.validation_share,
+        min_users: config.privacy.min_users,
         data_end: Some(end),
         ..UserQaConfig::default()
     }
@@ -223,7 +224,8 @@ pub fn userqa(
 }
 
 /// Fits vocabularies, normalisers and tokenizers on the training users. A
-/// pretrained part of `begun` keeps its tokenizer.
+/// pretrained part of `begun` keeps its tokenizer. Of words, values and numbers only
+/// those of at least `privacy.min_users` training users are kept.
 ///
 /// # Errors
 /// When the store cannot be read or holds no training user.
@@ -265,27 +267,35 @@ pub fn fit(
             .filter(|history| training(history.user()))
             .map(|history| (history, last))
     };
-    let profiles = ProfileBuilder::fit(store.schema(), histories(), config.slots());
+    let min_users = config.privacy.min_users;
+    if users < min_users {
+        let text = too_few_to_keep(users, min_users);
+        watch(Stage::Note { text });
+    }
+    let profiles = ProfileBuilder::fit(store.schema(), histories(), config.slots(), min_users);
     let normalisers = Preparation::fit_normalisers(&profiles, histories())?;
     let (mut questions, mut answers) = (Vec::new(), Vec::new());
     for (index, _) in &shards {
         let triples = triples.shard(*index)?.into_iter();
         for triple in triples.filter(|t| t.split == Split::Train && !t.held_out) {
-            questions.push(triple.instruction);
-            answers.push(triple.answer);
+            let user = user_key(&triple.user);
+            questions.push((user, triple.instruction));
+            answers.push((user, triple.answer));
         }
     }
     let mut texts = Vec::new();
     let seen = histories().map(|(history, reference)| {
         let profile = profiles.build(&history, reference);
+        let user = user_key(&profile.user);
         for source in &profile.sources {
             if let SourceProfile::Events(events) = source {
-                texts.extend(events.iter().map(|event| event.text.as_str().to_string()));
+                let of_events = events.iter().map(|event| event.text.as_str());
+                texts.extend(of_events.map(|text| (user, text.to_string())));
             }
         }
         profile
     });
-    let mentions = Mentions::fit(store.schema(), seen, &questions);
+    let mentions = Mentions::fit(store.schema(), seen, &questions, min_users);
     texts.extend(questions);
     texts.extend(answers);
     let of_encoder = begun.encoder.as_ref().map(|part| part.tokenizer.clone());
@@ -293,7 +303,8 @@ pub fn fit(
     let (of_encoder, of_backbone) = match (of_encoder, of_backbone) {
         (Some(encoder), Some(backbone)) => (encoder, backbone),
         (encoder, backbone) => {
-            let own = TextTokenizer::train(texts.into_iter(), config.model.vocabulary)?;
+            let size = config.model.vocabulary;
+            let own = TextTokenizer::train_on_users(texts.into_iter(), size, min_users)?;
             let own = Arc::new(own);
             (encoder.unwrap_or(own.clone()), backbone.unwrap_or(own))
         }
@@ -305,4 +316,13 @@ pub fn fit(
     Ok(preparation
         .with_components(components)
         .with_mentions(config.model.mentions.then_some(mentions)))
+}
+
+/// What it means that there are fewer training users than a word must have.
+fn too_few_to_keep(users: usize, min_users: usize) -> String {
+    format!(
+        "{users} training users are fewer than the {min_users} that a word, value or number \
+         must have to be kept (min_users of [privacy]): texts are read letter by letter, and no \
+         question names a value. If the data are no people's, min_users = 1 keeps everything"
+    )
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use instructue_data::{Profile, UserStore};
 use instructue_eval::auc;
 use instructue_model::{InstructUe, Tuned};
-use instructue_schema::Timestamp;
+use instructue_schema::{Timestamp, excerpt};
 use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning};
 
 use crate::pipeline::embed::{check_instruction, check_schema};
@@ -168,7 +168,7 @@ fn known(
         let expected = format!("ids of the {} users of the data", store.users());
         let found = format!(
             "{unknown} others, such as {:?}",
-            labelled.users[0].0.as_str()
+            excerpt(labelled.users[0].0.as_str())
         );
         return Err(Error::argument(&what, &expected, found));
     }

@@ -1,8 +1,11 @@
 //! Sentences that find users, and lists of users that find more of their kind.
 
-use instructue_data::{Profile, SourceProfile, seed};
+use std::collections::HashSet;
+
+use instructue_data::{Profile, SourceProfile, UserCounts, seed, user_key};
 use instructue_eval::look_alike;
 use instructue_eval::suite::{Example, ExampleUser};
+use instructue_schema::DataText;
 
 use crate::pipeline::error::Result;
 use crate::pipeline::suite::bench::{Bench, Embedded, Group, Part};
@@ -10,6 +13,8 @@ use crate::pipeline::suite::fold::{FoldResult, Scored, method, scored};
 
 /// Users shown per sentence, and events per user.
 const EXAMPLES: (usize, usize) = (5, 8);
+/// Profiles that are held while texts are counted.
+const AT_A_TIME: usize = 1_024;
 
 /// Sentences → users → users, at each task's own reference time.
 pub(crate) fn searches(
@@ -18,6 +23,7 @@ pub(crate) fn searches(
     vectors: &Embedded,
     out: &mut FoldResult,
 ) -> Result<()> {
+    let common = common_texts(bench, group)?;
     for part in &group.parts {
         let task = &bench.plan.tasks.tasks[part.task];
         let own = Some(task.instruction.as_str());
@@ -38,7 +44,7 @@ pub(crate) fn searches(
         let contrast = asked.iter().zip(cosines(own, 1));
         let contrast: Vec<f64> = contrast.map(|(yes, no)| yes - no).collect();
         out.examples
-            .push(example(bench, part, positive, &contrast)?);
+            .push(example(bench, part, positive, &contrast, &common)?);
         for (name, scores) in [
             (method::TEXT, cosines(None, 0)),
             (method::TEXT_INSTRUCTED, asked),
@@ -80,8 +86,32 @@ fn look_alike_scores(
     out
 }
 
-/// The users that a sentence finds first.
-fn example(bench: &Bench<'_>, part: &Part, sentence: &str, scores: &[f64]) -> Result<Example> {
+/// The event texts that enough of the tested users have for a report to show them.
+fn common_texts(bench: &Bench<'_>, group: &Group) -> Result<HashSet<DataText>> {
+    let tasks = &bench.plan.tasks.tasks;
+    let mut searched = group.parts.iter();
+    if !searched.any(|part| tasks[part.task].positive_text.is_some()) {
+        return Ok(HashSet::new());
+    }
+    let mut counts = UserCounts::<DataText>::new(bench.run.userqa.min_users);
+    for users in group.test_users().chunks(AT_A_TIME) {
+        for profile in bench.profiles(users, group.reference)? {
+            let user = user_key(&profile.user);
+            texts_of(&profile).for_each(|text| counts.add(user, text));
+        }
+    }
+    Ok(counts.common().into_keys().collect())
+}
+
+/// The users that a sentence finds first, without their ids and with events alone that
+/// others have, too: a report goes further than the data.
+fn example(
+    bench: &Bench<'_>,
+    part: &Part,
+    sentence: &str,
+    scores: &[f64],
+    common: &HashSet<DataText>,
+) -> Result<Example> {
     let plan = bench.plan;
     let (users, labels) = &part.test;
     let mut order: Vec<usize> = (0..users.len()).collect();
@@ -91,12 +121,14 @@ fn example(bench: &Bench<'_>, part: &Part, sentence: &str, scores: &[f64]) -> Re
     let shown: Vec<usize> = order.iter().map(|&row| users[row]).collect();
     let profiles = bench.profiles(&shown, part.reference)?;
     let mut found = Vec::new();
-    for (row, profile) in order.into_iter().zip(profiles) {
+    for ((row, profile), place) in order.into_iter().zip(profiles).zip(1..) {
+        let texts = texts_of(&profile).filter(|text| common.contains(text));
+        let texts = texts.map(|text| text.as_str().to_owned());
         found.push(ExampleUser {
-            user: plan.users[users[row]].as_str().to_owned(),
+            user: format!("{place}"),
             score: scores[row],
             positive: labels[row],
-            events: texts_of(&profile),
+            events: texts.take(EXAMPLES.1).collect(),
         });
     }
     Ok(Example {
@@ -107,12 +139,11 @@ fn example(bench: &Bench<'_>, part: &Part, sentence: &str, scores: &[f64]) -> Re
     })
 }
 
-/// The newest texts of a profile.
-fn texts_of(profile: &Profile) -> Vec<String> {
+/// The texts of a profile, the newest first.
+fn texts_of(profile: &Profile) -> impl Iterator<Item = &DataText> {
     let events = profile.sources.iter().filter_map(|source| match source {
         SourceProfile::Events(events) => Some(events.iter().rev()),
         _ => None,
     });
-    let texts = events.flatten().map(|event| event.text.as_str().to_owned());
-    texts.take(EXAMPLES.1).collect()
+    events.flatten().map(|event| &event.text)
 }
