@@ -14,12 +14,13 @@ mod group;
 mod lookup;
 mod rows;
 mod spill;
+mod times;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use instructue_schema::{Column, OnError, Schema, Source, SourceKind, Timestamp};
+use instructue_schema::{Column, OnError, Schema, Source, SourceKind, TimePolicy, Timestamp};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -29,10 +30,11 @@ pub(crate) use self::count::shard_of;
 use self::count::{DistinctCounter, user_hash};
 pub use self::files::source_files;
 use self::files::{Input, digest, hex};
-use self::group::{GroupSource, group};
+use self::group::{GroupSource, LeftOut, group};
 use self::lookup::LookupTable;
 use self::rows::SourcePass;
 use self::spill::Spill;
+use self::times::{DayCounts, Near, TimeBounds, now};
 use crate::error::{Error, Result};
 use crate::shard_file;
 use crate::store::{Manifest, ShardEntry};
@@ -40,7 +42,9 @@ use crate::store::{Manifest, ShardEntry};
 /// What [`UserStore::ingest`](crate::UserStore::ingest) may be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IngestOptions {
-    /// Rows later than this are future-dated, hence bad; `None`: no time is too late.
+    /// Rows later than this are future-dated, hence bad, whatever the schema's `times` say. `None`:
+    /// a day past the machine's clock where they say `plausible`, and no time is too late elsewhere;
+    /// a store that was made at another hour is still the same store.
     pub latest: Option<Timestamp>,
     /// How many users a shard should have at most, on average.
     pub users_per_shard: usize,
@@ -49,7 +53,7 @@ pub struct IngestOptions {
 }
 
 impl Default for IngestOptions {
-    /// No latest time, 4096 users, 2^18 rows.
+    /// The clock's latest time, 4096 users, 2^18 rows.
     fn default() -> Self {
         Self {
             latest: None,
@@ -100,6 +104,9 @@ pub struct SourceReport {
     pub kept: u64,
     /// Rows left out, by reason (see [`RowProblem`](crate::RowProblem)).
     pub skipped: BTreeMap<String, u64>,
+    /// The first and the last time of the rows in the store; `None` without rows or times.
+    #[serde(default)]
+    pub times: Option<(Timestamp, Timestamp)>,
     /// Per lookup file with something to say.
     pub lookups: BTreeMap<String, LookupReport>,
 }
@@ -112,6 +119,10 @@ pub struct LookupReport {
     /// Rows of the lookup left out, by reason.
     pub skipped: BTreeMap<String, u64>,
 }
+
+/// The version of the rules by which rows are checked and ordered. A store of another one is
+/// made anew.
+const ROWS: u32 = 2;
 
 /// What to do with bad rows of a source.
 #[derive(Clone, Copy)]
@@ -164,6 +175,7 @@ struct SourceInput<'a> {
     rows: u64,
     lookup_files: Vec<Vec<PathBuf>>,
     errors: RowErrors,
+    times: TimePolicy,
 }
 
 impl<'a> Plan<'a> {
@@ -188,8 +200,9 @@ impl<'a> Plan<'a> {
         }
         let mut fingerprint = Sha256::new();
         fingerprint.update(format!(
-            "user store {}\n{}\n{:?}\n",
+            "user store {}, rows {}\n{}\n{:?}\n",
             Manifest::FORMAT,
+            ROWS,
             schema.digest(),
             options
         ));
@@ -240,25 +253,43 @@ impl<'a> Plan<'a> {
         let shards = self.shards()?;
         let mut reports = Vec::with_capacity(self.inputs.len());
         let mut lookups = Vec::with_capacity(self.inputs.len());
+        let mut days = Vec::with_capacity(self.inputs.len());
+        let now = now();
         for (number, input) in self.inputs.iter().enumerate() {
             let mut report = SourceReport {
                 name: input.source.name.clone(),
                 ..SourceReport::default()
             };
             lookups.push(input.read_lookups(&mut report)?);
+            let mut counted = DayCounts::default();
             if input.source.has_file() {
                 let pass = SourcePass {
                     source: input.source,
                     lookups: &lookups[number],
                     lookup_files: &input.lookup_files,
                     errors: input.errors,
-                    latest: self.options.latest,
+                    bounds: TimeBounds::new(input.times, self.options.latest, now),
                     shards,
                 };
                 let mut spill = Spill::new(temporary, number, shards, spill::BUDGET);
-                pass.run(&input.files, input.rows, &mut spill, &mut report, progress)?;
+                let days = input.compares_times().then_some(&mut counted);
+                pass.run(
+                    &input.files,
+                    input.rows,
+                    &mut spill,
+                    days,
+                    &mut report,
+                    progress,
+                )?;
             }
             reports.push(report);
+            days.push(counted);
+        }
+        let near = Near::of(days.iter());
+        if let Some(near) = &near {
+            let far = self.inputs.iter().zip(&days);
+            far.into_iter()
+                .try_for_each(|(input, days)| input.refuse_far(days, near))?;
         }
         let sources: Vec<GroupSource<'_>> = self
             .inputs
@@ -269,6 +300,7 @@ impl<'a> Plan<'a> {
                 files: &input.files,
                 lookups,
                 errors: input.errors,
+                near: near.as_ref().filter(|_| input.compares_times()),
             })
             .collect();
         let mut manifest = Manifest::new(self.schema, &self.fingerprint);
@@ -281,13 +313,14 @@ impl<'a> Plan<'a> {
                 .map(|shard| self.write_shard(store, temporary, shard, &sources))
                 .collect();
             for result in done {
-                let (entry, dropped) = result?;
-                for (report, dropped) in reports.iter_mut().zip(dropped) {
-                    if dropped > 0 {
-                        report.kept -= dropped;
-                        let reason = crate::RowProblem::DuplicateUser.as_str().to_string();
-                        *report.skipped.entry(reason).or_default() += dropped;
+                let (entry, written) = result?;
+                for (report, written) in reports.iter_mut().zip(written) {
+                    for (problem, rows) in written.left_out.into_iter().filter(|(_, n)| *n > 0) {
+                        report.kept -= rows;
+                        let reason = problem.as_str().to_string();
+                        *report.skipped.entry(reason).or_default() += rows;
                     }
+                    report.times = union(report.times, written.times);
                 }
                 manifest.shards.push(entry);
                 progress(Progress::Shard {
@@ -310,8 +343,9 @@ impl<'a> Plan<'a> {
         temporary: &Path,
         number: usize,
         sources: &[GroupSource<'_>],
-    ) -> Result<(ShardEntry, Vec<u64>)> {
-        let (shard, dropped) = group(temporary, number, sources)?;
+    ) -> Result<(ShardEntry, Vec<WrittenSource>)> {
+        let (shard, left_out) = group(temporary, number, sources)?;
+        let mut written = Vec::with_capacity(sources.len());
         let mut entry = ShardEntry {
             users: shard.users.len() as u64,
             sizes: Vec::new(),
@@ -325,7 +359,8 @@ impl<'a> Plan<'a> {
             .map_err(|error| not_encoded(store, number, None, error))?;
         write(None, &users)?;
         entry.sizes.push(users.len() as u64);
-        for (source, table) in self.schema.sources.iter().zip(&shard.sources) {
+        let tables = self.schema.sources.iter().zip(&shard.sources);
+        for ((source, table), left_out) in tables.zip(left_out) {
             let bytes = shard_file::encode_table(source, table)
                 .map_err(|error| not_encoded(store, number, Some(source), error))?;
             if let Some(bytes) = &bytes {
@@ -334,18 +369,56 @@ impl<'a> Plan<'a> {
             entry
                 .sizes
                 .push(bytes.map_or(0, |bytes| bytes.len() as u64));
+            let times = source.time_column().map(|_| &table.times[..]);
+            let times = times.unwrap_or_default().iter();
+            let times = times.map(|time| Some((*time, *time))).fold(None, union);
             if source.kind == SourceKind::Events {
-                for time in &table.times {
-                    let (first, last) = entry.time_range.unwrap_or((*time, *time));
-                    entry.time_range = Some((first.min(*time), last.max(*time)));
-                }
+                entry.time_range = union(entry.time_range, times);
             }
+            written.push(WrittenSource { left_out, times });
         }
-        Ok((entry, dropped))
+        Ok((entry, written))
+    }
+}
+
+/// What became of one source in one shard.
+struct WrittenSource {
+    /// Rows left out, by reason.
+    left_out: LeftOut,
+    times: Option<(Timestamp, Timestamp)>,
+}
+
+/// The span of both spans.
+fn union(
+    a: Option<(Timestamp, Timestamp)>,
+    b: Option<(Timestamp, Timestamp)>,
+) -> Option<(Timestamp, Timestamp)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (a, b) => a.or(b),
     }
 }
 
 impl<'a> SourceInput<'a> {
+    /// Whether times far from those of all events are bad.
+    fn compares_times(&self) -> bool {
+        self.times == TimePolicy::Plausible && self.source.kind == SourceKind::Events
+    }
+
+    /// The error of the first row that is not `near`, unless bad rows are skipped.
+    fn refuse_far(&self, days: &DayCounts, near: &Near) -> Result<()> {
+        let Some((file, row, time)) = days.first_beyond(near) else {
+            return Ok(());
+        };
+        let column = self.source.time_column();
+        let column = column.map_or("", |column| column.name.as_str());
+        let file = &self.files[file as usize];
+        // Counted where rows are left out.
+        let mut counted = BTreeMap::new();
+        self.errors
+            .handle(file, row, column, near.refuse(time), &mut counted)
+    }
+
     fn find(schema: &Schema, source: &'a Source, data: &Path) -> Result<Self> {
         let errors = RowErrors {
             skip: source.on_error(schema) == OnError::Skip,
@@ -356,6 +429,7 @@ impl<'a> SourceInput<'a> {
             rows: 0,
             lookup_files: Vec::new(),
             errors,
+            times: source.times(schema),
         };
         if !source.has_file() {
             return Ok(input);
