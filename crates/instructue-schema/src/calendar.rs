@@ -106,6 +106,8 @@ mod tests {
             assert_eq!(Timestamp(seconds).to_string(), text);
         }
         assert_eq!(Timestamp(86_400).to_text(), "1970-01-02");
+        assert_eq!(Timestamp(-1).to_text(), "1969-12-31T23:59:59");
+        assert_eq!(Timestamp(951_786_061).to_text(), "2000-02-29T01:01:01");
         assert_eq!(Timestamp(1_456_790_399).to_text(), "2016-02-29T23:59:59");
     }
 }

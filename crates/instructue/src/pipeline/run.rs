@@ -12,7 +12,9 @@ use instructue_userqa::{Split, UserQa, UserQaConfig};
 use crate::pipeline::cache::{keep_events, settle_events};
 use crate::pipeline::config::{Adapter, RunConfig};
 use crate::pipeline::error::{Error, Result};
-use crate::pipeline::prepare::{Ingested, Stage, fit, ingest, references, userqa, userqa_config};
+use crate::pipeline::prepare::{
+    Ingested, Stage, fit, ingest, references, tell_references, userqa, userqa_config,
+};
 use crate::pipeline::pretrained::Begun;
 use crate::pipeline::proof::{Finished, prove_run};
 use crate::{Device, DeviceName};
@@ -116,6 +118,7 @@ pub(crate) fn train_run(
     let device = name.open()?;
     prepare_out(out, config, resume)?;
     let references = references(config, ingested);
+    tell_references(&ingested.store, &references, &mut |s| watch.stage(s))?;
     let qa = userqa_config(config, &references, ingested.end);
     let qa_dir = out.join("userqa");
     let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.stage(s))?;
