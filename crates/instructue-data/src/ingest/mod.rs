@@ -12,6 +12,7 @@ mod count;
 mod files;
 mod group;
 mod lookup;
+mod report;
 mod rows;
 mod spill;
 mod times;
@@ -22,7 +23,6 @@ use std::path::{Path, PathBuf};
 
 use instructue_schema::{Column, OnError, Schema, Source, SourceKind, TimePolicy, Timestamp};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use self::columns::BadValue;
@@ -32,6 +32,8 @@ pub use self::files::source_files;
 use self::files::{Input, digest, hex};
 use self::group::{GroupSource, LeftOut, group};
 use self::lookup::LookupTable;
+use self::report::union;
+pub use self::report::{IngestReport, LookupReport, Progress, SourceReport};
 use self::rows::SourcePass;
 use self::spill::Spill;
 use self::times::{DayCounts, Near, TimeBounds, now};
@@ -61,63 +63,6 @@ impl Default for IngestOptions {
             max_rows_per_shard: 1 << 18,
         }
     }
-}
-
-/// How far an ingest is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress<'a> {
-    /// First pass: a source is being read.
-    Source {
-        /// The source.
-        name: &'a str,
-        /// Rows read.
-        rows: u64,
-        /// Rows in its files.
-        total_rows: u64,
-    },
-    /// Second pass: shards are being written.
-    Shard {
-        /// Shards written.
-        done: usize,
-        /// All shards.
-        total: usize,
-    },
-}
-
-/// What an ingest read, kept and left out.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct IngestReport {
-    /// One entry per source with a file, in schema order.
-    pub sources: Vec<SourceReport>,
-    /// Users with at least one row in any source.
-    pub users: u64,
-}
-
-/// What an ingest did with one source: `rows == kept + the sum of skipped`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct SourceReport {
-    /// The source.
-    pub name: String,
-    /// Rows read.
-    pub rows: u64,
-    /// Rows in the store.
-    pub kept: u64,
-    /// Rows left out, by reason (see [`RowProblem`](crate::RowProblem)).
-    pub skipped: BTreeMap<String, u64>,
-    /// The first and the last time of the rows in the store; `None` without rows or times.
-    #[serde(default)]
-    pub times: Option<(Timestamp, Timestamp)>,
-    /// Per lookup file with something to say.
-    pub lookups: BTreeMap<String, LookupReport>,
-}
-
-/// What happened at a lookup.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct LookupReport {
-    /// Kept rows of the source without a row in the lookup: its fields are missing there.
-    pub unmatched: u64,
-    /// Rows of the lookup left out, by reason.
-    pub skipped: BTreeMap<String, u64>,
 }
 
 /// The version of the rules by which rows are checked and ordered. A store of another one is
@@ -386,17 +331,6 @@ struct WrittenSource {
     /// Rows left out, by reason.
     left_out: LeftOut,
     times: Option<(Timestamp, Timestamp)>,
-}
-
-/// The span of both spans.
-fn union(
-    a: Option<(Timestamp, Timestamp)>,
-    b: Option<(Timestamp, Timestamp)>,
-) -> Option<(Timestamp, Timestamp)> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        (a, b) => a.or(b),
-    }
 }
 
 impl<'a> SourceInput<'a> {

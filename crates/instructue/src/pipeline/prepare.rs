@@ -119,7 +119,7 @@ pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result
             return Err(Error::argument(
                 &format!("data directory {}", data.display()),
                 "at least one event",
-                "none",
+                format!("none ({})", describe(&report).join("; ")),
             ));
         }
     };
