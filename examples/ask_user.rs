@@ -91,6 +91,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         .map(|(source, count)| format!("{source} {count}"))
         .collect();
     println!("read: {}", events.join(", "));
+    if !asked.has_events {
+        let reference = opened.reference;
+        println!("note: this user has no event in the windows before {reference}");
+    }
     println!(
         "vector: state of length {:.2}; cosine with the general vector {:.3}",
         asked.state_norm, asked.cosine_to_general

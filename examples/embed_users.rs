@@ -25,6 +25,9 @@ struct Arguments {
     /// texts; state: what a model of your own reads more from.
     #[arg(long, default_value = "unit")]
     vectors: VectorKind,
+    /// Embed though most users have no event in the windows before the reference time.
+    #[arg(long)]
+    allow_empty: bool,
     /// The Parquet file to write.
     #[arg(long)]
     out: PathBuf,
@@ -44,6 +47,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         instructions: arguments.instruction.clone(),
         tuned,
         kind: arguments.vectors,
+        allow_empty: arguments.allow_empty,
     };
     let embedded = embed_users(
         &opened.model,

@@ -27,6 +27,9 @@ struct Arguments {
     /// The question that the labels answer.
     #[arg(long, value_parser = instruction)]
     instruction: String,
+    /// Tune though most labelled users have no event in the windows before the reference time.
+    #[arg(long)]
+    allow_empty: bool,
     /// The file to write.
     #[arg(long)]
     out: PathBuf,
@@ -53,6 +56,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         label_column: arguments.label_column.clone(),
         instruction: arguments.instruction.clone(),
         reference: opened.reference,
+        allow_empty: arguments.allow_empty,
         config: TuneConfig {
             steps: arguments.steps,
             learning_rate: arguments.learning_rate,

@@ -8,7 +8,7 @@ use instructue::eval::parse_time;
 use instructue::fs::NewDirectory;
 use instructue::model::cache::CacheConfig;
 use instructue::model::{InstructUe, Precision};
-use instructue::pipeline::{Ingested, Watch, ingest, model_dir};
+use instructue::pipeline::{Ingested, Stage, Watch, end_of_data, ingest, model_dir};
 use instructue::{DeviceName, schema::Timestamp};
 
 use crate::Console;
@@ -78,15 +78,20 @@ impl Users {
             }
         };
         let ingested = ingest(&self.data, &store, &mut |stage| console.stage(stage))?;
-        let reference = match &self.reference {
-            Some(day) => parse_time(day).ok_or_else(|| {
-                format!("--reference: expected a day such as 2017-07-01, found {day:?}")
-            })?,
-            None => ingested
-                .store
-                .time_range()
-                .map_or(Timestamp(0), |(_, last)| Timestamp(last.0 + 1)),
+        let (reference, from) = match &self.reference {
+            Some(day) => {
+                let time = parse_time(day).ok_or_else(|| {
+                    format!("--reference: expected a day such as 2017-07-01, found {day:?}")
+                })?;
+                (time, "--reference")
+            }
+            None => {
+                let end = end_of_data(&ingested.store);
+                (end.unwrap_or(Timestamp(0)), "the end of the data")
+            }
         };
+        let text = format!("reference {reference}: events before it are seen ({from})");
+        console.stage(Stage::Note { text });
         Ok(Opened {
             model,
             ingested,

@@ -230,7 +230,7 @@ fn generated_users_are_trained_on_and_embedded() {
         assert!(made.path("run").join(file).is_file(), "{file}");
     }
     let out = made.text("users.parquet");
-    let printed = good(&run(
+    let embedded = run(
         "embed_users",
         &[
             "--model",
@@ -244,7 +244,21 @@ fn generated_users_are_trained_on_and_embedded() {
             "--instruction",
             "Does this user have children?",
         ],
-    ));
+    );
+    let printed = good(&embedded);
+    let said = stderr(&embedded);
+    let bill = said
+        .lines()
+        .find(|line| line.contains("bill: "))
+        .expect("a note");
+    assert!(
+        bill.contains(" rows kept, 2025-") && bill.contains(" to 2025-"),
+        "{said}"
+    );
+    assert!(
+        said.contains(" UTC: events before it are seen (the end of the data)"),
+        "{said}"
+    );
     assert!(printed.contains("60 users, 2 column(s)"), "{printed}");
     let batch = read(&made.path("users.parquet"));
     assert_eq!(batch.num_rows(), 60);
@@ -262,6 +276,37 @@ fn generated_users_are_trained_on_and_embedded() {
         batch.column(2).as_ref(),
         "the instruction matters"
     );
+}
+
+#[test]
+fn a_reference_before_all_events_is_refused() {
+    let made = made();
+    let out = made.text("early.parquet");
+    let (model, data) = (made.text("run"), made.text("data"));
+    let early = [
+        "--model",
+        &model,
+        "--data",
+        &data,
+        "--reference",
+        "2001-01-01",
+        "--out",
+        &out,
+    ];
+    let refused = run("embed_users", &early);
+    bad(
+        &refused,
+        &[
+            "60 of 60 users have no event in the windows before 2001-01-01 00:00:00 UTC",
+            "--allow-empty",
+        ],
+    );
+    assert!(stderr(&refused).contains("reference 2001-01-01 00:00:00 UTC"));
+    assert!(!made.path("early.parquet").exists());
+    good(&run(
+        "embed_users",
+        &[&early[..], &["--allow-empty"]].concat(),
+    ));
 }
 
 fn read(path: &Path) -> RecordBatch {

@@ -185,8 +185,14 @@ pub enum RowProblem {
     UnmatchedTime,
     /// Out of the declared order by user and time.
     Unsorted,
-    /// Later than the latest time that the options allow.
+    /// Later than the latest time that the options or the machine's clock allow.
     FutureDated,
+    /// Before 1970.
+    BeforeEpoch,
+    /// Years away from all other events.
+    FarTime,
+    /// A number that makes sense as a time in another unit only.
+    WrongUnit,
     /// A second tabular row of a user for the same time.
     DuplicateUser,
     /// Nothing in a column declared as required.
@@ -209,6 +215,9 @@ impl RowProblem {
             Self::UnmatchedTime => "no lookup row for the time",
             Self::Unsorted => "unsorted event",
             Self::FutureDated => "future-dated event",
+            Self::BeforeEpoch => "time before 1970",
+            Self::FarTime => "time far from all others",
+            Self::WrongUnit => "time in another unit",
             Self::DuplicateUser => "duplicate user",
             Self::MissingValue => "missing required value",
             Self::InexactNumber => "inexact number",

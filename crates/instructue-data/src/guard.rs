@@ -10,6 +10,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::error::{Error, Result};
+use crate::int96;
 
 /// Runs a step of the Parquet decoder on `file`; `row` is where the step starts.
 ///
@@ -74,7 +75,7 @@ pub fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>
         });
     }
     file.rewind().map_err(io)?;
-    decode(path, 0, || ParquetRecordBatchReaderBuilder::try_new(file))
+    decode(path, 0, || int96::open(file))
 }
 
 /// All batches of a small Parquet file, `path` for messages.

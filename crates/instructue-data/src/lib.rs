@@ -106,6 +106,7 @@ mod features;
 mod guard;
 mod history;
 mod ingest;
+mod int96;
 mod mentions;
 mod order;
 mod pack;

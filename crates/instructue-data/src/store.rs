@@ -61,8 +61,11 @@ impl UserStore {
     /// Reads the Parquet files below `data` that `schema` declares and writes a store to `store`.
     ///
     /// A store at `store` is replaced, after the new one is complete; anything else there is
-    /// left alone and an error. Events of one user at the same second keep the order of the
-    /// input (files by name, then rows).
+    /// left alone and an error. Events of one user at the same second are ordered by their
+    /// fields, one after the other as the schema lists them (a missing value first, texts by
+    /// bytes, numbers by [`f64::total_cmp`]); so a store does not depend on the order of rows or
+    /// on the names and number of files. Of two tabular rows that exclude each other the first
+    /// read is kept, where the schema says to skip bad rows.
     ///
     /// # Errors
     /// Unusable files, and bad rows unless the schema says to skip them (then they are counted

@@ -176,7 +176,8 @@ fn wrong_column_types() {
                 found: f,
             } => {
                 assert_eq!(file, case.file("bill"));
-                assert_eq!((named.as_str(), e, f.as_str()), (column, expected, found));
+                assert_eq!((named.as_str(), f.as_str()), (column, found));
+                assert!(e.starts_with(expected), "{e}");
             }
             error => panic!("{error}"),
         }

@@ -51,16 +51,27 @@ fn the_whole_journey_is_kept() {
     assert_eq!((buyers, lines), (1_952, 885_544));
     assert!((amount - 2_741_913.22).abs() < 0.01, "{amount}");
 
-    // Household 1's first line, as it stands in the files.
+    // Household 1's first lines are of one second, hence ordered by amount; one as it stands in
+    // the files.
     let user = UserId::new("1").unwrap();
     let shard = store.shard(store.shard_of(&user)).unwrap();
     let history = shard.history(shard.find(&user).unwrap());
     let bill = history.events(0);
-    assert_eq!((bill.len(), bill.time(0)), (722, Timestamp(1_483_815_324)));
-    let numbers: Vec<_> = (0..4).map(|field| bill.number(0, field)).collect();
+    let first = Timestamp(1_483_815_324);
+    assert_eq!((bill.len(), bill.time(0)), (722, first));
+    let basket = bill
+        .times()
+        .iter()
+        .take_while(|time| **time == first)
+        .count();
+    assert!((0..basket).is_sorted_by(|a, b| bill.number(*a, 0) <= bill.number(*b, 0)));
+    let line = (0..basket)
+        .find(|line| bill.number(*line, 0) == Some(2.99))
+        .unwrap();
+    let numbers: Vec<_> = (0..4).map(|field| bill.number(line, field)).collect();
     assert_eq!(numbers, [Some(2.99), Some(1.0), Some(0.0), Some(0.0)]);
     let texts: Vec<_> = (4..7)
-        .filter_map(|field| bill.text(0, field))
+        .filter_map(|field| bill.text(line, field))
         .map(|t| &**t)
         .collect();
     assert_eq!(texts, ["GROCERY", "CHEESE", "National"]);

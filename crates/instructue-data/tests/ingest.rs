@@ -24,7 +24,7 @@ fn rows_are_grouped_sorted_and_joined() {
     let users: Vec<_> = shard.users.iter().map(UserId::as_str).collect();
     assert_eq!(users, ["a", "b", "c"]);
 
-    // Equal times keep the order of the file.
+    // At equal times the smaller amount comes first.
     let bill = shard.history(0).events(0);
     assert_eq!(bill.times(), [Timestamp(10), Timestamp(10)]);
     assert_eq!(
@@ -228,6 +228,7 @@ column = [
 ]
 "#
     .into();
+    case.replace("name = \"test\"", "name = \"test\"\ntimes = \"any\"");
     case.write(
         "s",
         vec![

@@ -20,7 +20,7 @@ fn row() -> impl Strategy<Value = Row> {
     // Few users and times, so that rows meet; any text.
     (
         "[a-e]|\\PC{1,3}",
-        -5_i64..5,
+        0_i64..10,
         proptest::option::of(-1e6..1e6),
         proptest::option::of("\\PC{0,3}"),
     )
@@ -53,7 +53,16 @@ proptest! {
         let shuffled = (dump(&shuffled), shuffled);
 
         let mut sorted = rows.clone();
-        sorted.sort_by(|a, b| (&a.user, a.time).cmp(&(&b.user, b.time)));
+        sorted.sort_by(|a, b| {
+            let amounts = |a: &Row, b: &Row| match (a.amount, b.amount) {
+                (Some(a), Some(b)) => a.total_cmp(&b),
+                (a, b) => a.is_some().cmp(&b.is_some()),
+            };
+            (&a.user, a.time)
+                .cmp(&(&b.user, b.time))
+                .then(amounts(a, b))
+                .then(a.shop.cmp(&b.shop))
+        });
         write(&case, &sorted);
         case.replace("name = \"bill\"", "name = \"bill\"\norder = \"user_time\"");
         let store = case.ingest().unwrap().0;

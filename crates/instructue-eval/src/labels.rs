@@ -10,7 +10,7 @@ use instructue_data::{
     ColumnData, History, Shard, UserStore, count_feature_names, count_features, open_parquet,
     read_all,
 };
-use instructue_schema::{SECONDS_PER_DAY, Schema, Timestamp, UserId, excerpt};
+use instructue_schema::{Schema, Timestamp, UserId, excerpt};
 use parquet::arrow::ProjectionMask;
 
 use crate::date::format_time;
@@ -169,7 +169,7 @@ impl<'a> Truth<'a> {
                 let from = set.reference_of(task);
                 let to = from.plus_days(i64::from(*days));
                 // Data that end on the window's last day are taken as complete.
-                if let Some(last) = last.filter(|last| last.0 < to.0 - SECONDS_PER_DAY) {
+                if let Some(last) = last.filter(|last| *last < to.plus_days(-1)) {
                     return Err(Error::Horizon {
                         task: task.name.clone(),
                         needed: format_time(to),

@@ -20,7 +20,7 @@ pub enum SourceKind {
 pub enum ColumnType {
     /// UTF-8 text.
     Text,
-    /// A whole number. As a time: seconds since 1970-01-01 UTC.
+    /// A whole number. As a time: since 1970-01-01 UTC, in the column's [`TimeUnit`].
     Int,
     /// A 64-bit floating-point number; NaN counts as missing.
     Float,
@@ -75,6 +75,63 @@ impl ColumnRole {
     }
 }
 
+/// What a number that stands for a time counts since 1970-01-01 UTC. A finer unit is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TimeUnit {
+    /// `s`
+    #[serde(rename = "s")]
+    Second,
+    /// `ms`
+    #[serde(rename = "ms")]
+    Millisecond,
+    /// `us`
+    #[serde(rename = "us")]
+    Microsecond,
+    /// `ns`
+    #[serde(rename = "ns")]
+    Nanosecond,
+}
+
+impl TimeUnit {
+    /// All, the coarsest first.
+    pub const ALL: [Self; 4] = [
+        Self::Second,
+        Self::Millisecond,
+        Self::Microsecond,
+        Self::Nanosecond,
+    ];
+
+    /// The name used in TOML.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Second => "s",
+            Self::Millisecond => "ms",
+            Self::Microsecond => "us",
+            Self::Nanosecond => "ns",
+        }
+    }
+
+    /// The name in words, plural.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Second => "seconds",
+            Self::Millisecond => "milliseconds",
+            Self::Microsecond => "microseconds",
+            Self::Nanosecond => "nanoseconds",
+        }
+    }
+
+    /// How many of it make a second.
+    pub fn per_second(self) -> i64 {
+        match self {
+            Self::Second => 1,
+            Self::Millisecond => 1_000,
+            Self::Microsecond => 1_000_000,
+            Self::Nanosecond => 1_000_000_000,
+        }
+    }
+}
+
 /// One column of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +152,10 @@ pub struct Column {
     /// Whether a missing value is an error. User and time are always required.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
+    /// A time's unit where the file holds numbers; default: seconds for `int`. With it a
+    /// `timestamp` column may be numbers too; a file's own timestamps must be of this unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<TimeUnit>,
 }
 
 impl Column {
@@ -103,6 +164,11 @@ impl Column {
         self.label
             .clone()
             .unwrap_or_else(|| self.name.replace('_', " "))
+    }
+
+    /// What numbers count where this is a column of times.
+    pub fn unit(&self) -> TimeUnit {
+        self.unit.unwrap_or(TimeUnit::Second)
     }
 }
 
@@ -128,6 +194,24 @@ pub enum OnError {
     Fail,
     /// Leave it out and count it.
     Skip,
+}
+
+/// Which times a row may have; a row with another one is bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimePolicy {
+    /// From 1970 to a day past the present, and not far from the times of all other events.
+    #[default]
+    Plausible,
+    /// Whatever the file says.
+    Any,
+}
+
+impl TimePolicy {
+    // Written out only where it was chosen, so that the text of other schemas stays.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How the rows of an events file are ordered.
@@ -195,6 +279,9 @@ pub struct Source {
     /// What to do with a bad row; default the schema's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_error: Option<OnError>,
+    /// Which times are taken; default the schema's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<TimePolicy>,
     /// How the rows are ordered.
     pub order: EventOrder,
     /// What becomes of events that read the same.
@@ -219,6 +306,9 @@ pub struct Schema {
     /// What to do with a bad row, unless a source says otherwise.
     #[serde(default)]
     pub on_error: OnError,
+    /// Which times are taken, unless a source says otherwise.
+    #[serde(default, skip_serializing_if = "TimePolicy::is_default")]
+    pub times: TimePolicy,
     /// The sources (TOML key `source`).
     #[serde(rename = "source")]
     pub sources: Vec<Source>,

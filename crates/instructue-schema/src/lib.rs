@@ -74,19 +74,36 @@
 //! | `source.max_tokens` | text tokens per event | 32 |
 //! | `source.delimiter` | `[a-z0-9_-]+`, unique | `name` |
 //! | `source.on_error` | as above, for this source | the schema's |
+//! | `times` | `plausible` or `any`: see [Times](#times) | `plausible` |
+//! | `source.times` | as above, for this source | the schema's |
 //! | `source.order` | `any` or `user_time` | `any` |
-//! | `source.column` | `name`, `type`, `role`, `label`, `render`, `required` | – |
+//! | `source.column` | `name`, `type`, `role`, `label`, `render`, `required`, `unit` | – |
 //! | `source.lookup` | `file`, `key`, `column` | none |
 //! | `source.aggregate` | `source`, `windows_days`, `group_by`, `top_groups` | none; `[7, 30, 90]`, `[]`, 20 |
 //!
 //! Types are `text`, `int`, `float`, `bool` and `timestamp`; roles are `user`,
 //! `time`, `text`, `category`, `number` and `key` (see [`ColumnRole`]).
 //! Unknown keys are errors.
+//!
+//! # Times
+//! One event of a broken clock would move the end of the data for all users.
+//! So, by default, a row is bad whose time is before 1970, more than a day past
+//! the present, or *far* from all others: there are at least 20 events, it is
+//! among the first or last 1 % (at least one), and between it and the rest
+//! lies a gap of more than 366 days that is also longer than the whole rest.
+//! `times = "any"` takes every time.
+//!
+//! Where a file holds times as numbers, `unit` says what they count: `s`, `ms`,
+//! `us` or `ns` since 1970-01-01 UTC; without it `s`. Fractions of a second are
+//! rounded down. With `unit` a column of type `timestamp` may be numbers too,
+//! and a file's own timestamps must be of that unit.
 
 mod arrow_schema;
+mod calendar;
 mod declare;
 mod error;
 mod ids;
+mod model;
 mod raw;
 mod schema;
 mod text;
@@ -94,8 +111,9 @@ mod validate;
 
 pub use declare::{
     Aggregate, Column, ColumnRole, ColumnType, EventOrder, Field, Lookup, OnError, Repeats, Schema,
-    Source, SourceKind,
+    Source, SourceKind, TimePolicy, TimeUnit,
 };
 pub use error::Error;
 pub use ids::{SECONDS_PER_DAY, Timestamp, UserId};
+pub use model::Difference;
 pub use text::{DataText, excerpt};

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::declare::{Aggregate, Column, EventOrder, Lookup, OnError, Repeats, Source, SourceKind};
+use crate::declare::{
+    Aggregate, Column, EventOrder, Lookup, OnError, Repeats, Source, SourceKind, TimePolicy,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +19,7 @@ pub(crate) struct RawSource {
     max_tokens: Option<usize>,
     delimiter: Option<String>,
     on_error: Option<OnError>,
+    times: Option<TimePolicy>,
     #[serde(default)]
     order: EventOrder,
     #[serde(default)]
@@ -42,6 +45,7 @@ impl From<RawSource> for Source {
             window_days: raw.window_days,
             delimiter: raw.delimiter,
             on_error: raw.on_error,
+            times: raw.times,
             order: raw.order,
             repeats: raw.repeats,
             columns: raw.columns,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::declare::{Column, ColumnRole, Field, OnError, Schema, Source, SourceKind};
+use crate::declare::{Column, ColumnRole, Field, OnError, Schema, Source, SourceKind, TimePolicy};
 use crate::error::Error;
 
 /// The paper's six sources as a file users can copy.
@@ -120,6 +120,11 @@ impl Source {
     /// What to do with a bad row of this source.
     pub fn on_error(&self, schema: &Schema) -> OnError {
         self.on_error.unwrap_or(schema.on_error)
+    }
+
+    /// Which times this source may have.
+    pub fn times(&self, schema: &Schema) -> TimePolicy {
+        self.times.unwrap_or(schema.times)
     }
 }
 

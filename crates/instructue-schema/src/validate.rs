@@ -225,6 +225,11 @@ fn check_column(key: &str, kind: SourceKind, column: &Column) -> Result<(), Erro
         let expected = "false for a column that is no text, category or number";
         return Err(invalid(format!("{key}.render"), expected, "true"));
     }
+    if let (Some(unit), false) = (column.unit, column.role == ColumnRole::Time) {
+        let expected = "no unit for a column that is no time";
+        let found = format!("\"{}\"", unit.as_str());
+        return Err(invalid(format!("{key}.unit"), expected, found));
+    }
     match &column.label {
         Some(label) => check_line(&format!("{key}.label"), label),
         None => Ok(()),

@@ -120,7 +120,7 @@ impl<'a> Future<'a> {
 
     /// Whole days from the reference to `time`.
     pub fn day(&self, time: Timestamp) -> u32 {
-        ((time.0 - self.reference.0) / SECONDS_PER_DAY) as u32
+        (time.0.saturating_sub(self.reference.0) / SECONDS_PER_DAY) as u32
     }
 }
 

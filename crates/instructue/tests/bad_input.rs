@@ -163,6 +163,7 @@ impl Trained {
             instructions: instructions.iter().map(ToString::to_string).collect(),
             tuned: None,
             kind,
+            allow_empty: false,
         };
         let store = &self.ingested.store;
         embed_users(&self.model(), store, &request, &out, &mut |_| {})?;
@@ -283,16 +284,129 @@ fn another_schema_than_the_models_is_refused() {
         instructions: Vec::new(),
         tuned: None,
         kind: VectorKind::Unit,
+        allow_empty: false,
     };
     let out = dir.path().join("out.parquet");
     let model = trained().model();
     let error = embed_users(&model, &ingested.store, &request, &out, &mut |_| {}).unwrap_err();
     let error = error.to_string();
+    let expected = "schema of the data: source.bill.slots: expected 4 as in the model, found 5";
+    assert_eq!(error, expected);
+    assert!(!out.exists());
+}
+
+/// Files, policies and units are no part of what a model depends on.
+#[test]
+fn the_same_table_from_other_files_gives_the_same_vectors() {
+    let dir = tempfile::tempdir().unwrap();
+    let events = &events()[..400];
+    let plain = data(&dir.path().join("plain"), events, &["quiet"]);
+    let moved = data(&dir.path().join("moved"), events, &["quiet"]);
+    fs::create_dir(moved.join("lines")).unwrap();
+    fs::rename(moved.join("bill.parquet"), moved.join("lines/1.parquet")).unwrap();
+    let schema = SCHEMA
+        .replace(
+            "name = \"shop\"\n",
+            "name = \"other\"\non_error = \"skip\"\n",
+        )
+        .replace("slots = 4", "file = \"lines\"\ntimes = \"any\"\nslots = 4");
+    fs::write(moved.join("schema.toml"), schema).unwrap();
+    assert_eq!(vectors_of(&plain).unwrap(), vectors_of(&moved).unwrap());
+}
+
+/// The vectors of all users at the end of their data.
+fn vectors_of(data: &Path) -> Result<RecordBatch, Error> {
+    let dir = tempfile::tempdir().unwrap();
+    let ingested = ingest(data, &dir.path().join("store"), &mut |_| {})?;
+    let request = EmbedRequest {
+        reference: ingested.end,
+        instructions: Vec::new(),
+        tuned: None,
+        kind: VectorKind::Unit,
+        allow_empty: false,
+    };
+    let out = dir.path().join("out.parquet");
+    let (model, store) = (trained().model(), &ingested.store);
+    embed_users(&model, store, &request, &out, &mut |_| {})?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(out).unwrap()).unwrap();
+    let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
+    Ok(arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap())
+}
+
+/// An event of the year 2099 neither moves the reference time nor is it passed over in silence.
+#[test]
+fn one_bad_clock_costs_one_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let events = &events()[..400];
+    let good = vectors_of(&data(&dir.path().join("good"), events, &["quiet"])).unwrap();
+    let late = [("user 3".to_string(), END - 4_070_908_800)];
+    let spoiled = data(
+        &dir.path().join("late"),
+        &[events, &late].concat(),
+        &["quiet"],
+    );
+    let error = vectors_of(&spoiled).unwrap_err().to_string();
+    for part in [
+        "bill.parquet: row 400",
+        "column `time`",
+        "2099-01-01",
+        "any",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let skip = SCHEMA.replace(
+        "name = \"shop\"\n",
+        "name = \"shop\"\non_error = \"skip\"\n",
+    );
+    fs::write(spoiled.join("schema.toml"), skip).unwrap();
+    assert_eq!(vectors_of(&spoiled).unwrap(), good);
+    // Where it is taken, the windows of all others are empty, and that is said.
+    let any = SCHEMA.replace("name = \"shop\"\n", "name = \"shop\"\ntimes = \"any\"\n");
+    fs::write(spoiled.join("schema.toml"), any).unwrap();
+    let error = vectors_of(&spoiled).unwrap_err().to_string();
+    let expected = "20 of 21 users have no event in the windows before 2099-01-01 00:00:01 UTC";
+    assert!(error.contains(expected), "{error}");
+}
+
+/// Few users without events are a note, most of them an error, unless it is meant.
+#[test]
+fn a_reference_before_most_events_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.parquet");
+    let model = trained().model();
+    let store = &trained().ingested.store;
+    let embed = |reference, allow_empty| {
+        let mut notes = Vec::new();
+        let request = EmbedRequest {
+            reference: Timestamp(reference),
+            instructions: Vec::new(),
+            tuned: None,
+            kind: VectorKind::Unit,
+            allow_empty,
+        };
+        let done = embed_users(&model, store, &request, &out, &mut |stage| {
+            if let Stage::Note { text } = stage {
+                notes.push(text);
+            }
+        });
+        (done.map(|done| done.users), notes.join("; "))
+    };
+    let (users, notes) = embed(END, false);
+    assert_eq!(users.unwrap(), 42);
+    let said = "1 of 42 users have no event in the windows before 2023-11-14 22:13:20 UTC";
+    assert_eq!(notes, said);
+    fs::remove_file(&out).unwrap();
+    let before = END - 1_000 * DAY;
+    let error = embed(before, false).0.unwrap_err();
     assert!(
-        error.contains("schema") && error.contains("trained with"),
+        matches!(error, Error::EmptyWindows { empty: 42, users: 42, reference } if reference.0 == before),
         "{error}"
     );
+    assert!(error.to_string().contains("--allow-empty"), "{error}");
     assert!(!out.exists());
+    let (users, notes) = embed(before, true);
+    assert_eq!(users.unwrap(), 42);
+    assert!(notes.contains("42 of 42 users have no event"), "{notes}");
 }
 
 /// Too little data is said to be that, whatever is missing.

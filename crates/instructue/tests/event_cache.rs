@@ -156,6 +156,7 @@ fn a_run_with_a_frozen_encoder_reads_each_text_once() {
         instructions: Vec::new(),
         tuned: None,
         kind: VectorKind::Unit,
+        allow_empty: false,
     };
     for run in ["first", "trained"] {
         let model = InstructUe::load(&model_dir(&at(run)), &device()).unwrap();

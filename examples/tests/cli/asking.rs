@@ -29,6 +29,10 @@ fn a_user_is_asked_in_words_and_draws_repeat_with_their_seed() {
         .lines()
         .filter(|l| l.contains("has a dog") || l.contains("plays games"));
     assert_eq!(lines.count(), 1, "{own}");
+    assert!(!own.contains("no event"), "{own}");
+    let early = good(&ask(&[&ids[0], "--reference", "2001-01-01"]));
+    let note = "this user has no event in the windows before 2001-01-01 00:00:00 UTC";
+    assert!(early.contains(note), "{early}");
     let drawn = |seed| good(&ask(&[&ids[0], "--top-p", "0.95", "--seed", seed]));
     assert_eq!(drawn("3"), drawn("3"));
     assert_ne!(drawn("3"), drawn("4"));

@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, UInt64Type};
 use arrow::error::ArrowError;
-use instructue_schema::{Column, ColumnRole, ColumnType, SECONDS_PER_DAY};
+use instructue_schema::{self as schema, Column, ColumnRole, ColumnType, SECONDS_PER_DAY};
 
 use crate::error::RowProblem;
 
@@ -55,6 +55,7 @@ pub(crate) fn accepts(column: &Column, found: &DataType) -> bool {
                 || found.is_floating()
                 || (column.role == ColumnRole::Number && *found == DataType::Boolean)
         }
+        ColumnType::Int if column.role == ColumnRole::Time => whole || found.is_floating(),
         ColumnType::Int => whole,
         ColumnType::Float => {
             whole
@@ -63,12 +64,34 @@ pub(crate) fn accepts(column: &Column, found: &DataType) -> bool {
                 || matches!(found, DataType::Decimal128(_, 0..=22))
         }
         ColumnType::Bool => whole || *found == DataType::Boolean,
-        ColumnType::Timestamp => {
-            matches!(
+        ColumnType::Timestamp => match (column.unit, found) {
+            (Some(unit), DataType::Timestamp(of, _)) => per_second(of) == unit.per_second(),
+            (Some(_), _) => whole || found.is_floating(),
+            (None, found) => matches!(
                 found,
                 DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
-            )
+            ),
+        },
+    }
+}
+
+/// What [`accepts`] expects, in words.
+pub(crate) fn expected(column: &Column) -> &'static str {
+    match (column.ty, column.unit) {
+        (ColumnType::Timestamp, Some(_)) => "numbers or timestamps of the column's unit",
+        (ColumnType::Timestamp, None) => {
+            "timestamp (numbers with `unit = \"s\"`, \"ms\", \"us\" or \"ns\" in the schema)"
         }
+        (ty, _) => ty.as_str(),
+    }
+}
+
+fn per_second(unit: &TimeUnit) -> i64 {
+    match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
     }
 }
 
@@ -110,15 +133,7 @@ impl Values {
             DataType::Decimal128(_, scale) => {
                 Self::Decimal(array.as_primitive().clone(), 10_f64.powi(i32::from(*scale)))
             }
-            DataType::Timestamp(unit, _) => {
-                let divisor = match unit {
-                    TimeUnit::Second => 1,
-                    TimeUnit::Millisecond => 1_000,
-                    TimeUnit::Microsecond => 1_000_000,
-                    TimeUnit::Nanosecond => 1_000_000_000,
-                };
-                Self::Time(to_int()?, 1, divisor)
-            }
+            DataType::Timestamp(unit, _) => Self::Time(to_int()?, 1, per_second(unit)),
             DataType::Date32 => {
                 let days = cast(array, &DataType::Int32)?;
                 let days = cast(&days, &DataType::Int64)?;
@@ -141,23 +156,39 @@ impl Values {
         }
     }
 
-    /// The time in seconds; `None` when missing.
-    pub(crate) fn time(&self, row: usize) -> Option<i64> {
+    /// The time in seconds, rounded down; `None` when missing. `unit` is what numbers count.
+    pub(crate) fn time(&self, row: usize, unit: schema::TimeUnit) -> Result<Option<i64>, BadValue> {
         if self.is_null(row) {
-            return None;
+            return Ok(None);
         }
-        match self {
+        let seconds = |count: i64| Some(count.div_euclid(unit.per_second()));
+        Ok(match self {
             Self::Time(array, factor, divisor) => Some(
                 array
                     .value(row)
                     .saturating_mul(*factor)
                     .div_euclid(*divisor),
             ),
-            Self::Int(array) => Some(array.value(row)),
-            // Beyond the year 292 billion; as far in the future as can be said.
-            Self::UInt(array) => Some(i64::try_from(array.value(row)).unwrap_or(i64::MAX)),
+            Self::Int(array) => seconds(array.value(row)),
+            // Beyond the year 2554 in any unit.
+            Self::UInt(array) => match i64::try_from(array.value(row)) {
+                Ok(count) => seconds(count),
+                Err(_) => {
+                    let seconds = array.value(row) / unit.per_second() as u64;
+                    Some(i64::try_from(seconds).unwrap_or(i64::MAX))
+                }
+            },
+            Self::Float(array) if array.value(row).is_finite() => {
+                // Whole first, so that the division is exact.
+                seconds(array.value(row).floor() as i64)
+            }
+            Self::Float(array) => {
+                let found = array.value(row).to_string();
+                let problem = RowProblem::InexactNumber;
+                return Err(BadValue::new(problem, "a finite number", found));
+            }
             _ => None,
-        }
+        })
     }
 
     /// The whole number; `None` when missing.
@@ -268,28 +299,41 @@ mod tests {
 
     #[test]
     fn times_of_every_unit_are_seconds_rounded_down() {
-        assert_eq!(
-            load(TimestampNanosecondArray::from(vec![1_999_999_999, -1])).time(0),
-            Some(1)
-        );
-        assert_eq!(
-            load(TimestampNanosecondArray::from(vec![-1])).time(0),
-            Some(-1)
-        );
-        assert_eq!(load(Date32Array::from(vec![2])).time(0), Some(172_800));
-        assert_eq!(
-            load(Date64Array::from(vec![Some(5_000), None])).time(0),
-            Some(5)
-        );
-        assert_eq!(
-            load(Date64Array::from(vec![Some(5_000), None])).time(1),
-            None
-        );
-        assert_eq!(load(Int64Array::from(vec![7])).time(0), Some(7));
-        assert_eq!(
-            load(UInt64Array::from(vec![u64::MAX])).time(0),
-            Some(i64::MAX)
-        );
+        use schema::TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
+        let time = |values: &Values, row, unit| values.time(row, unit).unwrap();
+        let nanos = load(TimestampNanosecondArray::from(vec![1_999_999_999, -1]));
+        assert_eq!(time(&nanos, 0, Nanosecond), Some(1));
+        assert_eq!(time(&nanos, 1, Nanosecond), Some(-1));
+        let days = load(Date32Array::from(vec![2]));
+        assert_eq!(time(&days, 0, Second), Some(172_800));
+        let millis = load(Date64Array::from(vec![Some(5_000), None]));
+        assert_eq!(time(&millis, 0, Second), Some(5));
+        assert_eq!(time(&millis, 1, Second), None);
+        for (unit, second) in [
+            (Second, 1),
+            (Millisecond, 1_000),
+            (Microsecond, 1_000_000),
+            (Nanosecond, 1_000_000_000),
+        ] {
+            let counts = vec![7 * second, 8 * second - 1, -1];
+            let ints = load(Int64Array::from(counts.clone()));
+            let floats = counts.into_iter().map(|count| count as f64);
+            let floats = load(Float64Array::from_iter_values(floats));
+            for values in [ints, floats] {
+                let times = (0..3).map(|row| time(&values, row, unit));
+                assert_eq!(times.collect::<Vec<_>>(), [Some(7), Some(7), Some(-1)]);
+            }
+        }
+        let great = load(UInt64Array::from(vec![u64::MAX]));
+        assert_eq!(time(&great, 0, Second), Some(i64::MAX));
+        assert_eq!(time(&great, 0, Nanosecond), Some(18_446_744_073));
+        let seconds = load(Float64Array::from(vec![1.7e9 + 0.75, f64::NAN, 1e300]));
+        assert_eq!(time(&seconds, 0, Second), Some(1_700_000_000));
+        assert_eq!(time(&seconds, 1, Second), None);
+        assert_eq!(time(&seconds, 2, Second), Some(i64::MAX));
+        let endless = load(Float64Array::from(vec![f64::INFINITY]));
+        let problem = endless.time(0, Second).unwrap_err().problem;
+        assert_eq!(problem, RowProblem::InexactNumber);
     }
 
     #[test]

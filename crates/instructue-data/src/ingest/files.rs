@@ -138,7 +138,7 @@ impl Input {
                 return Err(Error::ColumnType {
                     file: path.into(),
                     column: column.name.clone(),
-                    expected: column.ty.as_str(),
+                    expected: columns::expected(column),
                     found: field.data_type().to_string(),
                 });
             }

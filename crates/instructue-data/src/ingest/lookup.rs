@@ -169,7 +169,10 @@ impl LookupTable {
         let mut scratch = String::new();
         for (column, values) in columns.iter().zip(&values[1..]) {
             let missing = match column.role {
-                ColumnRole::Time => values.time(row).is_none(),
+                ColumnRole::Time => values
+                    .time(row, column.unit())
+                    .map_err(named(column))?
+                    .is_none(),
                 ColumnRole::Number => values
                     .number(row, column.ty)
                     .map_err(named(column))?
@@ -188,7 +191,8 @@ impl LookupTable {
         let mut builders = builders.iter_mut();
         for (column, values) in columns.iter().zip(&values[1..]) {
             if column.role == ColumnRole::Time {
-                self.times.get_or_insert_default().push(values.time(row));
+                let time = values.time(row, column.unit()).ok().flatten();
+                self.times.get_or_insert_default().push(time);
             } else if let Some(builder) = builders.next() {
                 match is_number(column) {
                     true => builder.push_number(values.number(row, column.ty).unwrap_or(f64::NAN)),

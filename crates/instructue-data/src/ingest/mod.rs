@@ -12,16 +12,17 @@ mod count;
 mod files;
 mod group;
 mod lookup;
+mod report;
 mod rows;
 mod spill;
+mod times;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use instructue_fs::{Entry, NewDirectory};
-use instructue_schema::{Column, OnError, Schema, Source, SourceKind, Timestamp};
+use instructue_schema::{Column, OnError, Schema, Source, SourceKind, TimePolicy, Timestamp};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use self::columns::BadValue;
@@ -29,10 +30,13 @@ pub(crate) use self::count::shard_of;
 use self::count::{DistinctCounter, user_hash};
 pub use self::files::source_files;
 use self::files::{Input, digest, hex};
-use self::group::{GroupSource, group};
+use self::group::{GroupSource, LeftOut, group};
 use self::lookup::LookupTable;
+use self::report::union;
+pub use self::report::{IngestReport, LookupReport, Progress, SourceReport};
 use self::rows::SourcePass;
 use self::spill::Spill;
+use self::times::{DayCounts, Near, TimeBounds, now};
 use crate::error::{Error, Result};
 use crate::shard_file;
 use crate::store::{Manifest, ShardEntry};
@@ -40,7 +44,9 @@ use crate::store::{Manifest, ShardEntry};
 /// What [`UserStore::ingest`](crate::UserStore::ingest) may be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IngestOptions {
-    /// Rows later than this are future-dated, hence bad; `None`: no time is too late.
+    /// Rows later than this are future-dated, hence bad, whatever the schema's `times` say. `None`:
+    /// a day past the machine's clock where they say `plausible`, and no time is too late elsewhere;
+    /// a store that was made at another hour is still the same store.
     pub latest: Option<Timestamp>,
     /// How many users a shard should have at most, on average.
     pub users_per_shard: usize,
@@ -49,7 +55,7 @@ pub struct IngestOptions {
 }
 
 impl Default for IngestOptions {
-    /// No latest time, 4096 users, 2^18 rows.
+    /// The clock's latest time, 4096 users, 2^18 rows.
     fn default() -> Self {
         Self {
             latest: None,
@@ -59,59 +65,9 @@ impl Default for IngestOptions {
     }
 }
 
-/// How far an ingest is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress<'a> {
-    /// First pass: a source is being read.
-    Source {
-        /// The source.
-        name: &'a str,
-        /// Rows read.
-        rows: u64,
-        /// Rows in its files.
-        total_rows: u64,
-    },
-    /// Second pass: shards are being written.
-    Shard {
-        /// Shards written.
-        done: usize,
-        /// All shards.
-        total: usize,
-    },
-}
-
-/// What an ingest read, kept and left out.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct IngestReport {
-    /// One entry per source with a file, in schema order.
-    pub sources: Vec<SourceReport>,
-    /// Users with at least one row in any source.
-    pub users: u64,
-}
-
-/// What an ingest did with one source: `rows == kept + the sum of skipped`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct SourceReport {
-    /// The source.
-    pub name: String,
-    /// Rows read.
-    pub rows: u64,
-    /// Rows in the store.
-    pub kept: u64,
-    /// Rows left out, by reason (see [`RowProblem`](crate::RowProblem)).
-    pub skipped: BTreeMap<String, u64>,
-    /// Per lookup file with something to say.
-    pub lookups: BTreeMap<String, LookupReport>,
-}
-
-/// What happened at a lookup.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct LookupReport {
-    /// Kept rows of the source without a row in the lookup: its fields are missing there.
-    pub unmatched: u64,
-    /// Rows of the lookup left out, by reason.
-    pub skipped: BTreeMap<String, u64>,
-}
+/// The version of the rules by which rows are checked and ordered. A store of another one is
+/// made anew.
+const ROWS: u32 = 2;
 
 /// What to do with bad rows of a source.
 #[derive(Clone, Copy)]
@@ -150,8 +106,8 @@ impl RowErrors {
     }
 }
 
-/// A shard's entry, its files with size and digest, and how many rows each source dropped.
-type WrittenShard = (ShardEntry, Vec<(String, Entry)>, Vec<u64>);
+/// A shard's entry, its files with size and digest, and what each source has in it.
+type WrittenShard = (ShardEntry, Vec<(String, Entry)>, Vec<WrittenSource>);
 
 /// The checked inputs of an ingest.
 pub(crate) struct Plan<'a> {
@@ -167,6 +123,7 @@ struct SourceInput<'a> {
     rows: u64,
     lookup_files: Vec<Vec<PathBuf>>,
     errors: RowErrors,
+    times: TimePolicy,
 }
 
 impl<'a> Plan<'a> {
@@ -191,8 +148,9 @@ impl<'a> Plan<'a> {
         }
         let mut fingerprint = Sha256::new();
         fingerprint.update(format!(
-            "user store {}\n{}\n{:?}\n",
+            "user store {}, rows {}\n{}\n{:?}\n",
             Manifest::FORMAT,
+            ROWS,
             schema.digest(),
             options
         ));
@@ -243,25 +201,43 @@ impl<'a> Plan<'a> {
         let shards = self.shards()?;
         let mut reports = Vec::with_capacity(self.inputs.len());
         let mut lookups = Vec::with_capacity(self.inputs.len());
+        let mut days = Vec::with_capacity(self.inputs.len());
+        let now = now();
         for (number, input) in self.inputs.iter().enumerate() {
             let mut report = SourceReport {
                 name: input.source.name.clone(),
                 ..SourceReport::default()
             };
             lookups.push(input.read_lookups(&mut report)?);
+            let mut counted = DayCounts::default();
             if input.source.has_file() {
                 let pass = SourcePass {
                     source: input.source,
                     lookups: &lookups[number],
                     lookup_files: &input.lookup_files,
                     errors: input.errors,
-                    latest: self.options.latest,
+                    bounds: TimeBounds::new(input.times, self.options.latest, now),
                     shards,
                 };
                 let mut spill = Spill::new(temporary, number, shards, spill::BUDGET);
-                pass.run(&input.files, input.rows, &mut spill, &mut report, progress)?;
+                let days = input.compares_times().then_some(&mut counted);
+                pass.run(
+                    &input.files,
+                    input.rows,
+                    &mut spill,
+                    days,
+                    &mut report,
+                    progress,
+                )?;
             }
             reports.push(report);
+            days.push(counted);
+        }
+        let near = Near::of(days.iter());
+        if let Some(near) = &near {
+            let far = self.inputs.iter().zip(&days);
+            far.into_iter()
+                .try_for_each(|(input, days)| input.refuse_far(days, near))?;
         }
         let sources: Vec<GroupSource<'_>> = self
             .inputs
@@ -272,6 +248,7 @@ impl<'a> Plan<'a> {
                 files: &input.files,
                 lookups,
                 errors: input.errors,
+                near: near.as_ref().filter(|_| input.compares_times()),
             })
             .collect();
         let mut manifest = Manifest::new(self.schema, &self.fingerprint);
@@ -284,16 +261,17 @@ impl<'a> Plan<'a> {
                 .map(|shard| self.write_shard(store, temporary, shard, &sources))
                 .collect();
             for result in done {
-                let (entry, files, dropped) = result?;
+                let (entry, files, written) = result?;
                 for (name, entry) in files {
                     manifest.files.insert(name, entry);
                 }
-                for (report, dropped) in reports.iter_mut().zip(dropped) {
-                    if dropped > 0 {
-                        report.kept -= dropped;
-                        let reason = crate::RowProblem::DuplicateUser.as_str().to_string();
-                        *report.skipped.entry(reason).or_default() += dropped;
+                for (report, written) in reports.iter_mut().zip(written) {
+                    for (problem, rows) in written.left_out.into_iter().filter(|(_, n)| *n > 0) {
+                        report.kept -= rows;
+                        let reason = problem.as_str().to_string();
+                        *report.skipped.entry(reason).or_default() += rows;
                     }
+                    report.times = union(report.times, written.times);
                 }
                 manifest.shards.push(entry);
                 progress(Progress::Shard {
@@ -317,7 +295,8 @@ impl<'a> Plan<'a> {
         number: usize,
         sources: &[GroupSource<'_>],
     ) -> Result<WrittenShard> {
-        let (shard, dropped) = group(temporary, number, sources)?;
+        let (shard, left_out) = group(temporary, number, sources)?;
+        let mut written = Vec::with_capacity(sources.len());
         let mut entry = ShardEntry {
             users: shard.users.len() as u64,
             time_range: None,
@@ -332,24 +311,52 @@ impl<'a> Plan<'a> {
         let users = shard_file::encode_users(self.schema, &shard)
             .map_err(|error| not_encoded(store.path(), number, None, error))?;
         write(None, &users)?;
-        for (source, table) in self.schema.sources.iter().zip(&shard.sources) {
+        let tables = self.schema.sources.iter().zip(&shard.sources);
+        for ((source, table), left_out) in tables.zip(left_out) {
             let bytes = shard_file::encode_table(source, table)
                 .map_err(|error| not_encoded(store.path(), number, Some(source), error))?;
             if let Some(bytes) = &bytes {
                 write(Some(source), bytes)?;
             }
+            let times = source.time_column().map(|_| &table.times[..]);
+            let times = times.unwrap_or_default().iter();
+            let times = times.map(|time| Some((*time, *time))).fold(None, union);
             if source.kind == SourceKind::Events {
-                for time in &table.times {
-                    let (first, last) = entry.time_range.unwrap_or((*time, *time));
-                    entry.time_range = Some((first.min(*time), last.max(*time)));
-                }
+                entry.time_range = union(entry.time_range, times);
             }
+            written.push(WrittenSource { left_out, times });
         }
-        Ok((entry, files, dropped))
+        Ok((entry, files, written))
     }
 }
 
+/// What became of one source in one shard.
+struct WrittenSource {
+    /// Rows left out, by reason.
+    left_out: LeftOut,
+    times: Option<(Timestamp, Timestamp)>,
+}
+
 impl<'a> SourceInput<'a> {
+    /// Whether times far from those of all events are bad.
+    fn compares_times(&self) -> bool {
+        self.times == TimePolicy::Plausible && self.source.kind == SourceKind::Events
+    }
+
+    /// The error of the first row that is not `near`, unless bad rows are skipped.
+    fn refuse_far(&self, days: &DayCounts, near: &Near) -> Result<()> {
+        let Some((file, row, time)) = days.first_beyond(near) else {
+            return Ok(());
+        };
+        let column = self.source.time_column();
+        let column = column.map_or("", |column| column.name.as_str());
+        let file = &self.files[file as usize];
+        // Counted where rows are left out.
+        let mut counted = BTreeMap::new();
+        self.errors
+            .handle(file, row, column, near.refuse(time), &mut counted)
+    }
+
     fn find(schema: &Schema, source: &'a Source, data: &Path) -> Result<Self> {
         let errors = RowErrors {
             skip: source.on_error(schema) == OnError::Skip,
@@ -360,6 +367,7 @@ impl<'a> SourceInput<'a> {
             rows: 0,
             lookup_files: Vec::new(),
             errors,
+            times: source.times(schema),
         };
         if !source.has_file() {
             return Ok(input);

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use instructue_schema::{Column, ColumnRole, EventOrder, Source, SourceKind, Timestamp, excerpt};
+use instructue_schema::{Column, ColumnRole, EventOrder, Source, SourceKind, excerpt};
 
 use super::columns::{BadValue, Values};
 use super::count::shard_of;
 use super::files::Input;
 use super::lookup::{LookupTable, NO_MATCH, is_field, no_match};
 use super::spill::{Spill, put_text};
+use super::times::{DayCounts, TimeBounds};
 use super::{Progress, RowErrors, SourceReport};
 use crate::error::{Result, RowProblem};
 
@@ -19,7 +20,7 @@ pub(crate) struct SourcePass<'a> {
     /// The first file of each lookup, for messages.
     pub(crate) lookup_files: &'a [Vec<PathBuf>],
     pub(crate) errors: RowErrors,
-    pub(crate) latest: Option<Timestamp>,
+    pub(crate) bounds: TimeBounds,
     pub(crate) shards: usize,
 }
 
@@ -31,12 +32,13 @@ struct Previous {
 }
 
 impl SourcePass<'_> {
-    /// Reads `files` and pushes each good row to `spill`.
+    /// Reads `files` and pushes each good row to `spill`, its time to `days`.
     pub(crate) fn run(
         &self,
         files: &[PathBuf],
         total_rows: u64,
         spill: &mut Spill,
+        mut days: Option<&mut DayCounts>,
         report: &mut SourceReport,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<()> {
@@ -49,9 +51,13 @@ impl SourcePass<'_> {
                 let values = batches.load(first, &batch)?;
                 for row in 0..batch.num_rows() {
                     let at = first + row as u64;
-                    match encoder.encode(&values, row, (number as u32, at)) {
-                        Ok(shard) => {
+                    let origin = (number as u32, at);
+                    match encoder.encode(&values, row, origin) {
+                        Ok((shard, time)) => {
                             spill.push(shard, &encoder.row)?;
+                            if let Some(days) = &mut days {
+                                days.add(time, origin);
+                            }
                             report.kept += 1;
                             encoder.count_unmatched(report);
                         }
@@ -125,13 +131,13 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// Encodes a row into `self.row`; gives its shard, or the column and what is wrong.
+    /// Encodes a row into `self.row`; gives its shard and time, or the column and what is wrong.
     fn encode(
         &mut self,
         values: &[Values],
         row: usize,
         origin: (u32, u64),
-    ) -> Result<usize, (&'a str, BadValue)> {
+    ) -> Result<(usize, i64), (&'a str, BadValue)> {
         // The user id may live in the buffer while other parts of the encoder are at work.
         let mut buffer = std::mem::take(&mut self.buffer);
         let shard = self.encode_with(&mut buffer, values, row, origin);
@@ -145,7 +151,7 @@ impl<'a> Encoder<'a> {
         values: &[Values],
         row: usize,
         origin: (u32, u64),
-    ) -> Result<usize, (&'a str, BadValue)> {
+    ) -> Result<(usize, i64), (&'a str, BadValue)> {
         let columns = &self.pass.source.columns;
         let named = |at: usize| move |bad| (columns[at].name.as_str(), bad);
         self.row.clear();
@@ -198,7 +204,7 @@ impl<'a> Encoder<'a> {
                 put_text(&mut self.row, text);
             }
         }
-        Ok(shard)
+        Ok((shard, time))
     }
 
     /// The time of the row; `i64::MIN`, before everything, in a source without times.
@@ -215,7 +221,10 @@ impl<'a> Encoder<'a> {
         let named = |bad| (column.name.as_str(), bad);
         let null = || named(BadValue::new(RowProblem::NullTime, "a time", "null"));
         let time = match (self.time, self.time_lookup) {
-            (Some(at), _) => values[at].time(row).ok_or_else(null)?,
+            (Some(at), _) => {
+                let time = values[at].time(row, column.unit()).map_err(named)?;
+                time.ok_or_else(null)?
+            }
             (None, Some(lookup)) => {
                 let matched = matched[lookup];
                 if matched == NO_MATCH {
@@ -233,17 +242,8 @@ impl<'a> Encoder<'a> {
             }
             (None, None) => return Err(null()),
         };
-        match self.pass.latest {
-            Some(Timestamp(latest)) if time > latest => {
-                let expected = format!("a time up to {latest} (seconds since 1970)");
-                Err(named(BadValue::new(
-                    RowProblem::FutureDated,
-                    expected,
-                    time.to_string(),
-                )))
-            }
-            _ => Ok(time),
-        }
+        self.pass.bounds.check(column, time).map_err(named)?;
+        Ok(time)
     }
 
     fn count_unmatched(&self, report: &mut SourceReport) {

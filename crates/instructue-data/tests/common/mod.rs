@@ -11,6 +11,9 @@ use arrow::record_batch::RecordBatch;
 use instructue_data::{Error, IngestOptions, IngestReport, UserStore};
 use instructue_schema::Schema;
 use parquet::arrow::ArrowWriter;
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int96, Int96Type};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use tempfile::TempDir;
 
 /// Two event sources (one with a lookup) and a tabular one.
@@ -67,6 +70,58 @@ pub fn floats(values: impl IntoIterator<Item = Option<f64>>) -> ArrayRef {
 
 pub fn times(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(values.into_iter().collect::<TimestampSecondArray>())
+}
+
+/// A file with one column of 96-bit timestamps, given as (days since 1970, nanoseconds of the
+/// day), and one of texts, which name it in the store.
+pub fn write_int96(path: &Path, users: &[&str], times: &[(i64, u64)], shops: &[&str]) {
+    let message = "message m {
+        required binary user (STRING); optional int96 time;
+        optional double amount; optional binary shop (STRING);
+    }";
+    let schema = Arc::new(parse_message_type(message).unwrap());
+    let file = File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Default::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let texts = |texts: &[&str]| texts.iter().map(|text| ByteArray::from(*text)).collect();
+    let (users, shops): (Vec<ByteArray>, Vec<ByteArray>) = (texts(users), texts(shops));
+    let times: Vec<Int96> = times
+        .iter()
+        .map(|(days, nanos)| {
+            // 1970-01-01 as a Julian day.
+            let day = u32::try_from(days + 2_440_588).unwrap();
+            let mut time = Int96::new();
+            time.set_data(*nanos as u32, (nanos >> 32) as u32, day);
+            time
+        })
+        .collect();
+    let (all, none) = (vec![1; users.len()], vec![0; users.len()]);
+    let mut column = group.next_column().unwrap().unwrap();
+    column
+        .typed::<ByteArrayType>()
+        .write_batch(&users, None, None)
+        .unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column
+        .typed::<Int96Type>()
+        .write_batch(&times, Some(&all), None)
+        .unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column
+        .typed::<DoubleType>()
+        .write_batch(&[], Some(&none), None)
+        .unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column
+        .typed::<ByteArrayType>()
+        .write_batch(&shops, Some(&all), None)
+        .unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
 }
 
 pub fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {

@@ -10,6 +10,7 @@ use instructue_userqa::UserQa;
 
 use crate::pipeline::embed::{check_instruction, check_schema};
 use crate::pipeline::error::{Error, Result};
+use crate::pipeline::windows::has_events;
 
 /// Whom to ask about, and what.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,8 @@ pub struct AskRequest {
 pub struct Asked {
     /// Per source that has any: its name and the events (or 1 row) that were read.
     pub events: Vec<(String, usize)>,
+    /// Whether any event was read: the user may have none in the windows before the reference time.
+    pub has_events: bool,
     /// Length of the state at `<USER>`; the unit vector has length 1.
     pub state_norm: f32,
     /// Cosine with the user's general vector: what the instruction changed.
@@ -91,6 +94,7 @@ pub fn ask_user(
     let state = both[0].state.row(0);
     Ok(Asked {
         events: read(model, &profile),
+        has_events: has_events(&profile),
         state_norm: dot(state, state).sqrt(),
         cosine_to_general: dot(unit, general),
         nearest,

@@ -12,7 +12,7 @@ use instructue_data::UserStore;
 use instructue_eval::{Embedder, UserRef};
 use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, Tuned, VectorKind};
-use instructue_schema::Timestamp;
+use instructue_schema::{Difference, Timestamp};
 
 use crate::pipeline::cache::settle_events;
 use crate::pipeline::error::{Error, Result};
@@ -20,6 +20,7 @@ use crate::pipeline::parquet_file::ParquetFile;
 use crate::pipeline::prepare::Stage;
 use crate::pipeline::readout::to_model;
 use crate::pipeline::store_embedder::StoreEmbedder;
+use crate::pipeline::windows::{empty_users, tell_empty};
 
 /// The longest instruction, in bytes of UTF-8. A model is trained on a sentence or
 /// two; memory grows with the square of an instruction's tokens.
@@ -37,6 +38,9 @@ pub struct EmbedRequest {
     /// Unit vectors for cosine, or states for a model of one's own: behind the
     /// profile's numbers, where the model has their components.
     pub kind: VectorKind,
+    /// Embed though most users have no event in the windows before the reference time: their
+    /// vectors tell of nothing but their tabular rows.
+    pub allow_empty: bool,
 }
 
 /// What was written.
@@ -61,8 +65,9 @@ pub struct Embedded {
 /// in the columns' metadata under `instruction`, a score's class under `class`.
 ///
 /// # Errors
-/// An empty or overlong instruction, one tuned on another model, an unreadable
-/// store, or a disk that does not take the file.
+/// An empty or overlong instruction, one tuned on another model, data of another schema than
+/// the model's, a reference time before which most users have no event, an unreadable store,
+/// or a disk that does not take the file.
 pub fn embed_users(
     model: &InstructUe,
     store: &UserStore,
@@ -97,6 +102,9 @@ pub fn embed_users(
         path: out.into(),
         message: e.to_string(),
     };
+    let reference = request.reference;
+    let empty = empty_users(store, &[reference])?.iter().sum();
+    tell_empty(empty, store.users(), reference, request.allow_empty, watch)?;
     let mut file = ParquetFile::create(out, schema)?;
     let embedder = StoreEmbedder::new(model, store);
     let known = model.event_cache_metrics().unwrap_or_default();
@@ -115,7 +123,6 @@ pub fn embed_users(
                 total: store.users(),
             });
         };
-        let reference = request.reference;
         let mut matrices = embedder
             .embed_users(&refs, reference, &instructions, &mut progress)
             .map_err(|e| failed(&e))?;
@@ -197,16 +204,17 @@ pub fn check_embed_out(out: &Path) -> Result<()> {
     }))
 }
 
-/// Refuses data of another schema than the model's.
+/// Refuses data whose schema differs from the model's in what a model depends on.
 pub(crate) fn check_schema(model: &InstructUe, store: &UserStore) -> Result<()> {
-    if model.preparation().schema().digest() != store.schema().digest() {
-        return Err(Error::argument(
-            "schema of the data",
-            "the one that the model was trained with",
-            "another one",
-        ));
+    let trained = model.preparation().schema();
+    match trained.model_difference(store.schema()) {
+        None => Ok(()),
+        Some(Difference { key, first, second }) => Err(Error::argument(
+            &format!("schema of the data: {key}"),
+            &format!("{first} as in the model"),
+            second,
+        )),
     }
-    Ok(())
 }
 
 /// Refuses an instruction that is empty or longer than [`MAX_INSTRUCTION_BYTES`].

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use instructue_schema::Timestamp;
+
 use crate::DeviceError;
 use crate::hub::HubError;
 
@@ -31,6 +33,19 @@ pub enum Error {
         expected: String,
         /// What is there.
         found: String,
+    },
+    /// A reference time before which most users show nothing.
+    #[error(
+        "{empty} of {users} users have no event in the windows before {reference}, so their \
+         vectors would be alike: choose another reference time, or allow it (--allow-empty)"
+    )]
+    EmptyWindows {
+        /// Users without an event there.
+        empty: u64,
+        /// All users.
+        users: u64,
+        /// The reference time.
+        reference: Timestamp,
     },
     /// A file could not be read or written, is not what its manifest says, or something else
     /// is in the way.

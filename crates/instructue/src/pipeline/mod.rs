@@ -17,6 +17,7 @@ mod store_embedder;
 mod suggest;
 pub mod suite;
 mod tune;
+mod windows;
 
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use cache::{EVENTS_DIR, keep_events};
@@ -37,3 +38,4 @@ pub use proof::{PROOF_FILE, REPORT_FILE};
 pub use run::{MODEL_DIR, Outcome, Watch, model_dir, train_userqa};
 pub use store_embedder::StoreEmbedder;
 pub use tune::{TuneQuality, TuneRequest, TunedUsers, tune_users};
+pub use windows::end_of_data;

@@ -17,6 +17,7 @@ use instructue_userqa::{Split, UserQa, UserQaConfig, split_of};
 use crate::pipeline::config::RunConfig;
 use crate::pipeline::error::{Error, Result};
 use crate::pipeline::pretrained::Begun;
+use crate::pipeline::windows::{empty_users, end_of_data};
 
 /// The file that declares the sources of a data directory.
 pub const SCHEMA_FILE: &str = "schema.toml";
@@ -98,15 +99,14 @@ pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result
     for text in describe(&report) {
         watch(Stage::Note { text });
     }
-    let end = match (&tasks, store.time_range()) {
+    let end = match (&tasks, end_of_data(&store)) {
         (Some(tasks), _) => tasks.reference,
-        // The end of the data is the first moment without an event.
-        (None, Some((_, last))) => Timestamp(last.0 + 1),
+        (None, Some(end)) => end,
         (None, None) => {
             return Err(Error::argument(
                 &format!("data directory {}", data.display()),
                 "at least one event",
-                "none",
+                format!("none ({})", describe(&report).join("; ")),
             ));
         }
     };
@@ -152,6 +152,13 @@ fn describe(report: &IngestReport) -> Vec<String> {
         for (reason, count) in skipped {
             line.push_str(&format!(", {count} {reason}"));
         }
+        if let Some((first, last)) = source.times {
+            let day = |time: Timestamp| {
+                let (year, month, day) = time.date();
+                format!("{year:04}-{month:02}-{day:02}")
+            };
+            line.push_str(&format!(", {} to {}", day(first), day(last)));
+        }
         lines.push(line);
     }
     lines.push(format!("{} users", report.users));
@@ -176,6 +183,25 @@ pub fn references(config: &RunConfig, ingested: &Ingested) -> Vec<Timestamp> {
     }
     times.reverse();
     times
+}
+
+/// Says which times training looks back from, and how many users show nothing there.
+pub(crate) fn tell_references(
+    store: &UserStore,
+    references: &[Timestamp],
+    watch: &mut dyn FnMut(Stage),
+) -> Result<()> {
+    for (reference, empty) in references.iter().zip(empty_users(store, references)?) {
+        let mut text = format!("reference {reference}: events before it are seen");
+        if empty > 0 {
+            let users = store.users();
+            text.push_str(&format!(
+                "; {empty} of {users} users have no event in the windows before it"
+            ));
+        }
+        watch(Stage::Note { text });
+    }
+    Ok(())
 }
 
 /// The configuration of the training set.

@@ -13,7 +13,7 @@ use crate::pipeline::cache::{keep_events, settle_events};
 use crate::pipeline::config::{Adapter, RunConfig};
 use crate::pipeline::error::Result;
 use crate::pipeline::prepare::{
-    Ingested, Stage, declared, fit, ingest, references, userqa, userqa_config,
+    Ingested, Stage, declared, fit, ingest, references, tell_references, userqa, userqa_config,
 };
 use crate::pipeline::pretrained::Begun;
 use crate::pipeline::proof::{Finished, PROOF_FILE, REPORT_FILE, prove_run};
@@ -123,6 +123,7 @@ pub(crate) fn train_run(
     let device = name.open()?;
     prepare_out(claim, config, resume)?;
     let references = references(config, ingested);
+    tell_references(&ingested.store, &references, &mut |s| watch.stage(s))?;
     let qa = userqa_config(config, &references, ingested.end);
     let qa_dir = out.join("userqa");
     let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.stage(s))?;

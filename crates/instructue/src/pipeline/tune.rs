@@ -13,6 +13,7 @@ use crate::pipeline::error::{Error, Result};
 use crate::pipeline::labels::{Labelled, read_labels};
 use crate::pipeline::prepare::Stage;
 use crate::pipeline::readout::tune_question;
+use crate::pipeline::windows::{has_events, tell_empty};
 
 /// What to tune, on whom.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,8 @@ pub struct TuneRequest {
     pub instruction: String,
     /// Only events strictly before it are seen.
     pub reference: Timestamp,
+    /// Tune though most labelled users have no event in the windows before the reference time.
+    pub allow_empty: bool,
     /// How.
     pub config: TuneConfig,
 }
@@ -74,7 +77,8 @@ pub struct TunedUsers {
 /// # Errors
 /// Labels that do not fit (see [`read_labels`]), fewer than two classes or two known
 /// users of each, an empty or overlong instruction, another schema than the
-/// model's, a path that does not take a file.
+/// model's, a reference time before which most labelled users have no event, a path that does
+/// not take a file.
 pub fn tune_users(
     model: &InstructUe,
     store: &UserStore,
@@ -93,6 +97,15 @@ pub fn tune_users(
         let text = format!("{unknown} of {total} labelled users are not in the data: left out");
         watch(Stage::Note { text });
     }
+    let empty = data.profiles.iter().filter(|profile| !has_events(profile));
+    let (empty, labelled) = (empty.count() as u64, data.profiles.len() as u64);
+    tell_empty(
+        empty,
+        labelled,
+        request.reference,
+        request.allow_empty,
+        watch,
+    )?;
     watch(Stage::Begin {
         name: "reading profiles",
     });

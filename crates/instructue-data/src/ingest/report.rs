@@ -1,0 +1,74 @@
+//! What an ingest tells: while it runs, and when it is done.
+
+use std::collections::BTreeMap;
+
+use instructue_schema::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How far an ingest is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress<'a> {
+    /// First pass: a source is being read.
+    Source {
+        /// The source.
+        name: &'a str,
+        /// Rows read.
+        rows: u64,
+        /// Rows in its files.
+        total_rows: u64,
+    },
+    /// Second pass: shards are being written.
+    Shard {
+        /// Shards written.
+        done: usize,
+        /// All shards.
+        total: usize,
+    },
+}
+
+/// What an ingest read, kept and left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct IngestReport {
+    /// One entry per source with a file, in schema order.
+    pub sources: Vec<SourceReport>,
+    /// Users with at least one row in any source.
+    pub users: u64,
+}
+
+/// What an ingest did with one source: `rows == kept + the sum of skipped`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SourceReport {
+    /// The source.
+    pub name: String,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows in the store.
+    pub kept: u64,
+    /// Rows left out, by reason (see [`RowProblem`](crate::RowProblem)).
+    pub skipped: BTreeMap<String, u64>,
+    /// The first and the last time of the rows in the store; `None` without rows or times.
+    #[serde(default)]
+    pub times: Option<(Timestamp, Timestamp)>,
+    /// Per lookup file with something to say.
+    pub lookups: BTreeMap<String, LookupReport>,
+}
+
+/// What happened at a lookup.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LookupReport {
+    /// Kept rows of the source without a row in the lookup: its fields are missing there.
+    pub unmatched: u64,
+    /// Rows of the lookup left out, by reason.
+    pub skipped: BTreeMap<String, u64>,
+}
+
+/// The span of both spans.
+pub(crate) fn union(
+    a: Option<(Timestamp, Timestamp)>,
+    b: Option<(Timestamp, Timestamp)>,
+) -> Option<(Timestamp, Timestamp)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (a, b) => a.or(b),
+    }
+}
