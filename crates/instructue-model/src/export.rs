@@ -4,9 +4,12 @@ use std::path::Path;
 
 use burn::module::Module;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::instruct_ue::InstructUe;
 use crate::save::{replace_directory, to_json, write};
+
+/// Rows that a table may grow by for added tokens beyond it.
+const MOST_BEYOND: usize = 4_096;
 
 impl InstructUe {
     /// Writes the decoder to `dir` as a directory that transformers loads: LoRA
@@ -16,7 +19,8 @@ impl InstructUe {
     /// The directory appears whole or not at all, in the place of one that is there.
     ///
     /// # Errors
-    /// When a file cannot be written, or the tokenizer has a token of such a name.
+    /// When a file cannot be written, the tokenizer has a token of such a name, or an
+    /// added token far beyond the table.
     pub fn export_backbone(&self, dir: &Path) -> Result<()> {
         let tokenizer = self.preparation().tokenizer();
         let network = self.network().valid();
@@ -25,6 +29,15 @@ impl InstructUe {
             decoder = decoder.merge()?;
         }
         let used = tokenizer.vocab_size();
+        // Some files have a few added tokens beyond the table; each gets a row.
+        let most = decoder.config().vocab_size + MOST_BEYOND;
+        if used > most {
+            return Err(Error::Config {
+                key: "tokenizer.json".into(),
+                expected: format!("ids of added tokens below {most}, to be given rows"),
+                found: (used - 1).to_string(),
+            });
+        }
         let (decoder, _) = decoder.with_special_rows(used, network.reserved_rows());
         replace_directory(dir, |partial| {
             tokenizer.save_with(&partial.join("tokenizer.json"), &self.special_names())?;
