@@ -5,6 +5,8 @@ writes their weights, inputs and outputs:
 
     OUT/instructue-encoders/tests/golden/bert/{config.json,model.safetensors}
     OUT/instructue-encoders/tests/golden/bert.safetensors
+    OUT/instructue-encoders/tests/golden/roberta/…, roberta.safetensors
+        the same of an XLM-RoBERTa, whose positions begin behind the padding's
     OUT/instructue-adapter/tests/golden/mlp.safetensors
 
 Usage: python scripts/golden/bert.py --out crates
@@ -16,7 +18,7 @@ import pathlib
 
 import torch
 from safetensors.torch import save_file
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
 LENGTHS = [9, 1, 4, 7, 2]
 
@@ -48,18 +50,44 @@ def bert(out: pathlib.Path) -> None:
     model = BertModel(config, add_pooling_layer=True).eval()
     randomise(model, generator)
 
+    write(out, "bert", model, generator)
+
+
+def roberta(out: pathlib.Path) -> None:
+    generator = torch.Generator().manual_seed(9)
+    config = XLMRobertaConfig(
+        vocab_size=64,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=14,
+        type_vocab_size=1,
+        layer_norm_eps=1e-5,
+        hidden_act="gelu",
+        pad_token_id=1,
+    )
+    model = XLMRobertaModel(config, add_pooling_layer=True).eval()
+    randomise(model, generator)
+    write(out, "roberta", model, generator)
+
+
+def write(out, name, model, generator) -> None:
+    """Weights, a batch padded at the end, and what comes of it."""
+    config = model.config
+    first = config.pad_token_id + 1
     longest = max(LENGTHS)
-    ids = torch.zeros(len(LENGTHS), longest, dtype=torch.int64)
+    ids = torch.full((len(LENGTHS), longest), config.pad_token_id, dtype=torch.int64)
     mask = torch.zeros(len(LENGTHS), longest, dtype=torch.int64)
     for row, length in enumerate(LENGTHS):
-        ids[row, :length] = torch.randint(1, 64, (length,), generator=generator)
+        ids[row, :length] = torch.randint(first, 64, (length,), generator=generator)
         mask[row, :length] = 1
     with torch.no_grad():
         hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
     weights = mask.unsqueeze(-1).float()
     mean = (hidden * weights).sum(1) / weights.sum(1)
 
-    folder = out / "instructue-encoders" / "tests" / "golden" / "bert"
+    folder = out / "instructue-encoders" / "tests" / "golden" / name
     folder.mkdir(parents=True, exist_ok=True)
     settings = {k: v for k, v in config.to_dict().items() if v is not None}
     settings.pop("transformers_version", None)
@@ -76,7 +104,7 @@ def bert(out: pathlib.Path) -> None:
             "cls": hidden[:, 0].contiguous(),
             "mean": mean,
         },
-        folder.parent / "bert.safetensors",
+        folder.parent / f"{name}.safetensors",
     )
 
 
@@ -114,6 +142,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(2)
     bert(arguments.out)
+    roberta(arguments.out)
     mlp(arguments.out)
 
 

@@ -57,6 +57,36 @@ CASES = {
         Qwen3ForCausalLM,
         dict(tie_word_embeddings=False, attention_bias=True, head_dim=6),
     ),
+    # Scaled positions; the frequencies of published settings are in rope.py.
+    "llama_scaled": (
+        LlamaConfig,
+        LlamaForCausalLM,
+        dict(
+            tie_word_embeddings=True,
+            head_dim=12,
+            rope_parameters=dict(
+                rope_type="llama3",
+                rope_theta=1e4,
+                factor=8.0,
+                low_freq_factor=1.0,
+                high_freq_factor=4.0,
+                original_max_position_embeddings=64,
+            ),
+        ),
+    ),
+    "qwen2_yarn": (
+        Qwen2Config,
+        Qwen2ForCausalLM,
+        dict(
+            tie_word_embeddings=True,
+            rope_parameters=dict(
+                rope_type="yarn",
+                rope_theta=1e4,
+                factor=4.0,
+                original_max_position_embeddings=32,
+            ),
+        ),
+    ),
 }
 
 

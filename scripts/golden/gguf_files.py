@@ -13,11 +13,12 @@ Usage: python scripts/golden/gguf_files.py --out crates
 
 import argparse
 import json
+import math
 import pathlib
 
 import numpy as np
 from gguf import GGMLQuantizationType as Kind
-from gguf import GGUFReader, GGUFWriter
+from gguf import GGUFReader, GGUFWriter, RopeScalingType
 from gguf.constants import GGML_QUANT_SIZES
 from gguf.quants import dequantize, quantize
 from safetensors.numpy import load_file, save_file
@@ -181,6 +182,23 @@ def permute(values, heads):
     return halves.swapaxes(1, 2).reshape(values.shape)
 
 
+def rope_factors(rope, width):
+    """What the usual converter makes of `llama3`: a divisor for each frequency."""
+    factor, low, high = (rope[f"{key}factor"] for key in ["", "low_freq_", "high_freq_"])
+    length = rope["original_max_position_embeddings"]
+    factors = []
+    for pair in range(0, width, 2):
+        wavelength = 2 * math.pi * rope["rope_theta"] ** (pair / width)
+        if wavelength < length / high:
+            factors.append(1.0)
+        elif wavelength > length / low:
+            factors.append(factor)
+        else:
+            smooth = (length / wavelength - low) / (high - low)
+            factors.append(1 / ((1 - smooth) / factor + smooth))
+    return np.array(factors, np.float32)
+
+
 def write_decoder(source, path):
     config = json.loads((source / "config.json").read_text())
     arch = config["model_type"]
@@ -201,6 +219,12 @@ def write_decoder(source, path):
         writer.add_value_length(width)
     if arch == "llama":
         writer.add_rope_dimension_count(width)
+    if rope.get("rope_type") == "yarn":
+        writer.add_rope_scaling_type(RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(rope["factor"])
+        writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+    if rope.get("rope_type") == "llama3":
+        add_tensor(writer, "rope_freqs.weight", rope_factors(rope, width), Kind.F32)
     for name, values in sorted(load_file(source / "model.safetensors").items()):
         if arch == "llama" and ".q_proj." in name:
             values = permute(values, heads)

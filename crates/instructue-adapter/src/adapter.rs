@@ -6,6 +6,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 
 use crate::error::at_least_one;
+use crate::mlp::linear_weights;
 use crate::{Error, Mlp, MlpConfig};
 
 /// Which map an [`Adapter`] is.
@@ -68,6 +69,18 @@ impl AdapterConfig {
         at_least_one("AdapterConfig", "input", self.input)?;
         at_least_one("AdapterConfig", "output", self.output)?;
         at_least_one("AdapterConfig", "hidden", self.hidden.unwrap_or(1))
+    }
+
+    /// How many weights it has.
+    pub fn weights(&self) -> u128 {
+        let projection = match self.kind {
+            AdapterKind::Linear => linear_weights(self.input, self.output),
+            AdapterKind::Mlp => {
+                let mlp = MlpConfig::new(self.input, self.output);
+                mlp.with_hidden(self.hidden).weights()
+            }
+        };
+        projection + self.features as u128 * self.output as u128
     }
 
     /// Fresh weights on `device`.

@@ -46,6 +46,13 @@ impl MlpConfig {
         at_least_one("MlpConfig", "hidden", self.hidden.unwrap_or(1))
     }
 
+    /// How many weights it has.
+    pub fn weights(&self) -> u128 {
+        let hidden = self.hidden.unwrap_or(self.output);
+        let norm = 2 * self.input as u128;
+        norm + linear_weights(self.input, hidden) + linear_weights(hidden, self.output)
+    }
+
     /// Fresh weights on `device`.
     ///
     /// # Errors
@@ -81,4 +88,9 @@ impl Mlp {
     pub fn output(&self) -> usize {
         self.down.weight.dims()[1]
     }
+}
+
+/// The weights of a linear map with a bias.
+pub(crate) fn linear_weights(input: usize, output: usize) -> u128 {
+    (input as u128 + 1) * output as u128
 }

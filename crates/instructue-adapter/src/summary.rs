@@ -59,6 +59,12 @@ impl SummaryConfig {
         at_least_one("SummaryConfig", "hidden", self.hidden.unwrap_or(1))
     }
 
+    /// How many weights it has.
+    pub fn weights(&self) -> u128 {
+        let mlp = MlpConfig::new(self.width, self.width).with_hidden(self.hidden);
+        2 * mlp.weights() + (self.sources as u128 + 1) * self.width as u128
+    }
+
     /// Fresh weights on `device`.
     ///
     /// # Errors

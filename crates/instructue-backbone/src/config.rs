@@ -1,13 +1,17 @@
 //! The architecture's numbers, read from and written to `config.json`.
 
+mod file;
+
 use std::path::Path;
 
-use instructue_nn::Precision;
 use instructue_nn::checkpoint::{CONFIG, read_json};
+use instructue_nn::limits::{self, Limit};
+use instructue_nn::rope::{Rope, RopeScaling};
+use instructue_nn::{Precision, lora::LoraConfig};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{Error, Result};
+use file::{Raw, Written};
 
 /// The families of decoders that are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +70,8 @@ pub struct DecoderConfig {
     pub rms_norm_eps: f64,
     /// Base of the rotary wavelengths.
     pub rope_theta: f64,
+    /// How rotary positions are changed for texts longer than the first training's.
+    pub rope_scaling: Option<RopeScaling>,
     /// Qwen2: always true, on query, key and value. Qwen3 and Llama: on all
     /// four projections if true.
     pub attention_bias: bool,
@@ -97,6 +103,7 @@ impl DecoderConfig {
                 head_dim: None,
                 rms_norm_eps: 1e-6,
                 rope_theta: 1e6,
+                rope_scaling: None,
                 attention_bias: true,
                 tie_word_embeddings: true,
                 max_position_embeddings: 32_768,
@@ -114,6 +121,7 @@ impl DecoderConfig {
                 head_dim: Some(QWEN3_HEAD),
                 rms_norm_eps: 1e-6,
                 rope_theta: 1e6,
+                rope_scaling: None,
                 attention_bias: false,
                 tie_word_embeddings: true,
                 max_position_embeddings: 40_960,
@@ -131,6 +139,7 @@ impl DecoderConfig {
                 head_dim: None,
                 rms_norm_eps: 1e-5,
                 rope_theta: 1e5,
+                rope_scaling: None,
                 attention_bias: false,
                 tie_word_embeddings: true,
                 max_position_embeddings: 8_192,
@@ -154,6 +163,16 @@ impl DecoderConfig {
             path,
             source: Box::new(source),
         })
+    }
+
+    /// The rotation of the heads.
+    ///
+    /// # Panics
+    ///
+    /// If [`validate`](Self::validate) refuses the configuration.
+    pub fn rope(&self) -> Rope {
+        let scaling = self.rope_scaling.as_ref();
+        Rope::new(self.head_width(), self.rope_theta, scaling)
     }
 
     /// Width of a head.
@@ -192,21 +211,31 @@ impl DecoderConfig {
 
     /// Refuses sizes that make no decoder; the error names the key.
     pub fn validate(&self) -> Result<()> {
-        let sizes = [
-            ("vocab_size", self.vocab_size),
-            ("hidden_size", self.hidden_size),
-            ("intermediate_size", self.intermediate_size),
-            ("num_hidden_layers", self.num_hidden_layers),
-            ("num_attention_heads", self.num_attention_heads),
-            ("num_key_value_heads", self.num_key_value_heads),
-            ("head_dim", self.head_dim.unwrap_or(1)),
-            ("max_position_embeddings", self.max_position_embeddings),
+        let sizes: [(&str, usize, Limit); 8] = [
+            ("vocab_size", self.vocab_size, limits::ROWS),
+            ("hidden_size", self.hidden_size, limits::WIDTH),
+            ("intermediate_size", self.intermediate_size, limits::WIDTH),
+            ("num_hidden_layers", self.num_hidden_layers, limits::LAYERS),
+            (
+                "num_attention_heads",
+                self.num_attention_heads,
+                limits::WIDTH,
+            ),
+            (
+                "num_key_value_heads",
+                self.num_key_value_heads,
+                limits::WIDTH,
+            ),
+            ("head_dim", self.head_dim.unwrap_or(1), limits::WIDTH),
+            (
+                "max_position_embeddings",
+                self.max_position_embeddings,
+                limits::POSITIONS,
+            ),
         ];
-        for (key, size) in sizes {
-            // 2³¹ of anything is a corrupt file; the bound keeps products of
-            // two sizes within a machine word.
-            if size == 0 || size >= 1 << 31 {
-                return refuse(key, "a number from 1 to 2147483647", size);
+        for (key, size, limit) in sizes {
+            if !limit.allows(size) {
+                return refuse(key, limit.expected(), size);
             }
         }
         let (heads, kv) = (self.num_attention_heads, self.num_key_value_heads);
@@ -233,9 +262,13 @@ impl DecoderConfig {
             ("rope_theta", self.rope_theta),
             ("initializer_range", self.initializer_range),
         ] {
-            if !(value.is_finite() && value > 0.0) {
-                return refuse(key, "a positive number", value);
+            if !limits::POSITIVE.contains(&value) {
+                let expected = format!("a positive number, {:?}", limits::POSITIVE);
+                return refuse(key, expected, value);
             }
+        }
+        if let Some(scaling) = &self.rope_scaling {
+            scaling.validate(width, self.rope_theta)?;
         }
         if self.model_type == ModelType::Qwen2 && !self.attention_bias {
             return refuse("attention_bias", "true for qwen2", false);
@@ -247,165 +280,34 @@ impl DecoderConfig {
     }
 }
 
-fn refuse<T>(key: &'static str, expected: impl Into<String>, found: impl ToString) -> Result<T> {
-    Err(Error::Setting {
-        key,
-        expected: expected.into(),
-        found: found.to_string(),
-    })
-}
-
-/// `config.json` as it may come.
-#[derive(Deserialize)]
-struct Raw {
-    model_type: Value,
-    vocab_size: Option<usize>,
-    hidden_size: Option<usize>,
-    intermediate_size: Option<usize>,
-    num_hidden_layers: Option<usize>,
-    num_attention_heads: Option<usize>,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
-    rms_norm_eps: Option<f64>,
-    rope_theta: Option<f64>,
-    rope_scaling: Option<Value>,
-    rope_parameters: Option<Value>,
-    attention_bias: Option<bool>,
-    mlp_bias: Option<bool>,
-    tie_word_embeddings: Option<bool>,
-    max_position_embeddings: Option<usize>,
-    initializer_range: Option<f64>,
-    hidden_act: Option<String>,
-    use_sliding_window: Option<bool>,
-    layer_types: Option<Vec<String>>,
-}
-
-impl TryFrom<Raw> for DecoderConfig {
-    type Error = Error;
-
-    fn try_from(raw: Raw) -> Result<Self> {
-        let model_type = match raw.model_type.as_str() {
-            Some("qwen2") => ModelType::Qwen2,
-            Some("qwen3") => ModelType::Qwen3,
-            Some("llama") => ModelType::Llama,
-            _ => {
-                let known = "\"qwen2\", \"qwen3\" or \"llama\"";
-                return refuse("model_type", known, raw.model_type);
-            }
-        };
-        if let Some(act) = &raw.hidden_act
-            && act != "silu"
-        {
-            return refuse("hidden_act", "\"silu\"", act);
-        }
-        if raw.mlp_bias == Some(true) {
-            return refuse("mlp_bias", "false", true);
-        }
-        if raw.use_sliding_window == Some(true) {
-            return refuse("use_sliding_window", "false", true);
-        }
-        for kind in raw.layer_types.iter().flatten() {
-            if kind != "full_attention" {
-                return refuse("layer_types", "\"full_attention\" throughout", kind);
-            }
-        }
-        let heads = required("num_attention_heads", raw.num_attention_heads)?;
-        let head_dim = match model_type {
-            ModelType::Qwen3 => raw.head_dim.or(Some(QWEN3_HEAD)),
-            ModelType::Qwen2 | ModelType::Llama => raw.head_dim,
-        };
-        let theta = rope("rope_parameters", raw.rope_parameters.as_ref())?;
-        let older = rope("rope_scaling", raw.rope_scaling.as_ref())?;
-        let config = Self {
-            model_type,
-            vocab_size: required("vocab_size", raw.vocab_size)?,
-            hidden_size: required("hidden_size", raw.hidden_size)?,
-            intermediate_size: required("intermediate_size", raw.intermediate_size)?,
-            num_hidden_layers: required("num_hidden_layers", raw.num_hidden_layers)?,
-            num_attention_heads: heads,
-            num_key_value_heads: raw.num_key_value_heads.unwrap_or(heads),
-            head_dim,
-            rms_norm_eps: raw.rms_norm_eps.unwrap_or(1e-6),
-            rope_theta: theta.or(raw.rope_theta).or(older).unwrap_or(1e4),
-            attention_bias: raw.attention_bias.unwrap_or(model_type == ModelType::Qwen2),
-            tie_word_embeddings: raw.tie_word_embeddings.unwrap_or(false),
-            max_position_embeddings: raw.max_position_embeddings.unwrap_or(2_048),
-            initializer_range: raw.initializer_range.unwrap_or(0.02),
-            precision: Precision::F32,
-        };
-        config.validate()?;
-        Ok(config)
+impl DecoderConfig {
+    /// How many weights a decoder of this shape has, factors of LoRA included.
+    pub fn weights(&self, lora: Option<&LoraConfig>) -> u128 {
+        let rank = lora.map(|lora| lora.rank);
+        let linear = |input, output, bias| limits::linear_weights(input, output, bias, rank);
+        let (hidden, inner) = (self.hidden_size, self.intermediate_size);
+        let width = self
+            .head_dim
+            .map_or(hidden, |w| w * self.num_attention_heads);
+        let key = width / self.num_attention_heads.max(1) * self.num_key_value_heads;
+        let bias = self.qkv_bias();
+        let norms = 2 * hidden
+            + if self.head_norms() {
+                2 * self.head_width()
+            } else {
+                0
+            };
+        let layer = linear(hidden, width, bias)
+            + 2 * linear(hidden, key, bias)
+            + linear(width, hidden, self.output_bias())
+            + 3 * linear(hidden, inner, false)
+            + norms as u128;
+        let table = self.vocab_size as u128 * hidden as u128;
+        let tables = if self.tie_word_embeddings { 1 } else { 2 };
+        tables * table + hidden as u128 + self.num_hidden_layers as u128 * layer
     }
 }
 
-fn required(key: &'static str, value: Option<usize>) -> Result<usize> {
-    match value {
-        Some(value) => Ok(value),
-        None => refuse(key, "a number", "nothing"),
-    }
-}
-
-/// Accepts plain rotary positions only and returns their base, if it is named.
-fn rope(key: &'static str, value: Option<&Value>) -> Result<Option<f64>> {
-    let Some(value) = value.filter(|value| !value.is_null()) else {
-        return Ok(None);
-    };
-    let kind = value.get("rope_type").or_else(|| value.get("type"));
-    let plain = kind.is_none_or(|kind| kind == "default");
-    let partial = value.get("partial_rotary_factor").and_then(Value::as_f64);
-    if !value.is_object() || !plain || partial.is_some_and(|share| share != 1.0) {
-        return refuse(key, "rope_type \"default\" over the whole head", value);
-    }
-    Ok(value.get("rope_theta").and_then(Value::as_f64))
-}
-
-/// `config.json` as it is written: with what transformers needs to load it.
-#[derive(Serialize)]
-struct Written {
-    architectures: [&'static str; 1],
-    model_type: ModelType,
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    head_dim: Option<usize>,
-    hidden_act: &'static str,
-    rms_norm_eps: f64,
-    rope_theta: f64,
-    attention_bias: bool,
-    tie_word_embeddings: bool,
-    max_position_embeddings: usize,
-    initializer_range: f64,
-    torch_dtype: &'static str,
-}
-
-impl From<DecoderConfig> for Written {
-    fn from(config: DecoderConfig) -> Self {
-        Self {
-            architectures: [config.model_type.architecture()],
-            model_type: config.model_type,
-            vocab_size: config.vocab_size,
-            hidden_size: config.hidden_size,
-            intermediate_size: config.intermediate_size,
-            num_hidden_layers: config.num_hidden_layers,
-            num_attention_heads: config.num_attention_heads,
-            num_key_value_heads: config.num_key_value_heads,
-            head_dim: config.head_dim,
-            hidden_act: "silu",
-            rms_norm_eps: config.rms_norm_eps,
-            rope_theta: config.rope_theta,
-            attention_bias: config.attention_bias,
-            tie_word_embeddings: config.tie_word_embeddings,
-            max_position_embeddings: config.max_position_embeddings,
-            initializer_range: config.initializer_range,
-            torch_dtype: match config.precision {
-                Precision::F32 => "float32",
-                Precision::Bf16 => "bfloat16",
-                Precision::F16 => "float16",
-            },
-        }
-    }
+fn refuse<T>(key: &str, expected: impl Into<String>, found: impl ToString) -> Result<T> {
+    Err(Error::setting(key, expected, found))
 }

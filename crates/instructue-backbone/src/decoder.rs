@@ -7,7 +7,6 @@ use instructue_nn::attention::AttentionBias;
 use instructue_nn::kernels::quick_rows;
 use instructue_nn::lora::{LoraConfig, LoraLinear};
 use instructue_nn::norm::RmsNorm;
-use instructue_nn::rope::Rope;
 
 use crate::block::{Block, Shared};
 use crate::cache::Past;
@@ -161,10 +160,7 @@ impl Decoder {
             positions,
             bias,
         } = input;
-        let rope = Rope {
-            head_dim: self.config.head_width(),
-            theta: self.config.rope_theta,
-        };
+        let rope = self.config.rope();
         let training = inputs.is_autodiff() || self.embed_tokens.val().is_autodiff();
         if !training
             && past.is_none()

@@ -13,7 +13,7 @@ pub enum Error {
     #[error("`{key}`: expected {expected}, found {found}")]
     Setting {
         /// The key, as in `config.json`.
-        key: &'static str,
+        key: String,
         /// What is accepted.
         expected: String,
         /// What was given.
@@ -39,5 +39,19 @@ pub enum Error {
 impl From<instructue_gguf::Error> for Error {
     fn from(source: instructue_gguf::Error) -> Self {
         Self::Gguf(Box::new(source))
+    }
+}
+
+impl Error {
+    pub(crate) fn setting(
+        key: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl ToString,
+    ) -> Self {
+        Self::Setting {
+            key: key.into(),
+            expected: expected.into(),
+            found: found.to_string(),
+        }
     }
 }

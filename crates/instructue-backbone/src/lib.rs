@@ -79,6 +79,7 @@ mod error;
 mod files;
 mod gguf;
 mod precision;
+mod rope;
 mod special;
 mod weights;
 
@@ -91,3 +92,4 @@ pub use instructue_gguf::Gguf;
 pub use instructue_nn::Precision;
 pub use instructue_nn::attention::AttentionBias;
 pub use instructue_nn::lora::LoraConfig;
+pub use instructue_nn::rope::{Llama3Scaling, RopeScaling, YarnScaling};

@@ -12,7 +12,8 @@ impl Decoder {
     /// after the `used` ones, which are those that the tokenizer gives: published
     /// tables are padded, so that often nothing grows. Where the rows do not
     /// suffice, the table grows by what is missing, and so does an output matrix
-    /// of its own, by zeros. All other weights stay as they are, and a tied output
+    /// of its own, by zeros; rows for ids that the tokenizer has beyond the table are
+    /// zeros, too. All other weights stay as they are, and a tied output
     /// matrix stays tied.
     ///
     /// Returns the decoder and the ids of the new tokens.
@@ -23,15 +24,19 @@ impl Decoder {
     ///
     /// # Panics
     ///
-    /// If `used` is more than the table has, or the width is another.
+    /// If the width is another.
     pub fn with_special_rows(mut self, used: usize, rows: Tensor<2>) -> (Self, Range<usize>) {
         let table = self.embed_tokens.val();
         let [vocabulary, hidden] = table.dims();
         let [count, width] = rows.dims();
-        assert!(used <= vocabulary, "{used} used rows of {vocabulary}");
         assert_eq!(width, hidden, "width of the rows");
         let end = used + count;
-        let mut parts = vec![table.clone().narrow(0, 0, used), rows.cast(table.dtype())];
+        let mut parts = vec![table.clone().narrow(0, 0, used.min(vocabulary))];
+        if used > vocabulary {
+            let beyond = Tensor::<2>::zeros([used - vocabulary, hidden], &table.device());
+            parts.push(beyond.cast(table.dtype()));
+        }
+        parts.push(rows.cast(table.dtype()));
         if end < vocabulary {
             parts.push(table.narrow(0, end, vocabulary - end));
         }

@@ -233,13 +233,13 @@ fn unsupported_architectures_are_refused_by_key() {
         ("hidden_act", json!("gelu"), &["silu", "gelu"]),
         (
             "rope_scaling",
-            json!({"rope_type": "llama3", "factor": 8.0}),
-            &["llama3"],
+            json!({"rope_type": "dynamic", "factor": 8.0}),
+            &["llama3", "found \"dynamic\""],
         ),
         (
             "rope_parameters",
-            json!({"rope_type": "yarn", "rope_theta": 1e4}),
-            &["yarn"],
+            json!({"rope_type": "proportional", "rope_theta": 1e4}),
+            &["yarn", "found \"proportional\""],
         ),
         ("mlp_bias", json!(true), &["false"]),
         ("num_key_value_heads", json!(3), &["divisor", "4", "3"]),

@@ -8,7 +8,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use common::{CASES, golden, load, small, values};
+use common::{CASES, golden, load, small, values, without_scaling};
 use instructue_backbone::{Decoder, DecoderConfig, Gguf, LoraConfig, ModelType, Result};
 use tempfile::TempDir;
 use writer::{BOOL, F32, STRING, Tensor, U32, Writer, string};
@@ -129,7 +129,8 @@ fn a_file_gives_the_checkpoint_it_was_made_of_bit_for_bit() {
     for case in CASES {
         let expected = load(case, None, &device);
         let decoder = Decoder::from_gguf(&file(case), None, &device).unwrap();
-        let (read, known) = (decoder.config().clone(), expected.config().clone());
+        // The scaling's form differs, see `rope.rs`.
+        let [read, known] = [&decoder, &expected].map(|d| without_scaling(d.config()));
         assert_eq!(read.head_width(), known.head_width());
         // A head width that follows from the others is left out.
         let head_dim = known.head_dim;
@@ -214,6 +215,22 @@ fn a_second_copy_of_the_table_is_told_from_a_head() {
 }
 
 #[test]
+fn sizes_beyond_the_tensors_take_no_memory() {
+    // Each would be more than any machine has.
+    for key in ["embedding_length", "feed_forward_length"] {
+        for size in [131_072_u32, u32::MAX] {
+            let key = format!("qwen2.{key}");
+            let message = refusal(|file| {
+                file.keys.retain(|(name, _, _)| *name != key);
+                file.keys
+                    .push((key.clone(), U32, size.to_le_bytes().into()));
+            });
+            assert!(message.contains(&size.to_string()), "{message}");
+        }
+    }
+}
+
+#[test]
 fn bad_tensors_are_named() {
     let message = refusal(|file| file.tensors.retain(|t| t.name != "blk.1.ffn_up.weight"));
     says(&message, &["`blk.1.ffn_up.weight` is missing"]);
@@ -258,13 +275,24 @@ fn settings_are_refused_by_key() {
         &["sliding_window`", "found 1"],
     );
     says(
-        &with("qwen2.rope.scaling.type", STRING, &string("yarn")),
-        &["rope.scaling.type`", "yarn"],
+        &with("qwen2.rope.scaling.type", STRING, &string("longrope")),
+        &["rope.scaling.type`", "linear or yarn", "longrope"],
     );
     says(
-        &with("qwen2.rope.scaling.factor", FLOAT, &4_f32.to_le_bytes()),
-        &["rope.scaling.factor`", "found 4"],
+        &with("qwen2.rope.scaling.factor", FLOAT, &f32::NAN.to_le_bytes()),
+        &["`factor`", "positive", "NaN"],
     );
+    let yarn = |key: &str, value: f32| {
+        refusal(|file| {
+            let kind = "qwen2.rope.scaling.type";
+            file.keys.push((kind.into(), STRING, string("yarn")));
+            let key = format!("qwen2.rope.scaling.{key}");
+            file.keys.push((key, FLOAT, value.to_le_bytes().into()));
+        })
+    };
+    says(&yarn("attn_factor", 2.0), &["attn_factor`", "1", "found 2"]);
+    says(&yarn("yarn_log_multiplier", 0.5), &["found 0.5"]);
+    says(&yarn("yarn_beta_slow", 50.0), &["beta_fast", "50"]);
     says(
         &with("qwen2.rope.dimension_count", U32, &4_u32.to_le_bytes()),
         &["rope.dimension_count`", "8", "found 4"],
@@ -294,12 +322,23 @@ fn settings_are_refused_by_key() {
     says(&message, &["value_length`", "8", "found 4"]);
     let message = refusal(|file| {
         file.tensors
-            .push(tensor("rope_freqs.weight", &[4], &[1.0; 4]))
+            .push(tensor("rope_freqs.weight", &[5], &[1.0; 5]))
     });
-    says(
-        &message,
-        &["`rope_freqs.weight`", "without scaling", "4 factors"],
-    );
+    // All 1 would be fine; these are for heads of another width.
+    says(&message, &["`rope_freqs.weight`", "[4]", "[5]"]);
+    let message = refusal(|file| {
+        file.tensors
+            .push(tensor("rope_freqs.weight", &[4], &[1.0, 1.0, 0.0, 1.0]))
+    });
+    says(&message, &["factors", "positive", "found 0"]);
+    let message = refusal(|file| {
+        let factor = "qwen2.rope.scaling.factor";
+        file.keys
+            .push((factor.into(), FLOAT, 2_f32.to_le_bytes().into()));
+        file.tensors
+            .push(tensor("rope_freqs.weight", &[4], &[1.0, 2.0, 2.0, 2.0]))
+    });
+    says(&message, &["`rope_freqs.weight`", "Linear", "4 factors"]);
     for key in [
         "block_count",
         "embedding_length",

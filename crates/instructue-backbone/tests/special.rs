@@ -75,3 +75,22 @@ fn what_was_frozen_stays_frozen() {
         assert_eq!(head.weight.val().is_require_grad(), trainable);
     }
 }
+
+#[test]
+fn ids_beyond_the_table_get_rows_of_zeros() {
+    let device = Device::default();
+    let before = load("qwen2_untied", None, &device);
+    let [vocabulary, hidden] = before.embed_tokens.dims();
+    let old = values(before.embed_tokens.val());
+    let rows = normal([2, hidden], &device);
+    let (after, new) = before.with_special_rows(vocabulary + 3, rows.clone());
+    assert_eq!(new, vocabulary + 3..vocabulary + 5);
+    assert_eq!(after.embed_tokens.dims(), [vocabulary + 5, hidden]);
+    let head = after.lm_head.as_ref().expect("a head of its own");
+    assert_eq!(head.weight.dims(), [hidden, vocabulary + 5]);
+    let table = values(after.embed_tokens.val());
+    let (table, beyond) = table.split_at(vocabulary * hidden);
+    assert_eq!(table, old);
+    assert!(beyond[..3 * hidden].iter().all(|value| *value == 0.0));
+    assert_eq!(beyond[3 * hidden..], values(rows));
+}

@@ -8,6 +8,7 @@ mod plain;
 #[cfg(test)]
 mod tests;
 mod train;
+mod unigram;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -72,6 +73,7 @@ struct Inner {
     names: SpecialNames,
     reserved: BTreeSet<u32>,
     vocab_size: usize,
+    rows: usize,
     pad: u32,
     end: u32,
     cls: Option<u32>,
@@ -80,7 +82,8 @@ struct Inner {
 }
 
 impl TextTokenizer {
-    /// Reads a Hugging Face `tokenizer.json` with a BPE, WordPiece or WordLevel model.
+    /// Reads a Hugging Face `tokenizer.json` with a BPE, WordPiece, WordLevel or Unigram
+    /// (SentencePiece) model.
     ///
     /// If a `tokenizer_config.json` lies beside it, it says which tokens pad and
     /// end a text; otherwise the usual names are tried. For BERT's tokenizer class
@@ -165,6 +168,7 @@ impl TextTokenizer {
             names,
             reserved: parts.reserved,
             vocab_size: parts.vocab_size,
+            rows: parts.rows,
             pad: parts.pad,
             end: parts.end,
             cls: parts.cls,
@@ -255,9 +259,18 @@ impl TextTokenizer {
         hasher.finalize().into()
     }
 
-    /// One more than the largest id: the rows of an embedding table.
+    /// One more than the largest id: the rows of an embedding table that has one for
+    /// each.
     pub fn vocab_size(&self) -> usize {
         self.0.vocab_size
+    }
+
+    /// One more than the largest id that is ever given: of a text, or what is put at
+    /// its ends. Published files have added tokens beyond the table of their model;
+    /// those that no text becomes need no row. Neither does what pads, which is
+    /// masked and may be any id.
+    pub fn rows(&self) -> usize {
+        self.0.rows
     }
 
     /// The ids that no text becomes: added tokens, and those that pad, end, open or separate texts.

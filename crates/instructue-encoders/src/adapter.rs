@@ -10,9 +10,9 @@ use instructue_nn::peft::{self, Adapter, Site, TaskType};
 use crate::{Error, TextEncoder};
 
 /// How the paths of an encoder's maps begin, and what may come before: an encoder
-/// stands alone, or under `bert` beside a head.
+/// stands alone, or under its family's name beside a head.
 const STEM: &str = "encoder.layer.";
-const PREFIXES: [&str; 2] = ["", "bert."];
+const PREFIXES: [&str; 3] = ["", "bert.", "roberta."];
 
 impl TextEncoder {
     /// Writes the factors of LoRA as a directory that `peft` loads onto this

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use instructue_nn::Precision;
+use instructue_nn::limits::{self, Limit};
+use instructue_nn::lora::LoraConfig;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +17,8 @@ use crate::Error;
 /// The default is bert-base, uncased.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BertConfig {
-    /// Must be `bert`; other families number their positions otherwise.
+    /// `bert`, or `roberta`, `xlm-roberta` or `camembert`, which number their
+    /// positions from `pad_token_id` + 1 on.
     #[serde(default = "bert")]
     pub model_type: String,
     /// Rows of the word table.
@@ -31,7 +34,8 @@ pub struct BertConfig {
     /// Must be `gelu`, the exact one.
     #[serde(default = "gelu")]
     pub hidden_act: String,
-    /// Rows of the position table: the longest text in tokens.
+    /// Rows of the position table; [`max_length`](Self::max_length) says how many of
+    /// them a text may have.
     pub max_position_embeddings: usize,
     /// Rows of the token-type table. Only row 0 is used: a text is one segment.
     #[serde(default = "two")]
@@ -42,7 +46,8 @@ pub struct BertConfig {
     /// Standard deviation of fresh weights; narrow encoders want more than 0.02.
     #[serde(default = "init_std")]
     pub initializer_range: f64,
-    /// The id that fills short rows of a batch; it is masked.
+    /// The id that fills short rows of a batch; it is masked. Without it 0, and 1 in
+    /// RoBERTa's family.
     #[serde(default)]
     pub pad_token_id: Option<u32>,
     /// Must be `absolute` when present.
@@ -53,6 +58,9 @@ pub struct BertConfig {
     #[serde(skip)]
     pub precision: Precision,
 }
+
+/// Families whose positions begin behind the padding's.
+const ROBERTA: [&str; 3] = ["roberta", "xlm-roberta", "camembert"];
 
 fn bert() -> String {
     "bert".into()
@@ -123,23 +131,35 @@ impl BertConfig {
     }
 
     fn check(&self, config: &str) -> Result<(), Error> {
-        let sizes = [
-            ("vocab_size", self.vocab_size),
-            ("hidden_size", self.hidden_size),
-            ("num_hidden_layers", self.num_hidden_layers),
-            ("num_attention_heads", self.num_attention_heads),
-            ("intermediate_size", self.intermediate_size),
-            ("max_position_embeddings", self.max_position_embeddings),
-            ("type_vocab_size", self.type_vocab_size),
+        let sizes: [(_, _, Limit); 7] = [
+            ("vocab_size", self.vocab_size, limits::ROWS),
+            ("hidden_size", self.hidden_size, limits::WIDTH),
+            ("num_hidden_layers", self.num_hidden_layers, limits::LAYERS),
+            (
+                "num_attention_heads",
+                self.num_attention_heads,
+                limits::WIDTH,
+            ),
+            ("intermediate_size", self.intermediate_size, limits::WIDTH),
+            (
+                "max_position_embeddings",
+                self.max_position_embeddings,
+                limits::ROWS,
+            ),
+            ("type_vocab_size", self.type_vocab_size, limits::ROWS),
         ];
-        for (key, value) in sizes {
-            if value == 0 {
-                return Err(Error::config(config, key, 0, "at least 1"));
+        for (key, value, limit) in sizes {
+            if !limit.allows(value) {
+                return Err(Error::config(config, key, value, limit.expected()));
             }
+        }
+        if self.model_type != "bert" && !self.is_roberta() {
+            let expected = format!("`bert`, `{}`", ROBERTA.join("` or `"));
+            let found = format!("`{}`", self.model_type);
+            return Err(Error::config(config, "model_type", found, expected));
         }
         let positions = self.position_embedding_type.as_deref();
         let names = [
-            ("model_type", self.model_type.as_str(), "bert"),
             ("hidden_act", self.hidden_act.as_str(), "gelu"),
             (
                 "position_embedding_type",
@@ -163,9 +183,14 @@ impl BertConfig {
                 expected,
             ));
         }
-        if !(self.layer_norm_eps.is_finite() && self.layer_norm_eps > 0.0) {
-            let found = self.layer_norm_eps;
-            return Err(Error::config(config, "layer_norm_eps", found, "above 0"));
+        for (key, found) in [
+            ("layer_norm_eps", self.layer_norm_eps),
+            ("initializer_range", self.initializer_range),
+        ] {
+            if !limits::POSITIVE.contains(&found) {
+                let expected = format!("above 0, {:?}", limits::POSITIVE);
+                return Err(Error::config(config, key, found, expected));
+            }
         }
         if let Some(pad) = self.pad_token_id
             && pad as usize >= self.vocab_size
@@ -173,7 +198,61 @@ impl BertConfig {
             let expected = format!("below `vocab_size` = {}", self.vocab_size);
             return Err(Error::config(config, "pad_token_id", pad, expected));
         }
+        let first = self.first_position();
+        if first >= self.max_position_embeddings {
+            let found = self.max_position_embeddings;
+            let expected = format!("more than {first}, the rows before a text's first token");
+            return Err(Error::config(
+                config,
+                "max_position_embeddings",
+                found,
+                expected,
+            ));
+        }
         Ok(())
+    }
+
+    fn is_roberta(&self) -> bool {
+        ROBERTA.contains(&self.model_type.as_str())
+    }
+
+    /// The padding's id.
+    pub(crate) fn pad(&self) -> usize {
+        let usual = if self.is_roberta() { 1 } else { 0 };
+        self.pad_token_id.unwrap_or(usual) as usize
+    }
+
+    /// The row of the position table that a text's first token has.
+    pub(crate) fn first_position(&self) -> usize {
+        match self.is_roberta() {
+            true => self.pad() + 1,
+            false => 0,
+        }
+    }
+
+    /// The longest text in tokens: the position table's rows, in RoBERTa's family
+    /// without those up to the padding's.
+    pub fn max_length(&self) -> usize {
+        self.max_position_embeddings
+            .saturating_sub(self.first_position())
+    }
+
+    /// How many weights an encoder of this shape has, factors of LoRA included.
+    pub fn weights(&self, lora: Option<&LoraConfig>) -> u128 {
+        let rank = lora.map(|lora| lora.rank);
+        let (width, inner) = (self.hidden_size, self.intermediate_size);
+        let norm = 2 * width as u128;
+        let block = 4 * limits::linear_weights(width, width, true, rank)
+            + limits::linear_weights(width, inner, true, None)
+            + limits::linear_weights(inner, width, true, None)
+            + 2 * norm;
+        let rows = [
+            self.vocab_size,
+            self.max_position_embeddings,
+            self.type_vocab_size,
+        ];
+        let rows: u128 = rows.map(|rows| rows as u128).iter().sum();
+        rows * width as u128 + norm + self.num_hidden_layers as u128 * block
     }
 
     /// The same configuration as the text of a `config.json`.

@@ -17,7 +17,8 @@ use crate::{BertConfig, Error, Pooling, TextEncoder};
 ///
 /// A sentence-transformers directory lists in `modules.json` what comes one after
 /// the other: the encoder, its pooling, and perhaps a module that brings vectors to
-/// length 1. Without that file it is a plain BERT.
+/// length 1. Without that file it is a plain BERT, whose pooling is the mean over a
+/// text's tokens unless the caller says otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncoderCheckpoint {
     dir: PathBuf,
@@ -51,14 +52,15 @@ const SHORTEST: usize = 3;
 impl EncoderCheckpoint {
     /// Reads the configuration files of a directory, not the weights.
     ///
-    /// `otherwise` is the pooling where no file declares one.
+    /// `pooling` is for a directory that declares none, which would get the mean.
     ///
     /// # Errors
     /// A file that cannot be read or lacks a key; a model that is no BERT; another
-    /// pooling than `cls` or `mean`, or none at all; another module than these, such
-    /// as `Dense`; a longest text that the position table does not allow; a prompt
-    /// that would stand before every text. Each names file, key, expected, found.
-    pub fn open(dir: impl AsRef<Path>, otherwise: Option<Pooling>) -> Result<Self, Error> {
+    /// pooling than `cls` or `mean`, or than the one that is given; another module
+    /// than these, such as `Dense`; a longest text that the position table does not
+    /// allow; a prompt that would stand before every text. Each names file, key,
+    /// expected, found.
+    pub fn open(dir: impl AsRef<Path>, pooling: Option<Pooling>) -> Result<Self, Error> {
         let dir = dir.as_ref();
         let parts = match dir.join("modules.json") {
             path if path.exists() => Parts::listed(dir, &path)?,
@@ -66,17 +68,16 @@ impl EncoderCheckpoint {
         };
         let config = BertConfig::load(&parts.dir)?;
         let pooling = match &parts.pooling {
-            Some(path) => Pooling::read(path, Some(config.hidden_size))?,
-            None => otherwise.ok_or_else(|| {
-                let file = dir.join("1_Pooling").join("config.json");
-                let expected = "this file, or a pooling (`cls` or `mean`) that is given";
-                Error::config(
-                    file.display().to_string(),
-                    "pooling_mode",
-                    "missing",
-                    expected,
-                )
-            })?,
+            None => pooling.unwrap_or(Pooling::Mean),
+            Some(path) => {
+                let declared = Pooling::read(path, Some(config.hidden_size))?;
+                if let Some(given) = pooling.filter(|given| *given != declared) {
+                    let expected = format!("`{given}`, the pooling that is given, or none given");
+                    let file = path.display().to_string();
+                    return Err(Error::config(file, "pooling_mode", declared, expected));
+                }
+                declared
+            }
         };
         no_prompt(&dir.join("config_sentence_transformers.json"))?;
         let (max_length, lower_case) = limits(&parts.dir, &config)?;
@@ -108,8 +109,8 @@ impl EncoderCheckpoint {
         self
     }
 
-    /// Refuses a tokenizer whose ids the word table does not have. A smaller one is
-    /// fine: tables are often padded.
+    /// Refuses a tokenizer that gives ids which the word table does not have: it needs
+    /// this many rows. More are fine: tables are often padded.
     ///
     /// # Errors
     /// [`Error::Config`] names `vocab_size`.
@@ -268,7 +269,7 @@ fn no_prompt(file: &Path) -> Result<(), Error> {
 
 /// The longest text and whether texts are lower-cased.
 fn limits(dir: &Path, config: &BertConfig) -> Result<(usize, bool), Error> {
-    let positions = config.max_position_embeddings;
+    let positions = config.max_length();
     let declared = dir.join("sentence_bert_config.json");
     let limits: Limits = match declared.exists() {
         true => read_json(&declared)?,
@@ -277,8 +278,9 @@ fn limits(dir: &Path, config: &BertConfig) -> Result<(usize, bool), Error> {
     if let Some(length) = limits.max_seq_length {
         if !(SHORTEST..=positions).contains(&length) {
             let file = declared.display().to_string();
-            let expected =
-                format!("{SHORTEST} to `max_position_embeddings` of config.json = {positions}");
+            let expected = format!(
+                "{SHORTEST} to {positions}, what `max_position_embeddings` of config.json allows"
+            );
             return Err(Error::config(file, "max_seq_length", length, expected));
         }
         return Ok((length, limits.do_lower_case));

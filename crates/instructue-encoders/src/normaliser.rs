@@ -136,12 +136,49 @@ impl TabularStatistics {
 }
 
 /// Per-feature standardisation: `(value − mean) / std`, cut at ±[`CLIP`].
+///
+/// Reading one refuses lists of different lengths and numbers that no fit gives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct TabularNormaliser {
     /// Mean of each feature over the rows that have it.
     pub mean: Vec<f32>,
     /// Population standard deviation; 1 for a constant feature.
     pub std: Vec<f32>,
+}
+
+/// As it may come from a file.
+#[derive(Deserialize)]
+struct Written {
+    mean: Vec<f32>,
+    std: Vec<f32>,
+}
+
+impl TryFrom<Written> for TabularNormaliser {
+    type Error = String;
+
+    fn try_from(Written { mean, std }: Written) -> Result<Self, String> {
+        if mean.len() != std.len() {
+            let (means, stds) = (mean.len(), std.len());
+            return Err(format!(
+                "a normaliser has {means} of `mean` and {stds} of `std`"
+            ));
+        }
+        if let Some(bad) = mean.iter().find(|value| !value.is_finite()) {
+            return Err(format!(
+                "`mean` of a normaliser: expected finite numbers, found {bad}"
+            ));
+        }
+        if let Some(bad) = std
+            .iter()
+            .find(|value| !(value.is_finite() && **value > 0.0))
+        {
+            return Err(format!(
+                "`std` of a normaliser: expected positive numbers, found {bad}"
+            ));
+        }
+        Ok(Self { mean, std })
+    }
 }
 
 impl TabularNormaliser {

@@ -1,20 +1,33 @@
 //! From token states to one vector per text.
 
+use std::fmt;
 use std::path::Path;
 
-use burn::config::Config;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Error;
 use crate::config::read_json;
 
 /// How the token states become one vector (method §3.1).
-#[derive(Config, Debug, Copy, PartialEq, Eq)]
+// Written as it always was: digests of models made before stay what they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pooling {
     /// The state of the first token.
+    #[serde(alias = "cls")]
     Cls,
     /// The mean over the text's tokens, padding left out.
+    #[serde(alias = "mean")]
     Mean,
+}
+
+impl fmt::Display for Pooling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cls => "cls",
+            Self::Mean => "mean",
+        })
+    }
 }
 
 impl Pooling {

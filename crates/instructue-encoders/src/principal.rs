@@ -27,11 +27,42 @@ const LEAST: f32 = 1e-6;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Reading some refuses rows of different widths and numbers that are not finite.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct PrincipalComponents {
     mean: Vec<f32>,
     /// One row per component.
     components: Vec<Vec<f32>>,
+}
+
+/// As they may come from a file.
+#[derive(Deserialize)]
+struct Written {
+    mean: Vec<f32>,
+    components: Vec<Vec<f32>>,
+}
+
+impl TryFrom<Written> for PrincipalComponents {
+    type Error = String;
+
+    fn try_from(Written { mean, components }: Written) -> Result<Self, String> {
+        let width = mean.len();
+        if let Some(other) = components.iter().find(|row| row.len() != width) {
+            let found = other.len();
+            return Err(format!(
+                "principal components: expected {width} numbers, found {found}"
+            ));
+        }
+        let mut numbers = mean.iter().chain(components.iter().flatten());
+        match numbers.find(|number| !number.is_finite()) {
+            Some(bad) => Err(format!(
+                "principal components: expected finite numbers, found {bad}"
+            )),
+            None => Ok(Self { mean, components }),
+        }
+    }
 }
 
 impl PrincipalComponents {
@@ -86,6 +117,11 @@ impl PrincipalComponents {
             components: components.collect(),
             mean,
         })
+    }
+
+    /// Numbers of a row that they are of.
+    pub fn width(&self) -> usize {
+        self.mean.len()
     }
 
     /// Number of components.

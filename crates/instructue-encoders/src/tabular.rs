@@ -6,6 +6,7 @@ use burn::module::{Initializer, Module};
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
 use burn::prelude::*;
 use burn::tensor::activation::gelu;
+use instructue_nn::limits::{self, Limit};
 
 use crate::{Error, TabularNormaliser};
 
@@ -54,17 +55,28 @@ impl TabularConfig {
     /// # Errors
     /// [`Error::Config`] names the key.
     pub fn validate(&self) -> Result<(), Error> {
-        let check = |key, value: usize| match value {
-            0 => Err(Error::config("TabularConfig", key, 0, "at least 1")),
-            _ => Ok(()),
+        let check = |key, value: usize, limit: Limit| match limit.allows(value) {
+            true => Ok(()),
+            false => Err(Error::config("TabularConfig", key, value, limit.expected())),
         };
-        check("width", self.width)?;
-        check("hidden", self.hidden.unwrap_or(1))?;
-        check("category_width", self.category_width)?;
+        check("width", self.width, limits::WIDTH)?;
+        check("hidden", self.hidden.unwrap_or(1), limits::WIDTH)?;
+        check("category_width", self.category_width, limits::WIDTH)?;
         for &cardinality in &self.categories {
-            check("categories", cardinality)?;
+            check("categories", cardinality, limits::ROWS)?;
         }
-        check("numbers + categories", self.numbers + self.categories.len())
+        let features = self.numbers.saturating_add(self.categories.len());
+        check("numbers + categories", features, limits::WIDTH)
+    }
+
+    /// How many weights an encoder of these sizes has.
+    pub fn weights(&self) -> u128 {
+        let codes: u128 = self.categories.iter().map(|&codes| codes as u128).sum();
+        let input = 2 * self.numbers + self.categories.len() * self.category_width;
+        let linear = |input, output| limits::linear_weights(input, output, true, None);
+        codes * self.category_width as u128
+            + linear(input, self.hidden.unwrap_or(self.width))
+            + self.hidden.map_or(0, |hidden| linear(hidden, self.width))
     }
 
     /// Fresh weights on `device`.

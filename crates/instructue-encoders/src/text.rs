@@ -39,6 +39,8 @@ pub struct TextEncoder {
     pooling: Pooling,
     normalized: bool,
     pad: usize,
+    /// The row of `positions` for a text's first token.
+    first: usize,
     #[module(skip)]
     precision: Precision,
 }
@@ -72,8 +74,9 @@ impl BertConfig {
     }
 
     /// The weights of a Hugging Face directory (`model.safetensors`, whole or
-    /// sharded). Keys may stand under `bert.`; the pooler and pre-training heads
-    /// are left out. LoRA factors saved by [`TextEncoder::save_tensors`] are
+    /// sharded). Keys may stand under `bert.` or `roberta.`, and norms may be called
+    /// `gamma` and `beta`, as in files that come from TensorFlow; the pooler and
+    /// pre-training heads are left out. LoRA factors saved by [`TextEncoder::save_tensors`] are
     /// taken up when `lora` is given, and refused when it is not.
     ///
     /// # Errors
@@ -122,7 +125,8 @@ impl BertConfig {
             blocks,
             pooling,
             normalized: false,
-            pad: self.pad_token_id.unwrap_or(0) as usize,
+            pad: self.pad(),
+            first: self.first_position(),
             precision: self.precision,
         })
     }
@@ -200,7 +204,8 @@ impl TextEncoder {
             "rows of {length} tokens, the encoder allows {}",
             self.max_length()
         );
-        let places = self.positions.weight.val().narrow(0, 0, length);
+        let places = self.positions.weight.val();
+        let places = places.narrow(0, self.first, length);
         let places = places + self.types.weight.val().narrow(0, 0, 1);
         // The residual stream is f32 in every precision.
         let words = self.words.forward(batch.ids).cast(DType::F32);
@@ -283,13 +288,19 @@ impl TextEncoder {
 
     /// The longest text in tokens.
     pub fn max_length(&self) -> usize {
-        self.positions.weight.dims()[0]
+        self.positions.weight.dims()[0] - self.first
     }
 
     /// What decides the vectors beside tensors and pooling: ε, and of each block
     /// its heads and its scales of LoRA.
     pub(crate) fn constants(&self) -> (f64, Vec<(usize, Vec<f64>)>) {
         (self.eps, self.blocks.iter().map(Block::constants).collect())
+    }
+
+    /// The row of the position table that a text's first token has: 0, but in
+    /// RoBERTa's family.
+    pub(crate) fn first_position(&self) -> usize {
+        self.first
     }
 
     /// What the matrices are held and multiplied in.

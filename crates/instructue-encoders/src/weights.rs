@@ -46,24 +46,25 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// Keys may stand alone or under `bert.`, as a model with a head saves them.
+    /// Keys may stand alone or, as a model with a head saves them, under the name of
+    /// the encoder in it.
     pub fn stored(
         checkpoint: Checkpoint,
         config: &BertConfig,
         lora: Option<&'a LoraConfig>,
         device: &'a Device,
     ) -> Self {
-        let prefix = match checkpoint.contains("bert.embeddings.word_embeddings.weight") {
-            true => "bert.",
-            false => "",
+        let within = |prefix: &&str| {
+            checkpoint.contains(&format!("{prefix}embeddings.word_embeddings.weight"))
         };
+        let prefix = ["bert.", "roberta."].into_iter().find(within);
         Self {
             checkpoint: Some(checkpoint.with_precision(config.precision)),
             lora,
             device,
             std: None,
             precision: config.precision,
-            prefix,
+            prefix: prefix.unwrap_or_default(),
         }
     }
 
@@ -90,13 +91,19 @@ impl<'a> Weights<'a> {
             .with_epsilon(eps)
             .init(self.device);
         if let Some(file) = &mut self.checkpoint {
-            let mut take = |part: &str| {
-                let name = format!("{}{name}.{part}", self.prefix);
+            // Files that were made of TensorFlow's keep its names.
+            let mut take = |part: &str, older: &str| {
+                let name = |part| format!("{}{name}.{part}", self.prefix);
+                let older = name(older);
+                let name = match file.contains(&older) {
+                    true => older,
+                    false => name(part),
+                };
                 file.take(&name, [width], self.device)
                     .map(Param::from_tensor)
             };
-            norm.gamma = take("weight")?;
-            norm.beta = Some(take("bias")?);
+            norm.gamma = take("weight", "gamma")?;
+            norm.beta = Some(take("bias", "beta")?);
         }
         Ok(self.frozen(norm))
     }
@@ -159,7 +166,8 @@ impl<'a> Weights<'a> {
         for name in file.unused() {
             // A buffer, the pooler and the pre-training heads: nothing that the
             // states depend on.
-            if name == position_ids || name.starts_with(&pooler) || name.starts_with("cls.") {
+            let left = [pooler.as_str(), "cls.", "lm_head."];
+            if name == position_ids || left.iter().any(|part| name.starts_with(part)) {
                 file.ignore(&name);
             }
         }

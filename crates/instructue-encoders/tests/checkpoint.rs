@@ -56,8 +56,8 @@ fn configurations_name_the_key() {
         ),
         (
             "model_type",
-            json!("roberta"),
-            "`model_type` is `roberta`, expected `bert`",
+            json!("distilbert"),
+            "`model_type` is `distilbert`, expected `bert`, `roberta`",
         ),
         (
             "position_embedding_type",
@@ -65,6 +65,18 @@ fn configurations_name_the_key() {
             "`position_embedding_type` is `relative_key`",
         ),
         ("layer_norm_eps", json!(-1.0), "`layer_norm_eps` is -1"),
+        (
+            "hidden_size",
+            json!(1_000_000_000),
+            "`hidden_size` is 1000000000, expected a number from 1 to 131072",
+        ),
+        ("hidden_size", json!(-32), "usize"),
+        ("intermediate_size", json!(1e30), "usize"),
+        (
+            "num_hidden_layers",
+            json!(1_000_000_000_000_u64),
+            "1 to 1024",
+        ),
         (
             "pad_token_id",
             json!(64),

@@ -124,6 +124,15 @@ impl Gguf {
         self.elements(name, kind, start, elements, take)
     }
 
+    /// Whether a tensor has this shape, so that memory for it may be taken.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when it is not there, [`Error::Tensor`] when it has
+    /// another shape.
+    pub fn check_shape(&self, name: &str, shape: &[usize]) -> Result<()> {
+        self.shaped(name, shape).map(drop)
+    }
+
     /// What a tensor is, if it has this shape.
     fn shaped(&self, name: &str, shape: &[usize]) -> Result<&TensorInfo> {
         let info = self.tensor(name)?;

@@ -6,7 +6,7 @@ use burn::module::Module;
 use instructue_fs::{Files, NewDirectory, check_replaceable};
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::instruct_ue::InstructUe;
 use crate::save::to_json;
 
@@ -24,6 +24,9 @@ struct Export {
     files: Files,
 }
 
+/// Rows that a table may grow by for added tokens beyond it.
+const MOST_BEYOND: usize = 4_096;
+
 impl InstructUe {
     /// Writes the decoder to `dir` as a directory that transformers loads: LoRA
     /// merged, and the delimiters, `<USER>` and padding as special tokens of its
@@ -32,8 +35,8 @@ impl InstructUe {
     /// The directory appears whole or not at all, in the place of an earlier export.
     ///
     /// # Errors
-    /// When a file cannot be written, `dir` holds something else than an export, or the
-    /// tokenizer has a token of such a name.
+    /// When a file cannot be written, `dir` holds something else than an export, the tokenizer
+    /// has a token of such a name, or an added token far beyond the table.
     pub fn export_backbone(&self, dir: &Path) -> Result<()> {
         let belongs = |name: &str| FILES.contains(&name);
         check_replaceable(dir, "an exported decoder", EXPORT, belongs)?;
@@ -44,6 +47,15 @@ impl InstructUe {
             decoder = decoder.merge()?;
         }
         let used = tokenizer.vocab_size();
+        // Some files have a few added tokens beyond the table; each gets a row.
+        let most = decoder.config().vocab_size + MOST_BEYOND;
+        if used > most {
+            return Err(Error::Config {
+                key: "tokenizer.json".into(),
+                expected: format!("ids of added tokens below {most}, to be given rows"),
+                found: (used - 1).to_string(),
+            });
+        }
         let (decoder, _) = decoder.with_special_rows(used, network.reserved_rows());
         let new = NewDirectory::create(dir)?;
         let at = |name: &str| new.path().join(name);

@@ -18,6 +18,7 @@ use crate::numbers::{MentionTable, Question};
 use crate::parameters::name_parameters;
 use crate::preparation::{MAX_TEXT_TOKENS, Preparation};
 use crate::pretrained::{Pretrained, check_lengths, check_vocabulary};
+use crate::sizes::check_numbers;
 use crate::workers::Workers;
 
 /// Slots (rows × padded length) that one pass of [`InstructUe::embed`] takes.
@@ -174,6 +175,8 @@ impl InstructUe {
         seed: u64,
         device: &Device,
     ) -> Result<Self> {
+        config.validate()?;
+        check_numbers(&preparation)?;
         check_vocabulary(
             "backbone.vocab_size",
             preparation.tokenizer(),
@@ -184,7 +187,7 @@ impl InstructUe {
             preparation.encoder_tokenizer(),
             config.encoder.bert.vocab_size,
         )?;
-        check_lengths(&preparation, config.encoder.bert.max_position_embeddings)?;
+        check_lengths(&preparation, config.encoder.bert.max_length())?;
         if config.mentions && preparation.mentions().is_none() {
             return Err(Error::Config {
                 key: "mentions".into(),

@@ -102,6 +102,7 @@ mod pretrained;
 mod profile_cache;
 pub mod save;
 mod sentence_encoder;
+mod sizes;
 mod source_gradients;
 mod tuned;
 mod workers;

@@ -9,10 +9,10 @@ mod prefix;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use instructue_adapter::{Adapter, AdapterConfig, AdapterKind, Summary, SummaryConfig};
+use instructue_adapter::{Adapter, Summary, SummaryConfig};
 use instructue_backbone::{Decoder, DecoderInput};
 use instructue_data::MENTION_NUMBERS;
-use instructue_encoders::{TabularConfig, TabularEncoder, TextBatch, TextEncoder};
+use instructue_encoders::{TabularEncoder, TextBatch, TextEncoder};
 use instructue_schema::SourceKind;
 
 use crate::config::ModelConfig;
@@ -141,30 +141,10 @@ impl Network {
         let mut adapters = Vec::new();
         let hidden = config.backbone.hidden_size;
         for source in sources {
-            let (input, features, kind) = match source.kind {
-                SourceKind::Events => (
-                    config.encoder.bert.hidden_size,
-                    if config.event_features {
-                        source.numbers
-                    } else {
-                        0
-                    },
-                    config.adapter,
-                ),
-                SourceKind::Tabular => {
-                    let width = config.tabular.width;
-                    let shape =
-                        TabularConfig::new(source.numbers, source.categories.clone(), width)
-                            .with_category_width(config.tabular.category_width)
-                            .with_hidden(config.tabular.hidden);
-                    tabular.push(shape.init(device)?);
-                    // No layer norm: how large the numbers are together is
-                    // what they say of a user's activity.
-                    (config.tabular.width, 0, AdapterKind::Linear)
-                }
-            };
-            let adapter = AdapterConfig::new(input, features, hidden).with_kind(kind);
-            adapters.push(adapter.init(device)?);
+            if source.kind == SourceKind::Tabular {
+                tabular.push(config.table(source).init(device)?);
+            }
+            adapters.push(config.adapter_of(source).init(device)?);
         }
         let rows = 2 * sources.len() + 2;
         let normal = Initializer::Normal {

@@ -1,5 +1,7 @@
 //! Parts of a network that come with weights: a decoder, an encoder.
 
+use std::path::Path;
+
 use burn::tensor::{DType, Device, Tensor};
 use instructue_backbone::{Decoder, DecoderConfig};
 use instructue_data::TextTokenizer;
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::identity::weights_digest;
+use crate::network::SourceShape;
 use crate::parameters::Parameter;
 use crate::preparation::Preparation;
 
@@ -38,18 +41,27 @@ pub struct PretrainedDigests {
 }
 
 impl Pretrained {
-    /// Both of zeros, for a model whose weights are read next.
-    pub(crate) fn blank(config: &ModelConfig, device: &Device) -> Result<Self> {
+    /// Zeros, for a model whose weights are read next: an encoder where a source has
+    /// events, and no more of either than the file of weights has room for.
+    pub(crate) fn blank(
+        config: &ModelConfig,
+        sources: &[SourceShape],
+        weights: &Path,
+        device: &Device,
+    ) -> Result<Self> {
+        config.check_weights(sources, weights)?;
         let settings = &config.encoder;
         let of_encoder = settings.lora.map(|lora| lora.config());
         let of_backbone = config.backbone_lora.map(|lora| lora.config());
-        let encoder = settings
-            .bert
-            .init_blank(settings.pooling, of_encoder.as_ref(), device)?
-            .with_normalized(settings.normalized);
+        let events = sources.iter().any(|s| s.kind == SourceKind::Events);
+        let encoder = events.then(|| {
+            let bert = &settings.bert;
+            let encoder = bert.init_blank(settings.pooling, of_encoder.as_ref(), device)?;
+            Ok::<_, Error>(encoder.with_normalized(settings.normalized))
+        });
         Ok(Self {
             backbone: Some(config.backbone.init_blank(of_backbone.as_ref(), device)?),
-            encoder: Some(encoder),
+            encoder: encoder.transpose()?,
         })
     }
 
@@ -165,7 +177,7 @@ pub(crate) fn check_lengths(preparation: &Preparation, positions: usize) -> Resu
 
 /// Whether each id that a tokenizer gives has a row in the table that it is for.
 pub(crate) fn check_vocabulary(key: &str, tokenizer: &TextTokenizer, rows: usize) -> Result<()> {
-    let ids = tokenizer.vocab_size();
+    let ids = tokenizer.rows();
     if ids <= rows {
         return Ok(());
     }

@@ -160,11 +160,11 @@ impl InstructUe {
         .with_mentions(fitted.mentions);
         let precision = config.precision;
         let config = config.with_precision(precision);
-        let parts = Pretrained::blank(&config, device)?;
+        let weights = path(WEIGHTS)?;
+        let parts = Pretrained::blank(&config, &preparation.source_shapes(), &weights, device)?;
         let model = Self::with_parts(config, preparation, &parts, 0, device)?;
         drop(parts);
-        let path = path(WEIGHTS)?;
-        model.try_map(|network, config| Ok((parameters::load_file(network, &path)?, config)))
+        model.try_map(|network, config| Ok((parameters::load_file(network, &weights)?, config)))
     }
 }
 

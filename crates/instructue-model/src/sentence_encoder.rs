@@ -35,7 +35,7 @@ pub struct SentenceEncoder {
 impl SentenceEncoder {
     /// Reads a directory: configuration, tokenizer, weights.
     ///
-    /// `otherwise` is the pooling where no file declares one.
+    /// `pooling` is for a directory that declares none, which would get the mean.
     ///
     /// # Errors
     /// As [`EncoderCheckpoint::open`], [`EncoderCheckpoint::load`] and
@@ -43,16 +43,16 @@ impl SentenceEncoder {
     /// table has not; when the cache's folder cannot be used.
     pub fn open(
         dir: impl AsRef<Path>,
-        otherwise: Option<Pooling>,
+        pooling: Option<Pooling>,
         cache: &CacheConfig,
         device: &Device,
     ) -> Result<Self> {
-        let checkpoint = EncoderCheckpoint::open(dir, otherwise)?;
+        let checkpoint = EncoderCheckpoint::open(dir, pooling)?;
         let mut tokenizer = TextTokenizer::from_file(&checkpoint.tokenizer_file())?;
         if checkpoint.lower_case() {
             tokenizer = tokenizer.lower_cased()?;
         }
-        checkpoint.check_vocabulary(tokenizer.vocab_size())?;
+        checkpoint.check_vocabulary(tokenizer.rows())?;
         let encoder = checkpoint.load(None, device)?;
         let space = CacheSpace::of(&encoder, Digest(tokenizer.digest()));
         Ok(Self {

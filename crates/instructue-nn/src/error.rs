@@ -170,7 +170,17 @@ pub enum Error {
         /// The setting.
         key: &'static str,
         /// What is accepted.
-        expected: &'static str,
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// A number of scaled rotary positions is out of range.
+    #[error("`{key}`: expected {expected}, found {found}")]
+    RopeScaling {
+        /// The number's key, as in `config.json`.
+        key: &'static str,
+        /// What is accepted.
+        expected: String,
         /// What was given.
         found: String,
     },

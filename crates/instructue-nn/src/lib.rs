@@ -47,6 +47,7 @@ pub mod attention;
 pub mod checkpoint;
 mod error;
 pub mod kernels;
+pub mod limits;
 pub mod linear;
 pub mod lora;
 pub mod norm;

@@ -11,7 +11,7 @@ use burn::tensor::{Device, Distribution, Tensor};
 
 use crate::kernels::product_dtype;
 use crate::linear::{flatten, linear_rows};
-use crate::{Error, Result};
+use crate::{Error, Result, limits};
 
 /// Rank, scale and dropout of the adaptation.
 #[derive(Config, Debug, PartialEq)]
@@ -28,20 +28,22 @@ pub struct LoraConfig {
 }
 
 impl LoraConfig {
-    /// Refuses a rank of zero, a scale that is not finite and a dropout
-    /// outside `[0, 1)`.
+    /// Refuses a rank of zero or beyond [`limits::RANK`], a scale that is not finite
+    /// and a dropout outside `[0, 1)`.
     pub fn validate(&self) -> Result<()> {
-        let refuse = |key, expected, found| {
+        let refuse = |key, expected: &str, found| {
             Err(Error::Lora {
                 key,
-                expected,
+                expected: expected.into(),
                 found,
             })
         };
-        if self.rank == 0 {
-            return refuse("rank", "at least 1", self.rank.to_string());
+        if !limits::RANK.allows(self.rank) {
+            let expected = limits::RANK.expected();
+            return refuse("rank", &expected, self.rank.to_string());
         }
-        if !self.alpha.is_finite() {
+        // It becomes one of single precision.
+        if !(self.alpha as f32).is_finite() {
             return refuse("alpha", "a finite number", self.alpha.to_string());
         }
         if !(0.0..1.0).contains(&self.dropout) {

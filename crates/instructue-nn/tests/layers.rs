@@ -140,10 +140,7 @@ fn rms_norm_equals_the_formula_in_values_and_gradients() {
 #[test]
 fn rope_rotates_pairs_of_halves() {
     let device = Device::default().autodiff();
-    let rope = Rope {
-        head_dim: 8,
-        theta: 100.0,
-    };
+    let rope = Rope::new(8, 100.0, None);
     let positions = [[0i64, 7, 2], [31_999, 1, 1]];
     let tables = rope.tables(Tensor::<2, Int>::from_data(positions, &device), DType::F32);
     let x = normal([2, 3, 2, 8], &device).require_grad();

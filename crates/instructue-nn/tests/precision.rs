@@ -93,10 +93,7 @@ fn operators_round_once() {
         biased_softmax(x, bias.tensor())
     });
     let positions = Tensor::<2, Int>::from_data([[0, 1, 900, 30_000, 5, 6]], &device);
-    let rope = Rope {
-        head_dim: 8,
-        theta: 1e4,
-    };
+    let rope = Rope::new(8, 1e4, None);
     let tables = rope.tables(positions, Precision::F32.dtype());
     rounded_once("rope", normal([1, 2, 6, 8], &device), |x| tables.apply(x));
     rounded_once("gelu", normal([5, 24], &device), gelu);

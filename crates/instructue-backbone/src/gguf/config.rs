@@ -2,7 +2,9 @@
 
 use instructue_gguf::Gguf;
 use instructue_nn::Precision;
+use instructue_nn::rope::{RopeScaling, YarnScaling};
 
+use super::ROPE_FACTORS;
 use crate::{DecoderConfig, Error, ModelType, Result};
 
 const ARCHITECTURE: &str = "general.architecture";
@@ -24,8 +26,9 @@ impl DecoderConfig {
     ///
     /// # Errors
     /// [`Error::Gguf`] or [`Error::File`] when a key is missing, of another
-    /// type, or asks for what is not implemented (experts, scaled or partial
-    /// rotary positions, windows); the error names it.
+    /// type, or asks for what is not implemented (experts, partial rotary
+    /// positions, other scaling than linear, YaRN or a factor for each pair,
+    /// windows); the error names it.
     pub fn from_gguf(file: &mut Gguf) -> Result<Self> {
         let name = file.required(ARCHITECTURE, "a string", file.text(ARCHITECTURE)?)?;
         let model_type = match name {
@@ -63,22 +66,29 @@ impl DecoderConfig {
             head_dim,
             rms_norm_eps: keys.epsilon()?,
             rope_theta: keys.float("rope.freq_base")?.unwrap_or(1e4),
+            rope_scaling: keys.rope_scaling()?,
             attention_bias: biased || model_type == ModelType::Qwen2,
             tie_word_embeddings: false,
             max_position_embeddings: keys.size("context_length")?,
             initializer_range: 0.02,
             precision: Precision::F32,
         };
-        config.validate().map_err(|source| Error::File {
-            path: file.path().into(),
-            source: Box::new(source),
-        })?;
+        let path = file.path().to_owned();
+        let check = |config: &Self| {
+            config.validate().map_err(|source| Error::File {
+                path: path.clone(),
+                source: Box::new(source),
+            })
+        };
+        check(&config)?;
         keys.refuse_partial_rotation(config.head_width())?;
-        let tie_word_embeddings = is_tied(file)?;
-        Ok(Self {
-            tie_word_embeddings,
-            ..config
-        })
+        let mut config = config;
+        if file.tensors().contains_key(ROPE_FACTORS) {
+            config.rope_scaling = factors(file, &config)?;
+            check(&config)?;
+        }
+        config.tie_word_embeddings = is_tied(file)?;
+        Ok(config)
     }
 }
 
@@ -137,33 +147,56 @@ impl Keys<'_> {
                 return self.refuse(key, "none or 0", number);
             }
         }
-        let key = "rope.scaling.type";
-        if let Some(kind) = self.file.text(&self.key(key))?
-            && kind != "none"
-        {
-            return self.refuse(key, "none", kind);
-        }
-        for key in ["rope.scaling.factor", "rope.scale_linear"] {
-            if let Some(factor) = self
-                .float(key)?
-                .filter(|factor| ![0.0, 1.0].contains(factor))
-            {
-                return self.refuse(key, "1", factor);
-            }
-        }
         let key = "attention.causal";
         if self.file.flag(&self.key(key))? == Some(false) {
             return self.refuse(key, "true", false);
         }
-        if let Ok(factors) = self.file.tensor("rope_freqs.weight") {
-            return Err(Error::from(instructue_gguf::Error::Tensor {
-                path: self.file.path().into(),
-                name: "rope_freqs.weight".into(),
-                expected: "rotary positions without scaling".into(),
-                found: format!("{} factors", factors.elements),
-            }));
-        }
         Ok(())
+    }
+
+    /// What the metadata says; some files hold factors beside it.
+    fn rope_scaling(&self) -> Result<Option<RopeScaling>> {
+        let kind = self.file.text(&self.key("rope.scaling.type"))?;
+        let older = self.float("rope.scale_linear")?;
+        let factor = self.float("rope.scaling.factor")?.or(older);
+        // 0 is none, as in llama.cpp.
+        let factor = factor.filter(|factor| *factor != 0.0).unwrap_or(1.0);
+        match kind {
+            Some("none") => Ok(None),
+            // Without a kind a factor is a linear one.
+            None | Some("linear") => Ok((factor != 1.0).then_some(RopeScaling::Linear { factor })),
+            Some("yarn") => Ok(Some(RopeScaling::Yarn(self.yarn(factor)?))),
+            Some(other) => self.refuse("rope.scaling.type", "none, linear or yarn", other),
+        }
+    }
+
+    fn yarn(&self, factor: f64) -> Result<YarnScaling> {
+        // What would change the sharpening, or the ramp, in ways of its own.
+        for (key, usual) in [
+            ("rope.scaling.attn_factor", 1.0),
+            ("rope.scaling.yarn_attn_factor", 1.0),
+            ("rope.scaling.yarn_ext_factor", 1.0),
+            ("rope.scaling.yarn_log_multiplier", 0.0),
+        ] {
+            if let Some(found) = self.float(key)?.filter(|found| *found != usual) {
+                return self.refuse(key, format!("none or {usual}"), found);
+            }
+        }
+        let original = self.optional("rope.scaling.original_context_length")?;
+        let original = match original.filter(|original| *original > 0) {
+            Some(original) => original,
+            None => self.size("context_length")?,
+        };
+        let fast = self.float("rope.scaling.yarn_beta_fast")?;
+        let slow = self.float("rope.scaling.yarn_beta_slow")?;
+        Ok(YarnScaling {
+            factor,
+            beta_fast: fast.unwrap_or(YarnScaling::BETA_FAST),
+            beta_slow: slow.unwrap_or(YarnScaling::BETA_SLOW),
+            attention_factor: YarnScaling::default_attention_factor(factor, None, None),
+            original_max_position_embeddings: original,
+            truncate: true,
+        })
     }
 
     fn refuse_partial_rotation(&self, width: usize) -> Result<()> {
@@ -175,6 +208,22 @@ impl Keys<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// The divisor of each pair's frequency, which files of Llama 3.1 hold as a tensor;
+/// nothing where all are 1.
+fn factors(file: &mut Gguf, config: &DecoderConfig) -> Result<Option<RopeScaling>> {
+    let factors = file.read(ROPE_FACTORS, &[config.head_width() / 2])?;
+    if let Some(other) = &config.rope_scaling {
+        return Err(Error::from(instructue_gguf::Error::Tensor {
+            path: file.path().into(),
+            name: ROPE_FACTORS.into(),
+            expected: format!("none beside the metadata's scaling, {other:?}"),
+            found: format!("{} factors", factors.len()),
+        }));
+    }
+    let scaled = factors.iter().any(|factor| *factor != 1.0);
+    Ok(scaled.then_some(RopeScaling::Factors(factors)))
 }
 
 /// Whether the output matrix is absent, or the embedding table once more.

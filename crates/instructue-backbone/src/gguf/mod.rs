@@ -13,6 +13,9 @@ use crate::weights::Source;
 use crate::{Decoder, DecoderConfig, Result};
 pub(crate) use weights::GgufWeights;
 
+/// Divisors of the rotary frequencies.
+const ROPE_FACTORS: &str = "rope_freqs.weight";
+
 impl DecoderConfig {
     /// A decoder with the weights of a GGUF file, dequantised to the
     /// [precision](Self::precision).

@@ -9,6 +9,7 @@ use instructue_gguf::Gguf;
 use instructue_nn::Precision;
 use instructue_nn::checkpoint::Filling;
 
+use super::ROPE_FACTORS;
 use crate::{DecoderConfig, Error, ModelType, Result};
 
 /// An open file, the decoder that it should hold, and what was taken from it.
@@ -66,10 +67,10 @@ impl<'a> GgufWeights<'a> {
     ) -> Result<Linear> {
         let precision = self.config.precision;
         let shape = [output, input];
-        let into = Filling::transposed(shape, precision);
+        let into = || Filling::transposed(shape, precision);
         let weight = self.fill(&format!("{name}.weight"), &shape, into, device)?;
         let bias = if bias {
-            let into = Filling::new(&[output], precision);
+            let into = || Filling::new(&[output], precision);
             let bias = self.fill(&format!("{name}.bias"), &[output], into, device)?;
             Some(Param::from_tensor(bias))
         } else {
@@ -89,19 +90,22 @@ impl<'a> GgufWeights<'a> {
         precision: Precision,
         device: &Device,
     ) -> Result<Tensor<D>> {
-        self.fill(name, &shape, Filling::new(&shape, precision), device)
+        self.fill(name, &shape, || Filling::new(&shape, precision), device)
     }
 
-    /// Reads the tensor `name`, which has this shape in the file, into `into`.
+    /// Reads the tensor `name`, which has this shape in the file, into what `into`
+    /// makes: only once the file is known to hold as much.
     fn fill<const D: usize>(
         &mut self,
         name: &str,
         shape: &[usize],
-        mut into: Filling,
+        into: impl FnOnce() -> Filling,
         device: &Device,
     ) -> Result<Tensor<D>> {
         let stored = gguf_name(name);
         let source = self.finer(&stored);
+        self.file.check_shape(&source, shape)?;
+        let mut into = into();
         let path = self.file.path().to_owned();
         let precision = into.precision();
         let mut push = |values: &[f32]| {
@@ -148,6 +152,8 @@ impl<'a> GgufWeights<'a> {
 
     /// Fails if a tensor was left over.
     pub(crate) fn finish(mut self) -> Result<()> {
+        // Part of the configuration.
+        self.taken.insert(ROPE_FACTORS.into());
         if self.config.tie_word_embeddings {
             self.taken.insert("output.weight".into());
         }

@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use burn::tensor::{Bool, Device, Distribution, Int, Tensor, TensorData};
 use instructue_backbone::{Decoder, DecoderConfig, LoraConfig, ModelType};
 
-pub const CASES: [&str; 6] = [
+pub const CASES: [&str; 8] = [
     "qwen2_tied",
     "qwen2_untied",
     "llama_tied",
     "llama_bias_untied",
     "qwen3_tied",
     "qwen3_bias_untied",
+    "llama_scaled",
+    "qwen2_yarn",
 ];
 
 pub fn golden(case: &str) -> PathBuf {
@@ -71,4 +73,13 @@ pub fn distance(a: &[f32], b: &[f32]) -> f32 {
             worst.max(d)
         }
     })
+}
+
+/// A configuration whose rotation is written down: GGUF files hold `llama3` as the
+/// factors that come of it.
+pub fn without_scaling(config: &DecoderConfig) -> DecoderConfig {
+    DecoderConfig {
+        rope_scaling: None,
+        ..config.clone()
+    }
 }

@@ -24,7 +24,12 @@ impl TextTokenizer {
             _ => Vec::new(),
         };
         let model = tokenizer.get("model");
-        let in_model = |name: &str| model.is_some_and(|model| model["vocab"].get(name).is_some());
+        let in_model = |name: &str| {
+            let vocab = model.map(|model| &model["vocab"]);
+            let pieces = vocab.and_then(Value::as_array);
+            vocab.is_some_and(|vocab| vocab.get(name).is_some())
+                || pieces.is_some_and(|pieces| pieces.iter().any(|piece| piece[0] == name))
+        };
         for (id, name) in (self.vocab_size()..).zip(names) {
             let of_name = |token: &Value| token["content"].as_str() == Some(name);
             if in_model(name) || added.iter().any(of_name) {

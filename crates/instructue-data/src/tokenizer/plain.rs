@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::marks::Marks;
+use super::unigram::{self, UNIGRAM};
 use crate::error::Error;
 
 /// Names tried when no `tokenizer_config.json` says better.
@@ -19,8 +20,14 @@ const END_NAMES: [&str; 8] = [
     "<eos>",
     "[SEP]",
 ];
-const CLS_NAMES: [&str; 1] = ["[CLS]"];
-const SEP_NAMES: [&str; 1] = ["[SEP]"];
+/// The second name of each is that of RoBERTa's family, and is one of an encoder only
+/// there: Llama's files have them, too.
+const CLS_NAMES: [&str; 2] = ["[CLS]", "<s>"];
+const SEP_NAMES: [&str; 2] = ["[SEP]", "</s>"];
+
+/// Ids are below this. Published vocabularies have up to 262,144 entries, and a table
+/// is made as long as the largest id.
+pub(super) const MOST_IDS: u32 = 1 << 24;
 
 /// Which tokens have a task, by name.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +95,7 @@ pub(super) struct Parts {
     pub(super) plain: tokenizers::Tokenizer,
     pub(super) reserved: BTreeSet<u32>,
     pub(super) vocab_size: usize,
+    pub(super) rows: usize,
     pub(super) pad: u32,
     pub(super) end: u32,
     pub(super) cls: Option<u32>,
@@ -108,11 +116,14 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         .and_then(Value::as_str)
         .unwrap_or("none")
         .to_string();
-    if !["BPE", "WordPiece", "WordLevel"].contains(&kind.as_str()) {
-        let expected = "`model.type` BPE, WordPiece or WordLevel";
+    if !["BPE", "WordPiece", "WordLevel", UNIGRAM].contains(&kind.as_str()) {
+        let expected = "`model.type` BPE, WordPiece, WordLevel or Unigram";
         return Err(invalid(file, expected, kind));
     }
-    let vocab = vocabulary(file, model)?;
+    let vocab = match kind.as_str() {
+        UNIGRAM => unigram::vocabulary(file, model)?,
+        _ => vocabulary(file, model)?,
+    };
 
     let find = |name: &str| added.get(name).or_else(|| vocab.get(name)).copied();
     let find_any = |name: &Option<String>, usual: &[&str]| {
@@ -125,8 +136,12 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
     };
     let pad = need(find_any(&names.pad, &PAD_NAMES), "pads texts", &PAD_NAMES)?;
     let end = need(find_any(&names.end, &END_NAMES), "ends texts", &END_NAMES)?;
-    let cls = find_any(&names.cls, &CLS_NAMES);
-    let sep = find_any(&names.sep, &SEP_NAMES);
+    let family = match kind == UNIGRAM || processor["type"] == "RobertaProcessing" {
+        true => 2,
+        false => 1,
+    };
+    let cls = find_any(&names.cls, &CLS_NAMES[..family]);
+    let sep = find_any(&names.sep, &SEP_NAMES[..family]);
     let marks = Marks::read(file, &processor, cls, sep)?;
     let named = [Some(pad), Some(end), cls, sep].into_iter().flatten();
     let with_task: BTreeSet<u32> = named.chain(marks.ids()).collect();
@@ -141,8 +156,17 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         .get("unk_token")
         .and_then(Value::as_str)
         .map(String::from);
-    let unknown = unknown_name.as_deref().and_then(find);
-    if kind == "BPE" {
+    let unknown = match kind.as_str() {
+        UNIGRAM => Some(unigram::unknown(file, model)?),
+        _ => unknown_name.as_deref().and_then(find),
+    };
+    if kind == UNIGRAM {
+        unigram::hide(model, |token, id| {
+            let of_text = vocab.get(token).is_some_and(|last| Some(*last) == unknown);
+            let reserved = |id: &u32| reserved.contains(id);
+            !of_text && (reserved(&id) || vocab.get(token).is_some_and(reserved))
+        });
+    } else if kind == "BPE" {
         if unknown.is_some_and(|id| with_task.contains(&id)) {
             model.insert("unk_token".into(), Value::Null);
         }
@@ -174,7 +198,16 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         .filter(|(_, id)| reserved.contains(id) && Some(**id) != unknown)
         .map(|(token, _)| token.as_str())
         .collect();
-    hide(model, &hidden);
+    if kind != UNIGRAM {
+        hide(model, &hidden);
+    }
+    // What a text becomes, or what is put at its ends.
+    let given = vocab.values().copied().filter(|id| !reserved.contains(id));
+    let rows = given
+        .chain([Some(end), cls, sep].into_iter().flatten())
+        .chain(marks.ids())
+        .max()
+        .map_or(0, |id| id as usize + 1);
 
     tokenizer.insert("added_tokens".into(), Value::Array(Vec::new()));
     for ignored in ["truncation", "padding"] {
@@ -187,6 +220,7 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         plain,
         reserved,
         vocab_size: largest as usize + 1,
+        rows,
         pad,
         end,
         cls,
@@ -204,10 +238,12 @@ fn added_tokens(
     let tokens = tokens.into_iter().flatten().map(|token| {
         let content = token["content"].as_str();
         let id = token["id"].as_u64().and_then(|id| u32::try_from(id).ok());
+        let expected =
+            || format!("`content` and an `id` below {MOST_IDS} in each of `added_tokens`");
         content
-            .zip(id)
+            .zip(id.filter(|id| *id < MOST_IDS))
             .map(|(content, id)| (content.to_string(), id))
-            .ok_or_else(|| invalid(file, "`content` and `id` in each of `added_tokens`", token))
+            .ok_or_else(|| invalid(file, expected(), token))
     });
     tokens.collect()
 }
@@ -218,10 +254,14 @@ fn vocabulary(file: &str, model: &Map<String, Value>) -> Result<BTreeMap<String,
     let vocab = vocab.ok_or_else(|| invalid(file, "an object `model.vocab`", "none"))?;
     let entries = vocab.iter().map(|(token, id)| {
         let number = id.as_u64().and_then(|id| u32::try_from(id).ok());
-        let number = number.filter(|id| *id < u32::MAX);
-        number
-            .map(|number| (token.clone(), number))
-            .ok_or_else(|| invalid(file, format!("an id for `model.vocab.{token}`"), id))
+        let number = number.filter(|id| *id < MOST_IDS);
+        number.map(|number| (token.clone(), number)).ok_or_else(|| {
+            invalid(
+                file,
+                format!("an id below {MOST_IDS} for `model.vocab.{token}`"),
+                id,
+            )
+        })
     });
     entries.collect()
 }

@@ -92,6 +92,9 @@ impl TextEncoder {
             // Only then, so that digests of others are those of earlier versions.
             hasher.update(b"normalized\0");
         }
+        if self.first_position() > 0 {
+            hasher.update(format!("positions from {}\0", self.first_position()));
+        }
         for (name, data) in self.save_tensors() {
             let head = format!("{name} {:?} {:?}\0", data.dtype(), data.shape().to_vec());
             hasher.update(head);

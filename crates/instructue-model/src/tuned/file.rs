@@ -154,6 +154,16 @@ impl Tuned {
         let temperature = text
             .parse()
             .map_err(|_| Error::tuned(name, "temperature", "a number", &text))?;
+        // Before room is made for as many prototypes as the metadata lists names.
+        let prototypes = file.tensor(PROTOTYPES).map_err(|_| {
+            let key = format!("tensor `{PROTOTYPES}`");
+            Error::tuned(name, &key, "one of this name", "none")
+        })?;
+        let rows = prototypes.shape().first().copied().unwrap_or(0);
+        if rows != classes.len() {
+            let expected = format!("{rows} names, one for each row of `{PROTOTYPES}`");
+            return Err(Error::tuned(name, "classes", expected, classes.len()));
+        }
         let mut tuned = model
             .tuned(&entry("instruction")?, classes, 0, temperature)
             .map_err(|error| match error {

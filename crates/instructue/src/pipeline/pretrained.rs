@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use instructue_backbone::{Decoder, DecoderConfig};
 use instructue_data::TextTokenizer;
-use instructue_encoders::{EncoderCheckpoint, TextEncoder};
+use instructue_encoders::{EncoderCheckpoint, Pooling, TextEncoder};
 use instructue_gguf::Gguf;
 use instructue_model::config::LoraSettings;
 use instructue_model::{ModelConfig, Precision, Pretrained};
@@ -27,8 +27,13 @@ pub struct PretrainedSettings {
     /// A decoder: a Hugging Face directory (Qwen2, Qwen3, Llama), a GGUF file, or
     /// a hub id such as `org/name`.
     pub backbone: Option<String>,
-    /// An encoder: a directory of sentence-transformers, or its hub id.
+    /// An encoder: a directory of sentence-transformers, a plain BERT or RoBERTa, or a
+    /// hub id.
     pub encoder: Option<String>,
+    /// How the encoder's token states become one vector, `"cls"` or `"mean"`. For a
+    /// directory that declares none (a plain BERT), which would get the mean; another
+    /// one than the declared is refused.
+    pub pooling: Option<Pooling>,
     /// What of the decoder is trained.
     pub train_backbone: Part,
     /// What of the encoder is trained.
@@ -57,6 +62,7 @@ impl Default for PretrainedSettings {
         Self {
             backbone: None,
             encoder: None,
+            pooling: None,
             train_backbone: Part::Lora,
             train_encoder: Part::Nothing,
             lora: LoraSettings::default(),
@@ -155,7 +161,8 @@ impl Begun {
         });
         let encoder = settings.encoder.as_deref().map(|name| {
             let lora = lora_of(settings.train_encoder);
-            Encoder::open(&place(name)?, settings.precision, lora, device)
+            let pooling = settings.pooling;
+            Encoder::open(&place(name)?, pooling, settings.precision, lora, device)
         });
         Ok(Self {
             backbone: backbone.transpose()?,
@@ -209,22 +216,23 @@ impl Begun {
 }
 
 impl Encoder {
-    /// Opens a directory.
+    /// Opens a directory; `pooling` as in [`EncoderCheckpoint::open`].
     ///
     /// # Errors
     /// When there is none, or anything in it does not fit.
     pub fn open(
         dir: &Path,
+        pooling: Option<Pooling>,
         precision: Precision,
         lora: Option<&LoraConfig>,
         device: &Device,
     ) -> Result<Self> {
-        let checkpoint = EncoderCheckpoint::open(dir, None)?.with_precision(precision);
+        let checkpoint = EncoderCheckpoint::open(dir, pooling)?.with_precision(precision);
         let mut tokenizer = TextTokenizer::from_file(&checkpoint.tokenizer_file())?;
         if checkpoint.lower_case() {
             tokenizer = tokenizer.lower_cased()?;
         }
-        checkpoint.check_vocabulary(tokenizer.vocab_size())?;
+        checkpoint.check_vocabulary(tokenizer.rows())?;
         Ok(Self {
             encoder: checkpoint.load(lora, device)?,
             tokenizer: Arc::new(tokenizer),

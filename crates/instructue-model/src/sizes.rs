@@ -1,0 +1,199 @@
+//! Declared sizes: within their limits, and no more than a file of weights holds.
+//!
+//! A configuration is a file that anybody may have written. Nothing is allocated
+//! before its numbers were compared with the header of the weights beside it, so
+//! what is allocated is bounded by a file that is really there.
+
+use std::path::Path;
+
+use instructue_adapter::{AdapterConfig, AdapterKind, SummaryConfig};
+use instructue_data::MENTION_NUMBERS;
+use instructue_encoders::TabularConfig;
+use instructue_nn::checkpoint::Checkpoint;
+use instructue_nn::limits::{self, Limit, linear_weights};
+use instructue_schema::SourceKind;
+
+use crate::config::{LoraSettings, ModelConfig};
+use crate::error::{Error, Result};
+use crate::network::SourceShape;
+use crate::preparation::Preparation;
+
+impl ModelConfig {
+    /// Refuses numbers that make no network; the error names the key. Sizes have the
+    /// limits of [`instructue_nn::limits`].
+    ///
+    /// # Errors
+    /// [`Error::Config`], [`Error::Encoder`] or [`Error::Backbone`].
+    pub fn validate(&self) -> Result<()> {
+        self.encoder.bert.validate()?;
+        self.backbone.validate()?;
+        for lora in [self.encoder.lora, self.backbone_lora]
+            .into_iter()
+            .flatten()
+        {
+            lora.config().validate()?;
+        }
+        let sizes: [(&str, usize, Limit); 5] = [
+            (
+                "tabular.category_width",
+                self.tabular.category_width,
+                limits::WIDTH,
+            ),
+            ("tabular.width", self.tabular.width, limits::WIDTH),
+            (
+                "tabular.hidden",
+                self.tabular.hidden.unwrap_or(1),
+                limits::WIDTH,
+            ),
+            ("head.hidden", self.head.hidden, limits::WIDTH),
+            ("head.output", self.head.output, limits::WIDTH),
+        ];
+        for (key, size, limit) in sizes {
+            if !limit.allows(size) {
+                return refuse(key, limit.expected(), size);
+            }
+        }
+        match limits::POSITIVE.contains(&self.input_scale) {
+            true => Ok(()),
+            false => refuse("input_scale", "a positive number", self.input_scale),
+        }
+    }
+
+    /// Refuses a configuration of more weights than a file holds, of the whole or of a
+    /// part, by the file's header alone. What is there in other shapes is found when
+    /// it is read.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate); [`Error::Config`] names the part;
+    /// [`Error::Weights`] when the file is no file of weights.
+    pub fn check_weights(&self, sources: &[SourceShape], path: &Path) -> Result<()> {
+        self.validate()?;
+        let file = Checkpoint::open_file(path)?;
+        for (key, prefix, declared) in self.weights(sources) {
+            let tensors = file.names().filter(|name| name.starts_with(prefix));
+            let held: u128 = tensors
+                .filter_map(|name| file.shape(name))
+                .map(|shape| shape.iter().map(|axis| *axis as u128).product::<u128>())
+                .sum();
+            if declared > held {
+                let expected = format!(
+                    "sizes of no more than the {held} weights that {} has for it",
+                    path.display()
+                );
+                return refuse(key, expected, format!("sizes of {declared}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each part's key, what its weights' names begin with, and their number.
+    fn weights(&self, sources: &[SourceShape]) -> [(&'static str, &'static str, u128); 8] {
+        let of_lora = |lora: Option<LoraSettings>| lora.map(|lora| lora.config());
+        let hidden = self.backbone.hidden_size;
+        let of_kind = |kind| sources.iter().filter(move |source| source.kind == kind);
+        let encoders = match self.encoder.shared {
+            true => of_kind(SourceKind::Events).count().min(1),
+            false => of_kind(SourceKind::Events).count(),
+        };
+        let encoder = self
+            .encoder
+            .bert
+            .weights(of_lora(self.encoder.lora).as_ref());
+        let tables = of_kind(SourceKind::Tabular).map(|source| self.table(source).weights());
+        let adapters = sources
+            .iter()
+            .map(|source| self.adapter_of(source).weights());
+        let linear = |input, output, bias| linear_weights(input, output, bias, None);
+        let head = linear(hidden, self.head.hidden, true)
+            + linear(self.head.hidden, self.head.output, true);
+        let begun = self.pretrained.as_ref();
+        let lookup = match self.lookup {
+            // Of a pretrained table what all its rows have in common is kept, too.
+            true if begun.is_some_and(|begun| begun.backbone.is_some()) => {
+                linear(hidden, hidden, false) + 1 + hidden as u128
+            }
+            true => linear(hidden, hidden, false) + 1,
+            false => 0,
+        };
+        let mentions = match self.mentions {
+            true => linear(MENTION_NUMBERS, hidden, false),
+            false => 0,
+        };
+        let backbone = self.backbone.weights(of_lora(self.backbone_lora).as_ref());
+        [
+            ("encoder.bert", "encoders.", encoders as u128 * encoder),
+            ("backbone", "backbone.", backbone),
+            ("tabular", "tabular.", tables.sum()),
+            ("adapter", "adapters.", adapters.sum()),
+            (
+                "summaries",
+                "summary.",
+                SummaryConfig::new(hidden, sources.len()).weights(),
+            ),
+            ("head", "head.", head),
+            ("lookup", "lookup.", lookup),
+            ("mentions", "mentions.", mentions),
+        ]
+    }
+
+    /// The encoder of a tabular source.
+    pub(crate) fn table(&self, source: &SourceShape) -> TabularConfig {
+        TabularConfig::new(
+            source.numbers,
+            source.categories.clone(),
+            self.tabular.width,
+        )
+        .with_category_width(self.tabular.category_width)
+        .with_hidden(self.tabular.hidden)
+    }
+
+    /// The adapter of a source.
+    pub(crate) fn adapter_of(&self, source: &SourceShape) -> AdapterConfig {
+        let (input, features, kind) = match source.kind {
+            SourceKind::Events => {
+                let features = if self.event_features {
+                    source.numbers
+                } else {
+                    0
+                };
+                (self.encoder.bert.hidden_size, features, self.adapter)
+            }
+            // No layer norm: how large the numbers are together is what they say of
+            // a user's activity.
+            SourceKind::Tabular => (self.tabular.width, 0, AdapterKind::Linear),
+        };
+        AdapterConfig::new(input, features, self.backbone.hidden_size).with_kind(kind)
+    }
+}
+
+/// Whether each tabular source has a normaliser of its width, and components are of
+/// all their numbers together.
+pub(crate) fn check_numbers(preparation: &Preparation) -> Result<()> {
+    let shapes = preparation.source_shapes();
+    let tabular = shapes.iter().filter(|s| s.kind == SourceKind::Tabular);
+    let expected: Vec<usize> = tabular.map(|source| source.numbers).collect();
+    let normalisers = preparation.normalisers().iter();
+    let found: Vec<usize> = normalisers
+        .map(|normaliser| normaliser.mean.len())
+        .collect();
+    if expected != found {
+        let expected = format!("one for each tabular source, of {expected:?} numbers");
+        return refuse("normalisers", expected, format!("{found:?}"));
+    }
+    let all: usize = expected.iter().sum();
+    match preparation.components() {
+        Some(components) if components.width() != all => {
+            let found = components.width();
+            refuse("components", format!("some of {all} numbers"), found)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refuse<T>(key: &str, expected: impl Into<String>, found: impl ToString) -> Result<T> {
+    Err(Error::Config {
+        key: key.into(),
+        expected: expected.into(),
+        found: found.to_string(),
+    })
+}
