@@ -102,6 +102,7 @@ impl LookupTable {
     pub(crate) fn read(
         source: &Source,
         lookup: &Lookup,
+        data: &Path,
         files: &[PathBuf],
         errors: &RowErrors,
         report: &mut SourceReport,
@@ -121,7 +122,7 @@ impl LookupTable {
         let fields = lookup.columns.iter().filter(|column| is_field(column));
         let mut builders: Vec<FieldBuilder> = fields.map(FieldBuilder::new).collect();
         for path in files {
-            let mut batches = Input::open(path, &declared)?.read()?;
+            let mut batches = Input::open(data, path, &declared)?.read()?;
             while let Some((first, batch)) = batches.next()? {
                 let values = batches.load(first, &batch)?;
                 for row in 0..batch.num_rows() {
@@ -169,7 +170,7 @@ impl LookupTable {
         let mut scratch = String::new();
         for (column, values) in columns.iter().zip(&values[1..]) {
             let missing = match column.role {
-                ColumnRole::Time => values.time(row).is_none(),
+                ColumnRole::Time => values.time(row).map_err(named(column))?.is_none(),
                 ColumnRole::Number => values
                     .number(row, column.ty)
                     .map_err(named(column))?
@@ -188,7 +189,8 @@ impl LookupTable {
         let mut builders = builders.iter_mut();
         for (column, values) in columns.iter().zip(&values[1..]) {
             if column.role == ColumnRole::Time {
-                self.times.get_or_insert_default().push(values.time(row));
+                let time = values.time(row).ok().flatten();
+                self.times.get_or_insert_default().push(time);
             } else if let Some(builder) = builders.next() {
                 match is_number(column) {
                     true => builder.push_number(values.number(row, column.ty).unwrap_or(f64::NAN)),

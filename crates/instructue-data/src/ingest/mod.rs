@@ -9,11 +9,16 @@
 
 mod columns;
 mod count;
+mod decimal;
 mod files;
+mod find;
 mod group;
 mod lookup;
+mod partition;
 mod rows;
 mod spill;
+mod survey;
+mod time_text;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,12 +32,13 @@ use sha2::{Digest, Sha256};
 use self::columns::BadValue;
 pub(crate) use self::count::shard_of;
 use self::count::{DistinctCounter, user_hash};
-pub use self::files::source_files;
 use self::files::{Input, digest, hex};
+pub use self::find::{remote_advice, source_files};
 use self::group::{GroupSource, group};
 use self::lookup::LookupTable;
 use self::rows::SourcePass;
 use self::spill::Spill;
+pub use self::survey::survey;
 use crate::error::{Error, Result};
 use crate::shard_file;
 use crate::store::{Manifest, ShardEntry};
@@ -153,6 +159,7 @@ impl RowErrors {
 /// The checked inputs of an ingest.
 pub(crate) struct Plan<'a> {
     schema: &'a Schema,
+    data: &'a Path,
     options: &'a IngestOptions,
     inputs: Vec<SourceInput<'a>>,
     pub(crate) fingerprint: String,
@@ -168,7 +175,11 @@ struct SourceInput<'a> {
 
 impl<'a> Plan<'a> {
     /// Finds all files, checks their columns and computes the fingerprint.
-    pub(crate) fn new(schema: &'a Schema, data: &Path, options: &'a IngestOptions) -> Result<Self> {
+    pub(crate) fn new(
+        schema: &'a Schema,
+        data: &'a Path,
+        options: &'a IngestOptions,
+    ) -> Result<Self> {
         schema.validate()?;
         for (name, value) in [
             ("users_per_shard", options.users_per_shard),
@@ -201,6 +212,7 @@ impl<'a> Plan<'a> {
         }
         Ok(Self {
             schema,
+            data,
             options,
             inputs,
             fingerprint: hex(&fingerprint.finalize()),
@@ -223,7 +235,7 @@ impl<'a> Plan<'a> {
         let (mut users, mut rows) = (DistinctCounter::new(), 0);
         for input in self.inputs.iter().filter(|input| input.source.has_file()) {
             for path in &input.files {
-                rows += count_users(path, input.source.user_column(), &mut users)?;
+                rows += count_users(self.data, path, input.source.user_column(), &mut users)?;
             }
         }
         let by_users = users.estimate().div_ceil(users_per_shard);
@@ -245,10 +257,11 @@ impl<'a> Plan<'a> {
                 name: input.source.name.clone(),
                 ..SourceReport::default()
             };
-            lookups.push(input.read_lookups(&mut report)?);
+            lookups.push(input.read_lookups(self.data, &mut report)?);
             if input.source.has_file() {
                 let pass = SourcePass {
                     source: input.source,
+                    data: self.data,
                     lookups: &lookups[number],
                     lookup_files: &input.lookup_files,
                     errors: input.errors,
@@ -365,33 +378,38 @@ impl<'a> SourceInput<'a> {
         for path in &input.files {
             input.rows = input
                 .rows
-                .saturating_add(Input::open(path, &declared)?.rows);
+                .saturating_add(Input::open(data, path, &declared)?.rows);
         }
         for lookup in &source.lookups {
             let key = source.key_column(lookup);
             let declared: Vec<&Column> = std::iter::once(key).chain(&lookup.columns).collect();
             let files = source_files(data, &source.name, &lookup.file)?;
             for path in &files {
-                Input::open(path, &declared)?;
+                Input::open(data, path, &declared)?;
             }
             input.lookup_files.push(files);
         }
         Ok(input)
     }
 
-    fn read_lookups(&self, report: &mut SourceReport) -> Result<Vec<LookupTable>> {
+    fn read_lookups(&self, data: &Path, report: &mut SourceReport) -> Result<Vec<LookupTable>> {
         let pairs = self.source.lookups.iter().zip(&self.lookup_files);
         pairs
             .map(|(lookup, files)| {
-                LookupTable::read(self.source, lookup, files, &self.errors, report)
+                LookupTable::read(self.source, lookup, data, files, &self.errors, report)
             })
             .collect()
     }
 }
 
 /// Adds the users of a file to `counter`; gives the number of its rows.
-fn count_users(path: &Path, column: &Column, counter: &mut DistinctCounter) -> Result<u64> {
-    let mut batches = Input::open(path, &[column])?.read()?;
+fn count_users(
+    data: &Path,
+    path: &Path,
+    column: &Column,
+    counter: &mut DistinctCounter,
+) -> Result<u64> {
+    let mut batches = Input::open(data, path, &[column])?.read()?;
     let (mut buffer, mut last, mut rows) = (String::new(), String::new(), 0);
     while let Some((first, batch)) = batches.next()? {
         let values = batches.load(first, &batch)?;

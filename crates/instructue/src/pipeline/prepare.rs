@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use instructue_data::{
     IngestOptions, IngestReport, Mentions, ProfileBuilder, Progress, SourceProfile, TextTokenizer,
-    UserStore,
+    UserStore, remote_advice, survey,
 };
 use instructue_eval::TaskSet;
 use instructue_model::Preparation;
@@ -67,15 +67,7 @@ pub struct Ingested {
 /// # Errors
 /// Anything wrong with the files, by name, row and column.
 pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result<Ingested> {
-    if !data.is_dir() {
-        let found = if data.exists() { "a file" } else { "nothing" };
-        return Err(Error::argument(
-            &format!("data directory {}", data.display()),
-            "a directory with schema.toml and Parquet files",
-            found,
-        ));
-    }
-    let schema = Schema::load(&data.join(SCHEMA_FILE))?;
+    let schema = load_schema(data)?;
     let tasks_file = data.join(TASKS_FILE);
     let tasks = if tasks_file.exists() {
         Some(TaskSet::load(&tasks_file)?)
@@ -129,6 +121,31 @@ pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result
         tasks,
         end,
     })
+}
+
+/// Reads `schema.toml`; where there is none, says what it is for and what there is to declare.
+fn load_schema(data: &Path) -> Result<Schema> {
+    if !data.is_dir() {
+        let found = match remote_advice(data) {
+            Some(advice) => advice,
+            None if data.exists() => "a file".into(),
+            None => "nothing".into(),
+        };
+        return Err(Error::argument(
+            &format!("data directory {}", data.display()),
+            "a directory with schema.toml and Parquet files",
+            found,
+        ));
+    }
+    let path = data.join(SCHEMA_FILE);
+    if !path.exists() {
+        return Err(Error::argument(
+            &path.display().to_string(),
+            "the file that says what files and columns mean (README, \"Your own data\")",
+            format!("none, beside {}", survey(data)),
+        ));
+    }
+    Ok(Schema::load(&path)?)
 }
 
 fn describe(report: &IngestReport) -> Vec<String> {
