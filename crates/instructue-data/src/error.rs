@@ -59,6 +59,34 @@ pub enum Error {
         /// How it begins.
         found: String,
     },
+    /// A Parquet file that is encrypted, or some of whose columns are.
+    #[error(
+        "{}: expected a Parquet file in clear, found an encrypted one; write it again without encryption",
+        file.display()
+    )]
+    Encrypted {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Something that has a path but is no file with an end: a pipe, a device, a socket.
+    #[error("{}: expected a regular file, found {found}", path.display())]
+    Irregular {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// A directory whose Parquet files are not all rows of a table, and not only its rows.
+    #[error(
+        "{}: expected plain Parquet files, found {found}, whose files also hold rows that were replaced or deleted; export the table first",
+        path.display()
+    )]
+    TableFormat {
+        /// The directory.
+        path: PathBuf,
+        /// The kind of table.
+        found: &'static str,
+    },
     /// A file that ends too early.
     #[error("{}: expected a complete file, found {found}", file.display())]
     Truncated {
@@ -99,6 +127,28 @@ pub enum Error {
         /// The declared type.
         expected: &'static str,
         /// The type in the file.
+        found: String,
+    },
+    /// A declared column that is in the file more than once.
+    #[error("{}: expected one column `{column}`, found {found} of this name", file.display())]
+    DuplicateColumn {
+        /// The file.
+        file: PathBuf,
+        /// The column.
+        column: String,
+        /// How many there are.
+        found: usize,
+    },
+    /// A `name=value` folder above the file that cannot stand for the column.
+    #[error("{}: column `{column}`: expected {expected}, found {found}", file.display())]
+    Folder {
+        /// The file.
+        file: PathBuf,
+        /// The column.
+        column: String,
+        /// What the folder says, or should say.
+        expected: String,
+        /// What the file or the folder says.
         found: String,
     },
     /// A bad row. With `on_error = "skip"` it is left out and counted instead.
@@ -181,6 +231,10 @@ pub enum RowProblem {
     EmptyUser,
     /// No time.
     NullTime,
+    /// A text that is no time.
+    UnreadableTime,
+    /// Bytes that are no text.
+    NotUtf8,
     /// The time comes from a lookup that has no row for this key.
     UnmatchedTime,
     /// Out of the declared order by user and time.
@@ -212,6 +266,8 @@ impl RowProblem {
             Self::NullUser => "null user id",
             Self::EmptyUser => "empty user id",
             Self::NullTime => "null time",
+            Self::UnreadableTime => "unreadable time",
+            Self::NotUtf8 => "text that is not UTF-8",
             Self::UnmatchedTime => "no lookup row for the time",
             Self::Unsorted => "unsorted event",
             Self::FutureDated => "future-dated event",

@@ -1,7 +1,10 @@
-//! Damaged Parquet files as errors.
+//! Damaged Parquet files, and what is none, as errors.
+
+mod encrypted;
+mod foreign;
 
 use std::fmt::Display;
-use std::fs::File;
+use std::fs::{self, File, FileType};
 use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -11,6 +14,8 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 
 use crate::error::{Error, Result};
 use crate::int96;
+
+pub(crate) use self::foreign::converts_csv;
 
 /// Runs a step of the Parquet decoder on `file`; `row` is where the step starts.
 ///
@@ -31,6 +36,10 @@ pub(crate) fn decode<T, E: Display>(
             (None, None) => "the decoder gave up".into(),
         },
     };
+    // Encrypted columns behind a readable footer look like damage to the decoder.
+    if encrypted::has_encrypted_columns(file) {
+        return Err(Error::Encrypted { file: file.into() });
+    }
     Err(Error::Corrupt {
         file: file.into(),
         row,
@@ -38,28 +47,73 @@ pub(crate) fn decode<T, E: Display>(
     })
 }
 
-/// Opens a Parquet file, telling apart what is none and what is cut off.
+/// Opens a file that can be read to its end: a regular one, or a link to one. A pipe would keep
+/// its reader waiting, and a device has no end.
 ///
 /// # Errors
-/// [`Error::NotParquet`], [`Error::Truncated`], [`Error::Corrupt`], [`Error::Io`].
+/// [`Error::Irregular`], [`Error::Io`].
+pub(crate) fn regular_file(path: &Path) -> Result<File> {
+    let irregular = |kind: FileType| Error::Irregular {
+        path: path.into(),
+        found: kind_of(kind),
+    };
+    // Asked before opening, which already waits at a pipe; and after, in case it was replaced.
+    let kind = fs::metadata(path).map_err(Error::io(path))?.file_type();
+    if !kind.is_file() {
+        return Err(irregular(kind));
+    }
+    let file = File::open(path).map_err(Error::io(path))?;
+    let kind = file.metadata().map_err(Error::io(path))?.file_type();
+    match kind.is_file() {
+        true => Ok(file),
+        false => Err(irregular(kind)),
+    }
+}
+
+fn kind_of(kind: FileType) -> &'static str {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_fifo() {
+            return "a pipe";
+        }
+        if kind.is_socket() {
+            return "a socket";
+        }
+        if kind.is_char_device() || kind.is_block_device() {
+            return "a device";
+        }
+    }
+    match kind.is_dir() {
+        true => "a directory",
+        false => "something else",
+    }
+}
+
+/// Opens a Parquet file, telling apart what is none, what is encrypted and what is cut off.
+///
+/// # Errors
+/// [`Error::NotParquet`], [`Error::Encrypted`], [`Error::Truncated`], [`Error::Corrupt`],
+/// [`Error::Irregular`], [`Error::Io`].
 pub fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     const MAGIC: &[u8; 4] = b"PAR1";
+    const ENCRYPTED: &[u8; 4] = b"PARE";
     let io = |error| Error::Io {
         path: path.into(),
         error,
     };
-    let mut file = File::open(path).map_err(io)?;
+    let mut file = regular_file(path)?;
     let length = file.metadata().map_err(io)?.len();
     let mut head = Vec::new();
-    (&mut file).take(16).read_to_end(&mut head).map_err(io)?;
+    let begin = (&mut file).take(foreign::HEAD_BYTES);
+    { begin }.read_to_end(&mut head).map_err(io)?;
+    if head.starts_with(ENCRYPTED) {
+        return Err(Error::Encrypted { file: path.into() });
+    }
     if !head.starts_with(MAGIC) {
-        let found = match head.is_empty() {
-            true => "an empty file".to_string(),
-            false => format!("one that begins with {:?}", String::from_utf8_lossy(&head)),
-        };
         return Err(Error::NotParquet {
             file: path.into(),
-            found,
+            found: foreign::describe(path, &head),
         });
     }
     let mut tail = [0; 4];

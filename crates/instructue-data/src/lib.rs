@@ -129,7 +129,10 @@ pub use error::{Error, Result, RowProblem};
 pub use features::{event_feature_names, event_feature_width};
 pub use guard::{open_parquet, read_all};
 pub use history::{ColumnData, Events, History, NULL_CODE, Shard, SourceTable};
-pub use ingest::{IngestOptions, IngestReport, LookupReport, Progress, SourceReport, source_files};
+pub use ingest::{
+    IngestOptions, IngestReport, LookupReport, Progress, SourceReport, remote_advice, source_files,
+    survey,
+};
 pub use mentions::{MENTION_NUMBERS, MentionQuery, Mentions, ProfileWords};
 pub use order::EpochOrder;
 pub use pack::{Layout, ProfileTokenizer, ProfileTokens, Row, Segment, Slot, SourceTokens};

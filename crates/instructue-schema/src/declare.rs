@@ -26,7 +26,7 @@ pub enum ColumnType {
     Float,
     /// True or false.
     Bool,
-    /// A timestamp or date; without a time zone it is taken as UTC.
+    /// A timestamp or date, also as text in a form of ISO 8601; without a time zone it is UTC.
     Timestamp,
 }
 
@@ -265,7 +265,8 @@ pub struct Source {
     pub kind: SourceKind,
     /// A noun phrase such as "grocery purchases".
     pub description: String,
-    /// File, directory or `*.parquet` pattern below the data directory; default `<name>.parquet`.
+    /// File, directory (all `*.parquet` below it) or `*.parquet` pattern below the data directory;
+    /// default `<name>.parquet`.
     pub file: String,
     /// Days before the reference time that count; default 90.
     pub window_days: u32,

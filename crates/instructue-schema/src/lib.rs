@@ -97,6 +97,27 @@
 //! `us` or `ns` since 1970-01-01 UTC; without it `s`. Fractions of a second are
 //! rounded down. With `unit` a column of type `timestamp` may be numbers too,
 //! and a file's own timestamps must be of that unit.
+//!
+//! # Files
+//! A directory stands for all files below it whose names end in `.parquet`, in
+//! any letter case; names that begin with `.` or `_` are left out. A column may
+//! also be the key of a folder between the data directory and the file, as in
+//! `country=de/dt=2024-01-31/part-0.parquet`: its value is read as the declared
+//! type, `%3A` and the like are undone, and `__HIVE_DEFAULT_PARTITION__` is a
+//! missing value. A file that has the column too must say the same in every row.
+//! Two columns or two folders of one declared name are refused.
+//!
+//! | type | what a file may have for it |
+//! |---|---|
+//! | `text` | text, bytes that are UTF-8, UUIDs |
+//! | `int` | integers, floats and decimals that are whole numbers |
+//! | `float` | integers, floats, Booleans, decimals that a 64-bit float holds |
+//! | `bool` | Booleans, and the numbers 0 and 1 |
+//! | `timestamp` | timestamps, dates, texts in a form of ISO 8601 |
+//!
+//! Each of them may be a dictionary (a category). A NaN is a missing value. A
+//! column without any value in a file may have any type there, and a file
+//! without rows any columns.
 
 mod arrow_schema;
 mod calendar;

@@ -203,10 +203,15 @@ fn check_column(key: &str, kind: SourceKind, column: &Column) -> Result<(), Erro
             .iter()
             .map(|ty| format!("\"{}\"", ty.as_str()))
             .collect();
+        // Whose times are texts looks for a type of that name.
+        let texts = match (column.role, column.ty) {
+            (ColumnRole::Time, Text) => " (\"timestamp\" also reads texts such as 2024-01-31)",
+            _ => "",
+        };
         return Err(invalid(
             format!("{key}.type"),
             format!(
-                "{} for role \"{}\"",
+                "{} for role \"{}\"{texts}",
                 names.join(" or "),
                 column.role.as_str()
             ),
@@ -293,6 +298,10 @@ fn check_line(key: &str, text: &str) -> Result<(), Error> {
 
 /// All files lie below the data directory.
 fn check_file(key: &str, file: &str) -> Result<(), Error> {
+    if file.contains("://") {
+        let expected = "a path below the data directory (copy remote files there first)";
+        return Err(invalid(key, expected, format!("{file:?}")));
+    }
     let path = Path::new(file);
     let inside = path
         .components()

@@ -641,3 +641,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn times_as_text_and_files_elsewhere_are_answered_with_what_to_do() {
+    let with = |from: &str, to: &str| {
+        assert!(SHOP.contains(from), "{from}");
+        Schema::from_toml(&SHOP.replacen(from, to, 1))
+            .unwrap_err()
+            .to_string()
+    };
+    let said = with("type = \"timestamp\"", "type = \"text\"");
+    assert!(said.contains("\"timestamp\" also reads texts"), "{said}");
+    let said = with("slots = 10", "slots = 10\nfile = \"s3://bucket/a.parquet\"");
+    assert!(said.contains("copy remote files there first"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_schema_is_a_regular_file() {
+    for path in ["/dev/zero", "/dev"] {
+        let error = Schema::load(path.as_ref()).unwrap_err().to_string();
+        assert!(
+            error.contains(path) && error.contains("regular file"),
+            "{error}"
+        );
+    }
+}

@@ -470,6 +470,37 @@ fn a_wrong_data_directory_does_not_cost_an_earlier_model() {
 }
 
 #[test]
+fn a_missing_schema_says_what_it_would_declare() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = data(dir.path(), &events()[..400], &["quiet"]);
+    let refused = |data: &Path| {
+        let store = dir.path().join("store");
+        ingest(data, &store, &mut |_| {}).unwrap_err().to_string()
+    };
+    fs::remove_file(data.join("schema.toml")).unwrap();
+    let error = refused(&data);
+    for words in [
+        "schema.toml: expected",
+        "README",
+        "bill.parquet (user text, time timestamp, amount float, shop text)",
+        "person.parquet",
+    ] {
+        assert!(error.contains(words), "{words}: {error}");
+    }
+    for file in ["bill.parquet", "person.parquet"] {
+        fs::remove_file(data.join(file)).unwrap();
+    }
+    fs::write(data.join("bill.csv"), "user,time\n").unwrap();
+    let error = refused(&data);
+    assert!(
+        error.contains("bill.csv is CSV") && error.contains("read_csv"),
+        "{error}"
+    );
+    let error = refused(Path::new("s3://bucket/data"));
+    assert!(error.contains("aws s3 sync"), "{error}");
+}
+
+#[test]
 fn an_unknown_device_is_named_before_any_work() {
     let dir = tempfile::tempdir().unwrap();
     let data = data(dir.path(), &events()[..400], &["quiet"]);

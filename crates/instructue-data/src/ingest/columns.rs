@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Float64Array, Int64Array, StringArray,
     UInt64Array,
 };
 use arrow::compute::cast;
@@ -11,6 +11,8 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, UInt64Type};
 use arrow::error::ArrowError;
 use instructue_schema::{self as schema, Column, ColumnRole, ColumnType, SECONDS_PER_DAY};
 
+use super::decimal::Decimals;
+use super::time_text::{self, parse_time};
 use crate::error::RowProblem;
 
 /// Whole numbers up to this one are exact in a 64-bit float.
@@ -41,36 +43,25 @@ impl BadValue {
 /// Whether a file's column of type `found` may stand for `column`: only changes that can be
 /// made without losing anything; those that depend on the value are checked value by value.
 pub(crate) fn accepts(column: &Column, found: &DataType) -> bool {
-    let content = !matches!(column.role, ColumnRole::User | ColumnRole::Time);
+    let found = plain(found);
     let whole = found.is_integer();
+    let number = whole || found.is_floating() || found.is_decimal();
     match column.ty {
-        // A column of nothing but nulls is often written without a type.
-        _ if content && *found == DataType::Null => true,
-        ColumnType::Text => match found {
-            DataType::Dictionary(_, value) => is_text(value),
-            found => is_text(found),
-        },
-        ColumnType::Int if content => {
-            whole
-                || found.is_floating()
-                || (column.role == ColumnRole::Number && *found == DataType::Boolean)
+        ColumnType::Text => is_text(found),
+        ColumnType::Int => {
+            number || (column.role == ColumnRole::Number && *found == DataType::Boolean)
         }
-        ColumnType::Int if column.role == ColumnRole::Time => whole || found.is_floating(),
-        ColumnType::Int => whole,
-        ColumnType::Float => {
-            whole
-                || found.is_floating()
-                || *found == DataType::Boolean
-                || matches!(found, DataType::Decimal128(_, 0..=22))
-        }
-        ColumnType::Bool => whole || *found == DataType::Boolean,
+        ColumnType::Float | ColumnType::Bool => number || *found == DataType::Boolean,
         ColumnType::Timestamp => match (column.unit, found) {
             (Some(unit), DataType::Timestamp(of, _)) => per_second(of) == unit.per_second(),
-            (Some(_), _) => whole || found.is_floating(),
-            (None, found) => matches!(
-                found,
-                DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
-            ),
+            (Some(_), _) => number,
+            (None, found) => {
+                is_text(found)
+                    || matches!(
+                        found,
+                        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
+                    )
+            }
         },
     }
 }
@@ -95,33 +86,88 @@ fn per_second(unit: &TimeUnit) -> i64 {
     }
 }
 
+/// What a schema would declare for a file's column of type `found`; `None` if nothing fits.
+pub(crate) fn declared_type(found: &DataType) -> Option<ColumnType> {
+    Some(match plain(found) {
+        DataType::Boolean => ColumnType::Bool,
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => ColumnType::Timestamp,
+        DataType::Decimal32(_, scale)
+        | DataType::Decimal64(_, scale)
+        | DataType::Decimal128(_, scale)
+        | DataType::Decimal256(_, scale) => match scale {
+            1.. => ColumnType::Float,
+            _ => ColumnType::Int,
+        },
+        found if found.is_floating() => ColumnType::Float,
+        found if found.is_integer() => ColumnType::Int,
+        found if is_text(found) => ColumnType::Text,
+        _ => return None,
+    })
+}
+
+/// The type of the values of a type that only says how they are laid out.
+fn plain(found: &DataType) -> &DataType {
+    match found {
+        DataType::Dictionary(_, values) => plain(values),
+        DataType::RunEndEncoded(_, values) => plain(values.data_type()),
+        found => found,
+    }
+}
+
+/// Bytes may be text, or not: that is checked value by value.
 fn is_text(found: &DataType) -> bool {
     matches!(
         found,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+        DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Utf8View
+            | DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_)
     )
 }
 
+/// Whether nothing is there: nulls, or floats that are no numbers.
+pub(crate) fn is_void(array: &ArrayRef) -> bool {
+    let floats = match array.data_type() {
+        float if float.is_floating() => cast(array, &DataType::Float64).ok(),
+        _ => None,
+    };
+    match floats {
+        Some(floats) => floats
+            .as_primitive::<Float64Type>()
+            .iter()
+            .all(|float| float.is_none_or(f64::is_nan)),
+        None => array.logical_null_count() == array.len(),
+    }
+}
+
 /// The values of one column in one batch, in one of a few physical types.
+#[derive(Clone)]
 pub(crate) enum Values {
     Null,
     Text(StringArray),
+    /// UTF-8, as long as nothing else is found.
+    Bytes(BinaryArray),
     Int(Int64Array),
     UInt(UInt64Array),
     Float(Float64Array),
     Bool(BooleanArray),
-    /// Unscaled values and 10^scale.
-    Decimal(Decimal128Array, f64),
+    Decimal(Decimals),
     /// Seconds = value × .1 / .2, rounded down.
     Time(Int64Array, i64, i64),
 }
 
 impl Values {
-    /// Brings an accepted array into one of the physical types.
-    pub(crate) fn load(array: &ArrayRef) -> Result<Self, ArrowError> {
+    /// Brings an accepted array into one of the physical types; `uuid` says what 16 bytes are.
+    pub(crate) fn load(array: &ArrayRef, uuid: bool) -> Result<Self, ArrowError> {
         let to_int =
             || cast(array, &DataType::Int64).map(|a| a.as_primitive::<Int64Type>().clone());
         Ok(match array.data_type() {
+            layout @ (DataType::Dictionary(..) | DataType::RunEndEncoded(..)) => {
+                return Self::load(&cast(array, plain(layout))?, uuid);
+            }
             DataType::Null => Self::Null,
             DataType::UInt64 => Self::UInt(array.as_primitive::<UInt64Type>().clone()),
             whole if whole.is_integer() => Self::Int(to_int()?),
@@ -130,9 +176,7 @@ impl Values {
                 Self::Float(array.as_primitive::<Float64Type>().clone())
             }
             DataType::Boolean => Self::Bool(array.as_boolean().clone()),
-            DataType::Decimal128(_, scale) => {
-                Self::Decimal(array.as_primitive().clone(), 10_f64.powi(i32::from(*scale)))
-            }
+            decimal if decimal.is_decimal() => Self::Decimal(Decimals::load(array)?),
             DataType::Timestamp(unit, _) => Self::Time(to_int()?, 1, per_second(unit)),
             DataType::Date32 => {
                 let days = cast(array, &DataType::Int32)?;
@@ -140,19 +184,39 @@ impl Values {
                 Self::Time(days.as_primitive::<Int64Type>().clone(), SECONDS_PER_DAY, 1)
             }
             DataType::Date64 => Self::Time(to_int()?, 1, 1_000),
+            DataType::FixedSizeBinary(16) if uuid => {
+                let ids = array.as_fixed_size_binary().iter();
+                Self::Text(ids.map(|id| id.map(hyphenated)).collect())
+            }
+            DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_) => {
+                let array = cast(array, &DataType::Binary)?;
+                Self::Bytes(array.as_binary::<i32>().clone())
+            }
             _ => Self::Text(cast(array, &DataType::Utf8)?.as_string::<i32>().clone()),
         })
+    }
+
+    /// The largest float, whatever its sign; 0 without any.
+    pub(crate) fn largest_float(&self) -> f64 {
+        match self {
+            Self::Float(array) => array.iter().flatten().map(f64::abs).fold(0.0, f64::max),
+            _ => 0.0,
+        }
     }
 
     fn is_null(&self, row: usize) -> bool {
         match self {
             Self::Null => true,
             Self::Text(array) => array.is_null(row),
+            Self::Bytes(array) => array.is_null(row),
             Self::Int(array) | Self::Time(array, ..) => array.is_null(row),
             Self::UInt(array) => array.is_null(row),
             Self::Float(array) => array.is_null(row) || array.value(row).is_nan(),
             Self::Bool(array) => array.is_null(row),
-            Self::Decimal(array, _) => array.is_null(row),
+            Self::Decimal(array) => array.is_null(row),
         }
     }
 
@@ -187,7 +251,10 @@ impl Values {
                 let problem = RowProblem::InexactNumber;
                 return Err(BadValue::new(problem, "a finite number", found));
             }
-            _ => None,
+            Self::Decimal(array) => seconds(array.floor(row)),
+            Self::Text(array) => Some(time_of(array.value(row))?),
+            Self::Bytes(array) => Some(time_of(utf8(array.value(row))?)?),
+            Self::Null | Self::Bool(_) => None,
         })
     }
 
@@ -208,7 +275,8 @@ impl Values {
                 }
                 Some(value as i128)
             }
-            Self::Null | Self::Text(_) | Self::Decimal(..) | Self::Time(..) => None,
+            Self::Decimal(array) => Some(array.whole(row)?),
+            Self::Null | Self::Text(_) | Self::Bytes(_) | Self::Time(..) => None,
         })
     }
 
@@ -228,14 +296,7 @@ impl Values {
                     false => inexact("a finite number", value.to_string()),
                 }
             }
-            Self::Decimal(array, scale) => {
-                // Both sides are exact, so the quotient is the float nearest to the decimal.
-                let value = array.value(row);
-                match value.unsigned_abs() <= 10_u128.pow(15) {
-                    true => Ok(value as f64 / scale),
-                    false => inexact("a decimal of at most 15 digits", array.value_as_string(row)),
-                }
-            }
+            Self::Decimal(array) if ty == ColumnType::Float => array.number(row),
             _ => match self.whole(row)? {
                 Some(value) if ty == ColumnType::Bool && !(0..=1).contains(&value) => {
                     inexact("0 or 1", value.to_string())
@@ -260,6 +321,10 @@ impl Values {
         if let Self::Text(array) = self {
             return Ok((!array.is_null(row)).then(|| array.value(row)));
         }
+        if let Self::Bytes(array) = self {
+            let bytes = (!array.is_null(row)).then(|| array.value(row));
+            return bytes.map(utf8).transpose();
+        }
         let Some(value) = self.whole(row)? else {
             return Ok(None);
         };
@@ -283,18 +348,55 @@ impl Values {
     }
 }
 
+fn time_of(text: &str) -> Result<i64, BadValue> {
+    parse_time(text).ok_or_else(|| {
+        let mut found = text.to_owned();
+        if let Some((end, _)) = text.char_indices().nth(40) {
+            found.truncate(end);
+            found.push('…');
+        }
+        let problem = RowProblem::UnreadableTime;
+        BadValue::new(problem, time_text::EXPECTED, format!("{found:?}"))
+    })
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, BadValue> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let found = format!("{} bytes that are none", bytes.len());
+        let expected = format!(
+            "text in UTF-8 (as it is up to byte {})",
+            error.valid_up_to()
+        );
+        BadValue::new(RowProblem::NotUtf8, expected, found)
+    })
+}
+
+/// The usual form of a UUID.
+fn hyphenated(id: &[u8]) -> String {
+    let mut text = String::with_capacity(36);
+    for (at, byte) in id.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use arrow::array::{
-        Date32Array, Date64Array, Float32Array, TimestampNanosecondArray, UInt8Array,
+        Date32Array, Date64Array, Decimal128Array, Float32Array, TimestampNanosecondArray,
+        UInt8Array,
     };
 
     use super::*;
 
     fn load(array: impl Array + 'static) -> Values {
-        Values::load(&(Arc::new(array) as ArrayRef)).unwrap()
+        Values::load(&(Arc::new(array) as ArrayRef), false).unwrap()
     }
 
     #[test]
@@ -372,7 +474,10 @@ mod tests {
             (load(Float64Array::from(vec![f64::INFINITY])), Float),
             (load(Float64Array::from(vec![f64::INFINITY])), Int),
             (load(Int64Array::from(vec![2])), Bool),
-            (load(Decimal128Array::from(vec![10_i128.pow(20)])), Float),
+            (
+                load(Decimal128Array::from(vec![10_i128.pow(20) + 1])),
+                Float,
+            ),
         ] {
             let error = values.number(0, ty).unwrap_err();
             assert_eq!(error.problem, RowProblem::InexactNumber, "{}", error.found);

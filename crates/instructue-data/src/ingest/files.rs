@@ -1,175 +1,203 @@
-//! Finding and opening the input files, and their digest.
+//! Opening the input files, and their digest.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use instructue_schema::Column;
+use instructue_schema::{Column, ColumnRole};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::basic::LogicalType;
 use sha2::{Digest, Sha256};
 
 use super::columns::{self, Values};
+use super::partition::{first_difference, folder_column, folder_values};
 use crate::error::{Error, Result};
-use crate::guard::{decode, open_parquet};
+use crate::guard::{decode, open_parquet, regular_file};
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 16_384;
-
-/// The Parquet files that `file` (a file, a directory or a `*` pattern) means below
-/// `data`, sorted. `source` is named in errors.
-///
-/// # Errors
-/// No such directory, or nothing in it that is meant.
-pub fn source_files(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
-    let expected = || format!("Parquet data of source `{source}`");
-    if !data.is_dir() {
-        let expected = "the data directory".into();
-        return Err(Error::Missing {
-            path: data.into(),
-            expected,
-        });
-    }
-    if list(data, |_| true)?.is_empty() {
-        let expected = format!("the data directory with {file}");
-        return Err(Error::EmptyDirectory {
-            path: data.into(),
-            expected,
-        });
-    }
-    let path = data.join(file);
-    if path.is_file() {
-        return Ok(vec![path]);
-    }
-    if path.is_dir() {
-        let is_data = |name: &str| name.ends_with(".parquet") && !name.starts_with(['.', '_']);
-        let files = list(&path, is_data)?;
-        if files.is_empty() {
-            return Err(Error::EmptyDirectory {
-                path,
-                expected: "*.parquet files".into(),
-            });
-        }
-        return Ok(files);
-    }
-    let pattern = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
-    if pattern.contains('*') {
-        let parent = path.parent().unwrap_or(data);
-        if parent.is_dir() {
-            let files = list(parent, |name| matches(pattern, name))?;
-            if !files.is_empty() {
-                return Ok(files);
-            }
-        }
-    }
-    Err(Error::Missing {
-        expected: expected(),
-        path,
-    })
-}
-
-fn list(directory: &Path, keep: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).map_err(Error::io(directory))? {
-        let entry = entry.map_err(Error::io(directory))?;
-        if entry.file_name().to_str().is_some_and(&keep) {
-            found.push(entry.path());
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// Whether `name` fits `pattern`, where `*` stands for any characters.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let Some(mut name) = name.strip_prefix(head) else {
-        return false;
-    };
-    loop {
-        if matches(rest, name) {
-            return true;
-        }
-        let mut characters = name.chars();
-        if characters.next().is_none() {
-            return false;
-        }
-        name = characters.as_str();
-    }
-}
 
 /// An opened Parquet file whose declared columns are there and of the right type.
 pub(crate) struct Input {
     pub(crate) path: PathBuf,
     pub(crate) rows: u64,
     builder: ParquetRecordBatchReaderBuilder<File>,
-    /// Position of each declared column among the file's columns.
-    roots: Vec<usize>,
+    columns: Vec<Column>,
+    origins: Vec<Origin>,
+}
+
+/// Where the values of a declared column come from.
+enum Origin {
+    /// A column of the file, by its position there. A folder may say the same.
+    File {
+        root: usize,
+        uuid: bool,
+        folder: Option<Values>,
+    },
+    /// A folder above the file: values for as many rows as a batch may have, or missing ones.
+    Folder(Values),
 }
 
 impl Input {
-    /// Opens `path` for reading `declared` columns.
-    pub(crate) fn open(path: &Path, declared: &[&Column]) -> Result<Self> {
+    /// Opens `path`, a file below `data`, for reading `declared` columns.
+    pub(crate) fn open(data: &Path, path: &Path, declared: &[&Column]) -> Result<Self> {
         let builder = open_parquet(path)?;
-        let schema = builder.schema();
-        let mut roots = Vec::with_capacity(declared.len());
-        for column in declared {
-            let Some((root, field)) = schema.column_with_name(&column.name) else {
-                let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-                return Err(Error::MissingColumn {
-                    file: path.into(),
-                    column: column.name.clone(),
-                    expected: column.ty.as_str(),
-                    found: if names.is_empty() {
-                        "none".into()
-                    } else {
-                        names.join(", ")
-                    },
-                });
-            };
-            if !columns::accepts(column, field.data_type()) {
-                return Err(Error::ColumnType {
-                    file: path.into(),
-                    column: column.name.clone(),
-                    expected: columns::expected(column),
-                    found: field.data_type().to_string(),
-                });
-            }
-            roots.push(root);
-        }
         let rows = builder.metadata().file_metadata().num_rows().max(0) as u64;
-        Ok(Self {
+        let mut input = Self {
             path: path.into(),
             rows,
             builder,
-            roots,
+            columns: declared.iter().copied().cloned().collect(),
+            origins: Vec::with_capacity(declared.len()),
+        };
+        let below = path.strip_prefix(data).unwrap_or(path);
+        for column in declared {
+            let folder = input.folder(below, column)?;
+            let origin = input.origin(column, folder)?;
+            input.origins.push(origin);
+        }
+        Ok(input)
+    }
+
+    /// What the folders say of a column.
+    fn folder(&self, below: &Path, column: &Column) -> Result<Option<Values>> {
+        let wrong = |expected: String, found: String| Error::Folder {
+            file: self.path.clone(),
+            column: column.name.clone(),
+            expected,
+            found,
+        };
+        match &folder_values(below, &column.name)[..] {
+            [] => Ok(None),
+            [value] => match folder_column(value, column, BATCH_ROWS) {
+                Ok(values) => Ok(Some(values)),
+                Err(expected) => {
+                    let found = format!("{value:?} in the folder's name");
+                    Err(wrong(format!("{expected} ({})", column.ty.as_str()), found))
+                }
+            },
+            values => {
+                let expected = format!("one folder `{}=…` above the file", column.name);
+                Err(wrong(expected, values.len().to_string()))
+            }
+        }
+    }
+
+    fn origin(&self, column: &Column, folder: Option<Values>) -> Result<Origin> {
+        let fields = self.builder.schema().fields();
+        let named = |(_, field): &(usize, &Arc<Field>)| *field.name() == column.name;
+        let mut found = fields.iter().enumerate().filter(named);
+        let Some((root, field)) = found.next() else {
+            return match folder {
+                Some(folder) => Ok(Origin::Folder(folder)),
+                // An empty part of a table may lack even its columns.
+                None if self.rows == 0 => Ok(Origin::Folder(Values::Null)),
+                None => Err(self.missing_column(column)),
+            };
+        };
+        let more = found.count();
+        if more > 0 {
+            return Err(Error::DuplicateColumn {
+                file: self.path.clone(),
+                column: column.name.clone(),
+                found: more + 1,
+            });
+        }
+        if *field.data_type() == DataType::Null || !columns::accepts(column, field.data_type()) {
+            if *field.data_type() == DataType::Null || self.is_void(root)? {
+                return Ok(Origin::Folder(folder.unwrap_or(Values::Null)));
+            }
+            return Err(Error::ColumnType {
+                file: self.path.clone(),
+                column: column.name.clone(),
+                expected: column.ty.as_str(),
+                found: field.data_type().to_string(),
+            });
+        }
+        Ok(Origin::File {
+            root,
+            uuid: self.is_uuid(root, field),
+            folder,
         })
+    }
+
+    fn missing_column(&self, column: &Column) -> Error {
+        let fields = self.builder.schema().fields();
+        let names: Vec<_> = fields.iter().map(|f| f.name().as_str()).collect();
+        Error::MissingColumn {
+            file: self.path.clone(),
+            column: column.name.clone(),
+            expected: column.ty.as_str(),
+            found: if names.is_empty() {
+                "none".into()
+            } else {
+                names.join(", ")
+            },
+        }
+    }
+
+    /// Whether a column has no value in the whole file. Which type it got, in a part of a table
+    /// without such values, says nothing.
+    fn is_void(&self, root: usize) -> Result<bool> {
+        let builder = open_parquet(&self.path)?;
+        let mask = ProjectionMask::roots(builder.parquet_schema(), [root]);
+        let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+        let mut reader = decode(&self.path, 0, || builder.build())?;
+        let mut row = 0;
+        while let Some(batch) = decode(&self.path, row, || reader.next().transpose())? {
+            let void = |array| Ok::<_, Error>(columns::is_void(array));
+            let mut arrays = batch.columns().iter();
+            if !decode(&self.path, row, || arrays.next().map_or(Ok(true), void))? {
+                return Ok(false);
+            }
+            row += batch.num_rows() as u64;
+        }
+        Ok(true)
+    }
+
+    /// Whether 16 bytes are a UUID, as Parquet or as Arrow says it.
+    fn is_uuid(&self, root: usize, field: &Field) -> bool {
+        let schema = self.builder.parquet_schema();
+        let mut leaves = (0..schema.num_columns())
+            .filter(|leaf| schema.get_column_root_idx(*leaf) == root)
+            .map(|leaf| schema.column(leaf));
+        let extension = field.metadata().get("ARROW:extension:name");
+        extension.is_some_and(|name| name == "arrow.uuid")
+            || leaves.any(|leaf| leaf.logical_type_ref() == Some(&LogicalType::Uuid))
     }
 
     /// Starts reading the declared columns.
     pub(crate) fn read(self) -> Result<Batches> {
-        let mask = ProjectionMask::roots(self.builder.parquet_schema(), self.roots.iter().copied());
+        let roots = self.origins.iter().filter_map(|origin| match origin {
+            Origin::File { root, .. } => Some(*root),
+            Origin::Folder(_) => None,
+        });
+        // Batches hold the projected columns in the file's order.
+        let mut sorted: Vec<usize> = roots.collect();
+        let mask = ProjectionMask::roots(self.builder.parquet_schema(), sorted.iter().copied());
         let builder = self
             .builder
             .with_projection(mask)
             .with_batch_size(BATCH_ROWS);
         let reader = decode(&self.path, 0, || builder.build())?;
-        // Batches hold the projected columns in the file's order.
-        let mut sorted = self.roots.clone();
         sorted.sort_unstable();
-        let position = |root| sorted.binary_search(root).unwrap_or(usize::MAX);
-        let positions = self.roots.iter().map(position).collect();
+        let mut origins = self.origins;
+        for origin in &mut origins {
+            if let Origin::File { root, .. } = origin {
+                *root = sorted.binary_search(root).unwrap_or(usize::MAX);
+            }
+        }
         Ok(Batches {
             path: self.path,
             reader,
-            positions,
+            columns: self.columns,
+            origins,
             row: 0,
         })
     }
@@ -179,8 +207,9 @@ impl Input {
 pub(crate) struct Batches {
     path: PathBuf,
     reader: ParquetRecordBatchReader,
-    /// Where each declared column is in a batch.
-    positions: Vec<usize>,
+    columns: Vec<Column>,
+    /// With positions in a batch.
+    origins: Vec<Origin>,
     row: u64,
 }
 
@@ -195,11 +224,53 @@ impl Batches {
 
     /// The declared columns of a batch that starts at `row`, in the order they were declared.
     pub(crate) fn load(&self, row: u64, batch: &RecordBatch) -> Result<Vec<Values>> {
-        let columns = self
-            .positions
-            .iter()
-            .map(|at| Values::load(batch.column(*at)));
-        decode(&self.path, row, || columns.collect::<Result<_, _>>())
+        let columns = self.origins.iter().map(|origin| match origin {
+            Origin::File { root, uuid, .. } => Values::load(batch.column(*root), *uuid),
+            Origin::Folder(values) => Ok(values.clone()),
+        });
+        let columns: Vec<Values> = decode(&self.path, row, || {
+            columns.collect::<Result<_, ArrowError>>()
+        })?;
+        for ((column, origin), own) in self.columns.iter().zip(&self.origins).zip(&columns) {
+            let Origin::File { root, folder, .. } = origin else {
+                continue;
+            };
+            check_width(&self.path, column, batch.column(*root).data_type(), own)?;
+            let Some(folder) = folder else {
+                continue;
+            };
+            if let Some(at) = first_difference(column, own, folder, batch.num_rows()) {
+                return Err(Error::Folder {
+                    file: self.path.clone(),
+                    column: column.name.clone(),
+                    expected: format!("what the folder `{}=…` says", column.name),
+                    found: format!("another value in row {}", row + at as u64),
+                });
+            }
+        }
+        Ok(columns)
+    }
+}
+
+/// Ids in floats of 16 or 32 bits: beyond what these hold one by one, different users may have
+/// become one.
+fn check_width(path: &Path, column: &Column, found: &DataType, values: &Values) -> Result<()> {
+    let bits = match found {
+        DataType::Float16 => 11,
+        DataType::Float32 => 24,
+        _ => return Ok(()),
+    };
+    if !matches!(column.role, ColumnRole::User | ColumnRole::Key) {
+        return Ok(());
+    }
+    match values.largest_float() > f64::from(1 << bits) {
+        false => Ok(()),
+        true => Err(Error::ColumnType {
+            file: path.into(),
+            column: column.name.clone(),
+            expected: column.ty.as_str(),
+            found: format!("{found} with numbers above 2^{bits}, which it does not tell apart"),
+        }),
     }
 }
 
@@ -221,7 +292,7 @@ pub(crate) fn digest(
 }
 
 fn file_digest(path: &Path) -> Result<String> {
-    let mut file = File::open(path).map_err(Error::io(path))?;
+    let mut file = regular_file(path)?;
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     let mut length = 0_u64;
@@ -238,24 +309,4 @@ fn file_digest(path: &Path) -> Result<String> {
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn patterns_match_whole_names() {
-        for (pattern, name, fits) in [
-            ("*.parquet", "a.parquet", true),
-            ("*.parquet", "a.parquet.tmp", false),
-            ("bill-*.parquet", "bill-00.parquet", true),
-            ("bill-*.parquet", "app-00.parquet", false),
-            ("a*b*c", "aXbYbc", true),
-            ("a*b*c", "aXcYb", false),
-            ("*", "", true),
-        ] {
-            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
-        }
-    }
 }

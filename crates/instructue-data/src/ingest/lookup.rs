@@ -102,6 +102,7 @@ impl LookupTable {
     pub(crate) fn read(
         source: &Source,
         lookup: &Lookup,
+        data: &Path,
         files: &[PathBuf],
         errors: &RowErrors,
         report: &mut SourceReport,
@@ -121,7 +122,7 @@ impl LookupTable {
         let fields = lookup.columns.iter().filter(|column| is_field(column));
         let mut builders: Vec<FieldBuilder> = fields.map(FieldBuilder::new).collect();
         for path in files {
-            let mut batches = Input::open(path, &declared)?.read()?;
+            let mut batches = Input::open(data, path, &declared)?.read()?;
             while let Some((first, batch)) = batches.next()? {
                 let values = batches.load(first, &batch)?;
                 for row in 0..batch.num_rows() {

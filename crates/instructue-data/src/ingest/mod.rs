@@ -9,12 +9,17 @@
 
 mod columns;
 mod count;
+mod decimal;
 mod files;
+mod find;
 mod group;
 mod lookup;
+mod partition;
 mod report;
 mod rows;
 mod spill;
+mod survey;
+mod time_text;
 mod times;
 
 use std::collections::BTreeMap;
@@ -28,14 +33,15 @@ use sha2::{Digest, Sha256};
 use self::columns::BadValue;
 pub(crate) use self::count::shard_of;
 use self::count::{DistinctCounter, user_hash};
-pub use self::files::source_files;
 use self::files::{Input, digest, hex};
+pub use self::find::{remote_advice, source_files};
 use self::group::{GroupSource, LeftOut, group};
 use self::lookup::LookupTable;
 use self::report::union;
 pub use self::report::{IngestReport, LookupReport, Progress, SourceReport};
 use self::rows::SourcePass;
 use self::spill::Spill;
+pub use self::survey::survey;
 use self::times::{DayCounts, Near, TimeBounds, now};
 use crate::error::{Error, Result};
 use crate::shard_file;
@@ -112,6 +118,7 @@ type WrittenShard = (ShardEntry, Vec<(String, Entry)>, Vec<WrittenSource>);
 /// The checked inputs of an ingest.
 pub(crate) struct Plan<'a> {
     schema: &'a Schema,
+    data: &'a Path,
     options: &'a IngestOptions,
     inputs: Vec<SourceInput<'a>>,
     pub(crate) fingerprint: String,
@@ -128,7 +135,11 @@ struct SourceInput<'a> {
 
 impl<'a> Plan<'a> {
     /// Finds all files, checks their columns and computes the fingerprint.
-    pub(crate) fn new(schema: &'a Schema, data: &Path, options: &'a IngestOptions) -> Result<Self> {
+    pub(crate) fn new(
+        schema: &'a Schema,
+        data: &'a Path,
+        options: &'a IngestOptions,
+    ) -> Result<Self> {
         schema.validate()?;
         for (name, value) in [
             ("users_per_shard", options.users_per_shard),
@@ -162,6 +173,7 @@ impl<'a> Plan<'a> {
         }
         Ok(Self {
             schema,
+            data,
             options,
             inputs,
             fingerprint: hex(&fingerprint.finalize()),
@@ -184,7 +196,7 @@ impl<'a> Plan<'a> {
         let (mut users, mut rows) = (DistinctCounter::new(), 0);
         for input in self.inputs.iter().filter(|input| input.source.has_file()) {
             for path in &input.files {
-                rows += count_users(path, input.source.user_column(), &mut users)?;
+                rows += count_users(self.data, path, input.source.user_column(), &mut users)?;
             }
         }
         let by_users = users.estimate().div_ceil(users_per_shard);
@@ -208,11 +220,12 @@ impl<'a> Plan<'a> {
                 name: input.source.name.clone(),
                 ..SourceReport::default()
             };
-            lookups.push(input.read_lookups(&mut report)?);
+            lookups.push(input.read_lookups(self.data, &mut report)?);
             let mut counted = DayCounts::default();
             if input.source.has_file() {
                 let pass = SourcePass {
                     source: input.source,
+                    data: self.data,
                     lookups: &lookups[number],
                     lookup_files: &input.lookup_files,
                     errors: input.errors,
@@ -377,33 +390,38 @@ impl<'a> SourceInput<'a> {
         for path in &input.files {
             input.rows = input
                 .rows
-                .saturating_add(Input::open(path, &declared)?.rows);
+                .saturating_add(Input::open(data, path, &declared)?.rows);
         }
         for lookup in &source.lookups {
             let key = source.key_column(lookup);
             let declared: Vec<&Column> = std::iter::once(key).chain(&lookup.columns).collect();
             let files = source_files(data, &source.name, &lookup.file)?;
             for path in &files {
-                Input::open(path, &declared)?;
+                Input::open(data, path, &declared)?;
             }
             input.lookup_files.push(files);
         }
         Ok(input)
     }
 
-    fn read_lookups(&self, report: &mut SourceReport) -> Result<Vec<LookupTable>> {
+    fn read_lookups(&self, data: &Path, report: &mut SourceReport) -> Result<Vec<LookupTable>> {
         let pairs = self.source.lookups.iter().zip(&self.lookup_files);
         pairs
             .map(|(lookup, files)| {
-                LookupTable::read(self.source, lookup, files, &self.errors, report)
+                LookupTable::read(self.source, lookup, data, files, &self.errors, report)
             })
             .collect()
     }
 }
 
 /// Adds the users of a file to `counter`; gives the number of its rows.
-fn count_users(path: &Path, column: &Column, counter: &mut DistinctCounter) -> Result<u64> {
-    let mut batches = Input::open(path, &[column])?.read()?;
+fn count_users(
+    data: &Path,
+    path: &Path,
+    column: &Column,
+    counter: &mut DistinctCounter,
+) -> Result<u64> {
+    let mut batches = Input::open(data, path, &[column])?.read()?;
     let (mut buffer, mut last, mut rows) = (String::new(), String::new(), 0);
     while let Some((first, batch)) = batches.next()? {
         let values = batches.load(first, &batch)?;

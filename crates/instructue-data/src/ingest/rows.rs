@@ -16,6 +16,8 @@ use crate::error::{Result, RowProblem};
 /// What the first pass over one source needs.
 pub(crate) struct SourcePass<'a> {
     pub(crate) source: &'a Source,
+    /// The directory that the files are below.
+    pub(crate) data: &'a Path,
     pub(crate) lookups: &'a [LookupTable],
     /// The first file of each lookup, for messages.
     pub(crate) lookup_files: &'a [Vec<PathBuf>],
@@ -45,7 +47,7 @@ impl SourcePass<'_> {
         let declared: Vec<&Column> = self.source.columns.iter().collect();
         let mut encoder = Encoder::new(self);
         for (number, path) in files.iter().enumerate() {
-            let mut batches = Input::open(path, &declared)?.read()?;
+            let mut batches = Input::open(self.data, path, &declared)?.read()?;
             encoder.previous = None;
             while let Some((first, batch)) = batches.next()? {
                 let values = batches.load(first, &batch)?;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, StringArray};
+use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array};
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
 use instructue_data::UserStore;
 use instructue_eval::{Embedder, UserRef};
@@ -16,6 +16,7 @@ use instructue_schema::{Difference, Timestamp};
 
 use crate::pipeline::cache::settle_events;
 use crate::pipeline::error::{Error, Result};
+use crate::pipeline::id_type::IdType;
 use crate::pipeline::parquet_file::ParquetFile;
 use crate::pipeline::prepare::Stage;
 use crate::pipeline::readout::to_model;
@@ -63,6 +64,9 @@ pub struct Embedded {
 /// Embeds all users of `store` and writes them to `out`, shard by shard. The
 /// file appears under its name only when it is whole. The instructions are kept
 /// in the columns' metadata under `instruction`, a score's class under `class`.
+/// Ids have the type of the data: integers where every source declares its users
+/// as `int` (of 64 bits, unsigned if one needs it; text if neither holds them all),
+/// else text.
 ///
 /// # Errors
 /// An empty or overlong instruction, one tuned on another model, data of another schema than
@@ -97,7 +101,10 @@ pub fn embed_users(
         1 => vec!["vector".into()],
         n => (1..=n).map(|number| format!("vector_{number}")).collect(),
     };
-    let (schema, scores) = arrow_schema(&columns, &instructions, request.tuned.as_ref(), width);
+    let id_type = IdType::of(store)?;
+    let id = Field::new("id", id_type.data_type(), false);
+    let tuned = request.tuned.as_ref();
+    let (schema, scores) = arrow_schema(id, &columns, &instructions, tuned, width);
     let failed = |e: &dyn std::fmt::Display| Error::Write {
         path: out.into(),
         message: e.to_string(),
@@ -134,9 +141,7 @@ pub fn embed_users(
             probabilities = tuned.scores(&to_model(&both));
             matrices.push(both);
         }
-        let mut arrays: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(
-            ids.iter().map(|id| id.as_str()),
-        ))];
+        let mut arrays: Vec<ArrayRef> = vec![id_type.array(&ids)];
         for both in matrices {
             let matrix = match request.kind {
                 VectorKind::Unit => both.unit,
@@ -240,12 +245,13 @@ pub fn check_instruction(text: &str) -> Result<()> {
 
 /// The file's schema and the names of its scores.
 fn arrow_schema(
+    id: Field,
     columns: &[String],
     instructions: &[Option<String>],
     tuned: Option<&Tuned>,
     width: usize,
 ) -> (Arc<ArrowSchema>, Vec<String>) {
-    let mut fields = vec![Field::new("id", DataType::Utf8, false)];
+    let mut fields = vec![id];
     let texts = instructions.iter().map(|text| text.as_deref());
     let texts = texts.chain(tuned.map(|tuned| Some(tuned.instruction())));
     for (name, text) in columns.iter().zip(texts) {

@@ -6,6 +6,7 @@ mod cache;
 mod config;
 mod embed;
 mod error;
+mod id_type;
 mod labels;
 mod parquet_file;
 mod prepare;

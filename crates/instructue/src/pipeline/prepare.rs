@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use instructue_data::{
     IngestOptions, IngestReport, Mentions, ProfileBuilder, Progress, SourceProfile, TextTokenizer,
-    UserStore, user_key,
+    UserStore, remote_advice, survey, user_key,
 };
 use instructue_eval::TaskSet;
 use instructue_model::Preparation;
@@ -121,17 +121,29 @@ pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result
 /// What `schema.toml` and, if there is one, `tasks.toml` of a data directory say.
 ///
 /// # Errors
-/// A directory without a schema, or a file that does not read.
+/// A directory without a schema (then what there is to declare), or a file that does not read.
 pub(crate) fn declared(data: &Path) -> Result<(Schema, Option<TaskSet>)> {
     if !data.is_dir() {
-        let found = if data.exists() { "a file" } else { "nothing" };
+        let found = match remote_advice(data) {
+            Some(advice) => advice,
+            None if data.exists() => "a file".into(),
+            None => "nothing".into(),
+        };
         return Err(Error::argument(
             &format!("data directory {}", data.display()),
             "a directory with schema.toml and Parquet files",
             found,
         ));
     }
-    let schema = Schema::load(&data.join(SCHEMA_FILE))?;
+    let path = data.join(SCHEMA_FILE);
+    if !path.exists() {
+        return Err(Error::argument(
+            &path.display().to_string(),
+            "the file that says what files and columns mean (README, \"Your own data\")",
+            format!("none, beside {}", survey(data)),
+        ));
+    }
+    let schema = Schema::load(&path)?;
     let tasks_file = data.join(TASKS_FILE);
     let tasks = if tasks_file.exists() {
         Some(TaskSet::load(&tasks_file)?)

@@ -1,0 +1,383 @@
+//! Finding the input files.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::guard::converts_csv;
+
+/// How many names a message lists.
+const LISTED: usize = 5;
+
+/// The Parquet files that `file` (a file, a directory or a `*` pattern) means below
+/// `data`, sorted. `source` is named in errors.
+///
+/// Of a directory, and of one that a pattern fits, these are all files at any depth whose names
+/// end in `.parquet`, in any letter case. What begins with `.` or `_` is none of them, but for
+/// folders with a `=`. A link to what is there anyway is not read twice.
+///
+/// # Errors
+/// No such directory, nothing in it that is meant, or files of a Delta, Iceberg or Hudi table.
+pub fn source_files(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
+    if !data.is_dir() {
+        return Err(Error::Missing {
+            path: data.into(),
+            expected: match remote_advice(data) {
+                Some(advice) => format!("a data directory on this machine ({advice})"),
+                None => "the data directory".into(),
+            },
+        });
+    }
+    if entries(data)?.is_empty() {
+        let expected = format!("the data directory with {file}");
+        return Err(Error::EmptyDirectory {
+            path: data.into(),
+            expected,
+        });
+    }
+    let path = data.join(file);
+    if path.is_dir() {
+        let files = parquet_below(&path)?;
+        return match files.is_empty() {
+            true => Err(nothing_in(path)),
+            false => Ok(files),
+        };
+    }
+    // Anything else that is there is what was meant; opening it says what is wrong with it.
+    if path.exists() {
+        return Ok(vec![path]);
+    }
+    let pattern = path.file_name().unwrap_or_default().to_string_lossy();
+    if pattern.contains('*') {
+        let files = fitting(&path, &pattern)?;
+        if !files.is_empty() {
+            return Ok(files);
+        }
+    }
+    Err(missing(path, source))
+}
+
+/// What to do with a path that names a place on another machine, as `s3://bucket` does; `None`
+/// for all others.
+pub fn remote_advice(path: &Path) -> Option<String> {
+    let path = path.to_str()?;
+    let (protocol, _) = path.split_once(":/")?;
+    let tool = match protocol {
+        "s3" | "s3a" | "s3n" => "aws s3 sync",
+        "gs" | "gcs" => "gcloud storage rsync",
+        "abfs" | "abfss" | "wasb" | "wasbs" | "az" => "azcopy sync",
+        "hdfs" => "hdfs dfs -get",
+        "http" | "https" | "ftp" => "curl -O",
+        "hf" => "hf download",
+        _ => return None,
+    };
+    Some(format!(
+        "{protocol}:// is not read; copy it first, as with `{tool}`"
+    ))
+}
+
+/// All Parquet files of a directory, at any depth, sorted.
+pub(crate) fn parquet_below(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut walk = Walk::default();
+    walk.enter(directory)?;
+    walk.finish()
+}
+
+/// What lies in and below a directory. Links wait until everything else was seen, so that they
+/// can be compared with it.
+#[derive(Default)]
+struct Walk {
+    files: Vec<PathBuf>,
+    links: Vec<PathBuf>,
+    /// Directories that were entered and files that were found, by their own paths.
+    seen: HashSet<PathBuf>,
+}
+
+impl Walk {
+    /// Takes what is in `directory`, in the order of names.
+    fn enter(&mut self, directory: &Path) -> Result<()> {
+        let own = directory.canonicalize().map_err(Error::io(directory))?;
+        if !self.seen.insert(own) {
+            return Ok(());
+        }
+        for path in plain_entries(directory)? {
+            let kind = fs::symlink_metadata(&path).map_err(Error::io(&path))?;
+            if kind.is_symlink() {
+                self.links.push(path);
+            } else {
+                self.take(path, kind.is_dir())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, path: PathBuf, is_directory: bool) -> Result<()> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let hidden = name.starts_with('.') || name.starts_with('_');
+        if is_directory {
+            // Spark's rule: `_x=1` is a partition.
+            let partition = name.contains('=') && !name.starts_with('.');
+            return match hidden && !partition {
+                true => Ok(()),
+                false => self.enter(&path),
+            };
+        }
+        if !hidden && has_ending(&path, "parquet") {
+            self.files.push(path);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<PathBuf>> {
+        for file in &self.files {
+            self.seen.extend(file.canonicalize());
+        }
+        while !self.links.is_empty() {
+            for link in std::mem::take(&mut self.links) {
+                // A link that leads nowhere is said when it is opened.
+                let target = link.canonicalize();
+                if target.is_ok_and(|target| self.seen.contains(&target)) {
+                    continue;
+                }
+                let is_directory = link.is_dir();
+                self.take(link, is_directory)?;
+            }
+        }
+        self.files.sort();
+        Ok(self.files)
+    }
+}
+
+/// The paths in a directory of plain files.
+fn plain_entries(directory: &Path) -> Result<Vec<PathBuf>> {
+    let found = entries(directory)?;
+    match table_format(directory, &found) {
+        None => Ok(found),
+        Some(found) => Err(Error::TableFormat {
+            path: directory.into(),
+            found,
+        }),
+    }
+}
+
+/// The kind of table whose directory this is: it says elsewhere which files, and which of their
+/// rows, count.
+fn table_format(directory: &Path, entries: &[PathBuf]) -> Option<&'static str> {
+    let has = |name: &str| entries.contains(&directory.join(name));
+    if has("_delta_log") {
+        return Some("a Delta table");
+    }
+    if has(".hoodie") {
+        return Some("a Hudi table");
+    }
+    let metadata = has("metadata").then(|| fs::read_dir(directory.join("metadata")).ok())?;
+    let iceberg = |name: &OsStr| name.to_string_lossy().ends_with(".metadata.json");
+    metadata?
+        .flatten()
+        .any(|entry| iceberg(&entry.file_name()))
+        .then_some("an Iceberg table")
+}
+
+/// What fits a pattern in the last part of `path`.
+fn fitting(path: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
+    let Some(parent) = path.parent().filter(|parent| parent.is_dir()) else {
+        return Ok(Vec::new());
+    };
+    // As in a shell, and for what begins with `_` too: a pattern has to say it.
+    let plain = !pattern.starts_with(['.', '_']);
+    let mut files = Vec::new();
+    for path in plain_entries(parent)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if plain && name.starts_with(['.', '_']) || !matches(pattern, &name) {
+            continue;
+        }
+        match path.is_dir() {
+            true => files.extend(parquet_below(&path)?),
+            false => files.push(path),
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The paths in a directory, sorted.
+fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).map_err(Error::io(directory))? {
+        found.push(entry.map_err(Error::io(directory))?.path());
+    }
+    found.sort();
+    Ok(found)
+}
+
+pub(crate) fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(ending))
+}
+
+fn is_csv(path: &Path) -> bool {
+    has_ending(path, "csv") || has_ending(path, "tsv")
+}
+
+/// The CSV files in a directory, or in the folders directly below it.
+pub(crate) fn csv_files(directory: &Path) -> Vec<PathBuf> {
+    let (folders, mut files): (Vec<_>, Vec<_>) = entries(directory)
+        .unwrap_or_default()
+        .into_iter()
+        .partition(|path| path.is_dir());
+    for folder in folders {
+        files.extend(entries(&folder).unwrap_or_default());
+    }
+    files.retain(|path| is_csv(path));
+    files
+}
+
+/// A directory without Parquet files: what it has instead.
+fn nothing_in(path: PathBuf) -> Error {
+    if let Some(file) = csv_files(&path).into_iter().next() {
+        let found = converts_csv(&file);
+        return Error::NotParquet { file, found };
+    }
+    let names = entries(&path).unwrap_or_default();
+    let other = names.iter().find(|path| path.is_file());
+    let expected = match other.and_then(|path| path.extension()) {
+        Some(ending) => format!(
+            "*.parquet files (those that end in .{0} are read if the schema says \
+             file = \"…/*.{0}\")",
+            ending.to_string_lossy()
+        ),
+        None => "*.parquet files".into(),
+    };
+    Error::EmptyDirectory { path, expected }
+}
+
+/// A file that is not there: what is there instead.
+fn missing(path: PathBuf, source: &str) -> Error {
+    let beside = path.parent().map(entries).and_then(Result::ok);
+    let beside = beside.unwrap_or_default();
+    let stem = path.file_stem();
+    let same = |other: &&PathBuf| other.file_stem() == stem && is_csv(other);
+    if let Some(file) = beside.iter().find(same) {
+        return Error::NotParquet {
+            file: file.clone(),
+            found: converts_csv(file),
+        };
+    }
+    let mut names: Vec<String> = beside
+        .iter()
+        .filter(|path| path.is_dir() || has_ending(path, "parquet"))
+        .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+        .filter(|name| !name.starts_with(['.', '_']))
+        .collect();
+    let more = names.len().saturating_sub(LISTED);
+    names.truncate(LISTED);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    let mut expected = format!("Parquet data of source `{source}`");
+    if !names.is_empty() {
+        expected += &format!(
+            " (its `file` in the schema; there are {}{more})",
+            names.join(", ")
+        );
+    }
+    Error::Missing { path, expected }
+}
+
+/// Whether `name` fits `pattern`, where `*` stands for any characters. `.parquet` at the end is
+/// meant in any letter case. The time is at most the product of the lengths.
+fn matches(pattern: &str, name: &str) -> bool {
+    const ENDING: &str = ".parquet";
+    let split = |text: &str| {
+        let at = text.len().checked_sub(ENDING.len())?;
+        let ending = text.get(at..)?;
+        ending.eq_ignore_ascii_case(ENDING).then_some(at)
+    };
+    if let (Some(pattern_end), Some(name_end)) = (split(pattern), split(name)) {
+        return fits(
+            &pattern.as_bytes()[..pattern_end],
+            &name.as_bytes()[..name_end],
+        );
+    }
+    fits(pattern.as_bytes(), name.as_bytes())
+}
+
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut read) = (0, 0);
+    // Behind the last star, and how much of the name it has taken.
+    let mut star: Option<(usize, usize)> = None;
+    while read < name.len() {
+        match (pattern.get(at), &mut star) {
+            (Some(b'*'), _) => {
+                at += 1;
+                star = Some((at, read));
+            }
+            (Some(byte), _) if *byte == name[read] => {
+                at += 1;
+                read += 1;
+            }
+            // Only the last star need take more: what the earlier ones took can stay.
+            (_, Some((behind, taken))) => {
+                *taken += 1;
+                (at, read) = (*behind, *taken);
+            }
+            (_, None) => return false,
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name, fits) in [
+            ("*.parquet", "a.parquet", true),
+            ("*.parquet", "a.PARQUET", true),
+            ("*.Parquet", "a.parquet", true),
+            ("*.parquet", "a.parquet.tmp", false),
+            ("*.pq", "a.PQ", false),
+            ("bill-*.parquet", "bill-00.parquet", true),
+            ("bill-*.parquet", "Bill-00.parquet", false),
+            ("bill-*.parquet", "app-00.parquet", false),
+            ("a*b*c", "aXbYbc", true),
+            ("a*b*c", "aXcYb", false),
+            ("a*b*c", "abcb", false),
+            ("*ab", "aab", true),
+            ("a**b", "ab", true),
+            ("a", "", false),
+            ("", "a", false),
+            ("é*", "éa", true),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn stars_cost_no_more_than_the_lengths_multiplied() {
+        // Tried one by one, the ways to part this name are more than could be counted.
+        let pattern = format!("{}b", "a*".repeat(1_000));
+        assert!(!matches(&pattern, &"a".repeat(4_000)));
+    }
+
+    #[test]
+    fn places_elsewhere_are_told_from_paths() {
+        for (path, tool) in [
+            ("s3://bucket/web", "aws s3 sync"),
+            ("https://x.org/a.parquet", "curl"),
+            ("gs:/bucket", "gcloud"),
+        ] {
+            assert!(remote_advice(Path::new(path)).is_some_and(|advice| advice.contains(tool)));
+        }
+        for path in ["web", "c:/data", "a:b/c", "/s3/x"] {
+            assert_eq!(remote_advice(Path::new(path)), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,611 @@
+//! One table as different programs write it: the same rows are in the store, or the file is
+//! refused by name.
+
+mod common;
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, Float64Array,
+    Int64Array, NullArray, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, TimeUnit};
+use common::dump;
+use instructue_data::{Error, IngestOptions, IngestReport, RowProblem, UserStore};
+use instructue_schema::Schema;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use tempfile::TempDir;
+
+const SCHEMA: &str = r#"
+name = "weblog"
+[[source]]
+name = "web"
+kind = "events"
+description = "visits"
+file = "web"
+column = [
+  { name = "uid", type = "int", role = "user" },
+  { name = "ts", type = "timestamp", role = "time" },
+  { name = "page", type = "text", role = "category" },
+  { name = "channel", type = "int", role = "category" },
+  { name = "amount", type = "float", role = "number" },
+  { name = "flag", type = "bool", role = "category" },
+  { name = "qty", type = "int", role = "number" },
+]
+"#;
+
+const ROWS: usize = 60;
+const START: i64 = 1_680_398_475;
+
+type Columns = Vec<(&'static str, ArrayRef)>;
+
+/// The table as it is written plainly.
+fn plain() -> Columns {
+    let rows = || 0..ROWS as i64;
+    let pages = ["cart", "returns", "search"];
+    let times = rows().map(|row| (START + row * 3_601) * 1_000_000);
+    vec![
+        (
+            "uid",
+            Arc::new(
+                rows()
+                    .map(|row| Some(1_000 + row * 7 % 9))
+                    .collect::<Int64Array>(),
+            ),
+        ),
+        (
+            "ts",
+            Arc::new(TimestampMicrosecondArray::from_iter_values(times)),
+        ),
+        (
+            "page",
+            Arc::new(
+                rows()
+                    .map(|row| (row % 8 != 5).then_some(pages[row as usize % 3]))
+                    .collect::<StringArray>(),
+            ),
+        ),
+        (
+            "channel",
+            Arc::new(
+                rows()
+                    .map(|row| (row % 7 != 3).then_some(row % 5))
+                    .collect::<Int64Array>(),
+            ),
+        ),
+        (
+            "amount",
+            Arc::new(
+                rows()
+                    .map(|row| (row % 4 != 1).then_some(row as f64 * 1.25))
+                    .collect::<Float64Array>(),
+            ),
+        ),
+        (
+            "flag",
+            Arc::new(
+                rows()
+                    .map(|row| (row % 6 != 2).then_some(row % 2 == 0))
+                    .collect::<BooleanArray>(),
+            ),
+        ),
+        (
+            "qty",
+            Arc::new(rows().map(|row| Some(row % 11 - 2)).collect::<Int64Array>()),
+        ),
+    ]
+}
+
+fn replaced(name: &str, array: ArrayRef) -> Columns {
+    let mut columns = plain();
+    for column in &mut columns {
+        if column.0 == name {
+            column.1 = array.clone();
+        }
+    }
+    columns
+}
+
+fn of(name: &str) -> ArrayRef {
+    let plain = plain();
+    plain.into_iter().find(|column| column.0 == name).unwrap().1
+}
+
+fn cast_to(name: &str, to: &DataType) -> Columns {
+    replaced(name, cast(&of(name), to).unwrap())
+}
+
+fn batch(columns: Columns) -> RecordBatch {
+    let columns = columns.into_iter().map(|(name, array)| (name, array, true));
+    RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+}
+
+fn write(path: &Path, batch: &RecordBatch, properties: Option<WriterProperties>) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let file = File::create(path).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), properties).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+}
+
+fn ingest_as(schema: &str, data: &Path) -> Result<(UserStore, IngestReport, TempDir), Error> {
+    let schema = Schema::from_toml(schema).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().join("store");
+    let options = IngestOptions::default();
+    let (store, report) = UserStore::ingest(&schema, data, &store, &options, &mut |_| {})?;
+    Ok((store, report, directory))
+}
+
+fn rows_of(data: &Path) -> Vec<String> {
+    let (store, report, _directory) = ingest_as(SCHEMA, data).unwrap();
+    assert_eq!(report.sources[0].kept, ROWS as u64);
+    dump(&store)
+}
+
+fn rows(columns: Columns) -> Vec<String> {
+    let data = tempfile::tempdir().unwrap();
+    write(&data.path().join("web/a.parquet"), &batch(columns), None);
+    rows_of(data.path())
+}
+
+#[track_caller]
+fn error(columns: Columns) -> Error {
+    let data = tempfile::tempdir().unwrap();
+    write(&data.path().join("web/a.parquet"), &batch(columns), None);
+    ingest_as(SCHEMA, data.path()).err().expect("a refusal")
+}
+
+#[test]
+fn every_codec_is_read() {
+    let expected = rows(plain());
+    for codec in [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+        Compression::ZSTD(ZstdLevel::default()),
+        Compression::LZ4_RAW,
+        Compression::LZ4,
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let properties = WriterProperties::builder().set_compression(codec).build();
+        write(
+            &data.path().join("web/a.parquet"),
+            &batch(plain()),
+            Some(properties),
+        );
+        assert_eq!(rows_of(data.path()), expected, "{codec}");
+    }
+}
+
+#[test]
+fn decimals_are_ids_whole_numbers_and_floats() {
+    let expected = rows(plain());
+    for ty in [
+        DataType::Decimal32(9, 0),
+        DataType::Decimal64(18, 2),
+        DataType::Decimal128(38, 0),
+        DataType::Decimal128(38, 9),
+        DataType::Decimal256(76, 38),
+        DataType::Decimal256(50, 0),
+    ] {
+        for name in ["uid", "channel", "qty"] {
+            assert_eq!(rows(cast_to(name, &ty)), expected, "{name} as {ty}");
+        }
+    }
+    for ty in [
+        DataType::Decimal64(18, 2),
+        DataType::Decimal128(38, 18),
+        DataType::Decimal256(76, 38),
+    ] {
+        assert_eq!(rows(cast_to("amount", &ty)), expected, "amount as {ty}");
+        assert_eq!(rows(cast_to("flag", &DataType::Int8)), expected);
+    }
+    // Hundreds of an id.
+    let hundreds = Decimal128Array::from(vec![10; ROWS]).with_precision_and_scale(10, -2);
+    let plainly = rows(replaced(
+        "uid",
+        Arc::new(Int64Array::from(vec![1_000; ROWS])),
+    ));
+    assert_eq!(rows(replaced("uid", Arc::new(hundreds.unwrap()))), plainly);
+    // What is lost is said.
+    let halves = Decimal128Array::from(vec![15; ROWS]).with_precision_and_scale(10, 1);
+    match error(replaced("uid", Arc::new(halves.unwrap()))) {
+        Error::Row {
+            row: 0,
+            problem: RowProblem::InexactNumber,
+            found,
+            ..
+        } => {
+            assert_eq!(found, "1.5");
+        }
+        error => panic!("{error}"),
+    }
+}
+
+#[test]
+fn dictionaries_of_anything_are_read() {
+    let expected = rows(plain());
+    for (name, index) in [
+        ("uid", DataType::Int8),
+        ("channel", DataType::Int16),
+        ("qty", DataType::UInt8),
+        ("amount", DataType::Int32),
+        ("ts", DataType::Int64),
+        ("page", DataType::Int8),
+    ] {
+        let ty = of(name).data_type().clone();
+        let ty = DataType::Dictionary(Box::new(index), Box::new(ty));
+        assert_eq!(rows(cast_to(name, &ty)), expected, "{name}");
+    }
+}
+
+#[test]
+fn runs_are_read() {
+    let expected = rows(plain());
+    for name in ["uid", "page"] {
+        let ends = Arc::new(Field::new("run_ends", DataType::Int32, false));
+        let values = Arc::new(Field::new("values", of(name).data_type().clone(), true));
+        let ty = DataType::RunEndEncoded(ends, values);
+        assert_eq!(rows(cast_to(name, &ty)), expected, "{name}");
+    }
+}
+
+#[test]
+fn bytes_are_text_if_they_are_utf8() {
+    let expected = rows(plain());
+    for ty in [
+        DataType::Binary,
+        DataType::LargeBinary,
+        DataType::BinaryView,
+    ] {
+        assert_eq!(rows(cast_to("page", &ty)), expected, "{ty}");
+    }
+    let four = FixedSizeBinaryArray::try_from_iter((0..ROWS).map(|_| b"cart")).unwrap();
+    let plainly = rows(replaced(
+        "page",
+        Arc::new(StringArray::from(vec!["cart"; ROWS])),
+    ));
+    assert_eq!(rows(replaced("page", Arc::new(four))), plainly);
+
+    let bad = (0..ROWS).map(|row| if row == 7 { &b"c\xe4rt"[..] } else { b"cart" });
+    let bad = arrow::array::BinaryArray::from_iter_values(bad);
+    match error(replaced("page", Arc::new(bad))) {
+        Error::Row {
+            row: 7,
+            column,
+            problem: RowProblem::NotUtf8,
+            ..
+        } => {
+            assert_eq!(column, "page");
+        }
+        error => panic!("{error}"),
+    }
+}
+
+#[test]
+fn uuids_are_text_in_their_usual_form() {
+    let bytes = |row: usize| {
+        let mut id = [0xab; 16];
+        id[0] = row as u8;
+        id
+    };
+    let ids = FixedSizeBinaryArray::try_from_iter((0..ROWS).map(bytes)).unwrap();
+    let texts = (0..ROWS).map(|row| format!("{row:02x}ababab-abab-abab-abab-abababababab"));
+    let expected = rows(replaced(
+        "page",
+        Arc::new(StringArray::from_iter_values(texts)),
+    ));
+
+    // As Arrow says it.
+    let columns = replaced("page", Arc::new(ids.clone()));
+    let fields = columns.iter().map(|(name, array)| {
+        let field = Field::new(*name, array.data_type().clone(), true);
+        match *name {
+            "page" => field.with_metadata(
+                [("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned())].into(),
+            ),
+            _ => field,
+        }
+    });
+    let schema = Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()));
+    let arrays = columns.iter().map(|(_, array)| array.clone()).collect();
+    let marked = RecordBatch::try_new(schema, arrays).unwrap();
+    let data = tempfile::tempdir().unwrap();
+    write(&data.path().join("web/a.parquet"), &marked, None);
+    assert_eq!(rows_of(data.path()), expected);
+
+    // Without a mark they are bytes, which are no text.
+    assert!(matches!(
+        error(replaced("page", Arc::new(ids))),
+        Error::Row {
+            problem: RowProblem::NotUtf8,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn whole_floats_are_ids_and_nan_is_nobody() {
+    let expected = rows(plain());
+    for ty in [DataType::Float64, DataType::Float32, DataType::Float16] {
+        assert_eq!(rows(cast_to("uid", &ty)), expected, "{ty}");
+    }
+    let floats = cast(&of("uid"), &DataType::Float64).unwrap();
+    let floats = floats.as_primitive::<arrow::datatypes::Float64Type>();
+    let mut some: Vec<f64> = floats.values().to_vec();
+    (some[3], some[40]) = (f64::NAN, f64::NAN);
+    let columns = || replaced("uid", Arc::new(Float64Array::from(some.clone())));
+    assert!(matches!(
+        error(columns()),
+        Error::Row {
+            row: 3,
+            problem: RowProblem::NullUser,
+            ..
+        }
+    ));
+    let data = tempfile::tempdir().unwrap();
+    write(&data.path().join("web/a.parquet"), &batch(columns()), None);
+    let skipping = SCHEMA.replace(
+        "name = \"weblog\"",
+        "name = \"weblog\"\non_error = \"skip\"",
+    );
+    let (_, report, _directory) = ingest_as(&skipping, data.path()).unwrap();
+    assert_eq!(report.sources[0].skipped["null user id"], 2);
+
+    // Floats that make one id of several.
+    let narrow = arrow::array::Float32Array::from(vec![16_777_217_000_f32; ROWS]);
+    match error(replaced("uid", Arc::new(narrow))) {
+        Error::ColumnType { column, found, .. } => {
+            assert_eq!(column, "uid");
+            assert!(found.contains("2^24"), "{found}");
+        }
+        error => panic!("{error}"),
+    }
+    for (bad, found) in [
+        (1_000.5, "1000.5"),
+        (f64::INFINITY, "inf"),
+        (1e16, "10000000000000000"),
+    ] {
+        some[3] = bad;
+        match error(replaced("uid", Arc::new(Float64Array::from(some.clone())))) {
+            Error::Row {
+                row: 3,
+                problem: RowProblem::InexactNumber,
+                found: said,
+                ..
+            } => {
+                assert_eq!(said, found);
+            }
+            error => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn times_are_read_from_text() {
+    let expected = rows(plain());
+    let seconds = |row: usize| START + row as i64 * 3_601;
+    let written = |row: usize, offset: i64| {
+        let local = (seconds(row) + offset) * 1_000_000;
+        let local: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![local]));
+        let text = cast(&local, &DataType::Utf8).unwrap();
+        text.as_string::<i32>().value(0).to_owned()
+    };
+    let forms: [fn(String) -> String; 6] = [
+        |text| text,
+        |text| text.replace('T', " "),
+        |text| text + "Z",
+        |text| text.replace('T', " ") + ".999",
+        |text| text.replace('T', " ") + " UTC",
+        |text| text + "+00:00",
+    ];
+    for form in forms {
+        let texts: Vec<String> = (0..ROWS).map(|row| form(written(row, 0))).collect();
+        let texts: ArrayRef = Arc::new(StringArray::from(texts));
+        assert_eq!(rows(replaced("ts", texts.clone())), expected);
+        let bytes = cast(&texts, &DataType::LargeBinary).unwrap();
+        assert_eq!(rows(replaced("ts", bytes)), expected);
+    }
+    let there = (0..ROWS).map(|row| written(row, 19_800) + "+05:30");
+    assert_eq!(
+        rows(replaced(
+            "ts",
+            Arc::new(StringArray::from_iter_values(there))
+        )),
+        expected
+    );
+
+    for bad in ["31/01/2024", "", "1680398475", "2024-02-30"] {
+        let texts = (0..ROWS).map(|row| {
+            if row == 9 {
+                bad.into()
+            } else {
+                written(row, 0)
+            }
+        });
+        match error(replaced(
+            "ts",
+            Arc::new(StringArray::from_iter_values(texts)),
+        )) {
+            Error::Row {
+                row: 9,
+                column,
+                problem: RowProblem::UnreadableTime,
+                expected,
+                found,
+                ..
+            } => {
+                assert_eq!((column.as_str(), found), ("ts", format!("{bad:?}")));
+                assert!(expected.contains("2024-01-31T12:00:00"), "{expected}");
+            }
+            error => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn other_units_and_zones_are_the_same_times() {
+    let expected = rows(plain());
+    for ty in [
+        DataType::Timestamp(TimeUnit::Second, None),
+        DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
+        DataType::Timestamp(TimeUnit::Nanosecond, Some("+05:30".into())),
+    ] {
+        assert_eq!(rows(cast_to("ts", &ty)), expected, "{ty}");
+    }
+    // Seconds as Snowflake has them.
+    let data = tempfile::tempdir().unwrap();
+    let seconds = (0..ROWS).map(|row| Some(i128::from(START) + row as i128 * 3_601));
+    let seconds = seconds
+        .collect::<Decimal128Array>()
+        .with_precision_and_scale(38, 0);
+    let columns = replaced("ts", Arc::new(seconds.unwrap()));
+    write(&data.path().join("web/a.parquet"), &batch(columns), None);
+    let numbers = SCHEMA.replace(
+        "name = \"ts\", type = \"timestamp\"",
+        "name = \"ts\", type = \"int\"",
+    );
+    let (store, ..) = ingest_as(&numbers, data.path()).unwrap();
+    assert_eq!(store.time_range().unwrap().0.0, START);
+}
+
+#[test]
+fn a_part_without_rows_fits_whatever_it_says() {
+    let expected = rows(plain());
+    let nulls = |columns: Columns| -> Columns {
+        let null = |name| (name, Arc::new(NullArray::new(0)) as ArrayRef);
+        columns.into_iter().map(|(name, _)| null(name)).collect()
+    };
+    let texts = |columns: Columns| -> Columns {
+        let none = |name| {
+            (
+                name,
+                Arc::new(StringArray::from(Vec::<&str>::new())) as ArrayRef,
+            )
+        };
+        columns.into_iter().map(|(name, _)| none(name)).collect()
+    };
+    let other = vec![(
+        "index",
+        Arc::new(Int64Array::from(Vec::<i64>::new())) as ArrayRef,
+    )];
+    for columns in [nulls(plain()), texts(plain()), other] {
+        let data = tempfile::tempdir().unwrap();
+        write(
+            &data.path().join("web/part-0.parquet"),
+            &batch(plain()),
+            None,
+        );
+        write(
+            &data.path().join("web/part-1.parquet"),
+            &batch(columns),
+            None,
+        );
+        assert_eq!(rows_of(data.path()), expected);
+    }
+}
+
+#[test]
+fn a_part_without_values_fits_whatever_its_type() {
+    let split = |name: &str, array: ArrayRef| {
+        let data = tempfile::tempdir().unwrap();
+        let half = ROWS / 2;
+        let whole = batch(replaced(name, {
+            let first = of(name).slice(0, half);
+            let nulls = arrow::array::new_null_array(first.data_type(), ROWS - half);
+            arrow::compute::concat(&[&first, &nulls]).unwrap()
+        }));
+        write(&data.path().join("whole/web/a.parquet"), &whole, None);
+        let first = whole.slice(0, half);
+        write(&data.path().join("split/web/a.parquet"), &first, None);
+        let mut second: Columns = plain();
+        for column in &mut second {
+            column.1 = column.1.slice(half, ROWS - half);
+            if column.0 == name {
+                column.1 = array.slice(0, ROWS - half);
+            }
+        }
+        write(
+            &data.path().join("split/web/b.parquet"),
+            &batch(second),
+            None,
+        );
+        data
+    };
+    let voids: [ArrayRef; 5] = [
+        Arc::new(NullArray::new(ROWS)),
+        Arc::new(Float64Array::from(vec![None; ROWS])),
+        Arc::new(Float64Array::from(vec![f64::NAN; ROWS])),
+        Arc::new(StringArray::from(vec![None::<&str>; ROWS])),
+        Arc::new(arrow::array::Int32Array::from(vec![None; ROWS])),
+    ];
+    for name in ["page", "channel", "amount", "flag", "qty"] {
+        for void in &voids {
+            let data = split(name, void.clone());
+            let whole = rows_of(&data.path().join("whole"));
+            let parts = rows_of(&data.path().join("split"));
+            assert_eq!(parts, whole, "{name} as {}", void.data_type());
+        }
+    }
+    // Nobody at no time is a bad row, as ever.
+    for (name, problem) in [("uid", RowProblem::NullUser), ("ts", RowProblem::NullTime)] {
+        for void in &voids {
+            let data = split(name, void.clone());
+            match ingest_as(SCHEMA, &data.path().join("split")).err().unwrap() {
+                Error::Row {
+                    file,
+                    row: 0,
+                    column,
+                    problem: found,
+                    ..
+                } => {
+                    assert!(file.ends_with("b.parquet"));
+                    assert_eq!((column.as_str(), found), (name, problem));
+                }
+                error => panic!("{error}"),
+            }
+        }
+    }
+    // One value, and the type counts.
+    let one = (0..ROWS)
+        .map(|row| (row == ROWS / 2 - 1).then_some("x"))
+        .collect::<StringArray>();
+    let data = split("amount", Arc::new(one));
+    let error = ingest_as(SCHEMA, &data.path().join("split")).err().unwrap();
+    assert!(matches!(error, Error::ColumnType { column, .. } if column == "amount"));
+}
+
+#[test]
+fn two_columns_of_one_name_are_refused() {
+    for position in [0, 3, 7] {
+        let mut columns = plain();
+        columns.insert(
+            position,
+            ("page", Arc::new(StringArray::from(vec!["other"; ROWS]))),
+        );
+        match error(columns) {
+            Error::DuplicateColumn {
+                file,
+                column,
+                found,
+            } => {
+                assert!(file.ends_with("web/a.parquet"));
+                assert_eq!((column.as_str(), found), ("page", 2));
+            }
+            error => panic!("{error}"),
+        }
+    }
+    // Of a name that nobody declared, and of another letter case, there may be several.
+    let mut columns = plain();
+    for name in ["noise", "noise", "Page"] {
+        columns.insert(2, (name, Arc::new(StringArray::from(vec!["x"; ROWS]))));
+    }
+    assert_eq!(rows(columns), rows(plain()));
+}
