@@ -19,6 +19,7 @@ use burn::tensor::{DType, Device, TensorData, bf16, f16};
 use instructue_data::{Mentions, ProfileBuilder, TextTokenizer};
 use instructue_encoders::{PrincipalComponents, TabularNormaliser, TextEncoder};
 use instructue_nn::{Precision, temporary};
+use instructue_schema::paths;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -134,6 +135,11 @@ impl InstructUe {
     fn read(dir: &Path, device: &Device, precision: Option<Precision>) -> Result<Self> {
         let manifest = Manifest::read(dir)?;
         for (name, expected) in &manifest.files {
+            // A manifest may come from anywhere: it names files beside it and no others.
+            let name = paths::file_name(name).map_err(|outside| Error::Format {
+                path: dir.join(MANIFEST),
+                message: format!("files: {outside}"),
+            })?;
             let path = dir.join(name);
             let found = digest(&path)?;
             if &found != expected {

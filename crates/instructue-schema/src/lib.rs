@@ -87,9 +87,13 @@ mod arrow_schema;
 mod declare;
 mod error;
 mod ids;
+pub mod limits;
+pub mod paths;
+mod printable;
 mod raw;
 mod schema;
 mod text;
+mod toml_text;
 mod validate;
 
 pub use declare::{
@@ -98,4 +102,6 @@ pub use declare::{
 };
 pub use error::Error;
 pub use ids::{SECONDS_PER_DAY, Timestamp, UserId};
+pub use printable::{printable, printable_lines, shown};
 pub use text::DataText;
+pub use toml_text::{TomlFault, parse_toml, toml_fault};

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use arrow::record_batch::RecordBatch;
-use instructue_schema::Column;
+use instructue_schema::{Column, paths};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use sha2::{Digest, Sha256};
@@ -22,8 +22,27 @@ const BATCH_ROWS: usize = 16_384;
 /// `data`, sorted. `source` is named in errors.
 ///
 /// # Errors
-/// No such directory, or nothing in it that is meant.
+/// No such directory, or nothing in it that is meant; a path or a link that leads out
+/// of `data`.
 pub fn source_files(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
+    let outside = |outside: paths::Outside| {
+        Error::Schema(instructue_schema::Error::Invalid {
+            file: "schema".into(),
+            key: format!("source.{source}.file"),
+            expected: outside.expected,
+            found: outside.found,
+        })
+    };
+    paths::below(data, file).map_err(outside)?;
+    let files = listed(data, source, file)?;
+    files
+        .iter()
+        .try_for_each(|file| paths::inside(data, file))
+        .map_err(outside)?;
+    Ok(files)
+}
+
+fn listed(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
     let expected = || format!("Parquet data of source `{source}`");
     if !data.is_dir() {
         let expected = "the data directory".into();

@@ -11,7 +11,7 @@ use instructue_data::{
 };
 use instructue_eval::TaskSet;
 use instructue_model::Preparation;
-use instructue_schema::{Schema, Timestamp, UserId};
+use instructue_schema::{Schema, Timestamp, UserId, paths};
 use instructue_userqa::{Split, UserQa, UserQaConfig, split_of};
 
 use crate::pipeline::config::RunConfig;
@@ -75,8 +75,13 @@ pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result
             found,
         ));
     }
-    let schema = Schema::load(&data.join(SCHEMA_FILE))?;
-    let tasks_file = data.join(TASKS_FILE);
+    let declared = |name: &str| {
+        let file = data.join(name);
+        paths::inside(data, &file).map_err(Error::outside(file.display().to_string()))?;
+        Ok::<_, Error>(file)
+    };
+    let schema = Schema::load(&declared(SCHEMA_FILE)?)?;
+    let tasks_file = declared(TASKS_FILE)?;
     let tasks = if tasks_file.exists() {
         Some(TaskSet::load(&tasks_file)?)
     } else {
