@@ -2,13 +2,13 @@
 //! descriptions, and what the instruction changed about the vector.
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use instructue::model::{AnswerOptions, Decoding};
 use instructue::pipeline::{AskRequest, ask_user, known_answers};
-use instructue_examples::{Console, Users, finish, instruction, parse};
+use instructue::schema::Timestamp;
+use instructue_examples::{Console, Users, finish, instruction, parse, print_piece, say};
 
 /// Training answers to compare with, unless descriptions are given.
 const KNOWN_ANSWERS: usize = 2_000;
@@ -44,14 +44,6 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let mut console = Console::new();
-    let opened = arguments.users.open(&mut console)?;
-    console.done();
-    let descriptions = if arguments.description.is_empty() {
-        known_answers(&arguments.users.model, KNOWN_ANSWERS)?
-    } else {
-        arguments.description.clone()
-    };
     let decoding = arguments
         .top_p
         .map_or(Decoding::Greedy, |top_p| Decoding::Nucleus {
@@ -59,51 +51,59 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             temperature: arguments.temperature,
             seed: arguments.seed,
         });
-    let request = AskRequest {
+    let mut request = AskRequest {
         user: arguments.user.clone(),
-        reference: opened.reference,
+        reference: Timestamp(0),
         instruction: arguments.instruction.clone(),
-        descriptions,
+        descriptions: arguments.description.clone(),
         nearest: arguments.nearest,
         options: AnswerOptions {
             decoding,
             ..AnswerOptions::default()
         },
     };
-    let mut out = std::io::stdout();
+    // Before anything is read.
+    request.validate()?;
+    let mut console = Console::new();
+    let opened = arguments.users.open(&mut console)?;
+    console.done();
+    request.reference = opened.reference;
+    if request.descriptions.is_empty() {
+        request.descriptions = known_answers(&arguments.users.model, KNOWN_ANSWERS)?;
+    }
     let mut begun = false;
     let asked = ask_user(
         &opened.model,
         &opened.ingested.store,
         &request,
         &mut |piece| {
-            // Whoever closed the pipe does not want the rest.
             let start = if begun { "" } else { "answer: " };
             let piece = if begun { piece } else { piece.trim_start() };
-            let _ = write!(out, "{start}{piece}").and_then(|()| out.flush());
+            print_piece(&format!("{start}{piece}"));
             begun = true;
         },
     )?;
-    println!("{}", if asked.ended { "" } else { " … (cut)" });
+    say!("{}", if asked.ended { "" } else { " … (cut)" });
     let events: Vec<String> = asked
         .events
         .iter()
         .map(|(source, count)| format!("{source} {count}"))
         .collect();
-    println!("read: {}", events.join(", "));
+    say!("read: {}", events.join(", "));
     if !asked.has_events {
         let reference = opened.reference;
-        println!("note: this user has no event in the windows before {reference}");
+        say!("note: this user has no event in the windows before {reference}");
     }
-    println!(
+    say!(
         "vector: state of length {:.2}; cosine with the general vector {:.3}",
-        asked.state_norm, asked.cosine_to_general
+        asked.state_norm,
+        asked.cosine_to_general
     );
     if asked.nearest.is_empty() {
-        println!("nearest: nothing to compare with (--description \"…\")");
+        say!("nearest: nothing to compare with (--description \"…\")");
     }
     for (text, cosine) in &asked.nearest {
-        println!("  {cosine:+.3}  {text}");
+        say!("  {cosine:+.3}  {text}");
     }
     Ok(())
 }

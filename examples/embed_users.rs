@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use instructue::model::{Tuned, VectorKind};
 use instructue::pipeline::{EmbedRequest, Watch, check_embed_out, embed_users};
-use instructue_examples::{Console, Users, finish, instruction, parse};
+use instructue_examples::{Console, Users, finish, instruction, parse, say};
 
 /// Writes id + FixedSizeList<f32> as Parquet.
 #[derive(Debug, Parser)]
@@ -59,7 +59,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         },
     )?;
     console.done();
-    println!(
+    say!(
         "wrote {}: {} users, {} column(s) of {} numbers",
         embedded.path.display(),
         embedded.users,
@@ -67,17 +67,17 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         embedded.width
     );
     for (name, class) in embedded.scores.iter().zip(classes.iter().flatten()) {
-        println!("{name}: probability of {class:?}");
+        say!("{name}: probability of {class:?}");
     }
     if let Some(cache) = &embedded.event_cache {
-        println!(
+        say!(
             "event texts: {} looked up, {:.1} % known, {} encoded",
             cache.hits + cache.misses,
             100.0 * cache.hit_rate().unwrap_or(1.0),
             cache.misses
         );
     }
-    println!("next: read it with any Parquet reader; cosine compares users.");
+    say!("next: read it with any Parquet reader; cosine compares users.");
     Ok(())
 }
 

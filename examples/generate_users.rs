@@ -13,7 +13,7 @@ use instructue::generate::{
     GenerateConfig, LABELS_FILE, SCHEMA_FILE, TASKS_FILE, TRUTH_FILE, generate,
 };
 use instructue::pipeline::{Stage, Watch};
-use instructue_examples::{Console, finish, parse};
+use instructue_examples::{Console, finish, parse, say};
 
 /// Writes generated users: Parquet files, schema.toml and tasks.toml.
 #[derive(Debug, Parser)]
@@ -48,16 +48,16 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     })?;
     console.done();
     for (name, rows) in &report.rows {
-        println!("  {name}.parquet: {rows} rows");
+        say!("  {name}.parquet: {rows} rows");
     }
     let out = arguments.out.display();
-    println!(
+    say!(
         "wrote {out}: {} users, {SCHEMA_FILE}, {TASKS_FILE}; the truth is in {LABELS_FILE} and \
          {TRUTH_FILE}",
         config.users
     );
-    println!("next: train on them:");
-    println!("  cargo run --release --example train_userqa -- --data {out} --out target/generated");
+    say!("next: train on them:");
+    say!("  cargo run --release --example train_userqa -- --data {out} --out target/generated");
     Ok(())
 }
 

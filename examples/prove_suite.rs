@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 
 use clap::Parser;
 use instructue::pipeline::suite::{RunBaselines, SUITE_REPORT, Suite, SuiteRun, prove_suite};
-use instructue_examples::{Console, finish, parse};
+use instructue_examples::{Console, finish, parse, print_table, say};
 
 /// Trains a model per fold, measures it and the baselines, and writes the proof.
 #[derive(Debug, Parser)]
@@ -79,12 +79,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     };
     let proof = prove_suite(&suite, &mut run, &mut console)?;
     console.done();
-    println!("{}", proof.table());
+    print_table(&proof.table());
     let out = out.display();
-    println!("wrote {out}/proof.json, {out}/{SUITE_REPORT}");
-    println!("next: open {out}/{SUITE_REPORT}");
+    say!("wrote {out}/proof.json, {out}/{SUITE_REPORT}");
+    say!("next: open {out}/{SUITE_REPORT}");
     if !arguments.variants && !suite.variants.is_empty() {
-        println!("  with --variants also what each part of the model is worth");
+        say!("  with --variants also what each part of the model is worth");
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use clap::Parser;
 use instructue::DeviceName;
 use instructue::model::{Precision, Size};
 use instructue::pipeline::{RunConfig, train_userqa};
-use instructue_examples::{Console, finish, parse};
+use instructue_examples::{Console, finish, parse, print_table, say};
 
 /// Trains on logs of events and leaves a model with its proof.
 #[derive(Debug, Parser)]
@@ -85,15 +85,16 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         &mut console,
     )?;
     console.done();
-    println!("{}", outcome.proof.table());
+    print_table(&outcome.proof.table());
     let out = outcome.out.display();
-    println!(
+    say!(
         "trained {} steps in {:.0} s",
-        outcome.steps, outcome.seconds
+        outcome.steps,
+        outcome.seconds
     );
-    println!("wrote {out}/model, {out}/metrics.jsonl, {out}/proof.json, {out}/report.html");
-    println!("next: open {out}/report.html, or embed users:");
-    println!(
+    say!("wrote {out}/model, {out}/metrics.jsonl, {out}/proof.json, {out}/report.html");
+    say!("next: open {out}/report.html, or embed users:");
+    say!(
         "  cargo run --release --example embed_users -- --model {out} --data {} \
          --instruction \"Will this user stop buying next month?\" --out users.parquet",
         arguments.data.display()

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use instructue::pipeline::{TuneQuality, TuneRequest, Watch, tune_users};
 use instructue::trainer::TuneConfig;
-use instructue_examples::{Console, Users, finish, instruction, parse};
+use instructue_examples::{Console, Users, finish, instruction, parse, say};
 
 /// Learns tokens behind an instruction, and what reads its classes from the vector.
 #[derive(Debug, Parser)]
@@ -48,6 +48,15 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let config = TuneConfig {
+        steps: arguments.steps,
+        learning_rate: arguments.learning_rate,
+        tokens: arguments.tokens,
+        seed: arguments.seed,
+        ..TuneConfig::default()
+    };
+    // Before anything is read.
+    config.validate()?;
     let mut console = Console::new();
     let opened = arguments.users.open(&mut console)?;
     let request = TuneRequest {
@@ -57,13 +66,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         instruction: arguments.instruction.clone(),
         reference: opened.reference,
         allow_empty: arguments.allow_empty,
-        config: TuneConfig {
-            steps: arguments.steps,
-            learning_rate: arguments.learning_rate,
-            tokens: arguments.tokens,
-            seed: arguments.seed,
-            ..TuneConfig::default()
-        },
+        config,
     };
     let store = &opened.ingested.store;
     let out = &arguments.out;
@@ -75,25 +78,26 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let classes: Vec<String> = classes
         .map(|(name, users)| format!("{name} {users}"))
         .collect();
-    println!("classes: {}", classes.join(", "));
+    say!("classes: {}", classes.join(", "));
     if tuned.unknown > 0 {
-        println!("left out: {} users that are not in the data", tuned.unknown);
+        say!("left out: {} users that are not in the data", tuned.unknown);
     }
     match tuned.tokens {
-        0 if arguments.tokens > 0 => println!(
+        0 if arguments.tokens > 0 => say!(
             "steps: {}, kept: the question as it was asked, because learned tokens told \
              held-out users no better",
             tuned.steps
         ),
-        _ => println!(
+        _ => say!(
             "steps: {}, kept: step {} of the lowest validation loss",
-            tuned.steps, tuned.best_step
+            tuned.steps,
+            tuned.best_step
         ),
     }
     line("train", tuned.train);
     line("validation", tuned.validation);
-    println!("wrote {}: {} bytes", tuned.path.display(), tuned.bytes);
-    println!(
+    say!("wrote {}: {} bytes", tuned.path.display(), tuned.bytes);
+    say!(
         "next: embed_users --model {} --data {} --tuned {} --out users.parquet",
         arguments.users.model.display(),
         arguments.users.data.display(),
@@ -104,7 +108,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
 
 fn line(name: &str, quality: TuneQuality) {
     let auc = quality.auc.map(|auc| format!(", AUC {auc:.3}"));
-    println!(
+    say!(
         "{name}: {} users, loss {:.3}, accuracy {:.3}{}",
         quality.users,
         quality.loss,

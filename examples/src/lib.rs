@@ -2,10 +2,12 @@
 //! terminal and plain lines elsewhere.
 
 mod arguments;
+mod say;
 mod users;
 mod watch;
 
 pub use arguments::{instruction, parse};
+pub use say::{one_line, print_line, print_piece, print_table, tell};
 pub use users::{Opened, Users};
 pub use watch::{Console, finish};
 

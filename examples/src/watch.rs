@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use instructue::pipeline::{Stage, Watch};
+use instructue::schema::printable;
 use instructue::trainer::{Event, Phase};
+
+use crate::say::{one_line, tell};
 
 /// Plain lines are at least so far apart.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Shows progress: a bar with both losses, users/s and the time left on a
+/// Shows progress, escaped as everything that is printed: a bar with both losses, users/s and the time left on a
 /// terminal, plain lines elsewhere.
 #[derive(Debug)]
 pub struct Console {
@@ -45,8 +48,8 @@ impl Console {
 
     fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.println(printable(text)),
+            None => tell(text),
         }
     }
 
@@ -55,11 +58,8 @@ impl Console {
             bar.finish_and_clear();
         }
         if !self.stage.is_empty() {
-            eprintln!(
-                "{}: done in {:.1} s",
-                self.stage,
-                self.began.elapsed().as_secs_f64()
-            );
+            let seconds = self.began.elapsed().as_secs_f64();
+            tell(&format!("{}: done in {seconds:.1} s", self.stage));
         }
         self.stage = "";
     }
@@ -76,10 +76,13 @@ impl Console {
         if let Some(bar) = &self.bar {
             bar.set_length(total);
             bar.set_position(done);
-            bar.set_message(message);
+            bar.set_message(printable(&message).into_owned());
         } else if self.due() {
             let share = 100.0 * done as f64 / total.max(1) as f64;
-            eprintln!("{}: {share:.0} % ({done} of {total}) {message}", self.stage);
+            tell(&format!(
+                "{}: {share:.0} % ({done} of {total}) {message}",
+                self.stage
+            ));
         }
     }
 }
@@ -104,7 +107,7 @@ impl Watch for Console {
                     bar.enable_steady_tick(Duration::from_millis(200));
                     self.bar = Some(bar);
                 } else {
-                    eprintln!("{name} ...");
+                    tell(&format!("{name} ..."));
                 }
             }
             Stage::Progress { done, total } => self.move_to(done, total, String::new()),
@@ -184,12 +187,7 @@ pub fn finish<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let line = error
-                .to_string()
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ");
-            eprintln!("error: {line}");
+            tell(&format!("error: {}", one_line(&error.to_string())));
             ExitCode::FAILURE
         }
     }

@@ -22,6 +22,8 @@ mod generate_users;
 mod prove_suite;
 #[path = "cli/proving.rs"]
 mod proving;
+#[path = "cli/terminal.rs"]
+mod terminal;
 #[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../train_userqa.rs"]
 mod train_userqa;
@@ -375,10 +377,13 @@ fn unknown_choices_show_the_known_ones() {
         &["--device", "cpu, wgpu, cuda or ndarray", "tpu"],
     );
     bad(&train(&["--stepz", "3"]), &["--stepz", "--steps"]);
-    bad(&train(&["--steps", "0"]), &["steps", "at least 1", "0"]);
+    bad(
+        &train(&["--steps", "0"]),
+        &["steps", "1 to 1000000000", "found 0"],
+    );
     bad(
         &run("generate_users", &["--users", "0", "--out", &out]),
-        &["users", "at least 1", "0"],
+        &["users", "1 to 1000000000", "found 0"],
     );
     bad(&run("generate_users", &[]), &["--out", "not provided"]);
     assert!(names(dir.path()).is_empty(), "{:?}", names(dir.path()));

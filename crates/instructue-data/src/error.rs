@@ -68,14 +68,6 @@ pub enum Error {
         /// The file.
         file: PathBuf,
     },
-    /// Something that has a path but is no file with an end: a pipe, a device, a socket.
-    #[error("{}: expected a regular file, found {found}", path.display())]
-    Irregular {
-        /// The path.
-        path: PathBuf,
-        /// What is there.
-        found: &'static str,
-    },
     /// A directory whose Parquet files are not all rows of a table, and not only its rows.
     #[error(
         "{}: expected plain Parquet files, found {found}, whose files also hold rows that were replaced or deleted; export the table first",

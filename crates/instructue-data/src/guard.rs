@@ -4,7 +4,7 @@ mod encrypted;
 mod foreign;
 
 use std::fmt::Display;
-use std::fs::{self, File, FileType};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -47,49 +47,6 @@ pub(crate) fn decode<T, E: Display>(
     })
 }
 
-/// Opens a file that can be read to its end: a regular one, or a link to one. A pipe would keep
-/// its reader waiting, and a device has no end.
-///
-/// # Errors
-/// [`Error::Irregular`], [`Error::Io`].
-pub(crate) fn regular_file(path: &Path) -> Result<File> {
-    let irregular = |kind: FileType| Error::Irregular {
-        path: path.into(),
-        found: kind_of(kind),
-    };
-    // Asked before opening, which already waits at a pipe; and after, in case it was replaced.
-    let kind = fs::metadata(path).map_err(Error::io(path))?.file_type();
-    if !kind.is_file() {
-        return Err(irregular(kind));
-    }
-    let file = File::open(path).map_err(Error::io(path))?;
-    let kind = file.metadata().map_err(Error::io(path))?.file_type();
-    match kind.is_file() {
-        true => Ok(file),
-        false => Err(irregular(kind)),
-    }
-}
-
-fn kind_of(kind: FileType) -> &'static str {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        if kind.is_fifo() {
-            return "a pipe";
-        }
-        if kind.is_socket() {
-            return "a socket";
-        }
-        if kind.is_char_device() || kind.is_block_device() {
-            return "a device";
-        }
-    }
-    match kind.is_dir() {
-        true => "a directory",
-        false => "something else",
-    }
-}
-
 /// Opens a Parquet file, telling apart what is none, what is encrypted and what is cut off.
 ///
 /// # Errors
@@ -102,7 +59,7 @@ pub fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>
         path: path.into(),
         error,
     };
-    let mut file = regular_file(path)?;
+    let mut file = instructue_fs::open(path)?;
     let length = file.metadata().map_err(io)?.len();
     let mut head = Vec::new();
     let begin = (&mut file).take(foreign::HEAD_BYTES);

@@ -399,7 +399,7 @@ mod links {
             assert!(made.unwrap().success());
         };
         let irregular = |case: &Case, path: &Path, kind: &str| match case.error() {
-            Error::Irregular { path: named, found } => {
+            Error::File(instructue_fs::Error::NotRegular { path: named, found }) => {
                 assert_eq!((named.as_path(), found), (path, kind));
             }
             error => panic!("{error}"),

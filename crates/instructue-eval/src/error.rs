@@ -44,11 +44,15 @@ pub enum Error {
         found: String,
     },
     /// A task file is not the TOML it should be.
-    #[error("{file}: {reason}")]
+    #[error("{file}:{line}:{column}: {reason}")]
     Toml {
         /// The declaration file, or `<text>`.
         file: String,
-        /// What the reader said, with line and column.
+        /// Line of the problem, from 1.
+        line: usize,
+        /// Column of the problem, from 1.
+        column: usize,
+        /// The key, what was expected and what kind of value was found.
         reason: String,
     },
     /// A task declaration is wrong.

@@ -1,7 +1,7 @@
 //! The truth of a task for each user.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -10,7 +10,7 @@ use instructue_data::{
     ColumnData, History, Shard, UserStore, count_feature_names, count_features, open_parquet,
     read_all,
 };
-use instructue_schema::{Schema, Timestamp, UserId, excerpt};
+use instructue_schema::{Schema, Timestamp, UserId, excerpt, paths};
 use parquet::arrow::ProjectionMask;
 
 use crate::date::format_time;
@@ -130,7 +130,7 @@ pub fn count_matrix(store: &UserStore, users: &[UserRef], reference: Timestamp) 
 }
 
 /// Where a task's labels come from, resolved against a schema and a data directory.
-enum Truth<'a> {
+pub(crate) enum Truth<'a> {
     Event {
         source: usize,
         field: Option<usize>,
@@ -145,7 +145,8 @@ enum Truth<'a> {
 }
 
 impl<'a> Truth<'a> {
-    fn new(
+    /// Reads the file of labels, if there is one.
+    pub(crate) fn new(
         set: &TaskSet,
         task: &'a Task,
         schema: &Schema,
@@ -201,7 +202,7 @@ impl<'a> Truth<'a> {
                 positive,
                 at_least,
             } => {
-                let path = data_dir.join(file);
+                let path = label_file(data_dir, task, file)?;
                 let rule = match at_least {
                     Some(bound) => Rule::AtLeast(*bound),
                     None => Rule::OneOf(positive),
@@ -216,8 +217,16 @@ impl<'a> Truth<'a> {
         }
     }
 
+    /// Source and field whose values count.
+    pub(crate) fn field(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Event { source, field, .. } => field.map(|field| (*source, field)),
+            Self::Column(_) => None,
+        }
+    }
+
     /// Which dictionary entries of the shard are among the values that count.
-    fn wanted(&self, shard: &Shard) -> Option<Vec<bool>> {
+    pub(crate) fn wanted(&self, shard: &Shard) -> Option<Vec<bool>> {
         let Self::Event {
             source,
             field: Some(field),
@@ -236,7 +245,8 @@ impl<'a> Truth<'a> {
         }
     }
 
-    fn label(&self, history: &History<'_>, wanted: Option<&[bool]>) -> Option<bool> {
+    /// The label of a user, whose shard's entries are `wanted`.
+    pub(crate) fn label(&self, history: &History<'_>, wanted: Option<&[bool]>) -> Option<bool> {
         match self {
             Self::Column(values) => values.get(history.user()).copied(),
             Self::Event {
@@ -265,6 +275,16 @@ impl<'a> Truth<'a> {
             }
         }
     }
+}
+
+/// The file of a task's labels.
+pub(crate) fn label_file(data_dir: &Path, task: &Task, file: &str) -> Result<PathBuf> {
+    paths::below(data_dir, file).map_err(|outside| Error::Task {
+        file: format!("tasks of {}", data_dir.display()),
+        key: format!("task `{}`.label.file", task.name),
+        expected: outside.expected,
+        found: outside.found,
+    })
 }
 
 /// When a value makes a user positive.
@@ -352,6 +372,35 @@ pub fn load_labels(
         }
     }
     Ok(labels)
+}
+
+/// How often each value of a column of labels comes, as text; at most `most` distinct
+/// ones are counted.
+pub(crate) fn column_values(
+    path: &Path,
+    column: &str,
+    most: usize,
+) -> Result<BTreeMap<String, u64>> {
+    let builder = open_parquet(path)?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), [column]);
+    let unreadable = |reason: String| Error::Parquet {
+        path: path.to_owned(),
+        reason,
+    };
+    let reader = builder
+        .with_projection(mask)
+        .build()
+        .map_err(|error| unreadable(error.to_string()))?;
+    let mut counts = BTreeMap::new();
+    for batch in read_all(path, reader)? {
+        let texts = converted(&batch, column, &DataType::Utf8, |_| true).map_err(unreadable)?;
+        for text in texts.as_string::<i32>().iter().flatten() {
+            if counts.len() < most || counts.contains_key(text) {
+                *counts.entry(text.to_owned()).or_default() += 1;
+            }
+        }
+    }
+    Ok(counts)
 }
 
 /// The column cast to `to` if `accepts` its type; else the type found.

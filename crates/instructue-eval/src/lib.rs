@@ -98,6 +98,7 @@
 
 mod awareness;
 mod bootstrap;
+mod check;
 mod cross_validation;
 mod curves;
 mod date;
@@ -120,12 +121,14 @@ mod retrieval;
 mod ridge;
 pub mod suite;
 mod table;
+mod task_rules;
 mod tasks;
 
 pub use awareness::{Neighbours, VarianceShares, neighbour_test};
 pub use bootstrap::{
     CONFIDENCE, Draws, Interval, RESAMPLES, Resamples, bootstrap_difference, bootstrap_interval,
 };
+pub use check::check_tasks;
 pub use cross_validation::{Criterion, CrossValidation, GridPoint, stratified_folds};
 pub use curves::{Calibration, CalibrationBin, Decile, Deciles, gain_curve, ks_curve};
 pub use date::{format_time, parse_time};

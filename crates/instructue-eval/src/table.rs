@@ -182,7 +182,10 @@ pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     for row in rows {
         let mut line = String::new();
         for (text, &width) in row.iter().zip(&widths) {
-            let _ = write!(line, "{text:width$}  ");
+            line.push_str(text);
+            // Not by a format's width, which is bounded.
+            let blanks = width.saturating_sub(text.chars().count()) + 2;
+            line.extend(std::iter::repeat_n(' ', blanks));
         }
         out.push_str(line.trim_end());
         out.push('\n');
@@ -223,5 +226,11 @@ mod tests {
             vec!["long".into(), "x".into()],
         ];
         assert_eq!(aligned(&rows), "a     β\nlong  x\n");
+        // Wider than a format allows.
+        let wide = [
+            vec!["x".repeat(70_000), "y".into()],
+            vec!["a".into(), "b".into()],
+        ];
+        assert_eq!(aligned(&wide).len(), 2 * (70_000 + 4));
     }
 }

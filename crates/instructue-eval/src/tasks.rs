@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use instructue_schema::{ColumnRole, Schema, SourceKind, Timestamp};
+use instructue_schema::{ColumnRole, Schema, SourceKind, Timestamp, parse_toml, shown};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -56,7 +56,7 @@ pub struct TaskSet {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
-    /// A short name, unique in the set.
+    /// A name of at most 64 characters, unique in the set.
     pub name: String,
     /// The question, as a model gets it.
     pub instruction: String,
@@ -107,7 +107,7 @@ pub enum Label {
     /// A column of a Parquet file with one row per user; users without a row
     /// or with a missing value are not labelled.
     Column {
-        /// The file, relative to the data directory.
+        /// The file, below the data directory.
         file: String,
         /// The column with the user ids, text or integer.
         user_column: String,
@@ -141,9 +141,11 @@ impl TaskSet {
     }
 
     fn parse(text: &str, file: &str) -> Result<Self> {
-        let set: Self = toml::from_str(text).map_err(|error| Error::Toml {
+        let set: Self = parse_toml(text).map_err(|fault| Error::Toml {
             file: file.to_owned(),
-            reason: error.to_string().trim_end().to_owned(),
+            line: fault.line,
+            column: fault.column,
+            reason: fault.to_string(),
         })?;
         set.check(file)?;
         Ok(set)
@@ -166,102 +168,6 @@ impl TaskSet {
     /// The task of that name.
     pub fn task(&self, name: &str) -> Option<&Task> {
         self.tasks.iter().find(|task| task.name == name)
-    }
-
-    fn check(&self, file: &str) -> Result<()> {
-        let fail = |key: String, expected: &str, found: String| {
-            let expected = expected.to_owned();
-            Err(Error::Task {
-                file: file.to_owned(),
-                key,
-                expected,
-                found,
-            })
-        };
-        if self.tasks.is_empty() {
-            return fail("task".into(), "at least one task", "none".into());
-        }
-        if self.active_days.is_some() != self.active_source.is_some() {
-            let found = "only one of them".into();
-            return fail(
-                "active_days".into(),
-                "active_days and active_source together",
-                found,
-            );
-        }
-        for (index, task) in self.tasks.iter().enumerate() {
-            let key = |name: &str| format!("task[{index}] `{}`.{name}", task.name);
-            if task.name.trim().is_empty() {
-                return fail(
-                    format!("task[{index}].name"),
-                    "a name",
-                    "an empty one".into(),
-                );
-            }
-            if self.tasks[..index]
-                .iter()
-                .any(|other| other.name == task.name)
-            {
-                return fail(
-                    key("name"),
-                    "a name of its own",
-                    "an earlier task's name".into(),
-                );
-            }
-            if task.instruction.trim().is_empty() {
-                return fail(key("instruction"), "a question", "an empty one".into());
-            }
-            if task.reworded.is_empty() || task.reworded.contains(&task.instruction) {
-                let found = format!("{:?}", task.reworded);
-                return fail(
-                    key("reworded"),
-                    "at least one text other than the instruction",
-                    found,
-                );
-            }
-            if self.wrong_of(index) == task.instruction {
-                let expected = "another text than the instruction (with one task it must be given)";
-                return fail(key("wrong"), expected, "the same".into());
-            }
-            if task.positive_text.is_some() != task.negative_text.is_some() {
-                let expected = "positive_text and negative_text together";
-                return fail(key("positive_text"), expected, "only one of them".into());
-            }
-            match &task.label {
-                Label::Event { days: 0, .. } => {
-                    return fail(key("label.days"), "at least 1", "0".into());
-                }
-                Label::Event { field, equals, .. } if field.is_some() != equals.is_some() => {
-                    let found = "only one of them".into();
-                    return fail(key("label.field"), "field and equals together", found);
-                }
-                Label::Event {
-                    equals: Some(values),
-                    ..
-                } if values.is_empty() => {
-                    return fail(key("label.equals"), "at least one value", "none".into());
-                }
-                Label::Column {
-                    positive, at_least, ..
-                } if positive.is_empty() == at_least.is_none() => {
-                    let found = if positive.is_empty() {
-                        "neither"
-                    } else {
-                        "both"
-                    };
-                    let expected = "either positive values or at_least";
-                    return fail(key("label.positive"), expected, found.into());
-                }
-                Label::Column {
-                    at_least: Some(bound),
-                    ..
-                } if !bound.is_finite() => {
-                    return fail(key("label.at_least"), "a finite number", bound.to_string());
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     /// Checks that the sources and fields the tasks name are in `schema`.
@@ -299,7 +205,7 @@ pub(crate) fn event_source(schema: &Schema, name: &str, key: String) -> Result<u
                 file: format!("schema `{}`", schema.name),
                 key,
                 expected: format!("one of the event sources {}", names.join(", ")),
-                found: format!("`{name}`"),
+                found: shown(name),
             })
         }
     }
@@ -323,13 +229,15 @@ pub(crate) fn text_field(schema: &Schema, source: usize, name: &str, key: String
                     schema.sources[source].name,
                     names.join(", ")
                 ),
-                found: format!("`{name}`"),
+                found: shown(name),
             }
         })
 }
 
 #[cfg(test)]
 mod tests {
+    use instructue_schema::limits::trials::try_numbers;
+
     use super::*;
 
     const GOOD: &str = r#"
@@ -393,6 +301,11 @@ label = { kind = "column", file = "d.parquet", user_column = "id", column = "age
                 "negative_text",
             ),
             ("name = \"a\"", "name = \"a\"\ncolour = 1", "colour"),
+            ("name = \"a\"", "name = \"a\\u001b[31m\"", "task[0].name"),
+            ("days = 30", "days = 4000000000", "label.days"),
+            ("\"d.parquet\"", "\"../d.parquet\"", "without `..`"),
+            ("\"d.parquet\"", "\"/etc/hostname\"", "label.file"),
+            ("\"id\"", "\"\"", "label.user_column"),
         ];
         for (from, to, says) in cases {
             assert!(GOOD.contains(from), "{from}");
@@ -400,12 +313,68 @@ label = { kind = "column", file = "d.parquet", user_column = "id", column = "age
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(says), "{to}: {error}");
+            assert!(!error.contains('\n'), "{to}: {error}");
         }
         assert!(TaskSet::from_toml("reference = \"2017-07-01\"\ntask = []").is_err());
         let missing = TaskSet::load(Path::new("no/such/tasks.toml"))
             .unwrap_err()
             .to_string();
         assert!(missing.contains("no/such/tasks.toml"), "{missing}");
+    }
+
+    #[test]
+    fn texts_of_any_length_are_refused_in_a_line() {
+        let long = "x".repeat(70_000);
+        for (from, key) in [
+            ("name = \"a\"", "task[0].name"),
+            ("instruction = \"A?\"", "instruction"),
+            ("reworded = [\"A, then?\"]", "reworded"),
+            ("column = \"age\"", "label.column"),
+        ] {
+            let (name, old) = from.split_once(" = ").unwrap();
+            let new = old.replace(old.trim_matches(['[', ']', '"']), &long);
+            let text = GOOD.replacen(from, &format!("{name} = {new}"), 1);
+            let error = TaskSet::from_toml(&text).unwrap_err().to_string();
+            assert!(error.contains(key) && error.len() < 400, "{from}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_number_is_bounded() {
+        let mut set = TaskSet::from_toml(GOOD).unwrap();
+        set.active_days = Some(90);
+        set.active_source = Some("bill".into());
+        let tried = try_numbers(&set, |set| {
+            set.check("tasks").map_err(|error| error.to_string())?;
+            for task in &set.tasks {
+                if let Label::Event { days, .. } = &task.label {
+                    let end = set.reference_of(task).plus_days(i64::from(*days));
+                    assert!(end.0 < i64::MAX / 2);
+                }
+            }
+            Ok(())
+        });
+        assert!(tried.unwrap() > 30);
+    }
+
+    /// Whatever file stands where tasks were expected.
+    #[test]
+    fn a_file_of_another_kind_is_not_quoted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tasks.toml");
+        for text in [
+            "root:hunter2:0:0",
+            "key = \"hunter2\"",
+            "reference = 5\nx = 'hunter2'",
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = TaskSet::load(&path).unwrap_err().to_string();
+            assert!(error.contains("tasks.toml:1:"), "{error}");
+            assert!(
+                !error.contains("hunter2") && !error.contains('\n'),
+                "{error}"
+            );
+        }
     }
 
     #[test]
@@ -419,7 +388,7 @@ label = { kind = "column", file = "d.parquet", user_column = "id", column = "age
         };
         let error = check("\"bill\"", "\"bills\"");
         assert!(
-            error.contains("`bills`") && error.contains("minipro"),
+            error.contains("\"bills\"") && error.contains("minipro"),
             "{error}"
         );
         let error = check("\"bill\"", "\"tabular\"");

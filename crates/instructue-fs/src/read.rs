@@ -16,10 +16,20 @@ pub(crate) fn kind_of(path: &Path) -> Option<&'static str> {
     if kind.is_file() {
         return None;
     }
-    Some(if kind.is_dir() {
-        "a directory"
-    } else {
-        "a pipe, a socket or a device"
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        if kind.is_fifo() {
+            return Some("a pipe");
+        } else if kind.is_socket() {
+            return Some("a socket");
+        } else if kind.is_char_device() || kind.is_block_device() {
+            return Some("a device");
+        }
+    }
+    Some(match kind.is_dir() {
+        true => "a directory",
+        false => "something else",
     })
 }
 
@@ -29,13 +39,19 @@ pub(crate) fn kind_of(path: &Path) -> Option<&'static str> {
 /// # Errors
 /// [`Error::NotRegular`]; [`Error::Io`] when it cannot be opened.
 pub fn open(path: &Path) -> Result<File> {
+    let irregular = |found| Error::NotRegular {
+        path: path.into(),
+        found,
+    };
     if let Some(found) = kind_of(path) {
-        return Err(Error::NotRegular {
-            path: path.into(),
-            found,
-        });
+        return Err(irregular(found));
     }
-    File::open(path).map_err(Error::io(path))
+    let file = File::open(path).map_err(Error::io(path))?;
+    // Again, in case it was replaced meanwhile.
+    match file.metadata().map_err(Error::io(path))?.is_file() {
+        true => Ok(file),
+        false => Err(irregular("something that is no file")),
+    }
 }
 
 /// All bytes of a regular file.

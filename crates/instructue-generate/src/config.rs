@@ -1,9 +1,13 @@
 //! What is generated.
 
 use instructue_schema::Timestamp;
+use instructue_schema::limits::{self, numbers};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+
+/// Events in memory at a time, about.
+const EVENTS_AT_A_TIME: f64 = 5e6;
 
 /// What is generated. Every row is a pure function of these values, except
 /// `users` and `chunk_users`, and of the user's number: more users only add users.
@@ -49,69 +53,64 @@ impl Default for GenerateConfig {
 }
 
 impl GenerateConfig {
-    /// Checks every value.
+    /// Checks every number against its [range](numbers).
     ///
     /// # Errors
-    /// [`Error::Config`] for the first value out of range.
+    /// [`Error::Config`](crate::Error::Config) for the first value out of range.
     pub fn validate(&self) -> Result<()> {
-        let check = |holds: bool, field, expected, found: String| {
-            if holds {
-                Ok(())
-            } else {
-                Err(Error::Config {
-                    field,
-                    expected,
-                    found,
-                })
-            }
+        limits::check([
+            ("users", numbers::GENERATED_USERS.of(self.users)),
+            (
+                "events_per_user",
+                numbers::GENERATED_EVENTS.of(self.events_per_user),
+            ),
+            ("noise", numbers::SHARE_BELOW_ONE.of(self.noise)),
+            ("hostile", numbers::SHARE.of(self.hostile)),
+            ("reference", numbers::TIME.of(self.reference.0)),
+            ("history_days", numbers::HORIZON_DAYS.of(self.history_days)),
+            ("future_days", numbers::HORIZON_DAYS.of(self.future_days)),
+            ("chunk_users", numbers::GENERATED_CHUNK.of(self.chunk_users)),
+        ])?;
+        Ok(())
+    }
+
+    /// Users in memory at a time: `chunk_users`, or fewer where each has so many
+    /// events that memory would not hold them.
+    pub(crate) fn users_at_a_time(&self) -> u64 {
+        let days = f64::from(self.history_days) + f64::from(self.future_days);
+        let events = (self.events_per_user * days / 90.0).max(1.0);
+        let most = (EVENTS_AT_A_TIME / events).max(1.0) as u64;
+        most.min(self.chunk_users as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use instructue_schema::limits::trials::try_numbers;
+
+    use super::*;
+
+    #[test]
+    fn every_number_is_bounded() {
+        let tried = try_numbers(&GenerateConfig::default(), |config| {
+            config.validate().map_err(|error| error.to_string())?;
+            assert!(config.users_at_a_time() > 0);
+            Ok(())
+        });
+        assert!(tried.unwrap() > 80);
+        GenerateConfig::default().validate().unwrap();
+    }
+
+    #[test]
+    fn busy_users_are_made_a_few_at_a_time() {
+        assert_eq!(GenerateConfig::default().users_at_a_time(), 2_000);
+        let busy = GenerateConfig {
+            events_per_user: 100_000.0,
+            history_days: 3650,
+            future_days: 3650,
+            ..GenerateConfig::default()
         };
-        check(
-            self.users > 0,
-            "users",
-            "at least 1",
-            self.users.to_string(),
-        )?;
-        let events = self.events_per_user;
-        let plausible = (1.0..=100_000.0).contains(&events);
-        check(
-            plausible,
-            "events_per_user",
-            "1 to 100,000",
-            events.to_string(),
-        )?;
-        let noise = (0.0..1.0).contains(&self.noise);
-        check(
-            noise,
-            "noise",
-            "at least 0 and below 1",
-            self.noise.to_string(),
-        )?;
-        let hostile = (0.0..=1.0).contains(&self.hostile);
-        check(hostile, "hostile", "0 to 1", self.hostile.to_string())?;
-        for (field, days) in [
-            ("history_days", self.history_days),
-            ("future_days", self.future_days),
-        ] {
-            check(
-                (1..=3650).contains(&days),
-                field,
-                "1 to 3650",
-                days.to_string(),
-            )?;
-        }
-        // Year 1 to 9999, which tasks.toml can name.
-        let named = (-62_135_596_800..=253_402_300_799).contains(&self.reference.0);
-        check(
-            named,
-            "reference",
-            "a time of the years 1 to 9999",
-            self.reference.0.to_string(),
-        )?;
-        check(
-            self.chunk_users > 0,
-            "chunk_users",
-            "at least 1",
-            "0".into(),
-        )
+        busy.validate().unwrap();
+        assert_eq!(busy.users_at_a_time(), 1);
     }
 }

@@ -13,9 +13,9 @@ pub enum Error {
     #[error("configuration of generated users: {field} is {found}, expected {expected}")]
     Config {
         /// The offending field.
-        field: &'static str,
+        field: String,
         /// What it may be.
-        expected: &'static str,
+        expected: String,
         /// What it is.
         found: String,
     },
@@ -47,4 +47,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+}
+
+impl From<instructue_schema::limits::OutOfRange> for Error {
+    fn from(wrong: instructue_schema::limits::OutOfRange) -> Self {
+        Self::Config {
+            field: wrong.key,
+            expected: wrong.expected,
+            found: wrong.found,
+        }
+    }
 }

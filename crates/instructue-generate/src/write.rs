@@ -90,7 +90,7 @@ pub fn generate(
     while first < config.users {
         let next = config
             .users
-            .min(first.saturating_add(config.chunk_users as u64));
+            .min(first.saturating_add(config.users_at_a_time()));
         let persons: Vec<Person> = (first..next)
             .into_par_iter()
             .map(|user| person(config, user))

@@ -343,7 +343,7 @@ fn the_manifest_comes_last_and_failures_leave_nothing() {
     };
     let error = generate(&wrong, dir.path(), &mut |_, _| {}).unwrap_err();
     assert!(
-        matches!(error, Error::Config { field: "noise", .. }),
+        matches!(&error, Error::Config { field, .. } if field == "noise"),
         "{error}"
     );
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use instructue_data::{Slot, TextTokenizer};
 use instructue_schema::DataText;
+use instructue_schema::limits::{self, numbers};
 
 use crate::decoding::Decoding;
 use crate::error::{Error, Result};
@@ -28,6 +29,18 @@ impl Default for AnswerOptions {
             decoding: Decoding::Greedy,
             max_tokens: MAX_TEXT_TOKENS,
         }
+    }
+}
+
+impl AnswerOptions {
+    /// Refuses numbers out of range.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the key.
+    pub fn validate(&self) -> Result<()> {
+        self.decoding.validate()?;
+        limits::check([("max_tokens", numbers::ANSWER_TOKENS.of(self.max_tokens))])?;
+        Ok(())
     }
 }
 
@@ -198,7 +211,7 @@ impl InstructUe {
         options: AnswerOptions,
     ) -> Result<Answer> {
         self.check_cache(cache)?;
-        options.decoding.validate()?;
+        options.validate()?;
         let Some(prefix) = cache.prefix(profile) else {
             return Err(Error::Config {
                 key: "profile".into(),

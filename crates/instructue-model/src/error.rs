@@ -111,3 +111,13 @@ impl Error {
         }
     }
 }
+
+impl From<instructue_schema::limits::OutOfRange> for Error {
+    fn from(wrong: instructue_schema::limits::OutOfRange) -> Self {
+        Self::Config {
+            key: wrong.key,
+            expected: wrong.expected,
+            found: wrong.found,
+        }
+    }
+}

@@ -47,6 +47,29 @@ fn a_missing_file_is_named() {
     assert!(message.contains("tokenizer.json"), "{message}");
 }
 
+/// A manifest may come from anywhere: no file elsewhere is read for it.
+#[test]
+fn a_manifest_names_files_of_its_directory() {
+    for name in [
+        "../secret",
+        "/etc/hostname",
+        "..",
+        "sub/model.safetensors",
+        "",
+    ] {
+        let message = broken(|path| {
+            fs::write(path.with_file_name("secret"), "hunter2").unwrap();
+            let file = path.join("manifest.json");
+            let text = fs::read_to_string(&file).unwrap();
+            fs::write(&file, text.replacen("config.json", name, 1)).unwrap();
+        });
+        assert!(
+            message.contains("manifest.json") && message.contains("plain name"),
+            "{name}: {message}"
+        );
+    }
+}
+
 #[test]
 fn another_format_is_refused() {
     let message = broken(|path| {

@@ -124,10 +124,14 @@ mod calendar;
 mod declare;
 mod error;
 mod ids;
+pub mod limits;
 mod model;
+pub mod paths;
+mod printable;
 mod raw;
 mod schema;
 mod text;
+mod toml_text;
 mod validate;
 
 pub use declare::{
@@ -137,4 +141,6 @@ pub use declare::{
 pub use error::Error;
 pub use ids::{SECONDS_PER_DAY, Timestamp, UserId};
 pub use model::Difference;
+pub use printable::{printable, printable_lines, shown};
 pub use text::{DataText, excerpt};
+pub use toml_text::{TomlFault, parse_toml, toml_fault};

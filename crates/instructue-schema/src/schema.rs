@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::declare::{Column, ColumnRole, Field, OnError, Schema, Source, SourceKind, TimePolicy};
 use crate::error::Error;
+use crate::toml_text::parse_toml;
 
 /// The paper's six sources as a file users can copy.
 const DEFAULT_SIX: &str = include_str!("../schemas/default.toml");
@@ -17,20 +18,11 @@ impl Schema {
     /// [`Error::Syntax`] for what is not TOML, unknown or missing keys and
     /// values of another type; [`Error::Invalid`] for broken rules.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        let schema: Self = toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start.min(text.len()));
-            let before = &text.as_bytes()[..start];
-            Error::Syntax {
-                file: "schema".into(),
-                line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
-                column: start
-                    - before
-                        .iter()
-                        .rposition(|byte| *byte == b'\n')
-                        .map_or(0, |i| i + 1)
-                    + 1,
-                message: error.message().to_string(),
-            }
+        let schema: Self = parse_toml(text).map_err(|fault| Error::Syntax {
+            file: "schema".into(),
+            line: fault.line,
+            column: fault.column,
+            message: fault.to_string(),
         })?;
         schema.validate()?;
         Ok(schema)

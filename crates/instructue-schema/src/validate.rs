@@ -1,15 +1,15 @@
 //! The rules that a schema must keep.
 
 use std::collections::BTreeSet;
-use std::path::{Component, Path};
+use std::path::Path;
 
 use crate::declare::{
     Aggregate, Column, ColumnRole, ColumnType, Lookup, Schema, Source, SourceKind,
 };
 use crate::error::Error;
-
-/// No sensible declaration exceeds this; it keeps arithmetic on them far from overflow.
-const LIMIT: usize = 1_000_000;
+use crate::limits::{self, OutOfRange, numbers, texts};
+use crate::paths;
+use crate::printable::{printable, shown};
 
 impl Schema {
     /// Checks every rule; [`Schema::from_toml`] and [`Schema::load`] have done so already.
@@ -17,17 +17,18 @@ impl Schema {
     /// # Errors
     /// [`Error::Invalid`] naming the key, the rule and what stands there.
     pub fn validate(&self) -> Result<(), Error> {
-        if self.name.trim().is_empty() {
-            return Err(invalid("name", "a name", "nothing"));
-        }
+        texts::name("name", &self.name)?;
         if self.sources.is_empty() {
             return Err(invalid("source", "at least one source", "none"));
         }
+        limits::check([("source", numbers::LIST.of(self.sources.len()))])?;
+        let slots = self.sources.iter().map(|source| source.slots as i128);
+        let slots = slots.fold(0_i128, i128::saturating_add);
         let mut names = BTreeSet::new();
         let mut delimiters = BTreeSet::new();
         for source in &self.sources {
             let key = format!("source.{}", source.name);
-            check_word(&format!("{key}.name"), &source.name)?;
+            texts::word(&format!("source.{}.name", cut(&source.name)), &source.name)?;
             if !names.insert(&source.name) {
                 return Err(invalid(
                     format!("{key}.name"),
@@ -35,7 +36,7 @@ impl Schema {
                     "a repeated one",
                 ));
             }
-            check_word(&format!("{key}.delimiter"), source.delimiter())?;
+            texts::word(&format!("{key}.delimiter"), source.delimiter())?;
             if !delimiters.insert(source.delimiter()) {
                 let found = format!("a repeated `{}`", source.delimiter());
                 return Err(invalid(
@@ -46,21 +47,38 @@ impl Schema {
             }
             self.validate_source(&key, source)?;
         }
+        limits::check([("slots of all sources", numbers::SLOTS.of(slots))])?;
         Ok(())
     }
 
     fn validate_source(&self, key: &str, source: &Source) -> Result<(), Error> {
-        check_line(&format!("{key}.description"), &source.description)?;
+        texts::line(&format!("{key}.description"), &source.description)?;
         check_file(&format!("{key}.file"), &source.file)?;
-        check_count(&format!("{key}.window_days"), source.window_days as usize)?;
-        check_count(&format!("{key}.slots"), source.slots)?;
-        check_count(&format!("{key}.max_tokens"), source.max_tokens)?;
+        let below = |name: &str| format!("{key}.{name}");
+        limits::check([
+            (
+                &*below("window_days"),
+                numbers::WINDOW_DAYS.of(source.window_days),
+            ),
+            (&*below("slots"), numbers::SLOTS.of(source.slots)),
+            (
+                &*below("max_tokens"),
+                numbers::EVENT_TOKENS.of(source.max_tokens),
+            ),
+            (
+                &*below("column"),
+                numbers::LIST.of(source.all_columns().count()),
+            ),
+            (&*below("lookup"), numbers::LIST.of(source.lookups.len())),
+            (
+                &*below("aggregate"),
+                numbers::LIST.of(source.aggregates.len()),
+            ),
+        ])?;
         let mut names = BTreeSet::new();
         for column in source.all_columns() {
-            let key = format!("{key}.column.{}", column.name);
-            if column.name.is_empty() {
-                return Err(invalid(key, "a column name", "nothing"));
-            }
+            let key = format!("{key}.column.{}", cut(&column.name));
+            texts::column(&key, &column.name)?;
             if !names.insert(&column.name) {
                 return Err(invalid(
                     key,
@@ -75,7 +93,8 @@ impl Schema {
             check_lookup(key, source, lookup)?;
         }
         for aggregate in &source.aggregates {
-            self.check_aggregate(&format!("{key}.aggregate.{}", aggregate.source), aggregate)?;
+            let key = format!("{key}.aggregate.{}", cut(&aggregate.source));
+            self.check_aggregate(&key, aggregate)?;
         }
         Ok(())
     }
@@ -139,7 +158,7 @@ impl Schema {
             return Err(invalid(
                 format!("{key}.source"),
                 format!("one of {}", names.join(", ")),
-                format!("`{}`", aggregate.source),
+                shown(&aggregate.source),
             ));
         };
         if source.kind != SourceKind::Events {
@@ -149,26 +168,34 @@ impl Schema {
                 "a tabular one",
             ));
         }
+        let days_key = format!("{key}.windows_days");
+        limits::check([(&*days_key, numbers::LIST.of(aggregate.windows_days.len()))])?;
         let windows: BTreeSet<_> = aggregate.windows_days.iter().collect();
-        if windows.is_empty()
-            || windows.contains(&0)
-            || windows.len() != aggregate.windows_days.len()
-        {
-            let found = format!("{:?}", aggregate.windows_days);
-            return Err(invalid(
-                format!("{key}.windows_days"),
-                "distinct days, at least 1",
-                found,
-            ));
+        if windows.is_empty() || windows.len() != aggregate.windows_days.len() {
+            let found = match windows.is_empty() {
+                true => "none",
+                false => "a repeated number",
+            };
+            return Err(invalid(days_key, "distinct days, at least 1", found));
         }
-        if !aggregate.group_by.is_empty() {
-            check_count(&format!("{key}.top_groups"), aggregate.top_groups)?;
-        }
+        let each = aggregate.windows_days.iter();
+        limits::check(each.map(|days| (&*days_key, numbers::WINDOW_DAYS.of(*days))))?;
+        // Written out even where nothing is grouped, so it is bounded there, too.
+        let groups_key = format!("{key}.top_groups");
+        let least = usize::from(aggregate.group_by.is_empty());
+        let groups = aggregate.top_groups.max(least);
+        limits::check([(&*groups_key, numbers::TOP_GROUPS.of(groups))])?;
+        let factors = [windows.len(), aggregate.group_by.len(), groups];
+        limits::product(
+            &format!("{key}: windows × groups × top_groups"),
+            &factors.map(|factor| factor as u64),
+            &numbers::AGGREGATES,
+        )?;
         let mut seen = BTreeSet::new();
         for name in &aggregate.group_by {
             let column = source.all_columns().find(|column| column.name == *name);
             let found = match column {
-                None => format!("`{name}`, which `{}` does not have", source.name),
+                None => format!("{}, which `{}` does not have", shown(name), source.name),
                 Some(column) if column.role != ColumnRole::Category => {
                     format!("`{name}` with role \"{}\"", column.role.as_str())
                 }
@@ -177,14 +204,6 @@ impl Schema {
             };
             let expected = "columns with role \"category\", each once";
             return Err(invalid(format!("{key}.group_by"), expected, found));
-        }
-        if aggregate.top_groups > LIMIT {
-            let found = aggregate.top_groups.to_string();
-            return Err(invalid(
-                format!("{key}.top_groups"),
-                format!("at most {LIMIT}"),
-                found,
-            ));
         }
         Ok(())
     }
@@ -236,13 +255,13 @@ fn check_column(key: &str, kind: SourceKind, column: &Column) -> Result<(), Erro
         return Err(invalid(format!("{key}.unit"), expected, found));
     }
     match &column.label {
-        Some(label) => check_line(&format!("{key}.label"), label),
+        Some(label) => Ok(texts::line(&format!("{key}.label"), label)?),
         None => Ok(()),
     }
 }
 
 fn check_lookup(key: &str, source: &Source, lookup: &Lookup) -> Result<(), Error> {
-    let key = format!("{key}.lookup.{}", lookup.file);
+    let key = format!("{key}.lookup.{}", cut(&lookup.file));
     check_file(&format!("{key}.file"), &lookup.file)?;
     let role = source
         .columns
@@ -251,8 +270,8 @@ fn check_lookup(key: &str, source: &Source, lookup: &Lookup) -> Result<(), Error
         .map(|c| c.role);
     if role != Some(ColumnRole::Key) {
         let found = match role {
-            Some(role) => format!("`{}` with role \"{}\"", lookup.key, role.as_str()),
-            None => format!("`{}`, which is none of them", lookup.key),
+            Some(role) => format!("{} with role \"{}\"", shown(&lookup.key), role.as_str()),
+            None => format!("{}, which is none of them", shown(&lookup.key)),
         };
         let expected = "one of the source's columns with role \"key\"";
         return Err(invalid(format!("{key}.key"), expected, found));
@@ -276,26 +295,6 @@ fn check_lookup(key: &str, source: &Source, lookup: &Lookup) -> Result<(), Error
     Ok(())
 }
 
-/// Names become file names and delimiters, so few characters are allowed.
-fn check_word(key: &str, word: &str) -> Result<(), Error> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-    if word.is_empty() || word.len() > 64 || !word.chars().all(allowed) {
-        return Err(invalid(
-            key,
-            "1 to 64 characters of a-z, 0-9, _ and -",
-            format!("{word:?}"),
-        ));
-    }
-    Ok(())
-}
-
-fn check_line(key: &str, text: &str) -> Result<(), Error> {
-    if text.trim().is_empty() || text.chars().any(char::is_control) {
-        return Err(invalid(key, "one line of text", format!("{text:?}")));
-    }
-    Ok(())
-}
-
 /// All files lie below the data directory.
 fn check_file(key: &str, file: &str) -> Result<(), Error> {
     if file.contains("://") {
@@ -303,29 +302,18 @@ fn check_file(key: &str, file: &str) -> Result<(), Error> {
         return Err(invalid(key, expected, format!("{file:?}")));
     }
     let path = Path::new(file);
-    let inside = path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
-    if file.is_empty() || !inside {
-        let expected = "a relative path without `..`";
-        return Err(invalid(key, expected, format!("{file:?}")));
-    }
+    paths::plain(path).map_err(|outside| invalid(key, outside.expected, outside.found))?;
     let parent = path.parent().and_then(Path::to_str).unwrap_or("");
     if parent.contains('*') {
-        return Err(invalid(
-            key,
-            "`*` in the last part only",
-            format!("{file:?}"),
-        ));
+        return Err(invalid(key, "`*` in the last part only", shown(file)));
     }
     Ok(())
 }
 
-fn check_count(key: &str, count: usize) -> Result<(), Error> {
-    if count == 0 || count > LIMIT {
-        return Err(invalid(key, format!("1 to {LIMIT}"), count.to_string()));
-    }
-    Ok(())
+/// A name as part of a key: names of any length may stand in a file.
+fn cut(name: &str) -> String {
+    let name: String = name.chars().take(texts::MAX_NAME).collect();
+    printable(&name).into_owned()
 }
 
 fn invalid(key: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Error {
@@ -334,5 +322,11 @@ fn invalid(key: impl Into<String>, expected: impl Into<String>, found: impl Into
         key: key.into(),
         expected: expected.into(),
         found: found.into(),
+    }
+}
+
+impl From<OutOfRange> for Error {
+    fn from(wrong: OutOfRange) -> Self {
+        invalid(wrong.key, wrong.expected, wrong.found)
     }
 }

@@ -336,7 +336,7 @@ fn unknown_missing_and_mistyped_keys_name_line_and_key() {
         ("name = \"shop\"", "nam = \"shop\"", "nam"),
         ("type = \"int\"", "type = \"uint\"", "uint"),
         ("description = \"purchases\"", "", "description"),
-        ("slots = 10", "slots = \"ten\"", "ten"),
+        ("slots = 10", "slots = \"ten\"", "a text, expected"),
         ("slots = 10", "slots = -1", "-1"),
         ("kind = \"events\"", "kind = \"event\"", "event"),
     ] {
@@ -510,7 +510,7 @@ fn each_rule_is_kept() {
             "[7, 30]",
             "[7, 0]",
             "source.tab.aggregate.bill.windows_days",
-            "at least 1",
+            "1 to",
         ),
         (
             "[7, 30]",

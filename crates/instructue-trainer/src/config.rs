@@ -1,6 +1,7 @@
 //! Every knob of training, readable from TOML.
 
 use instructue_losses::ContrastiveConfig;
+use instructue_schema::limits::{self, numbers};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -182,64 +183,104 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// Checks that the values make sense together.
+    /// Checks every number against its [range](numbers), and that the values make sense
+    /// together.
     ///
     /// # Errors
     /// [`Error::Config`] names the first key that does not.
     pub fn validate(&self) -> Result<()> {
-        let positive: [(&str, usize); 7] = [
-            ("steps", self.steps),
-            ("users_per_step", self.users_per_step),
-            ("instructions_per_user", self.instructions_per_user),
-            ("length_window", self.length_window),
-            ("slots_per_pass", self.slots_per_pass),
-            ("accumulate", self.accumulate),
-            ("keep_checkpoints", self.keep_checkpoints),
-        ];
-        for (key, value) in positive {
-            if value == 0 {
-                return Err(Error::config(key, "at least 1", value));
-            }
-        }
-        let shares = [
-            ("instruction_dropout", self.instruction_dropout),
-            ("foreign_events", self.foreign_events),
-            ("warmup", self.warmup),
-            ("next_token_warmup", self.next_token_warmup),
-            ("mixed_families", self.mixed_families),
-            ("final_learning_rate", self.final_learning_rate),
-        ];
-        for (key, value) in shares {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(Error::config(key, "a share between 0 and 1", value));
-            }
-        }
-        let above_zero = [
-            ("learning_rate", self.learning_rate),
-            ("pretrained_learning_rate", self.pretrained_learning_rate),
-            ("epsilon", self.epsilon),
-            ("clip_norm", self.clip_norm),
-        ];
-        for (key, value) in above_zero {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(Error::config(key, "a finite number above 0", value));
-            }
-        }
-        let not_negative = [
-            ("next_token_weight", self.next_token_weight),
-            ("contrastive_weight", self.contrastive_weight),
-            ("weight_decay", self.weight_decay),
-        ];
-        for (key, value) in not_negative {
-            if !(value >= 0.0 && value.is_finite()) {
-                return Err(Error::config(key, "a finite number, at least 0", value));
-            }
-        }
-        for (key, value) in [("beta1", self.beta1), ("beta2", self.beta2)] {
-            if !(0.0..1.0).contains(&value) {
-                return Err(Error::config(key, "a number from 0 to below 1", value));
-            }
-        }
+        limits::check([
+            ("seed", numbers::SEED.of(self.seed)),
+            ("steps", numbers::STEPS.of(self.steps)),
+            (
+                "users_per_step",
+                numbers::USERS_PER_STEP.of(self.users_per_step),
+            ),
+            (
+                "instructions_per_user",
+                numbers::INSTRUCTIONS_PER_USER.of(self.instructions_per_user),
+            ),
+            (
+                "families_per_step",
+                numbers::FAMILIES.of(self.families_per_step),
+            ),
+            ("mixed_families", numbers::SHARE.of(self.mixed_families)),
+            ("contrasts", numbers::CONTRASTS.of(self.contrasts)),
+            (
+                "length_window",
+                numbers::LENGTH_WINDOW.of(self.length_window),
+            ),
+            (
+                "slots_per_pass",
+                numbers::SLOTS_PER_PASS.of(self.slots_per_pass),
+            ),
+            ("accumulate", numbers::ACCUMULATE.of(self.accumulate)),
+            (
+                "instruction_dropout",
+                numbers::SHARE.of(self.instruction_dropout),
+            ),
+            ("foreign_events", numbers::SHARE.of(self.foreign_events)),
+            (
+                "next_token_weight",
+                numbers::LOSS_WEIGHT.of(self.next_token_weight),
+            ),
+            (
+                "next_token_warmup",
+                numbers::SHARE.of(self.next_token_warmup),
+            ),
+            (
+                "contrastive_weight",
+                numbers::LOSS_WEIGHT.of(self.contrastive_weight),
+            ),
+            (
+                "learning_rate",
+                numbers::LEARNING_RATE.of(self.learning_rate),
+            ),
+            (
+                "pretrained_learning_rate",
+                numbers::LEARNING_RATE.of(self.pretrained_learning_rate),
+            ),
+            ("warmup", numbers::SHARE.of(self.warmup)),
+            (
+                "final_learning_rate",
+                numbers::SHARE.of(self.final_learning_rate),
+            ),
+            ("beta1", numbers::MOMENT.of(self.beta1)),
+            ("beta2", numbers::MOMENT.of(self.beta2)),
+            ("epsilon", numbers::EPSILON.of(self.epsilon)),
+            ("weight_decay", numbers::WEIGHT_DECAY.of(self.weight_decay)),
+            ("clip_norm", numbers::CLIP_NORM.of(self.clip_norm)),
+            ("validate_every", numbers::EVERY.of(self.validate_every)),
+            (
+                "validation_users",
+                numbers::VALIDATION_USERS.of(self.validation_users),
+            ),
+            ("patience", numbers::EVERY.of(self.patience)),
+            ("checkpoint_every", numbers::EVERY.of(self.checkpoint_every)),
+            (
+                "keep_checkpoints",
+                numbers::KEEP_CHECKPOINTS.of(self.keep_checkpoints),
+            ),
+        ])?;
+        limits::check([
+            (
+                "contrastive.temperature",
+                numbers::TEMPERATURE.of(self.contrastive.temperature),
+            ),
+            (
+                "contrastive.margin",
+                numbers::MARGIN.of(self.contrastive.margin),
+            ),
+        ])?;
+        limits::product(
+            "users_per_step × instructions_per_user × (1 + contrasts)",
+            &[
+                self.users_per_step as u64,
+                self.instructions_per_user as u64,
+                self.contrasts as u64 + 1,
+            ],
+            &numbers::PAIRS_PER_STEP,
+        )?;
         if self.next_token_weight == 0.0 && self.contrastive_weight == 0.0 {
             return Err(Error::config(
                 "contrastive_weight",
@@ -275,6 +316,8 @@ impl TrainConfig {
 
 #[cfg(test)]
 mod tests {
+    use instructue_schema::limits::trials::try_numbers;
+
     use super::*;
 
     #[test]
@@ -295,48 +338,43 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_by_key() {
-        let bad = [
-            (
-                TrainConfig {
-                    steps: 0,
-                    ..Default::default()
-                },
-                "steps",
-            ),
-            (
-                TrainConfig {
-                    warmup: 1.5,
-                    ..Default::default()
-                },
-                "warmup",
-            ),
-            (
-                TrainConfig {
-                    learning_rate: f64::NAN,
-                    ..Default::default()
-                },
-                "learning_rate",
-            ),
-            (
-                TrainConfig {
-                    beta2: 1.0,
-                    ..Default::default()
-                },
-                "beta2",
-            ),
-            (
-                TrainConfig {
-                    clip_norm: -1.0,
-                    ..Default::default()
-                },
-                "clip_norm",
-            ),
-        ];
-        for (config, key) in bad {
-            let message = config.validate().unwrap_err().to_string();
-            assert!(message.contains(key), "{message}");
-        }
+    fn every_number_is_bounded() {
+        let tried = try_numbers(&TrainConfig::default(), |config| {
+            config.validate().map_err(|error| error.to_string())?;
+            for step in [0, config.steps / 2, config.steps] {
+                assert!(config.learning_rate_at(step).is_finite(), "{config:?}");
+                assert!(config.next_token_weight_at(step).is_finite(), "{config:?}");
+            }
+            let data_steps = config.steps.checked_mul(config.accumulate);
+            assert!(data_steps.is_some(), "{config:?}");
+            Ok(())
+        });
+        assert!(tried.unwrap() > 300);
         assert!(TrainConfig::default().validate().is_ok());
+    }
+
+    #[test]
+    fn what_numbers_come_to_is_bounded() {
+        let config = TrainConfig {
+            users_per_step: 65_536,
+            instructions_per_user: 1000,
+            ..Default::default()
+        };
+        let message = config.validate().unwrap_err().to_string();
+        assert!(
+            message.contains("users_per_step") && message.contains("131072000"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn one_loss_must_count() {
+        let config = TrainConfig {
+            next_token_weight: 0.0,
+            contrastive_weight: 0.0,
+            ..Default::default()
+        };
+        let message = config.validate().unwrap_err().to_string();
+        assert!(message.contains("contrastive_weight"), "{message}");
     }
 }

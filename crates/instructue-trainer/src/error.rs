@@ -93,3 +93,13 @@ impl Error {
         matches!(self, Self::File(_) | Self::Format { .. } | Self::Model(_))
     }
 }
+
+impl From<instructue_schema::limits::OutOfRange> for Error {
+    fn from(wrong: instructue_schema::limits::OutOfRange) -> Self {
+        Self::Config {
+            key: wrong.key,
+            expected: wrong.expected,
+            found: wrong.found,
+        }
+    }
+}

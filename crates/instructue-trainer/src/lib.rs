@@ -21,7 +21,7 @@
 //! let error = TrainConfig { warmup: 1.5, ..config }.validate().unwrap_err();
 //! assert_eq!(
 //!     error.to_string(),
-//!     "config key `warmup`: expected a share between 0 and 1, found 1.5"
+//!     "config key `warmup`: expected 0 to 1 (a share), found 1.5"
 //! );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,7 +1,10 @@
 //! Configuration and the split by user.
 
+use std::collections::BTreeSet;
+
 use instructue_data::{seed, user_key};
-use instructue_schema::{Timestamp, UserId};
+use instructue_schema::limits::{self, numbers};
+use instructue_schema::{Timestamp, UserId, shown};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -86,85 +89,66 @@ impl Default for UserQaConfig {
 }
 
 impl UserQaConfig {
-    /// Checks every value.
+    /// Checks every value, each number against its [range](numbers).
     ///
     /// # Errors
     /// [`Error::Config`] or [`Error::UnknownFamily`] for the first offending value.
     pub fn validate(&self) -> Result<()> {
-        fn check(
-            holds: bool,
-            field: &'static str,
-            expected: &str,
-            found: impl ToString,
-        ) -> Result<()> {
-            if holds {
-                return Ok(());
-            }
-            Err(Error::Config {
-                field,
-                expected: expected.into(),
-                found: found.to_string(),
-            })
+        let times = self.references.iter().chain(&self.data_end);
+        limits::check(times.map(|time| ("references and data_end", numbers::TIME.of(time.0))))?;
+        limits::check([
+            ("references", numbers::REFERENCES.of(self.references.len())),
+            ("horizon_days", numbers::HORIZON_DAYS.of(self.horizon_days)),
+            ("test_share", numbers::SHARE_BELOW_ONE.of(self.test_share)),
+            ("test_from", numbers::SHARE_BELOW_ONE.of(self.test_from)),
+            (
+                "validation_share",
+                numbers::SHARE_BELOW_ONE.of(self.validation_share),
+            ),
+            (
+                "test_share + validation_share",
+                numbers::SHARE_BELOW_ONE.of(self.test_share + self.validation_share),
+            ),
+            (
+                "triples_per_user",
+                numbers::TRIPLES.of(self.triples_per_user),
+            ),
+            (
+                "values_per_family",
+                numbers::TRIPLES.of(self.values_per_family),
+            ),
+            (
+                "held_out_triples",
+                numbers::HELD_OUT_TRIPLES.of(self.held_out_triples),
+            ),
+            ("future_share", numbers::SHARE.of(self.future_share)),
+            ("fit_users", numbers::FIT_USERS.of(self.fit_users)),
+            ("min_users", numbers::MIN_USERS.of(self.min_users)),
+            ("pool_size", numbers::POOL.of(self.pool_size)),
+        ])?;
+        let triples = self.triples_per_user + self.held_out_triples;
+        limits::product(
+            "references × (triples_per_user + held_out_triples)",
+            &[self.references.len() as u64, triples as u64],
+            &numbers::TRIPLES_PER_USER,
+        )?;
+        let distinct: BTreeSet<_> = self.references.iter().collect();
+        if distinct.len() != self.references.len() {
+            return Err(Error::Config {
+                field: "references".into(),
+                expected: "distinct times".into(),
+                found: "a list with a repeated time".into(),
+            });
         }
-        check(
-            !self.references.is_empty(),
-            "references",
-            "at least one time",
-            "empty",
-        )?;
-        let mut sorted = self.references.clone();
-        sorted.sort();
-        sorted.dedup();
-        let distinct = sorted.len() == self.references.len();
-        check(
-            distinct,
-            "references",
-            "distinct times",
-            "a list with a repeated time",
-        )?;
-        let horizon = (1..=3650).contains(&self.horizon_days);
-        check(horizon, "horizon_days", "1 to 3650", self.horizon_days)?;
-        for (field, share) in [
-            ("test_share", self.test_share),
-            ("test_from", self.test_from),
-            ("validation_share", self.validation_share),
-        ] {
-            check(
-                (0.0..1.0).contains(&share),
-                field,
-                "at least 0 and below 1",
-                share,
-            )?;
-        }
-        let kept = self.test_share + self.validation_share;
-        check(kept < 1.0, "test_share + validation_share", "below 1", kept)?;
-        let future = (0.0..=1.0).contains(&self.future_share);
-        check(future, "future_share", "0 to 1", self.future_share)?;
-        check(
-            self.triples_per_user > 0,
-            "triples_per_user",
-            "at least 1",
-            0,
-        )?;
-        check(
-            self.values_per_family > 0,
-            "values_per_family",
-            "at least 1",
-            0,
-        )?;
-        check(self.fit_users > 0, "fit_users", "at least 1", 0)?;
-        check(
-            self.pool_size > 1,
-            "pool_size",
-            "at least 2",
-            self.pool_size,
-        )?;
-        check(self.min_users > 0, "min_users", "at least 1", 0)?;
+        let known: Vec<_> = rules::all().map(|rule| rule.name).collect();
+        limits::check([(
+            "held_out_families",
+            numbers::FAMILIES.of(self.held_out_families.len()),
+        )])?;
         for name in &self.held_out_families {
             if rules::rule(name).is_none() {
-                let known: Vec<_> = rules::all().map(|rule| rule.name).collect();
                 return Err(Error::UnknownFamily {
-                    name: name.clone(),
+                    name: shown(name),
                     known: known.join(", "),
                 });
             }
@@ -237,4 +221,54 @@ pub fn split_of(user: &UserId, seed: u64, config: &UserQaConfig) -> Split {
 /// Maps a hash to [0, 1).
 pub(crate) fn unit(hash: u64) -> f64 {
     (hash >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use instructue_schema::limits::trials::try_numbers;
+
+    use super::*;
+
+    #[test]
+    fn every_number_is_bounded() {
+        let config = UserQaConfig {
+            references: vec![Timestamp(0), Timestamp(86_400)],
+            data_end: Some(Timestamp(172_800)),
+            ..UserQaConfig::default()
+        };
+        let tried = try_numbers(&config, |config| {
+            config.validate().map_err(|error| error.to_string())?;
+            for time in &config.references {
+                let end = time.0.checked_add(3 * config.horizon_days * 86_400);
+                assert!(end.is_some(), "{config:?}");
+            }
+            let user = UserId::new("u").unwrap();
+            split_of(&user, config.seed, &config);
+            Ok(())
+        });
+        assert!(tried.unwrap() > 100);
+        config.validate().unwrap();
+    }
+
+    #[test]
+    fn what_numbers_come_to_is_bounded() {
+        let config = UserQaConfig {
+            references: (0..1000).map(Timestamp).collect(),
+            triples_per_user: 10_000,
+            ..UserQaConfig::default()
+        };
+        let message = config.validate().unwrap_err().to_string();
+        assert!(message.contains("triples_per_user"), "{message}");
+        let config = UserQaConfig {
+            references: vec![Timestamp(0)],
+            test_share: 0.7,
+            validation_share: 0.4,
+            ..UserQaConfig::default()
+        };
+        let message = config.validate().unwrap_err().to_string();
+        assert!(
+            message.contains("test_share + validation_share"),
+            "{message}"
+        );
+    }
 }

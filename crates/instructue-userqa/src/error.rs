@@ -13,16 +13,16 @@ pub enum Error {
     #[error("UserQA configuration: {field} is {found}, expected {expected}")]
     Config {
         /// The offending field.
-        field: &'static str,
+        field: String,
         /// What it may be.
         expected: String,
         /// What it is.
         found: String,
     },
     /// A family that is to be held out does not exist.
-    #[error("UserQA configuration: held_out_families names {name:?}, expected one of: {known}")]
+    #[error("UserQA configuration: held_out_families names {name}, expected one of: {known}")]
     UnknownFamily {
-        /// The name given.
+        /// The name given, quoted.
         name: String,
         /// The names that exist.
         known: String,
@@ -105,4 +105,14 @@ pub enum Error {
         /// How many there are.
         shards: usize,
     },
+}
+
+impl From<instructue_schema::limits::OutOfRange> for Error {
+    fn from(wrong: instructue_schema::limits::OutOfRange) -> Self {
+        Self::Config {
+            field: wrong.key,
+            expected: wrong.expected,
+            found: wrong.found,
+        }
+    }
 }

@@ -31,6 +31,7 @@ fn config() -> RunConfig {
     config.model.vocabulary = 270;
     config.model.slots = Some(2);
     config.model.components = 0;
+    config.privacy.min_users = 1;
     config.userqa.references = 1;
     config.userqa.triples_per_user = 2;
     config.userqa.validation_share = 0.2;
@@ -57,6 +58,7 @@ fn run(data: &Path, out: &Path, resume: bool) -> Result<(), Error> {
         reference: Timestamp(ingested.end.0),
         instructions: vec!["Will this user travel?".into()],
         tuned: None,
+        allow_empty: true,
         kind: Default::default(),
     };
     let users = out.join("users.parquet");

@@ -281,6 +281,15 @@ fn refused(suite: &Suite, out: &Path) -> Error {
 fn a_suite_that_does_not_fit_its_data_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     made_up(dir.path());
+    let columns = ["user_id", "category"].map(|name| {
+        let strangers: ArrayRef = Arc::new(StringArray::from(vec!["nobody"]));
+        (name, strangers)
+    });
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let file = File::create(dir.path().join("data/next.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
     let cases = [
         ("source = \"bill\"", "source = \"bills\"", "`bills`"),
         ("field = \"category\"", "field = \"colour\"", "`colour`"),
@@ -295,7 +304,12 @@ fn a_suite_that_does_not_fit_its_data_is_refused() {
             "missing = [\"tabular\"]",
             "one of bill",
         ),
-        ("days = 30", "days = 0", "users with a next item"),
+        // Nobody of the file is in the data.
+        (
+            "days = 30",
+            "file = \"next.parquet\"",
+            "users with a next item",
+        ),
         (
             "marketing = [\"plays_games\"]",
             "marketing = [\"fame\"]",
@@ -313,5 +327,35 @@ fn a_suite_that_does_not_fit_its_data_is_refused() {
         let error = refused(&suite, &dir.path().join("out"));
         assert!(matches!(error, Error::Argument { .. }), "{error}");
         assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+/// What a suite's tasks lack is known before a model is trained.
+#[test]
+fn tasks_that_do_not_fit_are_refused_before_training() {
+    let dir = tempfile::tempdir().unwrap();
+    made_up(dir.path());
+    let path = dir.path().join("data/tasks.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let out = dir.path().join("out");
+    for (from, to, expected) in [
+        ("labels.parquet", "../labels.parquet", "without `..`"),
+        ("labels.parquet", "nothing.parquet", "nothing.parquet"),
+        ("days = 30", "days = 300", "the data end"),
+        ("source = \"bill\"", "source = \"bil\"", "bill"),
+    ] {
+        assert!(text.contains(from), "{from} in {text}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        let suite = suite(dir.path(), SUITE);
+        let mut stages = Stages::default();
+        let mut run = SuiteRun {
+            out: &out,
+            variants: false,
+            baselines: None,
+            facts: Vec::new(),
+        };
+        let error = prove_suite(&suite, &mut run, &mut stages).unwrap_err();
+        assert!(error.to_string().contains(expected), "{to}: {error}");
+        assert!(!stages.0.contains(&"training"), "{to}: {:?}", stages.0);
     }
 }

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use super::{bad, good, made, names, run};
+use super::{bad, copy_of_data, good, made, names, run};
 
 const SUITE: &str = r#"
 name = "small"
 title = "Small"
-data = "DATA"
+data = "data"
 folds = 2
 run_folds = 1
 resamples = 20
@@ -27,7 +27,8 @@ validate_every = 0
 
 fn suite(dir: &Path, text: &str) -> String {
     let path = dir.join("small.toml");
-    fs::write(&path, text.replace("DATA", &made().text("data"))).unwrap();
+    copy_of_data(made(), dir);
+    fs::write(&path, text).unwrap();
     path.to_string_lossy().into_owned()
 }
 
@@ -58,6 +59,8 @@ fn what_is_wrong_with_a_suite_is_named() {
         ("folds = 2", "fold = 2", "unknown key `fold`"),
         ("steps = 2", "steps = 0", "steps"),
         ("run_folds = 1", "run_folds = 3", "1 to 2"),
+        ("data = \"data\"", "data = \"/etc\"", "without `..`"),
+        ("data = \"data\"", "data = \"../../etc\"", "without `..`"),
     ];
     for (from, to, expected) in cases {
         let suite = suite(dir.path(), &SUITE.replace(from, to));

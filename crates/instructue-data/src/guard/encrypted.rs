@@ -6,8 +6,6 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::regular_file;
-
 /// A longer footer is not looked at.
 const MAX_FOOTER: u64 = 64 << 20;
 /// The field of the footer's outermost structure that names the cipher.
@@ -21,7 +19,7 @@ pub(super) fn has_encrypted_columns(path: &Path) -> bool {
 }
 
 fn footer(path: &Path) -> Option<Vec<u8>> {
-    let mut file = regular_file(path).ok()?;
+    let mut file = instructue_fs::open(path).ok()?;
     let end = file.seek(SeekFrom::End(-8)).ok()?;
     let mut tail = [0; 8];
     file.read_exact(&mut tail).ok()?;

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::columns::{self, Values};
 use super::partition::{first_difference, folder_column, folder_values};
 use crate::error::{Error, Result};
-use crate::guard::{decode, open_parquet, regular_file};
+use crate::guard::{decode, open_parquet};
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 16_384;
@@ -116,7 +116,7 @@ impl Input {
             return Err(Error::ColumnType {
                 file: self.path.clone(),
                 column: column.name.clone(),
-                expected: column.ty.as_str(),
+                expected: columns::expected(column),
                 found: field.data_type().to_string(),
             });
         }
@@ -292,7 +292,7 @@ pub(crate) fn digest(
 }
 
 fn file_digest(path: &Path) -> Result<String> {
-    let mut file = regular_file(path)?;
+    let mut file = instructue_fs::open(path)?;
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     let mut length = 0_u64;

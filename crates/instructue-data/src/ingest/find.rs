@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use instructue_schema::paths;
+
 use crate::error::{Error, Result};
 use crate::guard::converts_csv;
 
@@ -21,6 +23,24 @@ const LISTED: usize = 5;
 /// # Errors
 /// No such directory, nothing in it that is meant, or files of a Delta, Iceberg or Hudi table.
 pub fn source_files(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
+    let outside = |outside: paths::Outside| {
+        Error::Schema(instructue_schema::Error::Invalid {
+            file: "schema".into(),
+            key: format!("source.{source}.file"),
+            expected: outside.expected,
+            found: outside.found,
+        })
+    };
+    paths::below(data, file).map_err(outside)?;
+    let files = listed(data, source, file)?;
+    files
+        .iter()
+        .try_for_each(|file| paths::inside(data, file))
+        .map_err(outside)?;
+    Ok(files)
+}
+
+fn listed(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
     if !data.is_dir() {
         return Err(Error::Missing {
             path: data.into(),

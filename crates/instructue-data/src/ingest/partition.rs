@@ -72,7 +72,7 @@ pub(crate) fn first_difference(
     let (mut one, mut other) = (String::new(), String::new());
     (0..rows).find(|row| match column.role {
         ColumnRole::Time => matches!(
-            (own.time(*row), folder.time(*row)),
+            (own.time(*row, column.unit()), folder.time(*row, column.unit())),
             (Ok(own), Ok(folder)) if own != folder
         ),
         ColumnRole::Number => matches!(

@@ -1,8 +1,9 @@
 //! Every knob of few-shot tuning.
 
+use instructue_schema::limits::{self, numbers};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// How an instruction is tuned; the defaults are method §6, with a higher rate
 /// because so little is learned.
@@ -57,40 +58,36 @@ impl Default for TuneConfig {
 }
 
 impl TuneConfig {
-    /// Checks that the values make sense.
+    /// Checks every number against its [range](numbers).
     ///
     /// # Errors
-    /// [`Error::Config`] names the first key that does not.
+    /// [`Error::Config`](crate::Error::Config) names the first key that does not.
     pub fn validate(&self) -> Result<()> {
-        let positive = [
-            ("steps", self.steps),
-            ("users_per_step", self.users_per_step),
-            ("validate_every", self.validate_every),
-        ];
-        for (key, value) in positive {
-            if value == 0 {
-                return Err(Error::config(key, "at least 1", value));
-            }
-        }
-        let above_zero = [
-            ("temperature", self.temperature),
-            ("learning_rate", self.learning_rate),
-            ("clip_norm", self.clip_norm),
-        ];
-        for (key, value) in above_zero {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(Error::config(key, "a finite number above 0", value));
-            }
-        }
-        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
-            let expected = "a finite number, at least 0";
-            return Err(Error::config("weight_decay", expected, self.weight_decay));
-        }
-        if !(self.validation_share > 0.0 && self.validation_share < 1.0) {
-            let expected = "a share above 0 and below 1";
-            let found = self.validation_share;
-            return Err(Error::config("validation_share", expected, found));
-        }
+        limits::check([
+            ("tokens", numbers::TUNED_TOKENS.of(self.tokens)),
+            ("temperature", numbers::TEMPERATURE.of(self.temperature)),
+            ("steps", numbers::STEPS.of(self.steps)),
+            (
+                "users_per_step",
+                numbers::USERS_PER_STEP.of(self.users_per_step),
+            ),
+            (
+                "learning_rate",
+                numbers::LEARNING_RATE.of(self.learning_rate),
+            ),
+            ("weight_decay", numbers::WEIGHT_DECAY.of(self.weight_decay)),
+            ("clip_norm", numbers::CLIP_NORM.of(self.clip_norm)),
+            (
+                "validation_share",
+                numbers::SHARE_BETWEEN.of(self.validation_share),
+            ),
+            (
+                "validate_every",
+                numbers::EVERY_AT_LEAST_ONE.of(self.validate_every),
+            ),
+            ("patience", numbers::EVERY.of(self.patience)),
+            ("cache_bytes", numbers::BYTES.of(self.cache_bytes)),
+        ])?;
         Ok(())
     }
 
@@ -100,5 +97,26 @@ impl TuneConfig {
         let warmup = ((step + 1) as f64 / (0.05 * self.steps as f64)).min(1.0);
         let cosine = 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
         self.learning_rate * warmup * cosine
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use instructue_schema::limits::trials::try_numbers;
+
+    use super::*;
+
+    #[test]
+    fn every_number_is_bounded() {
+        let tried = try_numbers(&TuneConfig::default(), |config| {
+            config.validate().map_err(|error| error.to_string())?;
+            assert!(
+                config.learning_rate_at(config.steps - 1).is_finite(),
+                "{config:?}"
+            );
+            Ok(())
+        });
+        assert!(tried.unwrap() > 100);
+        assert!(TuneConfig::default().validate().is_ok());
     }
 }

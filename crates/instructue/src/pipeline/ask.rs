@@ -5,7 +5,8 @@ use std::path::Path;
 
 use instructue_data::{SourceProfile, UserCounts, UserStore, user_key};
 use instructue_model::{AnswerOptions, InstructUe};
-use instructue_schema::{DataText, Timestamp, UserId};
+use instructue_schema::limits::{self, numbers, texts};
+use instructue_schema::{DataText, Timestamp, UserId, shown};
 use instructue_userqa::UserQa;
 
 use crate::pipeline::embed::{check_instruction, check_schema};
@@ -27,6 +28,24 @@ pub struct AskRequest {
     pub nearest: usize,
     /// How the answer is made.
     pub options: AnswerOptions,
+}
+
+impl AskRequest {
+    /// Refuses what can be refused without a model: texts and numbers out of range.
+    /// [`ask_user`] does so by itself; who reads much data before can ask earlier.
+    ///
+    /// # Errors
+    /// Names what does not fit.
+    pub fn validate(&self) -> Result<()> {
+        if let Some(text) = &self.instruction {
+            check_instruction(text)?;
+        }
+        for text in &self.descriptions {
+            texts::instruction("description", text)?;
+        }
+        limits::check([("nearest", numbers::NEAREST.of(self.nearest))])?;
+        Ok(self.options.validate()?)
+    }
 }
 
 /// What is known of the user under the instruction.
@@ -60,9 +79,7 @@ pub fn ask_user(
     request: &AskRequest,
     said: &mut dyn FnMut(&str),
 ) -> Result<Asked> {
-    if let Some(text) = &request.instruction {
-        check_instruction(text)?;
-    }
+    request.validate()?;
     check_schema(model, store)?;
     let profile = profile_of(model, store, request)?;
     let cache = model.profile_cache(std::slice::from_ref(&profile))?;
@@ -110,7 +127,7 @@ fn profile_of(
 ) -> Result<instructue_data::Profile> {
     let unknown = || {
         let expected = format!("one of the {} users of the data", store.users());
-        Error::argument("user", &expected, format!("{:?}", request.user))
+        Error::argument("user", &expected, shown(&request.user))
     };
     let user = UserId::new(request.user.as_str()).ok_or_else(unknown)?;
     let shard = store.shard(store.shard_of(&user))?;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use instructue_model::Size;
 use instructue_model::cache::CacheConfig;
+use instructue_schema::limits::{self, numbers};
+use instructue_schema::parse_toml;
 use instructue_trainer::TrainConfig;
 use instructue_userqa::DEFAULT_MIN_USERS;
 use serde::{Deserialize, Serialize};
@@ -223,20 +225,115 @@ impl RunConfig {
     /// Reads a TOML file; keys that are left out keep their defaults.
     ///
     /// # Errors
-    /// When the file cannot be read, is no TOML, or has a key that does not exist.
+    /// When the file cannot be read, is no TOML, has a key that does not exist or a
+    /// number [out of range](numbers).
     pub fn load(path: &Path) -> Result<Self> {
         let text = instructue_fs::read_text(path)?;
-        let config: Self = toml::from_str(&text).map_err(|e| {
-            let message = suggest::shorten(e.message());
-            let line = e.span().map(|s| text[..s.start].matches('\n').count() + 1);
-            Error::Config {
-                path: path.into(),
-                line,
-                message,
-            }
-        })?;
-        config.train.validate()?;
+        let wrong = |line: Option<usize>, message: String| Error::Config {
+            path: path.into(),
+            line,
+            message,
+        };
+        let config: Self =
+            parse_toml(&text).map_err(|fault| wrong(Some(fault.line), suggest::shorten(&fault)))?;
+        config
+            .validate()
+            .map_err(|error| wrong(None, error.to_string()))?;
         Ok(config)
+    }
+
+    /// Checks every number against its [range](numbers).
+    ///
+    /// # Errors
+    /// Names the first key that does not fit, its range with the reason, and the value.
+    pub fn validate(&self) -> Result<()> {
+        let (userqa, proof) = (&self.userqa, &self.proof);
+        let in_all = userqa.test_share + userqa.validation_share;
+        limits::check([
+            ("workers", numbers::WORKERS.of(self.workers)),
+            ("seed", numbers::SEED.of(self.seed)),
+            (
+                "model.vocabulary",
+                numbers::VOCABULARY.of(self.model.vocabulary),
+            ),
+            (
+                "model.slots",
+                numbers::SLOTS.of(self.model.slots.unwrap_or(1)),
+            ),
+            (
+                "model.components",
+                numbers::COMPONENTS.of(self.model.components),
+            ),
+            (
+                "pretrained.lora.rank",
+                numbers::LORA_RANK.of(self.pretrained.lora.rank),
+            ),
+            (
+                "pretrained.lora.alpha",
+                numbers::LORA_ALPHA.of(self.pretrained.lora.alpha),
+            ),
+            (
+                "pretrained.lora.dropout",
+                numbers::SHARE_BELOW_ONE.of(self.pretrained.lora.dropout),
+            ),
+            (
+                "userqa.references",
+                numbers::REFERENCES.of(userqa.references),
+            ),
+            (
+                "userqa.reference_step_days",
+                numbers::REFERENCE_STEP_DAYS.of(userqa.reference_step_days),
+            ),
+            (
+                "userqa.horizon_days",
+                numbers::HORIZON_DAYS.of(userqa.horizon_days),
+            ),
+            (
+                "userqa.triples_per_user",
+                numbers::TRIPLES.of(userqa.triples_per_user),
+            ),
+            (
+                "userqa.values_per_family",
+                numbers::TRIPLES.of(userqa.values_per_family),
+            ),
+            (
+                "userqa.test_share",
+                numbers::SHARE_BELOW_ONE.of(userqa.test_share),
+            ),
+            (
+                "userqa.test_from",
+                numbers::SHARE_BELOW_ONE.of(userqa.test_from),
+            ),
+            (
+                "userqa.validation_share",
+                numbers::SHARE_BELOW_ONE.of(userqa.validation_share),
+            ),
+            (
+                "userqa.test_share + userqa.validation_share",
+                numbers::SHARE_BELOW_ONE.of(in_all),
+            ),
+            (
+                "privacy.min_users",
+                numbers::MIN_USERS.of(self.privacy.min_users),
+            ),
+            ("cache.max_bytes", numbers::BYTES.of(self.cache.max_bytes)),
+            ("proof.resamples", numbers::RESAMPLES.of(proof.resamples)),
+            (
+                "proof.retrieval_queries",
+                numbers::QUERIES.of(proof.retrieval_queries),
+            ),
+            (
+                "proof.retrieval_instructions",
+                numbers::QUERY_INSTRUCTIONS.of(proof.retrieval_instructions),
+            ),
+        ])?;
+        limits::product(
+            "userqa.references × userqa.triples_per_user",
+            &[userqa.references as u64, userqa.triples_per_user as u64],
+            &numbers::TRIPLES_PER_USER,
+        )?;
+        self.train.validate()?;
+        Ok(())
     }
 
     /// Whether the run whose configuration is in `path` has this one: a run is resumed with
@@ -286,6 +383,9 @@ impl RunConfig {
     }
 
     /// As TOML.
+    ///
+    /// # Panics
+    /// If a number exceeds `i64::MAX`; one that was [validated](Self::validate) has none such.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("a configuration of plain values")
     }
@@ -293,6 +393,9 @@ impl RunConfig {
 
 #[cfg(test)]
 mod tests {
+    use instructue_schema::Timestamp;
+    use instructue_schema::limits::trials::try_numbers;
+
     use super::*;
 
     #[test]
@@ -323,5 +426,66 @@ mod tests {
             message.contains("tiny") && message.contains("huge"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn every_number_is_bounded() {
+        let mut config = RunConfig::default();
+        config.model.slots = Some(96);
+        let tried = try_numbers(&config, |config| {
+            config.validate().map_err(|error| error.to_string())?;
+            // What is accepted can be saved and computed with.
+            assert!(!config.to_toml().is_empty());
+            let days = config.userqa.references as i64 * config.userqa.reference_step_days;
+            let first = Timestamp(0).plus_days(-days - 3 * config.userqa.horizon_days);
+            assert!(first.0 > i64::MIN / 2, "{config:?}");
+            Ok(())
+        });
+        assert!(tried.unwrap() > 500);
+        // A larger seed is no number of a file.
+        config.seed = u64::MAX;
+        assert!(config.validate().unwrap_err().to_string().contains("seed"));
+    }
+
+    #[test]
+    fn what_numbers_come_to_is_bounded() {
+        let mut config = RunConfig::default();
+        config.userqa.references = 1_000;
+        config.userqa.triples_per_user = 10_000;
+        let message = config.validate().unwrap_err().to_string();
+        assert!(message.contains("userqa.references × "), "{message}");
+        let mut config = RunConfig::default();
+        config.userqa.validation_share = 0.8;
+        let message = config.validate().unwrap_err().to_string();
+        assert!(
+            message.contains("test_share + userqa.validation_share"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_file_names_itself_its_key_and_no_text() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.toml");
+        for (text, says) in [
+            (
+                "[proof]\nresamples = 1000000000000\n",
+                "proof.resamples: expected 1 to",
+            ),
+            ("[train]\nsteps = -1\n", "run.toml:2: train.steps"),
+            ("[train]\nsteps = \"hunter2\"\n", "run.toml:2: train.steps"),
+            ("root:hunter2:0\n", "run.toml:1"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let message = RunConfig::load(&path).unwrap_err().to_string();
+            assert!(
+                message.contains(says) && message.contains("run.toml"),
+                "{message}"
+            );
+            assert!(
+                !message.contains("hunter2") && !message.contains('\n'),
+                "{message}"
+            );
+        }
     }
 }

@@ -23,9 +23,7 @@ use crate::pipeline::readout::to_model;
 use crate::pipeline::store_embedder::StoreEmbedder;
 use crate::pipeline::windows::{empty_users, tell_empty};
 
-/// The longest instruction, in bytes of UTF-8. A model is trained on a sentence or
-/// two; memory grows with the square of an instruction's tokens.
-pub const MAX_INSTRUCTION_BYTES: usize = 8192;
+pub use instructue_schema::limits::texts::MAX_INSTRUCTION_BYTES;
 
 /// What to embed, and under which instructions.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use crate::DeviceError;
 use crate::hub::HubError;
 
 /// Result of the pipeline.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Errors of a run; those of the parts pass through.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,14 @@ pub enum Error {
         expected: String,
         /// What is there.
         found: String,
+    },
+    /// A declared path leads out of its directory.
+    #[error("{key}: {source}")]
+    Outside {
+        /// Where it is declared.
+        key: String,
+        /// Where it may lead, and where it leads.
+        source: instructue_schema::paths::Outside,
     },
     /// A reference time before which most users show nothing.
     #[error(
@@ -111,11 +119,28 @@ impl Error {
         }
     }
 
+    pub(crate) fn outside(
+        key: impl Into<String>,
+    ) -> impl FnOnce(instructue_schema::paths::Outside) -> Self {
+        let key = key.into();
+        move |source| Self::Outside { key, source }
+    }
+
     pub(crate) fn argument(what: &str, expected: &str, found: impl ToString) -> Self {
         Self::Argument {
             what: what.into(),
             expected: expected.into(),
             found: found.to_string(),
+        }
+    }
+}
+
+impl From<instructue_schema::limits::OutOfRange> for Error {
+    fn from(wrong: instructue_schema::limits::OutOfRange) -> Self {
+        Self::Argument {
+            what: wrong.key,
+            expected: wrong.expected,
+            found: wrong.found,
         }
     }
 }

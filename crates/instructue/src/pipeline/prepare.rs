@@ -11,7 +11,7 @@ use instructue_data::{
 };
 use instructue_eval::TaskSet;
 use instructue_model::Preparation;
-use instructue_schema::{Schema, Timestamp, UserId};
+use instructue_schema::{Schema, Timestamp, UserId, paths};
 use instructue_userqa::{Split, UserQa, UserQaConfig, split_of};
 
 use crate::pipeline::config::RunConfig;
@@ -135,7 +135,12 @@ pub(crate) fn declared(data: &Path) -> Result<(Schema, Option<TaskSet>)> {
             found,
         ));
     }
-    let path = data.join(SCHEMA_FILE);
+    let inside = |name: &str| {
+        let file = data.join(name);
+        paths::inside(data, &file).map_err(Error::outside(file.display().to_string()))?;
+        Ok::<_, Error>(file)
+    };
+    let path = inside(SCHEMA_FILE)?;
     if !path.exists() {
         return Err(Error::argument(
             &path.display().to_string(),
@@ -144,7 +149,7 @@ pub(crate) fn declared(data: &Path) -> Result<(Schema, Option<TaskSet>)> {
         ));
     }
     let schema = Schema::load(&path)?;
-    let tasks_file = data.join(TASKS_FILE);
+    let tasks_file = inside(TASKS_FILE)?;
     let tasks = if tasks_file.exists() {
         Some(TaskSet::load(&tasks_file)?)
     } else {

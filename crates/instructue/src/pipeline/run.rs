@@ -70,12 +70,13 @@ pub fn train_userqa(
     resume: bool,
     watch: &mut dyn Watch,
 ) -> Result<Outcome> {
-    config.train.validate()?;
+    config.validate()?;
     // First, so that a wrong path or file does not cost an earlier run's model.
     config.device.parse::<DeviceName>()?.open()?;
     declared(data)?;
     let claim = Claim::take(out, RUN)?;
     let ingested = ingest(data, &out.join("store"), &mut |s| watch.stage(s))?;
+    check_tasks(&ingested, data, &mut |s| watch.stage(s))?;
     let run = train_run(&ingested, &claim, config, resume, watch)?;
     let finished = Finished {
         data,
@@ -98,6 +99,21 @@ pub fn train_userqa(
         seconds: run.seconds,
         proof,
     })
+}
+
+/// Checks the tasks of the data before anything is trained for them.
+pub(crate) fn check_tasks(
+    ingested: &Ingested,
+    data: &Path,
+    watch: &mut dyn FnMut(Stage),
+) -> Result<()> {
+    let Some(tasks) = &ingested.tasks else {
+        return Ok(());
+    };
+    for text in instructue_eval::check_tasks(tasks, &ingested.store, data)? {
+        watch(Stage::Note { text });
+    }
+    Ok(())
 }
 
 /// A trained model with what it was trained on.

@@ -1,8 +1,19 @@
 //! What a misspelt key may have meant.
 
-/// Serde's message about an unknown field, shortened to the name that was
-/// probably meant; other messages as they are.
-pub(crate) fn shorten(message: &str) -> String {
+use instructue_schema::TomlFault;
+
+/// What is wrong with a TOML text: an unknown field is shortened to the name that was
+/// probably meant.
+pub(crate) fn shorten(fault: &TomlFault) -> String {
+    TomlFault {
+        message: shortened(&fault.message),
+        ..fault.clone()
+    }
+    .to_string()
+}
+
+/// Serde's message about an unknown field, shortened; other messages as they are.
+fn shortened(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown = message.starts_with("unknown field");
     let (true, Some(found)) = (unknown, quoted.next()) else {
@@ -48,11 +59,11 @@ mod tests {
     fn a_near_name_is_suggested_and_a_far_one_is_not() {
         let message = "unknown field `learning_rat`, expected one of `seed`, `learning_rate`";
         assert_eq!(
-            shorten(message),
+            shortened(message),
             "unknown key `learning_rat`, expected `learning_rate`?"
         );
         let far = "unknown field `zzz`, expected one of `seed`, `learning_rate`";
-        assert_eq!(shorten(far), far);
-        assert_eq!(shorten("invalid type: `x`"), "invalid type: `x`");
+        assert_eq!(shortened(far), far);
+        assert_eq!(shortened("invalid type: `x`"), "invalid type: `x`");
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use instructue_data::seed;
 use instructue_eval::NoiseKind;
-use instructue_schema::{Schema, SourceKind};
+use instructue_schema::{Schema, SourceKind, parse_toml, printable, toml_fault};
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::config::RunConfig;
@@ -14,8 +14,6 @@ use crate::pipeline::suggest;
 
 /// The name of the model that variants are compared with.
 pub const WHOLE: &str = "whole";
-/// Fewer labels than this may have too few of a class to fit a probe by cross-validation.
-const LEAST_LABELS: usize = 25;
 
 /// A benchmark suite.
 ///
@@ -45,11 +43,12 @@ const LEAST_LABELS: usize = 25;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suite {
-    /// A name for files, `[a-z0-9_-]+`.
+    /// A name for files, `[a-z0-9_-]`, at most 64 characters.
     pub name: String,
     /// What it is about.
     pub title: String,
-    /// The data directory with `schema.toml` and `tasks.toml`, relative to the suite's file.
+    /// The data directory with `schema.toml` and `tasks.toml`, relative to the suite's
+    /// file and below the folder that holds the file's own.
     pub data: PathBuf,
     /// Folds of users. Each is tested by a model that saw the others.
     #[serde(default = "five")]
@@ -179,7 +178,7 @@ pub struct Recommendation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
-    /// A name for files, `[a-z0-9_-]+`.
+    /// A name for files, `[a-z0-9_-]`, at most 64 characters.
     pub name: String,
     /// What is changed.
     pub title: String,
@@ -240,10 +239,10 @@ impl Suite {
     /// Names the file, the key, what is expected and what was found.
     pub fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-        let mut suite: Self = toml::from_str(&text).map_err(|e| Error::Config {
+        let mut suite: Self = parse_toml(&text).map_err(|fault| Error::Config {
             path: path.into(),
-            line: e.span().map(|s| text[..s.start].matches('\n').count() + 1),
-            message: suggest::shorten(e.message()),
+            line: Some(fault.line),
+            message: suggest::shorten(&fault),
         })?;
         suite.path = path.into();
         suite.check()?;
@@ -254,6 +253,11 @@ impl Suite {
     pub fn data_dir(&self) -> PathBuf {
         let parent = self.path.parent().unwrap_or(Path::new(""));
         parent.join(&self.data)
+    }
+
+    /// The file that it was read from.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The folds that are run.
@@ -279,8 +283,19 @@ impl Suite {
         };
         let config: RunConfig = table
             .try_into()
-            .map_err(|e: toml::de::Error| wrong(suggest::shorten(e.message())))?;
-        config.train.validate()?;
+            .map_err(|error| wrong(suggest::shorten(&toml_fault(&error))))?;
+        let validation = config.userqa.validation_share;
+        if validation + 1.0 / self.folds as f64 >= 1.0 {
+            return Err(wrong(format!(
+                "userqa.validation_share: expected below 1 - 1 / {} folds, found {validation}",
+                self.folds
+            )));
+        }
+        // The folds decide about the test users.
+        let of_fold = self.in_fold(&config, 0);
+        of_fold
+            .validate()
+            .map_err(|error| wrong(error.to_string()))?;
         Ok(config)
     }
 
@@ -301,99 +316,6 @@ impl Suite {
         seed::derive(0, &text, &[])
     }
 
-    fn check(&self) -> Result<()> {
-        let fail = |key: &str, expected: &str, found: String| {
-            let what = format!("{}: {key}", self.path.display());
-            Err(Error::argument(&what, expected, found))
-        };
-        if !is_name(&self.name) {
-            return fail("name", "letters a-z, digits, _ and -", self.name.clone());
-        }
-        if self.folds < 2 {
-            return fail("folds", "at least 2", self.folds.to_string());
-        }
-        if !(1..=self.folds).contains(&self.folds_run()) {
-            let expected = format!("1 to {}", self.folds);
-            return fail("run_folds", &expected, self.folds_run().to_string());
-        }
-        if self.resamples == 0 {
-            return fail("resamples", "at least 1", "0".into());
-        }
-        if !self.data_dir().is_dir() {
-            let found = format!("nothing at {}", self.data_dir().display());
-            return fail("data", "a directory", found);
-        }
-        let shares = self.noise.foreign.iter().chain(&self.noise.shuffled);
-        for share in shares {
-            if !(*share > 0.0 && *share <= 1.0) {
-                return fail("noise", "shares above 0 and at most 1", share.to_string());
-            }
-        }
-        let conditions = self.noise.conditions();
-        let names: Vec<&str> = conditions.iter().map(|(name, _)| name.as_str()).collect();
-        if let Some(twice) = repeated(&names) {
-            let expected = "each change once, shares at least a percent apart";
-            return fail("noise", expected, format!("`{twice}` twice"));
-        }
-        if let Some(few) = self.few_shot.labels.iter().find(|&&n| n < LEAST_LABELS) {
-            let expected = format!("at least {LEAST_LABELS}");
-            return fail("few_shot.labels", &expected, few.to_string());
-        }
-        let names: Vec<&str> = self
-            .recommendations
-            .iter()
-            .map(|r| r.name.as_str())
-            .collect();
-        if let Some(twice) = repeated(&names) {
-            let found = format!("`{twice}` twice");
-            return fail("recommendation.name", "a name of its own", found);
-        }
-        for recommendation in &self.recommendations {
-            let key = |key: &str| format!("recommendation `{}`.{key}", recommendation.name);
-            if !is_name(&recommendation.name) {
-                let found = recommendation.name.clone();
-                return fail("recommendation.name", "letters a-z, digits, _ and -", found);
-            }
-            if !recommendation.text.contains("{item}") {
-                return fail(&key("text"), "{item} in it", recommendation.text.clone());
-            }
-            if recommendation.days.is_some() == recommendation.file.is_some() {
-                return fail(&key("days"), "either days or file", "both or none".into());
-            }
-        }
-        for (at, variant) in self.variants.iter().enumerate() {
-            let key = |key: &str| format!("variant `{}`.{key}", variant.name);
-            let before = &self.variants[..at];
-            let taken = variant.name == WHOLE || before.iter().any(|v| v.name == variant.name);
-            if !is_name(&variant.name) || taken {
-                let expected = "a name of its own of letters a-z, digits, _ and -";
-                return fail("variant.name", expected, variant.name.clone());
-            }
-            if let Some(other) = &variant.against
-                && !self.variants.iter().any(|v| v.name == *other)
-            {
-                return fail(&key("against"), "the name of a variant", other.clone());
-            }
-            if let Some(folds) = variant.folds
-                && !(1..=self.folds_run()).contains(&folds)
-            {
-                let expected = format!("1 to {}", self.folds_run());
-                return fail(&key("folds"), &expected, folds.to_string());
-            }
-            variant.config(self)?;
-        }
-        let validation = self.config()?.userqa.validation_share;
-        if validation + 1.0 / self.folds as f64 >= 1.0 {
-            let expected = format!("below 1 - 1 / {} folds", self.folds);
-            return fail(
-                "run.userqa.validation_share",
-                &expected,
-                validation.to_string(),
-            );
-        }
-        Ok(())
-    }
-
     /// Whether what the suite names exists in the schema and among the tasks.
     pub(crate) fn check_against(&self, schema: &Schema, tasks: &[&str]) -> Result<()> {
         let known = |key: String, names: Vec<&str>, name: &str| {
@@ -402,7 +324,11 @@ impl Suite {
             }
             let what = format!("{}: {key}", self.path.display());
             let expected = format!("one of {}", names.join(", "));
-            Err(Error::argument(&what, &expected, format!("`{name}`")))
+            Err(Error::argument(
+                &what,
+                &expected,
+                format!("`{}`", printable(name)),
+            ))
         };
         let sources = || schema.sources.iter().map(|s| s.name.as_str()).collect();
         for task in &self.marketing {
@@ -452,19 +378,6 @@ impl Variant {
     }
 }
 
-/// A name that comes more than once.
-fn repeated<'a>(names: &[&'a str]) -> Option<&'a str> {
-    let mut sorted = names.to_vec();
-    sorted.sort_unstable();
-    let twice = sorted.windows(2).find(|pair| pair[0] == pair[1])?;
-    Some(twice[0])
-}
-
-fn is_name(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-    !name.is_empty() && name.chars().all(allowed)
-}
-
 /// Puts the values of `changes` into `table`, table by table.
 fn merge(table: &mut toml::Table, changes: &toml::Table) {
     for (key, value) in changes {
@@ -478,94 +391,4 @@ fn merge(table: &mut toml::Table, changes: &toml::Table) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEXT: &str = r#"
-        name = "shop"
-        title = "A shop"
-        data = "."
-        folds = 4
-        [run.train]
-        steps = 40
-        learning_rate = 0.001
-        [[variant]]
-        name = "short"
-        title = "ten steps"
-        run = { train = { steps = 10 }, model = { lookup = false } }
-    "#;
-
-    fn load(text: &str) -> Result<Suite> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("suite.toml");
-        std::fs::write(&path, text).unwrap();
-        Suite::load(&path)
-    }
-
-    #[test]
-    fn a_variant_changes_what_it_names() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("suite.toml");
-        std::fs::write(&path, TEXT).unwrap();
-        let suite = Suite::load(&path).unwrap();
-        let whole = suite.config().unwrap();
-        let short = suite.variants[0].config(&suite).unwrap();
-        assert_eq!((whole.train.steps, short.train.steps), (40, 10));
-        assert_eq!(short.train.learning_rate, 0.001);
-        assert!(whole.model.lookup && !short.model.lookup);
-        let fold = suite.in_fold(&whole, 3);
-        assert_eq!(fold.userqa.test_from, 0.75);
-        assert_eq!(fold.userqa.test_share, 0.25);
-    }
-
-    #[test]
-    fn conditions_are_named_by_kind_and_share() {
-        let noise = Noise {
-            foreign: vec![0.1, 0.3],
-            shuffled: vec![0.5],
-            missing: vec!["app".into()],
-            folds: 0,
-        };
-        let (names, kinds): (Vec<String>, Vec<NoiseKind>) = noise.conditions().into_iter().unzip();
-        let expected = ["foreign-10", "foreign-30", "shuffled-50", "missing-app"];
-        assert_eq!(names, expected);
-        assert_eq!(kinds[1], NoiseKind::Foreign { share: 0.3 });
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        let cases = [
-            ("folds = 4", "folds = 1", "folds"),
-            ("steps = 40", "step = 40", "unknown key `step`"),
-            ("data = \".\"", "data = \"nowhere\"", "nowhere"),
-            ("name = \"short\"", "name = \"whole\"", "a name of its own"),
-            ("lookup = false", "lookups = false", "lookup"),
-            (
-                "title = \"ten steps\"",
-                "title = \"t\"\nfolds = 9",
-                "1 to 4",
-            ),
-            ("folds = 4", "folds = 4\nfold = 2", "unknown key `fold`"),
-            (
-                "[run.train]",
-                "[noise]\nforeign = [0.301, 0.3]\n[run.train]",
-                "`foreign-30` twice",
-            ),
-            (
-                "[run.train]",
-                "[few_shot]\nlabels = [50, 9]\n[run.train]",
-                "at least 25, found 9",
-            ),
-            (
-                "[run.train]",
-                "[run.userqa]\nvalidation_share = 0.8\n[run.train]",
-                "below 1 - 1 / 4 folds",
-            ),
-        ];
-        for (from, to, expected) in cases {
-            let message = load(&TEXT.replace(from, to)).unwrap_err().to_string();
-            assert!(message.contains(expected), "{message}");
-        }
-        assert!(load(TEXT).is_ok());
-    }
-}
+mod tests;

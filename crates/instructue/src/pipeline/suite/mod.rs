@@ -13,6 +13,7 @@ mod paths;
 mod plan;
 mod probes;
 mod recommend;
+mod rules;
 mod search;
 mod stores;
 mod summary;

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use instructue_data::{ColumnData, History, UserStore, seed};
 use instructue_eval::{TaskSet, UserRef, label_all};
-use instructue_schema::{Timestamp, UserId};
+use instructue_schema::limits::{self, numbers};
+use instructue_schema::{Timestamp, UserId, paths};
 use instructue_userqa::{Split, split_of};
 
 use crate::pipeline::error::{Error, Result};
 use crate::pipeline::labels::read_labels;
 use crate::pipeline::prepare::{Ingested, Stage, ingest, references, userqa_config};
+use crate::pipeline::run::check_tasks;
 use crate::pipeline::suite::declare::{Recommendation, Suite};
 use crate::pipeline::suite::paths::Paths;
 
@@ -62,7 +64,7 @@ impl Plan {
         });
         let names: Vec<&str> = tasks.tasks.iter().map(|task| task.name.as_str()).collect();
         suite.check_against(ingested.store.schema(), &names)?;
-        tasks.check_against(ingested.store.schema())?;
+        check_tasks(&ingested, &data, watch)?;
         let store = &ingested.store;
         let (mut users, mut refs) = (Vec::new(), Vec::new());
         for shard in 0..store.shards() {
@@ -71,6 +73,11 @@ impl Plan {
                 refs.push(UserRef { shard, index });
             }
         }
+        limits::product(
+            "resamples × users",
+            &[suite.resamples as u64, users.len() as u64],
+            &numbers::RESAMPLED_USERS,
+        )?;
         let labels = label_all(&tasks, store, &refs, &data)?;
         let config = suite.config()?;
         let splits: Vec<Vec<Split>> = (0..suite.folds_run())
@@ -239,7 +246,9 @@ impl NextItems {
         debug_assert_eq!(first, refs.len());
         if let Some(file) = &declared.file {
             let user_column = &declaration.user_column().name;
-            let known = read_labels(&data.join(file), user_column, &declared.field)?;
+            let key = format!("recommendation `{}`.file", declared.name);
+            let file = paths::below(data, file).map_err(Error::outside(key))?;
+            let known = read_labels(&file, user_column, &declared.field)?;
             let places: HashMap<&UserId, usize> = users
                 .iter()
                 .enumerate()

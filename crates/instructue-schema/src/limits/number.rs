@@ -1,0 +1,217 @@
+//! Ranges of numbers.
+
+use std::fmt;
+
+use super::OutOfRange;
+
+/// What a whole number may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole {
+    /// The smallest.
+    pub min: i128,
+    /// The largest.
+    pub max: i128,
+    /// Why no larger one.
+    pub why: &'static str,
+}
+
+/// What a number with a fraction may be; never NaN or infinite.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Real {
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+    /// Whether the smallest itself is refused.
+    pub above: bool,
+    /// Whether the largest itself is refused.
+    pub below: bool,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// A number of a configuration with its range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Number {
+    /// A whole one.
+    Whole(i128, &'static Whole),
+    /// One with a fraction.
+    Real(f64, &'static Real),
+}
+
+impl Whole {
+    pub(super) const fn new(min: i128, max: i128, why: &'static str) -> Self {
+        Self { min, max, why }
+    }
+
+    /// A value that is to lie in this range.
+    pub fn of(&'static self, value: impl TryInto<i128>) -> Number {
+        Number::Whole(value.try_into().unwrap_or(i128::MAX), self)
+    }
+}
+
+impl Real {
+    /// From `min` to `max`, both included.
+    pub(super) const fn new(min: f64, max: f64, why: &'static str) -> Self {
+        Self {
+            min,
+            max,
+            above: false,
+            below: false,
+            why,
+        }
+    }
+
+    /// The same without `min`.
+    pub(super) const fn above(mut self) -> Self {
+        self.above = true;
+        self
+    }
+
+    /// The same without `max`.
+    pub(super) const fn below(mut self) -> Self {
+        self.below = true;
+        self
+    }
+
+    /// A value that is to lie in this range.
+    pub fn of(&'static self, value: f64) -> Number {
+        Number::Real(value, self)
+    }
+}
+
+impl fmt::Display for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {} ({})", self.min, self.max, self.why)
+    }
+}
+
+impl fmt::Display for Real {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (min, max) = (real(self.min), real(self.max));
+        match (self.above, self.below) {
+            (false, false) => write!(f, "{min} to {max}")?,
+            (true, false) => write!(f, "above {min}, at most {max}")?,
+            (false, true) => write!(f, "at least {min}, below {max}")?,
+            (true, true) => write!(f, "above {min}, below {max}")?,
+        }
+        write!(f, " ({})", self.why)
+    }
+}
+
+/// A number in few characters.
+fn real(value: f64) -> String {
+    let size = value.abs();
+    match value == 0.0 || !size.is_finite() || (1e-6..1e15).contains(&size) {
+        true => value.to_string(),
+        false => format!("{value:e}"),
+    }
+}
+
+impl Number {
+    fn fits(&self) -> bool {
+        match *self {
+            Self::Whole(value, limit) => (limit.min..=limit.max).contains(&value),
+            Self::Real(value, limit) => {
+                // False for NaN.
+                let low = value > limit.min || value == limit.min && !limit.above;
+                let high = value < limit.max || value == limit.max && !limit.below;
+                low && high
+            }
+        }
+    }
+
+    fn expected(&self) -> String {
+        match self {
+            Self::Whole(_, limit) => limit.to_string(),
+            Self::Real(_, limit) => limit.to_string(),
+        }
+    }
+
+    fn found(&self) -> String {
+        match self {
+            Self::Whole(value, _) => value.to_string(),
+            Self::Real(value, _) => real(*value),
+        }
+    }
+}
+
+/// Checks numbers by key.
+///
+/// # Errors
+/// The first that lies outside its range.
+pub fn check<'a>(numbers: impl IntoIterator<Item = (&'a str, Number)>) -> Result<(), OutOfRange> {
+    for (key, number) in numbers {
+        if !number.fits() {
+            return Err(OutOfRange {
+                key: key.to_owned(),
+                expected: number.expected(),
+                found: number.found(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Checks what numbers come to when they are multiplied: `key` names the factors.
+///
+/// # Errors
+/// When the product lies outside the range.
+pub fn product(key: &str, factors: &[u64], limit: &'static Whole) -> Result<(), OutOfRange> {
+    let product = factors.iter().fold(1_i128, |product, &factor| {
+        product.saturating_mul(i128::from(factor))
+    });
+    check([(key, Number::Whole(product, limit))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static SOME: Whole = Whole::new(1, 10, "ten fingers");
+    static OPEN: Real = Real::new(0.0, 1.0, "a share").above().below();
+    static HUGE: Real = Real::new(0.0, 1e30, "as good as none");
+
+    #[test]
+    fn ranges_hold_their_ends_or_not() {
+        for (number, fits) in [
+            (SOME.of(1_u32), true),
+            (SOME.of(10_usize), true),
+            (SOME.of(0_u64), false),
+            (SOME.of(-1_i64), false),
+            (SOME.of(u64::MAX), false),
+            (OPEN.of(0.0), false),
+            (OPEN.of(0.5), true),
+            (OPEN.of(1.0), false),
+            (OPEN.of(f64::NAN), false),
+            (HUGE.of(0.0), true),
+            (HUGE.of(1e30), true),
+            (HUGE.of(f64::INFINITY), false),
+            (HUGE.of(f64::NEG_INFINITY), false),
+        ] {
+            assert_eq!(check([("key", number)]).is_ok(), fits, "{number:?}");
+        }
+    }
+
+    #[test]
+    fn the_error_says_key_range_reason_and_value() {
+        let error = check([("a", SOME.of(3)), ("b", HUGE.of(-1e-9))]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "b: expected 0 to 1e30 (as good as none), found -1e-9"
+        );
+        let error = check([("fingers", SOME.of(u64::MAX))]).unwrap_err();
+        assert_eq!(
+            error.in_file("hand.toml").to_string(),
+            "hand.toml: fingers: expected 1 to 10 (ten fingers), found 18446744073709551615"
+        );
+        assert!(OPEN.to_string().starts_with("above 0, below 1"));
+    }
+
+    #[test]
+    fn products_do_not_overflow() {
+        assert!(product("a × b", &[2, 5], &SOME).is_ok());
+        let error = product("a × b", &[u64::MAX, u64::MAX, u64::MAX, 9], &SOME).unwrap_err();
+        assert_eq!(error.key, "a × b");
+    }
+}

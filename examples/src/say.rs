@@ -1,0 +1,63 @@
+//! What the programs print: escaped, so that no name, id or text of a file can drive
+//! the terminal.
+
+use std::io::Write;
+
+use instructue::schema::{printable, printable_lines};
+
+/// The longest line of an error, in characters.
+const LONGEST: usize = 2_000;
+
+/// Prints a line to standard output, as `println!` does, with everything escaped that
+/// a terminal would obey. Whoever closed the pipe does not want the rest.
+#[macro_export]
+macro_rules! say {
+    ($($argument:tt)*) => {
+        $crate::print_line(&::std::format!($($argument)*))
+    };
+}
+
+/// What [`say!`] does with its text.
+pub fn print_line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", printable(text));
+}
+
+/// Prints a table or another text of several lines to standard output.
+pub fn print_table(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", printable_lines(text));
+}
+
+/// Prints a part of a line to standard output, at once.
+pub fn print_piece(text: &str) {
+    let mut out = std::io::stdout();
+    let _ = write!(out, "{}", printable_lines(text)).and_then(|()| out.flush());
+}
+
+/// Prints a line to standard error.
+pub fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", printable(text));
+}
+
+/// An error as one line that can be read: blanks are made one, hostile characters
+/// escaped, and what is endless is cut.
+pub fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    let line = printable(&line);
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line() {
+        assert_eq!(one_line("a\n  b\tc "), "a b c");
+        assert_eq!(one_line("a\u{1b}]0;x\u{7}"), r"a\u{1b}]0;x\u{7}");
+        assert!(one_line(&"x".repeat(70_000)).chars().count() <= LONGEST + 1);
+    }
+}
