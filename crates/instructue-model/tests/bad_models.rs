@@ -30,15 +30,58 @@ fn a_directory_without_manifest_is_no_model() {
 
 #[test]
 fn a_changed_or_cut_file_is_found_by_its_digest() {
-    let message = broken(|path| {
-        let file = path.join("model.safetensors");
-        let bytes = fs::read(&file).unwrap();
-        fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    for name in [
+        "config.json",
+        "schema.toml",
+        "preparation.json",
+        "tokenizer.json",
+        "encoder_tokenizer.json",
+        "model.safetensors",
+    ] {
+        let cut = broken(|path| {
+            let bytes = fs::read(path.join(name)).unwrap();
+            fs::write(path.join(name), &bytes[..bytes.len() / 2]).unwrap();
+        });
+        assert!(
+            cut.contains(name) && cut.contains("bytes as in the manifest"),
+            "{cut}"
+        );
+        let flipped = broken(|path| {
+            let mut bytes = fs::read(path.join(name)).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(path.join(name), &bytes).unwrap();
+        });
+        assert!(
+            flipped.contains(name) && flipped.contains("SHA-256"),
+            "{flipped}"
+        );
+    }
+    let flipped = broken(|path| {
+        let text = fs::read_to_string(path.join("manifest.json")).unwrap();
+        let changed = text.replacen("\"bytes\": ", "\"bytes\": 1", 1);
+        fs::write(path.join("manifest.json"), changed).unwrap();
     });
-    assert!(
-        message.contains("model.safetensors") && message.contains("SHA-256"),
-        "{message}"
-    );
+    assert!(flipped.contains("as under `seal`"), "{flipped}");
+}
+
+/// Puts another value into the manifest, as whoever signs a change would.
+fn resign(path: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+    let file = path.join("manifest.json");
+    let mut manifest = instructue_fs::read_sealed(&file, "a manifest").unwrap();
+    change(&mut manifest);
+    instructue_fs::write_sealed(&file, &manifest).unwrap();
+}
+
+#[test]
+fn a_manifest_without_files_vouches_for_none() {
+    let message = broken(|path| resign(path, |manifest| manifest["files"] = serde_json::json!({})));
+    assert!(message.contains("an entry of the manifest"), "{message}");
+    // Nor is a file read that it does not name.
+    let message = broken(|path| {
+        fs::write(path.join("tokenizer_config.json"), "{\"eos_token\": \"x\"}").unwrap();
+    });
+    assert!(message.contains("tokenizer_config.json"), "{message}");
 }
 
 #[test]
@@ -47,39 +90,36 @@ fn a_missing_file_is_named() {
     assert!(message.contains("tokenizer.json"), "{message}");
 }
 
-/// A manifest may come from anywhere: no file elsewhere is read for it.
 #[test]
-fn a_manifest_names_files_of_its_directory() {
-    for name in [
-        "../secret",
-        "/etc/hostname",
-        "..",
-        "sub/model.safetensors",
-        "",
-    ] {
-        let message = broken(|path| {
-            fs::write(path.with_file_name("secret"), "hunter2").unwrap();
-            let file = path.join("manifest.json");
-            let text = fs::read_to_string(&file).unwrap();
-            fs::write(&file, text.replacen("config.json", name, 1)).unwrap();
-        });
-        assert!(
-            message.contains("manifest.json") && message.contains("plain name"),
-            "{name}: {message}"
-        );
-    }
+fn another_format_is_refused() {
+    let message = broken(|path| resign(path, |manifest| manifest["format"] = 99.into()));
+    assert!(message.contains("expected format 2, found 99"), "{message}");
 }
 
 #[test]
-fn another_format_is_refused() {
-    let message = broken(|path| {
-        let file = path.join("manifest.json");
-        let text = fs::read_to_string(&file)
-            .unwrap()
-            .replace("\"format\": 1", "\"format\": 99");
-        fs::write(&file, text).unwrap();
+fn a_model_takes_the_place_of_a_model_alone() {
+    let message = |prepare: &dyn Fn(&Path)| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model");
+        prepare(&path);
+        let model = model(&shard(), &Device::default());
+        let error = model.save(&path).unwrap_err().to_string();
+        assert!(path.join("thesis.tex").is_file());
+        error
+    };
+    let alone = message(&|path| {
+        fs::create_dir(path).unwrap();
+        fs::write(path.join("thesis.tex"), "").unwrap();
     });
-    assert!(message.contains("expected format 1, found 99"), "{message}");
+    assert!(
+        alone.contains("a directory without manifest.json"),
+        "{alone}"
+    );
+    let beside = message(&|path| {
+        model(&shard(), &Device::default()).save(path).unwrap();
+        fs::write(path.join("thesis.tex"), "").unwrap();
+    });
+    assert!(beside.contains("\"thesis.tex\" beside it"), "{beside}");
 }
 
 #[test]

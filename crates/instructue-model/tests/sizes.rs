@@ -11,8 +11,9 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 use common::{profiles, shard};
+use instructue_fs::{Entry, read_sealed, write_sealed};
 use instructue_model::config::LoraSettings;
-use instructue_model::save::{MANIFEST, Manifest, digest};
+use instructue_model::save::{MANIFEST, Manifest};
 use instructue_model::{InstructUe, ModelConfig};
 use instructue_schema::DataText;
 use peak_alloc::PeakAlloc;
@@ -48,11 +49,10 @@ fn read(path: &Path) -> Value {
 /// Puts a text in the place of a file, and its digest into the manifest.
 fn replace(dir: &Path, name: &str, text: &str) {
     fs::write(dir.join(name), text).unwrap();
-    let mut manifest: Manifest = serde_json::from_value(read(&dir.join(MANIFEST))).unwrap();
-    let found = digest(&dir.join(name)).unwrap();
-    manifest.files.insert(name.into(), found);
-    let text = serde_json::to_string(&manifest).unwrap();
-    fs::write(dir.join(MANIFEST), text).unwrap();
+    let mut manifest: Manifest = read_sealed(&dir.join(MANIFEST), "a manifest").unwrap();
+    let entry = Entry::of(&dir.join(name)).unwrap();
+    manifest.files.insert(name, entry);
+    write_sealed(&dir.join(MANIFEST), &manifest).unwrap();
 }
 
 /// JSON pointers to all numbers, of lists to those of the first and the last element.

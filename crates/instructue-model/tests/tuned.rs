@@ -269,7 +269,7 @@ fn a_damaged_file_is_one_error_that_says_what() {
     for (from, to, parts) in [
         ("instructue tuned", "instructue bread", ["kind", "bread"]),
         (
-            "\"version\":\"2\"",
+            "\"version\":\"3\"",
             "\"version\":\"9\"",
             ["version", "found 9"],
         ),
@@ -308,6 +308,36 @@ fn a_damaged_file_is_one_error_that_says_what() {
         error.contains("finite numbers") && error.contains("NaN"),
         "{error}"
     );
+}
+
+#[test]
+fn one_flipped_bit_is_noticed() {
+    let model = model(&shard(), &Device::default());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tuned.safetensors");
+    random(&model, 2).save(&path).unwrap();
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(3) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        fs::write(&path, &bytes).unwrap();
+        // Padding of the header says nothing.
+        assert!(
+            Tuned::load(&path, &model).is_err() || whole[at] == b' ',
+            "byte {at}"
+        );
+    }
+}
+
+#[test]
+fn another_file_is_not_replaced() {
+    let model = model(&shard(), &Device::default());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("thesis.tex");
+    fs::write(&path, "text").unwrap();
+    let error = random(&model, 2).save(&path).unwrap_err().to_string();
+    assert!(error.contains("found another file"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), b"text");
 }
 
 #[test]

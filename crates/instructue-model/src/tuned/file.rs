@@ -137,16 +137,6 @@ impl Tuned {
                 return Err(Error::tuned(name, key, expected, found));
             }
         }
-        let tensors = file
-            .iter()
-            .map(|(name, view)| (name, (view.shape().to_vec(), view.data().to_vec())));
-        let (expected, found) = (
-            entry(DIGEST)?,
-            content_digest(&metadata, &tensors.collect::<Vec<_>>()),
-        );
-        if expected != found {
-            return Err(Error::tuned(name, DIGEST, expected, found));
-        }
         let text = entry("classes")?;
         let classes: Vec<String> = serde_json::from_str(&text)
             .map_err(|_| Error::tuned(name, "classes", "a list of names", &text))?;
@@ -215,6 +205,15 @@ impl Tuned {
                 weights: tensor(READOUT, outputs, Readout::width(model))?.0,
                 bias: tensor(READOUT_BIAS, outputs, 1)?.0,
             });
+        }
+        // Last, so that what is wrong is named where it can be.
+        let tensors: Vec<_> = file
+            .iter()
+            .map(|(name, view)| (name, (view.shape().to_vec(), view.data().to_vec())))
+            .collect();
+        let (expected, found) = (entry(DIGEST)?, content_digest(&metadata, &tensors));
+        if expected != found {
+            return Err(Error::tuned(name, DIGEST, expected, found));
         }
         Ok(tuned)
     }
