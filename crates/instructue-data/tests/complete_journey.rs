@@ -65,9 +65,8 @@ fn the_whole_journey_is_kept() {
         .take_while(|time| **time == first)
         .count();
     assert!((0..basket).is_sorted_by(|a, b| bill.number(*a, 0) <= bill.number(*b, 0)));
-    let line = (0..basket)
-        .find(|line| bill.number(*line, 0) == Some(2.99))
-        .unwrap();
+    let is_cheese = |line: &usize| bill.text(*line, 5).is_some_and(|text| &**text == "CHEESE");
+    let line = (0..basket).find(is_cheese).unwrap();
     let numbers: Vec<_> = (0..4).map(|field| bill.number(line, field)).collect();
     assert_eq!(numbers, [Some(2.99), Some(1.0), Some(0.0), Some(0.0)]);
     let texts: Vec<_> = (4..7)
