@@ -41,7 +41,7 @@ fn configurations_name_the_key() {
         (
             "vocab_size",
             json!(0),
-            "`vocab_size` is 0, expected at least 1",
+            "`vocab_size` is 0, expected a number from 1 to 16777216",
         ),
         ("vocab_size", json!("many"), "expected usize"),
         (

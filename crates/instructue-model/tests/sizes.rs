@@ -7,6 +7,7 @@ mod common;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -24,6 +25,12 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 /// What loading the small model and one pass may take.
 const MOST: usize = 48 << 20;
+
+/// One test at a time: the account is of the whole process.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A model with everything that has a size.
 fn saved(path: &Path) -> InstructUe {
@@ -114,6 +121,7 @@ const NUMBERS: [&str; 13] = [
 
 #[track_caller]
 fn every_number(name: &str, least: usize) {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model");
     saved(&path);
@@ -156,6 +164,7 @@ fn no_number_of_the_preparation_does() {
 
 #[test]
 fn a_part_that_is_too_large_is_named_with_both_numbers() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model");
     let model = saved(&path);
@@ -210,6 +219,7 @@ fn a_part_that_is_too_large_is_named_with_both_numbers() {
 /// The count that sizes are compared by is that of the network.
 #[test]
 fn declared_weights_are_those_of_the_network() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model");
     let model = saved(&path);

@@ -160,21 +160,16 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         UNIGRAM => Some(unigram::unknown(file, model)?),
         _ => unknown_name.as_deref().and_then(find),
     };
-    if kind == UNIGRAM {
-        unigram::hide(model, |token, id| {
-            let of_text = vocab.get(token).is_some_and(|last| Some(*last) == unknown);
-            let reserved = |id: &u32| reserved.contains(id);
-            !of_text && (reserved(&id) || vocab.get(token).is_some_and(reserved))
-        });
-    } else if kind == "BPE" {
+    if kind == "BPE" {
         if unknown.is_some_and(|id| with_task.contains(&id)) {
             model.insert("unk_token".into(), Value::Null);
         }
         // Random merges are for training a language model.
         model.insert("dropout".into(), Value::Null);
-    } else if !unknown_name
-        .as_ref()
-        .is_some_and(|name| vocab.contains_key(name))
+    } else if kind != UNIGRAM
+        && !unknown_name
+            .as_ref()
+            .is_some_and(|name| vocab.contains_key(name))
     {
         let found = unknown_name.unwrap_or_else(|| "none".into());
         return Err(invalid(file, "`model.unk_token` in the vocabulary", found));
@@ -198,8 +193,9 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         .filter(|(_, id)| reserved.contains(id) && Some(**id) != unknown)
         .map(|(token, _)| token.as_str())
         .collect();
-    if kind != UNIGRAM {
-        hide(model, &hidden);
+    match kind.as_str() {
+        UNIGRAM => unigram::hide(model, &hidden),
+        _ => hide(model, &hidden),
     }
     // What a text becomes, or what is put at its ends.
     let given = vocab.values().copied().filter(|id| !reserved.contains(id));

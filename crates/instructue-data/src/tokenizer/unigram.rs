@@ -1,6 +1,6 @@
 //! Unigram models (SentencePiece): pieces with scores, numbered by their place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -45,10 +45,13 @@ pub(super) fn unknown(file: &str, model: &Map<String, Value>) -> Result<u32, Err
 
 /// Takes the spelling of pieces away. The entries stay: the place is the id, and the
 /// lowest score counts for unknown texts. No text spells an empty piece.
-pub(super) fn hide(model: &mut Map<String, Value>, hidden: impl Fn(&str, u32) -> bool) {
+pub(super) fn hide(model: &mut Map<String, Value>, hidden: &BTreeSet<&str>) {
     let pieces = model.get_mut("vocab").and_then(Value::as_array_mut);
-    for (entry, id) in pieces.into_iter().flatten().zip(0..) {
-        if hidden(entry[0].as_str().unwrap_or_default(), id) {
+    for entry in pieces.into_iter().flatten() {
+        if entry[0]
+            .as_str()
+            .is_some_and(|piece| hidden.contains(piece))
+        {
             entry[0] = "".into();
         }
     }
