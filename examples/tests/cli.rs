@@ -383,7 +383,7 @@ fn unknown_choices_show_the_known_ones() {
     );
     bad(
         &run("generate_users", &["--users", "0", "--out", &out]),
-        &["users", "1 to 1000000000", "found 0"],
+        &["users is 0", "1 to 1000000000"],
     );
     bad(&run("generate_users", &[]), &["--out", "not provided"]);
     assert!(names(dir.path()).is_empty(), "{:?}", names(dir.path()));

@@ -137,8 +137,8 @@ fn what_does_not_fit_is_named() {
     let (directory, store) = data();
     let cases: [(&str, &str, &[&str]); 13] = [
         (
-            "source = \"bill\"",
-            "source = \"bil\"",
+            "source = \"bill\", field",
+            "source = \"bil\", field",
             &["`dog`.label.source", "bill, quiet"],
         ),
         (
