@@ -8,9 +8,15 @@ use std::fs::{self, File, FileType};
 use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Fields, Schema};
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
 
 use crate::error::{Error, Result};
 
@@ -128,7 +134,36 @@ pub fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>
         });
     }
     file.rewind().map_err(io)?;
-    decode(path, 0, || ParquetRecordBatchReaderBuilder::try_new(file))
+    decode(path, 0, || {
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
+        let metadata = unpacked(&metadata).unwrap_or(metadata);
+        Ok::<_, ParquetError>(ParquetRecordBatchReaderBuilder::new_with_metadata(
+            file, metadata,
+        ))
+    })
+}
+
+/// The same with plain columns for dictionaries of what is no text, if there are any. Arrow's
+/// writers note such dictionaries, as of a category of numbers, and the decoder makes only some
+/// of them again.
+fn unpacked(metadata: &ArrowReaderMetadata) -> Option<ArrowReaderMetadata> {
+    let plain = |field: &Arc<Field>| match field.data_type() {
+        DataType::Dictionary(_, values) if !values.is_string() => {
+            let plain = Field::clone(field).with_data_type((**values).clone());
+            Some(Arc::new(plain))
+        }
+        _ => None,
+    };
+    let fields = metadata.schema().fields();
+    if !fields.iter().any(|field| plain(field).is_some()) {
+        return None;
+    }
+    let fields = fields.iter();
+    let fields: Fields = fields
+        .map(|field| plain(field).unwrap_or_else(|| field.clone()))
+        .collect();
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+    ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).ok()
 }
 
 /// All batches of a small Parquet file, `path` for messages.
