@@ -13,7 +13,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::error::{Error, Result};
-use crate::int96;
+use crate::retype;
 
 pub(crate) use self::foreign::converts_csv;
 
@@ -86,7 +86,7 @@ pub fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>
         });
     }
     file.rewind().map_err(io)?;
-    decode(path, 0, || int96::open(file))
+    decode(path, 0, || retype::open(file))
 }
 
 /// All batches of a small Parquet file, `path` for messages.

@@ -8,15 +8,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, Float64Array,
-    Int64Array, NullArray, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, DictionaryArray, FixedSizeBinaryArray,
+    Float64Array, Int8Array, Int64Array, NullArray, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, TimeUnit};
 use common::dump;
 use instructue_data::{Error, IngestOptions, IngestReport, RowProblem, UserStore};
 use instructue_schema::Schema;
-use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ArrowWriter, add_encoded_arrow_schema_to_metadata};
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
@@ -199,21 +201,17 @@ fn decimals_are_ids_whole_numbers_and_floats() {
             assert_eq!(rows(cast_to(name, &ty)), expected, "{name} as {ty}");
         }
     }
+    // By way of a type into which floats are cast exactly.
+    let amounts = cast(&of("amount"), &DataType::Decimal128(20, 2)).unwrap();
     for ty in [
         DataType::Decimal64(18, 2),
         DataType::Decimal128(38, 18),
         DataType::Decimal256(76, 38),
     ] {
-        assert_eq!(rows(cast_to("amount", &ty)), expected, "amount as {ty}");
-        assert_eq!(rows(cast_to("flag", &DataType::Int8)), expected);
+        let amounts = cast(&amounts, &ty).unwrap();
+        assert_eq!(rows(replaced("amount", amounts)), expected, "{ty}");
     }
-    // Hundreds of an id.
-    let hundreds = Decimal128Array::from(vec![10; ROWS]).with_precision_and_scale(10, -2);
-    let plainly = rows(replaced(
-        "uid",
-        Arc::new(Int64Array::from(vec![1_000; ROWS])),
-    ));
-    assert_eq!(rows(replaced("uid", Arc::new(hundreds.unwrap()))), plainly);
+    assert_eq!(rows(cast_to("flag", &DataType::Int8)), expected);
     // What is lost is said.
     let halves = Decimal128Array::from(vec![15; ROWS]).with_precision_and_scale(10, 1);
     match error(replaced("uid", Arc::new(halves.unwrap()))) {
@@ -244,6 +242,28 @@ fn dictionaries_of_anything_are_read() {
         let ty = DataType::Dictionary(Box::new(index), Box::new(ty));
         assert_eq!(rows(cast_to(name, &ty)), expected, "{name}");
     }
+    // A category of Booleans, which the decoder itself does not make again.
+    let flags = of("flag");
+    let flags = flags.as_boolean();
+    let keys: Int8Array = flags.iter().map(|flag| flag.map(i8::from)).collect();
+    let values: ArrayRef = Arc::new(BooleanArray::from(vec![false, true]));
+    let flags = DictionaryArray::try_new(keys, values).unwrap();
+    let noted = batch(replaced("flag", Arc::new(flags)));
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().join("web/a.parquet");
+    // The writer takes no such dictionary, but notes what it is told.
+    let mut options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
+    let mut properties = WriterProperties::builder().build();
+    add_encoded_arrow_schema_to_metadata(&noted.schema(), &mut properties);
+    options = options.with_properties(properties);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let plainly = batch(plain());
+    let file = File::create(&path).unwrap();
+    let writer = ArrowWriter::try_new_with_options(file, plainly.schema(), options);
+    let mut writer = writer.unwrap();
+    writer.write(&plainly).unwrap();
+    writer.close().unwrap();
+    assert_eq!(rows_of(data.path()), expected);
 }
 
 #[test]
@@ -453,12 +473,19 @@ fn times_are_read_from_text() {
 #[test]
 fn other_units_and_zones_are_the_same_times() {
     let expected = rows(plain());
-    for ty in [
-        DataType::Timestamp(TimeUnit::Second, None),
-        DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
-        DataType::Timestamp(TimeUnit::Nanosecond, Some("+05:30".into())),
+    for unit in [
+        TimeUnit::Second,
+        TimeUnit::Millisecond,
+        TimeUnit::Nanosecond,
     ] {
+        let ty = DataType::Timestamp(unit, None);
         assert_eq!(rows(cast_to("ts", &ty)), expected, "{ty}");
+    }
+    for zone in ["UTC", "+05:30", "Europe/Berlin"] {
+        let times = of("ts");
+        let times = times.as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
+        let times = times.clone().with_timezone(zone);
+        assert_eq!(rows(replaced("ts", Arc::new(times))), expected, "{zone}");
     }
     // Seconds as Snowflake has them.
     let data = tempfile::tempdir().unwrap();
