@@ -19,6 +19,7 @@ mod rows;
 mod spill;
 mod survey;
 mod time_text;
+mod types;
 
 use std::collections::BTreeMap;
 use std::fs;
