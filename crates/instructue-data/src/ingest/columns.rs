@@ -12,7 +12,8 @@ use arrow::error::ArrowError;
 use instructue_schema::{self as schema, Column, ColumnRole, ColumnType, SECONDS_PER_DAY};
 
 use super::decimal::Decimals;
-use super::time_text::{self, parse_time};
+use super::time_text::time_of;
+use super::types::{hyphenated, is_text, plain, utf8};
 use crate::error::RowProblem;
 
 /// Whole numbers up to this one are exact in a 64-bit float.
@@ -83,63 +84,6 @@ fn per_second(unit: &TimeUnit) -> i64 {
         TimeUnit::Millisecond => 1_000,
         TimeUnit::Microsecond => 1_000_000,
         TimeUnit::Nanosecond => 1_000_000_000,
-    }
-}
-
-/// What a schema would declare for a file's column of type `found`; `None` if nothing fits.
-pub(crate) fn declared_type(found: &DataType) -> Option<ColumnType> {
-    Some(match plain(found) {
-        DataType::Boolean => ColumnType::Bool,
-        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => ColumnType::Timestamp,
-        DataType::Decimal32(_, scale)
-        | DataType::Decimal64(_, scale)
-        | DataType::Decimal128(_, scale)
-        | DataType::Decimal256(_, scale) => match scale {
-            1.. => ColumnType::Float,
-            _ => ColumnType::Int,
-        },
-        found if found.is_floating() => ColumnType::Float,
-        found if found.is_integer() => ColumnType::Int,
-        found if is_text(found) => ColumnType::Text,
-        _ => return None,
-    })
-}
-
-/// The type of the values of a type that only says how they are laid out.
-fn plain(found: &DataType) -> &DataType {
-    match found {
-        DataType::Dictionary(_, values) => plain(values),
-        DataType::RunEndEncoded(_, values) => plain(values.data_type()),
-        found => found,
-    }
-}
-
-/// Bytes may be text, or not: that is checked value by value.
-fn is_text(found: &DataType) -> bool {
-    matches!(
-        found,
-        DataType::Utf8
-            | DataType::LargeUtf8
-            | DataType::Utf8View
-            | DataType::Binary
-            | DataType::LargeBinary
-            | DataType::BinaryView
-            | DataType::FixedSizeBinary(_)
-    )
-}
-
-/// Whether nothing is there: nulls, or floats that are no numbers.
-pub(crate) fn is_void(array: &ArrayRef) -> bool {
-    let floats = match array.data_type() {
-        float if float.is_floating() => cast(array, &DataType::Float64).ok(),
-        _ => None,
-    };
-    match floats {
-        Some(floats) => floats
-            .as_primitive::<Float64Type>()
-            .iter()
-            .all(|float| float.is_none_or(f64::is_nan)),
-        None => array.logical_null_count() == array.len(),
     }
 }
 
@@ -346,42 +290,6 @@ impl Values {
         };
         Ok(Some(buffer))
     }
-}
-
-fn time_of(text: &str) -> Result<i64, BadValue> {
-    parse_time(text).ok_or_else(|| {
-        let mut found = text.to_owned();
-        if let Some((end, _)) = text.char_indices().nth(40) {
-            found.truncate(end);
-            found.push('…');
-        }
-        let problem = RowProblem::UnreadableTime;
-        BadValue::new(problem, time_text::EXPECTED, format!("{found:?}"))
-    })
-}
-
-fn utf8(bytes: &[u8]) -> Result<&str, BadValue> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let found = format!("{} bytes that are none", bytes.len());
-        let expected = format!(
-            "text in UTF-8 (as it is up to byte {})",
-            error.valid_up_to()
-        );
-        BadValue::new(RowProblem::NotUtf8, expected, found)
-    })
-}
-
-/// The usual form of a UUID.
-fn hyphenated(id: &[u8]) -> String {
-    let mut text = String::with_capacity(36);
-    for (at, byte) in id.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::columns::{self, Values};
 use super::partition::{first_difference, folder_column, folder_values};
+use super::types::is_void;
 use crate::error::{Error, Result};
 use crate::guard::{decode, open_parquet};
 
@@ -151,7 +152,7 @@ impl Input {
         let mut reader = decode(&self.path, 0, || builder.build())?;
         let mut row = 0;
         while let Some(batch) = decode(&self.path, row, || reader.next().transpose())? {
-            let void = |array| Ok::<_, Error>(columns::is_void(array));
+            let void = |array| Ok::<_, Error>(is_void(array));
             let mut arrays = batch.columns().iter();
             if !decode(&self.path, row, || arrays.next().map_or(Ok(true), void))? {
                 return Ok(false);

@@ -21,6 +21,7 @@ mod spill;
 mod survey;
 mod time_text;
 mod times;
+mod types;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use instructue_schema::ColumnType;
 
-use super::columns::declared_type;
 use super::find::{csv_files, parquet_below};
+use super::types::declared_type;
 use crate::guard::{converts_csv, open_parquet};
 
 /// How many files and how many columns of each are named.

@@ -3,6 +3,9 @@
 use arrow::array::timezone::Tz;
 use arrow::compute::kernels::cast_utils::string_to_datetime;
 
+use super::columns::BadValue;
+use crate::error::RowProblem;
+
 /// What [`parse_time`] reads, for messages.
 pub(crate) const EXPECTED: &str = "a time such as 2024-01-31, 2024-01-31 12:00:00 or \
                                    2024-01-31T12:00:00+01:00";
@@ -34,6 +37,19 @@ pub(crate) fn parse_time(text: &str) -> Option<i64> {
     let utc: Tz = "+00:00".parse().ok()?;
     let time = string_to_datetime(&utc, text).ok()?;
     Some(time.timestamp())
+}
+
+/// The time that a text is.
+pub(crate) fn time_of(text: &str) -> Result<i64, BadValue> {
+    parse_time(text).ok_or_else(|| {
+        let mut found = text.to_owned();
+        if let Some((end, _)) = text.char_indices().nth(40) {
+            found.truncate(end);
+            found.push('…');
+        }
+        let problem = RowProblem::UnreadableTime;
+        BadValue::new(problem, EXPECTED, format!("{found:?}"))
+    })
 }
 
 #[cfg(test)]
