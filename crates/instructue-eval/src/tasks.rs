@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use instructue_schema::{ColumnRole, Schema, SourceKind, Timestamp, parse_toml, shown};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::error::{Error, Result};
 
@@ -99,6 +99,7 @@ pub enum Label {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         equals: Option<Vec<String>>,
         /// Length of the window.
+        #[serde(deserialize_with = "days")]
         days: u32,
         /// Positive is who has *no* such event.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -120,6 +121,14 @@ pub enum Label {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at_least: Option<f64>,
     },
+}
+
+/// Within a tagged choice a reader's error does not name the key by itself.
+fn days<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    u32::deserialize(from).map_err(|error| {
+        let reason = error.to_string();
+        de::Error::custom(format!("days: {}", reason.trim_end()))
+    })
 }
 
 impl TaskSet {

@@ -75,8 +75,8 @@ fn what_is_wrong_is_named() {
         ("folds = 4", "seed = -1\nfolds = 4", "seed"),
         (
             "title = \"ten",
-            "run_folds = \"hunter2\"\ntitle = \"ten",
-            "variant.run_folds",
+            "folds = \"hunter2\"\ntitle = \"ten",
+            "variant.folds",
         ),
         ("steps = 40", "step = 40", "unknown key `step`"),
         ("data = \".\"", "data = \"nowhere\"", "nowhere"),
