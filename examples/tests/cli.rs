@@ -455,6 +455,9 @@ fn a_damaged_file_of_the_data_is_named() {
     };
 
     fs::write(&bill, &whole[..whole.len() / 2]).unwrap();
+    bad(&train(), &["bill.parquet", "bytes as in the manifest"]);
+    // Data that nobody generated have no manifest.
+    fs::remove_file(data.join("manifest.json")).unwrap();
     bad(&train(), &["bill.parquet", "expected a complete file"]);
 
     fs::write(&bill, "user_id,time,amount\nu1,2025-01-01,3.5\n").unwrap();

@@ -383,5 +383,5 @@ fn errors_of_the_operating_system_carry_the_path() {
         &case.options,
         &mut |_| {},
     );
-    assert!(matches!(error, Err(Error::Io { path, .. }) if path == taken));
+    assert!(matches!(error, Err(Error::File(error)) if error.path() == taken));
 }

@@ -388,8 +388,15 @@ mod links {
         assert_eq!(dump(&case.ingest().unwrap().0), expected());
         // A link as the declared path itself.
         let case = reading("link");
-        symlink(&web, case.data().join("link")).unwrap();
+        let other = case.data().join("other");
+        part(&other.join("a.parquet"), ALL, &[]);
+        symlink(&other, case.data().join("link")).unwrap();
         assert_eq!(dump(&case.ingest().unwrap().0), expected());
+        // One that leads out of the data is refused.
+        let case = reading("link");
+        symlink(&web, case.data().join("link")).unwrap();
+        let error = case.error().to_string();
+        assert!(error.contains("a link leads out of it"), "{error}");
     }
 
     #[test]
@@ -418,7 +425,8 @@ mod links {
         let case = Case::new();
         fs::remove_file(case.file("campaigns")).unwrap();
         symlink("/dev/zero", case.file("campaigns")).unwrap();
-        irregular(&case, &case.file("campaigns"), "a device");
+        let error = case.error().to_string();
+        assert!(error.contains("a link leads out of it"), "{error}");
         let case = Case::new();
         fs::remove_file(case.file("tab")).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(case.file("tab")).unwrap();

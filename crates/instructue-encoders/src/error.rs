@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// A file of the cache could not be read or written.
-    #[error(transparent)]
+    #[error("event-vector cache: {0}")]
     File(#[from] instructue_fs::Error),
     /// A file that cannot be read.
     #[error("{}: {reason}", path.display())]

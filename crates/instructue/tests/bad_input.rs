@@ -458,6 +458,7 @@ fn a_wrong_data_directory_does_not_cost_an_earlier_model() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
     let manifest = out.join("model/manifest.json");
+    drop(instructue::fs::Claim::take(&out, "run").unwrap());
     fs::create_dir_all(out.join("model")).unwrap();
     fs::write(&manifest, "{}").unwrap();
     let data = data(dir.path(), &events()[..400], &["quiet"]);

@@ -404,7 +404,7 @@ fn files_are_saved_as_they_were() {
 fn what_is_no_tokenizer_is_refused_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let missing = TextTokenizer::from_file(&folder.path().join("none.json")).unwrap_err();
-    assert!(matches!(missing, Error::Io { .. }), "{missing}");
+    assert!(matches!(missing, Error::File(_)), "{missing}");
 
     let model = |model: Value| json!({"added_tokens": [], "model": model}).to_string();
     let word_piece =
