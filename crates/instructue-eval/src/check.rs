@@ -81,13 +81,13 @@ impl Tally {
                 None => {}
             }
         }
-        if let (Some(wanted), Some((source, field))) = (wanted, truth.field()) {
-            if let ColumnData::Text { dictionary, .. } = &shard.sources[source].columns[field] {
-                let entries = dictionary.iter().zip(wanted);
-                let found = entries.filter(|(_, wanted)| *wanted);
-                self.matched
-                    .extend(found.map(|(value, _)| value.to_string()));
-            }
+        if let (Some(wanted), Some((source, field))) = (wanted, truth.field())
+            && let ColumnData::Text { dictionary, .. } = &shard.sources[source].columns[field]
+        {
+            let entries = dictionary.iter().zip(wanted);
+            let found = entries.filter(|(_, wanted)| *wanted);
+            self.matched
+                .extend(found.map(|(value, _)| value.to_string()));
         }
     }
 }

@@ -105,12 +105,24 @@ fn unfinished_or_foreign_data_sets_are_refused() {
         assert!(error.contains(says), "{error}");
     };
     let write = |text: &str| fs::write(out.join(MANIFEST_FILE), text).unwrap();
-    write(&manifest.replace("\"version\": 1", "\"version\": 2"));
-    refused("version is 2, expected 1");
     write(&manifest[..manifest.len() / 2]);
     refused(MANIFEST_FILE);
     write(&manifest.replacen("\"shard_rows\": [", "\"shard_rows\": [ 7,", 1));
+    refused("as under `seal`");
+    // Whoever signs a change still needs one that fits.
+    let resigned = |key: &str, value: serde_json::Value| {
+        write(&manifest);
+        let path = out.join(MANIFEST_FILE);
+        let mut changed: serde_json::Value = instructue_fs::read_sealed(&path, "it").unwrap();
+        changed[key] = value;
+        instructue_fs::write_sealed(&path, &changed).unwrap();
+    };
+    resigned("version", 9.into());
+    refused("version is 9, expected 2");
+    resigned("shard_rows", vec![7].into());
     refused("rows per row group");
+    resigned("files", serde_json::json!({}));
+    refused("an entry of the manifest");
     fs::remove_file(out.join(MANIFEST_FILE)).unwrap();
     refused(MANIFEST_FILE);
     write(&manifest);
@@ -118,6 +130,12 @@ fn unfinished_or_foreign_data_sets_are_refused() {
     let triples = fs::read(out.join(TRIPLES_FILE)).unwrap();
     fs::write(out.join(TRIPLES_FILE), &triples[..triples.len() - 9]).unwrap();
     refused(TRIPLES_FILE);
+    for at in (0..triples.len()).step_by(triples.len().div_ceil(40)) {
+        let mut changed = triples.clone();
+        changed[at] ^= 1 << (at % 8);
+        fs::write(out.join(TRIPLES_FILE), changed).unwrap();
+        refused("SHA-256");
+    }
 
     // A new build that fails leaves no manifest that would vouch for half a file.
     fs::remove_file(out.join(TRIPLES_FILE)).unwrap();

@@ -83,6 +83,8 @@ fn tree(directory: &Path, prefix: &str, into: &mut BTreeMap<String, Vec<u8>>) {
                 "metrics.jsonl",
                 "proof.json",
                 "report.html",
+                // It names its tensors by ids that are drawn.
+                "optimizer.bpk",
                 ".instructue-run",
             ];
             let state = below.contains("checkpoints/") && name == "manifest.json";

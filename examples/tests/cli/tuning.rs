@@ -222,11 +222,7 @@ fn labels_that_do_not_fit_are_one_line() {
     fs::write(&labels, "customer,label\nu1,1\n").unwrap();
     bad(
         &tune(&labels, &out, &[]),
-        &[
-            "l.parquet",
-            "a Parquet file",
-            "begins with \"customer,label",
-        ],
+        &["l.parquet", "a Parquet file", "found CSV; convert it"],
     );
     fs::remove_file(&labels).unwrap();
     bad(&tune(&labels, &out, &[]), &["l.parquet", "No such file"]);
@@ -244,6 +240,7 @@ fn what_was_tuned_on_another_model_is_refused() {
         &embed(&out, &["--tuned", &text]),
         &["t.safetensors", "safetensors of tune_users"],
     );
+    fs::remove_file(&file).unwrap();
     let labels = dir.path().join("l.parquet");
     let users = some(8);
     let values = (0..8).map(|user| ["no", "yes"][user % 2].to_string());

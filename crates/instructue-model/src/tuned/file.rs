@@ -219,11 +219,11 @@ impl Tuned {
     }
 }
 
+/// A tensor's name, shape and bytes.
+type NamedTensor<'a> = (&'a str, (Vec<usize>, Vec<u8>));
+
 /// SHA-256 of everything that a file says but this.
-fn content_digest(
-    metadata: &HashMap<String, String>,
-    tensors: &[(&str, (Vec<usize>, Vec<u8>))],
-) -> String {
+fn content_digest(metadata: &HashMap<String, String>, tensors: &[NamedTensor<'_>]) -> String {
     let mut metadata: Vec<_> = metadata.iter().filter(|(key, _)| *key != DIGEST).collect();
     metadata.sort();
     let mut tensors: Vec<_> = tensors.iter().collect();

@@ -201,7 +201,9 @@ fn a_configuration_that_makes_no_sense_is_refused_before_anything_is_written() {
         &mut |_| {},
     );
     assert!(error.unwrap_err().to_string().contains("`accumulate`"));
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    let names = fs::read_dir(dir.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), [".instructue-run"]);
 }
 
 #[test]
