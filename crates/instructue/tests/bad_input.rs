@@ -536,6 +536,7 @@ fn tasks_are_checked_before_the_first_step() {
     let data = data(dir.path(), &events()[..800], &["quiet"]);
     let out = dir.path().join("run");
     let manifest = out.join("model/manifest.json");
+    drop(instructue::fs::Claim::take(&out, "run").unwrap());
     fs::create_dir_all(out.join("model")).unwrap();
     fs::write(&manifest, "{}").unwrap();
     let label =

@@ -99,7 +99,7 @@ fn tree(directory: &Path, prefix: &str, into: &mut BTreeMap<String, Vec<u8>>) {
 
 /// The losses of a metrics file; whether the others are whole.
 fn without_clock(path: &Path) -> Vec<u8> {
-    let text = fs::read_to_string(path).unwrap();
+    let text = String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
     match path.extension().and_then(|end| end.to_str()) {
         Some("jsonl") => {
             let lines = text.lines().map(|line| {
