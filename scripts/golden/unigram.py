@@ -97,7 +97,8 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = convert(train(Path(folder)))
-    tokenizer.save(str(out / "tokenizer.json"))
+    # As a text file ends.
+    (out / "tokenizer.json").write_text(tokenizer.to_str(pretty=True) + "\n")
     names = dict(bos="<s>", eos="</s>", cls="<s>", sep="</s>", pad="<pad>", unk="<unk>")
     config = {f"{key}_token": name for key, name in names.items()}
     config |= dict(mask_token="<mask>", tokenizer_class="XLMRobertaTokenizer")
