@@ -51,7 +51,7 @@ pub(crate) fn decode<T, E: Display>(
 ///
 /// # Errors
 /// [`Error::NotParquet`], [`Error::Encrypted`], [`Error::Truncated`], [`Error::Corrupt`],
-/// [`Error::Irregular`], [`Error::Io`].
+/// [`Error::File`], [`Error::Io`].
 pub fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     const MAGIC: &[u8; 4] = b"PAR1";
     const ENCRYPTED: &[u8; 4] = b"PARE";
