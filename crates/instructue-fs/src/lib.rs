@@ -3,7 +3,7 @@
 //! Everything that this workspace leaves on disk goes through this crate, so that a kill, a
 //! full disk, a second process or a flipped bit never leaves, or passes for, something whole:
 //!
-//! - **Writing.** [`NewFile`], [`write`] and [`NewDirectory`] write aside, bring the content to
+//! - **Writing.** [`NewFile`], [`write()`] and [`NewDirectory`] write aside, bring the content to
 //!   the disk and rename. [`AppendFile`] is for logs, whose reader takes whole records only.
 //!   [`remove_directory`] takes the name away first.
 //! - **After a kill.** What a dead process left lies beside its target under a name of its own

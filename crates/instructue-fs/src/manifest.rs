@@ -222,7 +222,7 @@ pub fn to_sealed(path: &Path, value: &impl Serialize) -> Result<Vec<u8>> {
 /// Writes a value as JSON with a seal; the file appears whole or not at all.
 ///
 /// # Errors
-/// As [`to_sealed`] and [`write`].
+/// As [`to_sealed`] and [`write()`].
 pub fn write_sealed(path: &Path, value: &impl Serialize) -> Result<()> {
     write(path, &to_sealed(path, value)?)
 }

@@ -32,7 +32,7 @@ impl Tokenizer {
     /// Writes `tokenizer.json` and `tokenizer_config.json` to a directory.
     ///
     /// # Errors
-    /// [`Error::File`] when they cannot be written.
+    /// [`Error::File`](crate::Error::File) when they cannot be written.
     pub fn save(&self, dir: &Path) -> Result<()> {
         for (name, text) in [
             // Whoever sees the first file finds the second.
@@ -53,7 +53,7 @@ impl Gguf {
     /// table) are left out. Ids are positions in the vocabulary.
     ///
     /// # Errors
-    /// [`Error::Key`] when a key is missing or of another type, the model is not
+    /// [`Error::Key`](crate::Error::Key) when a key is missing or of another type, the model is not
     /// `gpt2`, the way to split words is not known, a token stands twice, or a
     /// merge or an id names a token that is not there.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
