@@ -97,10 +97,19 @@ pub fn write(
     };
     new.write_sealed(MANIFEST, &state)?;
     new.commit()?;
+    prune(dir, keep)?;
+    Ok(target)
+}
+
+/// Removes all but the newest `keep` checkpoints below `dir`.
+///
+/// # Errors
+/// When one cannot be removed.
+pub(crate) fn prune(dir: &Path, keep: usize) -> Result<()> {
     for old in list(dir)?.into_iter().rev().skip(keep) {
         remove_directory(&old)?;
     }
-    Ok(target)
+    Ok(())
 }
 
 /// The finished checkpoints below `dir`, oldest first. Whether they are whole is for

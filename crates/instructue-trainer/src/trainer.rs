@@ -123,6 +123,11 @@ pub fn train(
     if let Some((path, restored)) = found {
         let cache = model.event_cache_config().cloned();
         (model, optimizer, state) = restored;
+        // A kill may have come between the newest and the end of the oldest; where the newest
+        // is damaged the older ones are needed.
+        if checkpoint::list(&checkpoints)?.last() == Some(&path) {
+            checkpoint::prune(&checkpoints, config.keep_checkpoints)?;
+        }
         // The checkpoint's encoders may not be those that the model came with.
         if let Some(cache) = cache.filter(|_| model.event_caches().is_empty()) {
             model = model.with_event_cache(&cache)?;
