@@ -8,7 +8,7 @@ use burn::module::ParamGroup;
 use burn::optim::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
 use burn::optim::{AdamWConfig, GradientsAccumulator, ModuleOptimizer};
 use instructue_data::Row;
-use instructue_fs::{Claim, remove_directory};
+use instructue_fs::{Claim, clear_leftovers, remove_directory};
 use instructue_model::cache::{CacheMetrics, VectorCache};
 use instructue_model::{InstructUe, Network};
 use instructue_userqa::Split;
@@ -111,6 +111,9 @@ pub fn train(
     };
     let mut model = model.for_training()?.with_workers(workers);
     let mut state = State::start(config, model.config(), data.fingerprint());
+    // What a killed run was writing or removing; nothing may write there again.
+    clear_leftovers(dir);
+    clear_leftovers(&checkpoints);
     let found = match resume {
         true => newest_whole(&checkpoints, &model, config, &state, watch)?,
         false => {
