@@ -1,8 +1,8 @@
 //! `config.json` of a BERT checkpoint.
 
-use std::fs;
 use std::path::Path;
 
+use instructue_fs::read_text;
 use instructue_nn::Precision;
 use instructue_nn::limits::{self, Limit};
 use instructue_nn::lora::LoraConfig;
@@ -265,10 +265,7 @@ impl BertConfig {
 }
 
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let text = fs::read_to_string(path).map_err(|reason| Error::Read {
-        path: path.into(),
-        reason,
-    })?;
+    let text = read_text(path)?;
     serde_json::from_str(&text).map_err(|reason| Error::Json {
         path: path.into(),
         reason,

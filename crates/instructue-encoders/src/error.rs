@@ -6,17 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file of the cache could not be read or written.
-    #[error("event-vector cache: {0}")]
+    /// A file could not be read.
+    #[error(transparent)]
     File(#[from] instructue_fs::Error),
-    /// A file that cannot be read.
-    #[error("{}: {reason}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: std::io::Error,
-    },
     /// A file that is not the JSON expected; the reason names the key.
     #[error("{}: {reason}", path.display())]
     Json {
@@ -63,13 +55,8 @@ pub enum Error {
         vocabulary: usize,
     },
     /// A cache folder that cannot be read or written.
-    #[error("event-vector cache, {}: {reason}", path.display())]
-    Cache {
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        reason: std::io::Error,
-    },
+    #[error("event-vector cache: {0}")]
+    Cache(#[source] instructue_fs::Error),
     /// Vectors that a cache cannot take.
     #[error("event-vector cache: expected {expected}, found {found}")]
     Vectors {

@@ -1,6 +1,6 @@
 //! What can go wrong in an evaluation.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Any error of a model or of a caller's closure.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -15,14 +15,6 @@ pub enum Error {
     /// A file could not be read or written, or something else is in the way.
     #[error(transparent)]
     File(#[from] instructue_fs::Error),
-    /// A file could not be read or written.
-    #[error("{path}: {source}", path = path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
     /// A Parquet file could not be decoded.
     #[error("{path}: not readable as Parquet: {reason}", path = path.display())]
     Parquet {
@@ -183,13 +175,6 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |source| Self::Io {
-            path: path.to_owned(),
-            source,
-        }
-    }
-
     pub(crate) fn shape(
         what: impl Into<String>,
         expected: impl std::fmt::Display,

@@ -118,9 +118,8 @@ fn read(file: &Path) -> Result<RecordBatch> {
 }
 
 fn write(path: &Path, batch: &RecordBatch) -> Result<()> {
-    let failed = |error: &dyn std::fmt::Display| Error::Io {
-        path: path.to_owned(),
-        source: std::io::Error::other(error.to_string()),
+    let failed = |error: &dyn std::fmt::Display| {
+        instructue_fs::Error::io(path)(std::io::Error::other(error.to_string()))
     };
     let file = NewFile::create(path)?;
     let mut writer = ArrowWriter::try_new(file, batch.schema(), None).map_err(|e| failed(&e))?;

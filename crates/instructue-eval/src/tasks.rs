@@ -145,7 +145,7 @@ impl TaskSet {
     /// # Errors
     /// Names the file, the key, what is expected and what was found.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = instructue_fs::read_text(path)?;
         Self::parse(&text, &path.display().to_string())
     }
 

@@ -95,6 +95,13 @@ impl Error {
         }
     }
 
+    /// What is wrong, for those who name the path by themselves.
+    pub fn reason(&self) -> String {
+        let whole = self.to_string();
+        let path = format!("{}: ", self.path().display());
+        whole.strip_prefix(&path).map(String::from).unwrap_or(whole)
+    }
+
     /// Whether the file or directory does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)

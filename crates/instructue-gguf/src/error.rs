@@ -9,7 +9,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file could not be written.
+    /// A file could not be opened or written.
     #[error(transparent)]
     File(#[from] instructue_fs::Error),
     /// The operating system refused a read or a write.

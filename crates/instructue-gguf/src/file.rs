@@ -44,14 +44,11 @@ impl Gguf {
     /// Opens a file and checks its header.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be read; [`Error::Header`], [`Error::Key`]
+    /// [`Error::File`] when it cannot be read; [`Error::Header`], [`Error::Key`]
     /// or [`Error::Tensor`] when the header is not one, is cut short, claims
     /// more than the file holds, or has a tensor of an unsupported type.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|source| Error::Io {
-            path: path.into(),
-            source,
-        })?;
+        let file = instructue_fs::open(path)?;
         let (header, file) = header::read(path, file)?;
         Ok(Self {
             path: path.into(),

@@ -19,7 +19,7 @@ pub enum Error {
         /// The system's error.
         source: std::io::Error,
     },
-    /// A file or directory could not be written, or may not be replaced.
+    /// A file or directory could not be opened or written, or may not be replaced.
     #[error(transparent)]
     File(#[from] instructue_fs::Error),
     /// A JSON file (configuration, shard index) is not what it should be.

@@ -1,20 +1,12 @@
 //! What can be wrong with a schema.
 
-use std::path::PathBuf;
-
 /// A schema that cannot be read or makes no sense.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The file could not be read.
-    #[error("{}: cannot read the schema: {error}", file.display())]
-    Io {
-        /// The schema file.
-        file: PathBuf,
-        /// The operating system's reason.
-        #[source]
-        error: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] instructue_fs::Error),
     /// The text is not TOML, or has an unknown key, a missing key or a value of another type.
     #[error("{file}:{line}:{column}: {message}")]
     Syntax {

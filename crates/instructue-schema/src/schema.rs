@@ -31,18 +31,9 @@ impl Schema {
     /// Reads, parses and validates a schema file.
     ///
     /// # Errors
-    /// As [`Schema::from_toml`], naming the file; [`Error::Io`] when it cannot be read.
+    /// As [`Schema::from_toml`], naming the file; [`Error::File`] when it cannot be read.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let io = |error| Error::Io {
-            file: path.into(),
-            error,
-        };
-        // Asked before opening, which waits at a pipe; a device has no end.
-        if !std::fs::metadata(path).map_err(io)?.is_file() {
-            let kind = std::io::ErrorKind::InvalidInput;
-            return Err(io(std::io::Error::new(kind, "it is no regular file")));
-        }
-        let text = std::fs::read_to_string(path).map_err(io)?;
+        let text = instructue_fs::read_text(path)?;
         Self::from_toml(&text).map_err(|error| error.in_file(path))
     }
 

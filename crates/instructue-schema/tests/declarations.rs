@@ -583,7 +583,7 @@ fn structure_of_tabular_sources_is_checked() {
 fn errors_name_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shop.toml");
-    assert!(matches!(Schema::load(&path), Err(Error::Io { file, .. }) if file == path));
+    assert!(matches!(Schema::load(&path), Err(Error::File(error)) if error.path() == path));
     std::fs::write(&path, "name = \n").unwrap();
     let message = Schema::load(&path).unwrap_err().to_string();
     assert!(message.contains("shop.toml:1:"), "{message}");

@@ -37,7 +37,7 @@ impl Directory {
     pub fn open(root: &Path, space: &CacheSpace) -> Result<Self, Error> {
         let digest = space.digest();
         let own = root.join(&digest.to_string()[..32]);
-        instructue_fs::create_directory(&own)?;
+        instructue_fs::create_directory(&own).map_err(Error::Cache)?;
         clear_leftovers(&own);
         Ok(Self {
             root: root.into(),
@@ -100,11 +100,11 @@ impl Directory {
             self.own
                 .join(format!("{}-{}.{SEGMENT}", prefix(), std::process::id()))
         };
-        let mut file = NewFile::create(&unique())?;
+        let mut file = NewFile::create(&unique()).map_err(Error::Cache)?;
         file.write_all(&bytes).map_err(failed(file.target()))?;
         loop {
             let name = file.target().file_name().unwrap_or_default().to_owned();
-            match file.commit_new()? {
+            match file.commit_new().map_err(Error::Cache)? {
                 Ok(()) => return Ok(name),
                 // Another thread had the same moment.
                 Err(taken) => file = taken.renamed(&unique()),
@@ -122,7 +122,7 @@ impl Directory {
     /// Removes a segment whose entries stand in another file by now. If another
     /// process was faster, that is as good.
     pub fn remove(&self, name: &OsString) -> Result<(), Error> {
-        Ok(instructue_fs::remove_file(&self.own.join(name))?)
+        instructue_fs::remove_file(&self.own.join(name)).map_err(Error::Cache)
     }
 
     /// Removes the oldest segments of all spaces until `max_bytes` hold the rest.
@@ -151,7 +151,7 @@ impl Directory {
                 break;
             }
             // Another process may have been faster; it counts as well.
-            instructue_fs::remove_file(&path)?;
+            instructue_fs::remove_file(&path).map_err(Error::Cache)?;
             removed += 1;
             size -= bytes;
         }
@@ -177,8 +177,5 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> Error + use<> {
     let path = path.to_path_buf();
-    move |reason| Error::Cache {
-        path: path.clone(),
-        reason,
-    }
+    move |reason| Error::Cache(instructue_fs::Error::io(&path)(reason))
 }

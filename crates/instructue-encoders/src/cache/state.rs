@@ -71,7 +71,7 @@ impl State {
     /// Keeps an error that ends nothing.
     pub fn note(&mut self, error: Error) {
         let (path, reason) = match error {
-            Error::Cache { path, reason } => (path, reason.to_string()),
+            Error::Cache(error) => (error.path().into(), error.reason()),
             other => (PathBuf::new(), other.to_string()),
         };
         self.fault(CacheFault { path, reason });

@@ -46,7 +46,7 @@ pub(super) fn open(path: &Path) -> Result<(File, Vec<(String, Info)>)> {
         path: path.into(),
         reason,
     };
-    let mut file = File::open(path).map_err(io)?;
+    let mut file = instructue_fs::open(path)?;
     let size = file.metadata().map_err(io)?.len();
     if size < 8 {
         return Err(refuse(format!("the file has {size} bytes, fewer than 8")));

@@ -358,10 +358,7 @@ impl Checkpoint {
 
 /// Reads a JSON file into a value; errors name the file, the line and the key.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
-        path: path.into(),
-        source,
-    })?;
+    let text = instructue_fs::read_text(path)?;
     serde_json::from_str(&text).map_err(|error| Error::Json {
         path: path.into(),
         reason: error.to_string(),

@@ -99,7 +99,7 @@ fn inside(file: &Path, path: &str) -> Result<String, HubError> {
 }
 
 fn read(path: &Path) -> Result<Value, HubError> {
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(path, &error.to_string()))?;
+    let text = instructue_fs::read_text(path).map_err(|error| wrong(path, &error.reason()))?;
     serde_json::from_str(&text).map_err(|error| wrong(path, &error.to_string()))
 }
 

@@ -62,15 +62,6 @@ pub enum Error {
     /// Generated users that are not those that were generated together.
     #[error(transparent)]
     Generate(#[from] instructue_generate::Error),
-    /// The operating system refused.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: std::io::Error,
-    },
     /// A Parquet file could not be written.
     #[error("{path}: {message}")]
     Write {
@@ -113,10 +104,7 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::Io {
-            path: path.into(),
-            source,
-        }
+        Self::File(instructue_fs::Error::io(path.into())(source))
     }
 
     pub(crate) fn outside(

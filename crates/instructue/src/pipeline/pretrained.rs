@@ -6,6 +6,7 @@ use std::sync::Arc;
 use instructue_backbone::{Decoder, DecoderConfig};
 use instructue_data::TextTokenizer;
 use instructue_encoders::{EncoderCheckpoint, Pooling, TextEncoder};
+use instructue_fs::NewDirectory;
 use instructue_gguf::Gguf;
 use instructue_model::config::LoraSettings;
 use instructue_model::{ModelConfig, Precision, Pretrained};
@@ -115,7 +116,8 @@ impl Backbone {
         let config = DecoderConfig::from_gguf(&mut file)?.with_precision(precision);
         let decoder = config.load_gguf(&mut file, lora, device)?;
         // The tokenizer's files are what is read, saved and compared elsewhere.
-        let files = tempfile::tempdir().map_err(|e| Error::io(std::env::temp_dir(), e))?;
+        let aside = std::env::temp_dir().join("instructue-tokenizer");
+        let files = NewDirectory::create_private(&aside)?;
         let tokenizer = file.tokenizer().map_err(instructue_backbone::Error::from)?;
         let saved = tokenizer.save(files.path());
         saved.map_err(instructue_backbone::Error::from)?;

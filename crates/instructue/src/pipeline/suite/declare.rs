@@ -238,7 +238,7 @@ impl Suite {
     /// # Errors
     /// Names the file, the key, what is expected and what was found.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+        let text = instructue_fs::read_text(path)?;
         let mut suite: Self = parse_toml(&text).map_err(|fault| Error::Config {
             path: path.into(),
             line: Some(fault.line),
