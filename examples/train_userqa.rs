@@ -51,9 +51,10 @@ struct Arguments {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let saved = arguments.out.join("config.toml");
+    let goes_on = arguments.config.is_none() && arguments.resume && saved.exists();
     let mut config = match &arguments.config {
         Some(path) => RunConfig::load(path)?,
-        None if arguments.resume && saved.exists() => RunConfig::load(&saved)?,
+        None if goes_on => RunConfig::load(&saved)?,
         None => RunConfig::default(),
     };
     if let Some(size) = arguments.size {
@@ -70,7 +71,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
     if let Some(device) = arguments.device {
         config.device = device.to_string();
-    } else if let Ok(device) = std::env::var(instructue::DEVICE_VARIABLE) {
+    } else if let Ok(device) = std::env::var(instructue::DEVICE_VARIABLE)
+        && !goes_on
+    {
         config.device = device;
     }
     if let Some(steps) = arguments.steps {

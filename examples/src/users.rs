@@ -73,7 +73,10 @@ impl Users {
         let (store, temporary) = match &self.store {
             Some(store) => (store.clone(), None),
             None => {
-                let temporary = private_directory()?;
+                let aside = std::env::temp_dir().join("instructue-events");
+                // Gone when the program ends, by a signal, too; after a kill the next one
+                // clears it.
+                let temporary = NewDirectory::create_private(&aside)?;
                 (temporary.path().join("store"), Some(temporary))
             }
         };
@@ -99,16 +102,4 @@ impl Users {
             _temporary: temporary,
         })
     }
-}
-
-/// A directory for events, gone when the program ends, by a signal, too. After a kill the
-/// next one clears it.
-fn private_directory() -> Result<NewDirectory, Box<dyn Error>> {
-    let directory = NewDirectory::create_private(&std::env::temp_dir().join("instructue-events"))?;
-    // Within one process the first call has done it.
-    let _ = ctrlc::set_handler(|| {
-        instructue::fs::remove_private();
-        std::process::exit(130);
-    });
-    Ok(directory)
 }

@@ -14,8 +14,8 @@ use crate::say::{one_line, tell};
 /// Plain lines are at least so far apart.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Shows progress, escaped as everything that is printed: a bar with both losses, users/s and the time left on a
-/// terminal, plain lines elsewhere.
+/// Shows progress, escaped as everything that is printed: a bar with both losses, users/s and
+/// the time left on a terminal, plain lines elsewhere.
 #[derive(Debug)]
 pub struct Console {
     terminal: bool,
@@ -33,8 +33,14 @@ impl Default for Console {
 }
 
 impl Console {
-    /// Decides by where standard error goes.
+    /// Decides by where standard error goes. From here on a signal removes what is
+    /// [private](instructue::fs::NewDirectory::create_private) before it ends the program.
     pub fn new() -> Self {
+        // Within one process the first one has done it.
+        let _ = ctrlc::set_handler(|| {
+            instructue::fs::remove_private();
+            std::process::exit(130);
+        });
         let now = Instant::now();
         Self {
             terminal: std::io::stderr().is_terminal(),

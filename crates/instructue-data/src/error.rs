@@ -25,6 +25,14 @@ pub enum Error {
     /// The schema is not valid.
     #[error(transparent)]
     Schema(#[from] instructue_schema::Error),
+    /// A path of the data leads elsewhere.
+    #[error("{key}: {source}")]
+    Outside {
+        /// The path, or where it is declared.
+        key: String,
+        /// Where it may lead, and where it leads.
+        source: instructue_schema::paths::Outside,
+    },
     /// An option has a value that cannot be used.
     #[error("option {name}: expected {expected}, found {found}")]
     Option {
@@ -56,7 +64,7 @@ pub enum Error {
     NotParquet {
         /// The file.
         file: PathBuf,
-        /// How it begins.
+        /// What it is instead.
         found: String,
     },
     /// A Parquet file that is encrypted, or some of whose columns are.

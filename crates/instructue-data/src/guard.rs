@@ -9,6 +9,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
@@ -87,6 +88,22 @@ pub fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>
     }
     file.rewind().map_err(io)?;
     decode(path, 0, || retype::open(file))
+}
+
+/// Refuses a file with two columns of one name: which of them is meant cannot be told.
+///
+/// # Errors
+/// [`Error::DuplicateColumn`].
+pub fn check_one_column(path: &Path, schema: &Schema, name: &str) -> Result<()> {
+    let fields = schema.fields().iter();
+    match fields.filter(|field| field.name() == name).count() {
+        0 | 1 => Ok(()),
+        found => Err(Error::DuplicateColumn {
+            file: path.into(),
+            column: name.into(),
+            found,
+        }),
+    }
 }
 
 /// All batches of a small Parquet file, `path` for messages.

@@ -127,7 +127,7 @@ pub use bucket::token_budget_batches;
 pub use counts::{count_feature_names, count_features};
 pub use error::{Error, Result, RowProblem};
 pub use features::{event_feature_names, event_feature_width};
-pub use guard::{open_parquet, read_all};
+pub use guard::{check_one_column, open_parquet, read_all};
 pub use history::{ColumnData, Events, History, NULL_CODE, Shard, SourceTable};
 pub use ingest::{
     IngestOptions, IngestReport, LookupReport, Progress, SourceReport, remote_advice, source_files,

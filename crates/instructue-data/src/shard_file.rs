@@ -1,7 +1,7 @@
 //! Shards as Parquet files: `NNNNN.users.parquet` with the users and how many rows each has in
 //! each source, and per source with rows `NNNNN.source.NAME.parquet`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -130,24 +130,41 @@ fn write(
     Ok(bytes)
 }
 
-/// Reads a shard back. `files` are those of the manifest: a source without rows has none.
-pub(crate) fn read(store: &Path, shard: usize, schema: &Schema, files: &Files) -> Result<Shard> {
+/// Reads the ids of a shard's users back.
+pub(crate) fn read_ids(store: &Path, shard: usize, files: &Files) -> Result<Vec<UserId>> {
+    let (path, batch) = users_batch(store, shard, files)?;
+    ids(&path, &batch)
+}
+
+fn users_batch(store: &Path, shard: usize, files: &Files) -> Result<(PathBuf, RecordBatch)> {
     let name = file_name(shard, None);
-    let path = store.join(&name);
-    let batch = read_batch(store, &name, files)?;
-    let damaged = |what: &str| Error::Corrupt {
-        file: path.clone(),
-        row: 0,
-        message: what.into(),
-    };
+    Ok((store.join(&name), read_batch(store, &name, files)?))
+}
+
+fn ids(path: &Path, batch: &RecordBatch) -> Result<Vec<UserId>> {
     let ids = batch
         .column_by_name("user")
         .and_then(|column| column.as_string_opt::<i32>());
-    let ids = ids.ok_or_else(|| damaged("no column `user`"))?;
+    let ids = ids.ok_or_else(|| damaged(path, "no column `user`"))?;
     let users = ids.iter().map(|id| id.and_then(UserId::new));
-    let users = users
+    users
         .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| damaged("a user without id"))?;
+        .ok_or_else(|| damaged(path, "a user without id"))
+}
+
+fn damaged(path: &Path, what: &str) -> Error {
+    Error::Corrupt {
+        file: path.into(),
+        row: 0,
+        message: what.into(),
+    }
+}
+
+/// Reads a shard back. `files` are those of the manifest: a source without rows has none.
+pub(crate) fn read(store: &Path, shard: usize, schema: &Schema, files: &Files) -> Result<Shard> {
+    let (path, batch) = users_batch(store, shard, files)?;
+    let damaged = |what: &str| damaged(&path, what);
+    let users = ids(&path, &batch)?;
     let mut sources = Vec::with_capacity(schema.sources.len());
     for source in &schema.sources {
         let name = format!("rows_{}", source.name);

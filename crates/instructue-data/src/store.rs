@@ -135,7 +135,8 @@ impl UserStore {
     ///
     /// # Errors
     /// [`Error::Missing`] without a directory, [`Error::NoManifest`] for one that is no store or
-    /// was not completed, [`Error::Manifest`] for a manifest of another version or damaged.
+    /// was not completed, [`Error::Manifest`] for a manifest of another version,
+    /// [`Error::File`] for one that is damaged.
     pub fn open(store: &Path) -> Result<Self> {
         recover(store);
         if !store.is_dir() {
@@ -179,21 +180,35 @@ impl UserStore {
         self.manifest.shards.iter().map(|shard| shard.users)
     }
 
+    /// The ids of a shard's users, in its order, without its events.
+    ///
+    /// # Errors
+    /// As [`UserStore::shard`].
+    pub fn shard_ids(&self, i: usize) -> Result<Vec<UserId>> {
+        self.check_shard(i)?;
+        shard_file::read_ids(&self.path, i, &self.manifest.files)
+    }
+
     /// Reads a shard into memory.
     ///
     /// # Errors
     /// [`Error::NoShard`] beyond [`UserStore::shards`]; [`Error::File`] for files that are
     /// missing or not what the manifest says.
     pub fn shard(&self, i: usize) -> Result<Shard> {
-        if i >= self.shards() {
-            let (path, shards) = (self.path.clone(), self.shards());
-            return Err(Error::NoShard {
-                path,
-                shard: i,
-                shards,
-            });
-        }
+        self.check_shard(i)?;
         shard_file::read(&self.path, i, &self.schema, &self.manifest.files)
+    }
+
+    fn check_shard(&self, i: usize) -> Result<()> {
+        let shards = self.shards();
+        if i < shards {
+            return Ok(());
+        }
+        Err(Error::NoShard {
+            path: self.path.clone(),
+            shard: i,
+            shards,
+        })
     }
 
     /// The shard in which `user` is, if the store has that user.

@@ -137,8 +137,22 @@ impl<K: Hash + Eq> UserCounts<K> {
     }
 
     /// Number of distinct items so far.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Whether the item occurs at all.
+    pub fn has<Q>(&self, item: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.items.contains_key(item)
     }
 
     /// Takes out all items.

@@ -1,10 +1,10 @@
 //! What can be known to be wrong with tasks before a model is trained.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use instructue_data::{ColumnData, Shard, UserStore};
+use instructue_data::{ColumnData, Shard, UserCounts, UserStore, user_key};
 use instructue_schema::{Timestamp, printable};
 
 use crate::date::format_time;
@@ -21,7 +21,9 @@ const COUNTED: usize = 100_000;
 
 /// Checks tasks against the data before a model is trained: whether what they name is
 /// there, whether labels match anything, whether references and windows lie within the
-/// data. Every shard and every file of labels is read once.
+/// data. A shard is read once more for each task with a value that nothing has.
+///
+/// Messages list values that at least `min_users` users have, and no others.
 ///
 /// Returns remarks: values that nothing has though others of the task do, and tasks
 /// whose users are all of one class, which a proof leaves out.
@@ -30,7 +32,14 @@ const COUNTED: usize = 100_000;
 /// Sources, fields, files or columns that do not exist, or a file outside `data_dir`;
 /// a reference or a label window outside the data; labels of no user of the data;
 /// values that match nothing, with the most frequent ones that are there.
-pub fn check_tasks(set: &TaskSet, store: &UserStore, data_dir: &Path) -> Result<Vec<String>> {
+pub fn check_tasks(
+    set: &TaskSet,
+    store: &UserStore,
+    data_dir: &Path,
+    min_users: usize,
+) -> Result<Vec<String>> {
+    // One that was made in a program has not been read from a file.
+    set.check(&format!("tasks of {}", data_dir.display()))?;
     set.check_against(store.schema())?;
     let Some((first, last)) = store.time_range() else {
         return Ok(Vec::new());
@@ -39,6 +48,7 @@ pub fn check_tasks(set: &TaskSet, store: &UserStore, data_dir: &Path) -> Result<
         set,
         store,
         data_dir,
+        min_users,
     };
     let mut truths = Vec::with_capacity(set.tasks.len());
     for task in &set.tasks {
@@ -96,6 +106,7 @@ struct Check<'a> {
     set: &'a TaskSet,
     store: &'a UserStore,
     data_dir: &'a Path,
+    min_users: usize,
 }
 
 impl Check<'_> {
@@ -146,19 +157,21 @@ impl Check<'_> {
             }
             Label::Column {
                 file,
+                user_column,
                 column,
                 positive,
                 at_least: None,
-                ..
             } => {
                 let file = label_file(self.data_dir, task, file)?;
-                ("positive", positive, column_values(&file, column, COUNTED)?)
+                let columns = [user_column.as_str(), column];
+                let seen = column_values(&file, columns, COUNTED, self.min_users)?;
+                ("positive", positive, seen)
             }
             _ => return Ok(()),
         };
         // With more distinct values than were counted nothing is known of the others.
         let known = |value: &String| {
-            tally.matched.contains(value) || seen.contains_key(value) || seen.len() >= COUNTED
+            tally.matched.contains(value) || seen.has(value) || seen.len() >= COUNTED
         };
         let missing: Vec<&str> = values
             .iter()
@@ -170,7 +183,7 @@ impl Check<'_> {
         }
         let there = match seen.is_empty() {
             true => "no value at all".to_owned(),
-            false => frequent(&seen),
+            false => frequent(seen.common(), self.min_users),
         };
         if missing.len() == values.len() {
             let key = format!("task `{}`.label.{key}", task.name);
@@ -224,34 +237,33 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// How often events of the data have each value of a field.
-    fn of_events(&self, source: &str, field: &str) -> Result<BTreeMap<String, u64>> {
+    /// The values that events of the data have in a field, with the users who have each.
+    fn of_events(&self, source: &str, field: &str) -> Result<UserCounts<String>> {
         let schema = self.store.schema();
         let place = schema.source(source).and_then(|(index, source)| {
             let fields = source.fields();
             let field = fields.iter().position(|one| one.name == field)?;
             Some((index, field))
         });
-        let mut counts = BTreeMap::new();
+        let mut counts = UserCounts::new(self.min_users);
         let Some((source, field)) = place else {
             return Ok(counts);
         };
         for shard in 0..self.store.shards() {
             let shard = self.store.shard(shard)?;
-            let ColumnData::Text { dictionary, codes } = &shard.sources[source].columns[field]
-            else {
+            let table = &shard.sources[source];
+            let ColumnData::Text { dictionary, codes } = &table.columns[field] else {
                 continue;
             };
-            let mut uses = vec![0_u64; dictionary.len()];
-            for &code in codes {
-                if let Some(uses) = uses.get_mut(code as usize) {
-                    *uses += 1;
-                }
-            }
-            for (value, uses) in dictionary.iter().zip(uses) {
-                let value: &str = value;
-                if counts.len() < COUNTED || counts.contains_key(value) {
-                    *counts.entry(value.to_owned()).or_default() += uses;
+            for (user, rows) in shard.users.iter().zip(table.offsets.windows(2)) {
+                let user = user_key(user);
+                for &code in &codes[rows[0]..rows[1]] {
+                    let Some(value) = dictionary.get(code as usize) else {
+                        continue;
+                    };
+                    if counts.len() < COUNTED || counts.has(&**value) {
+                        counts.add(user, &**value);
+                    }
                 }
             }
         }
@@ -259,12 +271,15 @@ impl Check<'_> {
     }
 }
 
-/// The most frequent values.
-fn frequent(seen: &BTreeMap<String, u64>) -> String {
-    let mut order: Vec<(&String, u64)> = seen.iter().map(|(value, uses)| (value, *uses)).collect();
-    order.sort_by_key(|&(value, uses)| (Reverse(uses), value));
+/// The most frequent of the values that enough users have.
+fn frequent(common: HashMap<String, u64>, min_users: usize) -> String {
+    let mut order: Vec<(String, u64)> = common.into_iter().collect();
+    order.sort_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
     let values: Vec<&str> = order.iter().map(|(value, _)| value.as_str()).collect();
-    listed(&values)
+    match values.is_empty() {
+        true => format!("none that {min_users} users have"),
+        false => listed(&values),
+    }
 }
 
 /// The first values in quotes, each cut.

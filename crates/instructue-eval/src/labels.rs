@@ -7,8 +7,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use instructue_data::{
-    ColumnData, History, Shard, UserStore, count_feature_names, count_features, open_parquet,
-    read_all,
+    ColumnData, History, Shard, UserCounts, UserStore, check_one_column, count_feature_names,
+    count_features, open_parquet, read_all, user_key,
 };
 use instructue_schema::{Schema, Timestamp, UserId, excerpt, paths};
 use parquet::arrow::ProjectionMask;
@@ -331,6 +331,7 @@ pub fn load_labels(
             let found = format!("only {}", names.join(", "));
             return Err(wrong(name, "a column of this name", found));
         }
+        check_one_column(path, &schema, name)?;
     }
     let mask = ProjectionMask::columns(builder.parquet_schema(), [user_column, column]);
     let reader = builder
@@ -374,15 +375,16 @@ pub fn load_labels(
     Ok(labels)
 }
 
-/// How often each value of a column of labels comes, as text; at most `most` distinct
+/// The values of a column of labels with the users who have each; at most `most` distinct
 /// ones are counted.
 pub(crate) fn column_values(
     path: &Path,
-    column: &str,
+    [user_column, column]: [&str; 2],
     most: usize,
-) -> Result<BTreeMap<String, u64>> {
+    min_users: usize,
+) -> Result<UserCounts<String>> {
     let builder = open_parquet(path)?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), [column]);
+    let mask = ProjectionMask::columns(builder.parquet_schema(), [user_column, column]);
     let unreadable = |reason: String| Error::Parquet {
         path: path.to_owned(),
         reason,
@@ -391,12 +393,21 @@ pub(crate) fn column_values(
         .with_projection(mask)
         .build()
         .map_err(|error| unreadable(error.to_string()))?;
-    let mut counts = BTreeMap::new();
+    let mut counts = UserCounts::new(min_users);
     for batch in read_all(path, reader)? {
-        let texts = converted(&batch, column, &DataType::Utf8, |_| true).map_err(unreadable)?;
-        for text in texts.as_string::<i32>().iter().flatten() {
-            if counts.len() < most || counts.contains_key(text) {
-                *counts.entry(text.to_owned()).or_default() += 1;
+        let text = |name| converted(&batch, name, &DataType::Utf8, |_| true).map_err(unreadable);
+        let (users, texts) = (text(user_column)?, text(column)?);
+        let pairs = users
+            .as_string::<i32>()
+            .iter()
+            .zip(texts.as_string::<i32>());
+        for (user, value) in pairs {
+            let user = user.and_then(UserId::new);
+            let (Some(user), Some(value)) = (user, value) else {
+                continue;
+            };
+            if counts.len() < most || counts.has(value) {
+                counts.add(user_key(&user), value);
             }
         }
     }

@@ -123,7 +123,7 @@ fn data() -> (TempDir, UserStore) {
 
 fn checked(text: &str, data: &Path, store: &UserStore) -> Result<Vec<String>, String> {
     let set = TaskSet::from_toml(text).map_err(|error| error.to_string())?;
-    check_tasks(&set, store, data).map_err(|error| error.to_string())
+    check_tasks(&set, store, data, 1).map_err(|error| error.to_string())
 }
 
 #[test]

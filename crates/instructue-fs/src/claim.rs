@@ -49,9 +49,12 @@ impl Claim {
     /// [`Error::Foreign`] for what somebody else put there, [`Error::InUse`] while another
     /// process has the claim, [`Error::Io`] when the operating system refuses.
     pub fn take(directory: &Path, kind: &str) -> Result<Self> {
-        Self::check(directory, kind)?;
-        operations::create_directories(directory).map_err(Error::io(directory))?;
         let path = marker(directory, kind);
+        // A marker that is there is locked once, below.
+        if !is_marker(&path) {
+            Self::check(directory, kind)?;
+        }
+        operations::create_directories(directory).map_err(Error::io(directory))?;
         if !path.exists() {
             match operations::create_new(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -87,7 +90,7 @@ impl Claim {
     /// [`Error::Foreign`], [`Error::InUse`].
     pub fn check(directory: &Path, kind: &str) -> Result<()> {
         let path = marker(directory, kind);
-        if fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
+        if is_marker(&path) {
             let file = File::open(&path).map_err(Error::io(&path))?;
             return match lock(&file) {
                 true => Ok(()),
@@ -128,15 +131,15 @@ impl Claim {
         Err(foreign(format!("other content: {found}")))
     }
 
-    /// Whether `directory` has the marker of this kind.
-    pub fn is_claimed(directory: &Path, kind: &str) -> bool {
-        marker(directory, kind).is_file()
-    }
-
     /// The directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
+}
+
+/// No link: it could lead to somebody else's file.
+fn is_marker(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
 }
 
 fn marker(directory: &Path, kind: &str) -> PathBuf {

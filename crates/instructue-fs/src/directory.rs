@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::manifest::{Entry, to_sealed};
 use crate::operations;
 use crate::temporary::{
-    Kind, beside, clear_leftovers, is_aside, lock, make_locked, parent, recover,
+    Kind, beside, clear_leftovers, clear_leftovers_of, is_aside, lock, make_locked, parent, recover,
 };
 
 /// Directories that hold what nobody else may read, by their paths: a signal removes them.
@@ -41,21 +41,32 @@ pub struct NewDirectory {
 }
 
 impl NewDirectory {
-    /// Begins a directory beside `target`; those above are made if need be.
+    /// Begins a directory beside `target`; those above are made if need be. Of a link it is
+    /// what the link leads to.
     ///
     /// # Errors
-    /// When it cannot be made, or `target` is there and is no directory.
+    /// When it cannot be made, or `target` is there and is no directory, or one that nothing
+    /// can take the place of: `.`, `..`, or where another file system begins.
     pub fn create(target: &Path) -> Result<Self> {
+        let target = &resolved(target);
+        recover(target);
+        check_movable(target)?;
+        let parent = parent(target);
+        operations::create_directories(parent).map_err(Error::io(parent))?;
+        clear_leftovers(parent);
         Self::make(target, false)
     }
 
-    /// Begins one that nobody else may look into, for what is needed while a process runs:
-    /// it goes with the value, with [`remove_private`], or, after a kill, with the next one
-    /// that is made beside the same target.
+    /// Begins one that nobody else may look into and that never takes its target's name, for
+    /// what is needed while a process runs: it goes with the value, with [`remove_private`],
+    /// or, after a kill, with the next one of this user that is made beside the same target.
     ///
     /// # Errors
-    /// As [`create`](Self::create).
+    /// When it cannot be made.
     pub fn create_private(target: &Path) -> Result<Self> {
+        let parent = parent(target);
+        operations::create_directories(parent).map_err(Error::io(parent))?;
+        clear_leftovers_of(target);
         let directory = Self::make(target, true)?;
         let mut all = PRIVATE.lock().unwrap_or_else(PoisonError::into_inner);
         all.push(directory.path.clone());
@@ -63,17 +74,6 @@ impl NewDirectory {
     }
 
     fn make(target: &Path, private: bool) -> Result<Self> {
-        recover(target);
-        if target.exists() && !target.is_dir() {
-            return Err(Error::Foreign {
-                path: target.into(),
-                expected: "nothing or a directory".into(),
-                found: "something that is no directory".into(),
-            });
-        }
-        let parent = parent(target);
-        operations::create_directories(parent).map_err(Error::io(parent))?;
-        clear_leftovers(parent);
         let (path, (), lock) = make_locked(target, |path| {
             operations::create_directory(path, private)?;
             // Where directories cannot be opened there are no locks on them either.
@@ -116,7 +116,8 @@ impl NewDirectory {
     /// there is replaced; whether it may be is the caller's to know.
     ///
     /// # Errors
-    /// When the disk does not take it; the target is then as it was.
+    /// When the disk does not take it. The target is then as it was, unless it is the names
+    /// that could not be brought to the disk.
     pub fn commit(mut self) -> Result<()> {
         sync_tree(&self.path)?;
         let parent = parent(&self.target).to_path_buf();
@@ -134,7 +135,10 @@ impl NewDirectory {
         self.committed = true;
         operations::sync_directory(&parent).map_err(Error::io(&parent))?;
         if let Some((old, _lock)) = old {
-            operations::remove_tree(&old).map_err(Error::io(&old))?;
+            // What cannot be removed now is cleared by the next one who writes here; half of
+            // it must not be brought back, so it gets the name of what is to go.
+            let gone = beside(&self.target, Kind::Gone);
+            let _ = operations::rename(&old, &gone).and_then(|()| operations::remove_tree(&gone));
         }
         Ok(())
     }
@@ -165,6 +169,43 @@ impl Drop for NewDirectory {
         let mut private = PRIVATE.lock().unwrap_or_else(PoisonError::into_inner);
         private.retain(|path| *path != self.path);
     }
+}
+
+/// What a link leads to, and all else as it is: a rename would replace the link.
+pub(crate) fn resolved(target: &Path) -> PathBuf {
+    match target.is_symlink() {
+        true => target.canonicalize().unwrap_or_else(|_| target.into()),
+        false => target.into(),
+    }
+}
+
+/// Whether another directory can take the place of `target`, or its name if it is not there.
+fn check_movable(target: &Path) -> Result<()> {
+    let foreign = |found: &str| Error::Foreign {
+        path: target.into(),
+        expected: "nothing or a directory with a name, to replace".into(),
+        found: found.into(),
+    };
+    if target.file_name().is_none() {
+        return Err(foreign("a path that ends in no name"));
+    }
+    if !target.exists() {
+        return Ok(());
+    }
+    if !target.is_dir() {
+        return Err(foreign("something that is no directory"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let device = |path: &Path| fs::metadata(path).ok().map(|found| found.dev());
+        if device(target) != device(parent(target)) {
+            return Err(foreign(
+                "where another file system begins; name one below it",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Whether `target` may be replaced: it is not there, it is empty, or it holds `marker` and
@@ -215,7 +256,14 @@ pub fn check_replaceable(
 pub fn remove_private() {
     let mut all = PRIVATE.lock().unwrap_or_else(PoisonError::into_inner);
     for path in all.drain(..) {
-        let _ = operations::remove_tree(&path);
+        // Other threads still write there: under another name they find nothing to write into,
+        // but for files that are open already.
+        let gone = beside(&path, Kind::Gone);
+        let path = match operations::rename(&path, &gone) {
+            Ok(()) => gone,
+            Err(_) => path,
+        };
+        let _ = (0..20).find(|_| operations::remove_tree(&path).is_ok() || !path.exists());
     }
 }
 
@@ -233,6 +281,9 @@ pub fn create_directory(path: &Path) -> Result<()> {
 /// # Errors
 /// When the operating system refuses, or `path` is no directory.
 pub fn remove_directory(path: &Path) -> Result<()> {
+    // Or what a killed replacement left would come back under the name.
+    recover(path);
+    clear_leftovers(parent(path));
     if fs::symlink_metadata(path).is_err() {
         return Ok(());
     }

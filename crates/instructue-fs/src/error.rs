@@ -102,6 +102,12 @@ impl Error {
         whole.strip_prefix(&path).map(String::from).unwrap_or(whole)
     }
 
+    /// Whether the content is not what it should be, or is not there, as opposed to what the
+    /// operating system refuses just now.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Content { .. } | Self::NotRegular { .. }) || self.is_not_found()
+    }
+
     /// Whether the file or directory does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)

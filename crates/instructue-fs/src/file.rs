@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use crate::directory::resolved;
 use crate::error::{Error, Result};
 use crate::operations;
 use crate::temporary::{clear_leftovers, make_locked, parent};
@@ -37,11 +38,13 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Begins a file, in a directory that is made if need be.
+    /// Begins a file, in a directory that is made if need be. Of a link it is what the link
+    /// leads to.
     ///
     /// # Errors
     /// When it cannot be made, or `target` is there and is no file.
     pub fn create(target: &Path) -> Result<Self> {
+        let target = &resolved(target);
         check_file(target)?;
         let parent = parent(target);
         operations::create_directories(parent).map_err(Error::io(parent))?;
@@ -81,7 +84,9 @@ impl NewFile {
         match operations::hard_link(&self.path, &self.target) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(Err(self)),
-            Err(error) => return Err(Error::io(&self.target)(error)),
+            // Without second names in a file system the first one to look has it.
+            Err(_) if self.target.exists() => return Ok(Err(self)),
+            Err(_) => return self.commit().map(Ok),
         }
         // The other name goes with this value.
         let parent = parent(&self.target).to_path_buf();

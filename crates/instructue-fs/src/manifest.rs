@@ -22,14 +22,6 @@ pub fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// SHA-256 of a file's content, in hexadecimal.
-///
-/// # Errors
-/// When it is no regular file or cannot be read.
-pub fn digest_file(path: &Path) -> Result<String> {
-    Entry::of(path).map(|entry| entry.sha256)
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -176,29 +168,6 @@ impl Files {
         }
         Ok((path, entry))
     }
-
-    /// What is in `directory` beside these files and `manifest`, at most `limit` names.
-    ///
-    /// # Errors
-    /// When the directory cannot be read.
-    pub fn others(&self, directory: &Path, manifest: &str, limit: usize) -> Result<Vec<String>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(directory).map_err(Error::io(directory))? {
-            let entry = entry.map_err(Error::io(directory))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let folder = format!("{name}/");
-            let ours = name == manifest
-                || self.0.contains_key(&name)
-                || self.names().any(|file| file.starts_with(&folder))
-                || crate::temporary::is_aside(&name);
-            if !ours {
-                found.push(name);
-            }
-        }
-        found.sort();
-        found.truncate(limit);
-        Ok(found)
-    }
 }
 
 /// A value as JSON that says whether it was changed: a key `seal` holds the digest of all
@@ -211,6 +180,8 @@ pub fn to_sealed(path: &Path, value: &impl Serialize) -> Result<Vec<u8>> {
     // By way of text, so that what is digested is what a reader parses.
     let text = serde_json::to_vec(value).map_err(broken)?;
     let mut json: Value = serde_json::from_slice(&text).map_err(broken)?;
+    // Whatever order another program's build of the JSON library keeps.
+    json.sort_all_objects();
     let seal = digest(&serde_json::to_vec(&json).map_err(broken)?);
     let Value::Object(object) = &mut json else {
         return Err(Error::content(path, "a JSON object", "another value"));
@@ -245,9 +216,17 @@ pub fn read_sealed_value(path: &Path, what: &str) -> Result<Value> {
     let mut json: Value =
         serde_json::from_str(&text).map_err(|error| Error::content(path, what, plain(&error)))?;
     let seal = json.as_object_mut().and_then(|object| object.remove(SEAL));
+    json.sort_all_objects();
     let Some(Value::String(expected)) = seal else {
         let expected = format!("{what} with its digest under `{SEAL}`");
-        return Err(Error::content(path, expected, "none"));
+        // An earlier version of this program wrote none.
+        let version = ["format", "version"]
+            .iter()
+            .find_map(|key| json.get(*key)?.as_u64());
+        let found = version.map_or("none".into(), |version| {
+            format!("none, in format {version}")
+        });
+        return Err(Error::content(path, expected, found));
     };
     let found = serde_json::to_vec(&json).map(|bytes| digest(&bytes));
     let found = found.map_err(|error| Error::content(path, what, plain(&error)))?;

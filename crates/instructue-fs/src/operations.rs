@@ -52,9 +52,10 @@ pub(crate) fn open_append(path: &Path) -> io::Result<File> {
 
 /// All of `bytes`.
 pub(crate) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
-    let part = &bytes[..bytes.len() / 2];
-    let mut again = file.try_clone()?;
-    checked(|| file.write_all(bytes), || again.write_all(part))
+    let (all, part) = (bytes, &bytes[..bytes.len() / 2]);
+    let mut file: &File = file;
+    let mut again = file;
+    checked(|| file.write_all(all), || again.write_all(part))
 }
 
 /// Content to the disk.
@@ -65,11 +66,13 @@ pub(crate) fn sync(file: &File) -> io::Result<()> {
 /// Names to the disk, where directories can be opened.
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     let sync = || match File::open(path) {
-        // Some file systems cannot; the names are then as safe as they can be made.
+        // Some file systems cannot, and some directories may be written but not read; the names
+        // are then as safe as they can be made.
         Ok(directory) => match directory.sync_all() {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
             result => result,
         },
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         Err(_) if !cfg!(unix) => Ok(()),
         Err(error) => Err(error),
     };

@@ -80,17 +80,30 @@ pub(crate) fn parent(path: &Path) -> &Path {
     }
 }
 
-/// An exclusive lock on an open file or directory, for as long as the handle lives.
-/// `Ok(false)`: another one has it. Where there are no locks everybody has it.
+/// Takes an exclusive lock on an open file or directory, for as long as the handle lives.
+/// `false`: another one has it. Where there are no locks everybody has it.
 pub(crate) fn lock(file: &File) -> bool {
     !matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
-/// A lock on something that a dead process may have left; `None` if a living one has it, or
-/// if that cannot be told.
-fn lock_of_dead(path: &Path) -> Option<File> {
-    let file = File::open(path).ok()?;
-    file.try_lock().is_ok().then_some(file)
+/// Whether a process that lives has something that was written aside.
+enum Owner {
+    /// None has; the lock keeps others from clearing it at the same time.
+    Dead(File),
+    Living,
+    /// It cannot be opened, or its file system has no locks.
+    Unknown,
+}
+
+fn owner(path: &Path) -> Owner {
+    let Ok(file) = File::open(path) else {
+        return Owner::Unknown;
+    };
+    match file.try_lock() {
+        Ok(()) => Owner::Dead(file),
+        Err(TryLockError::WouldBlock) => Owner::Living,
+        Err(TryLockError::Error(_)) => Owner::Unknown,
+    }
 }
 
 /// Makes something aside with `make` and locks it, so that nobody clears it away.
@@ -100,14 +113,15 @@ pub(crate) fn make_locked<T>(
 ) -> Result<(PathBuf, T, Option<File>)> {
     let mut path = beside(target, Kind::New);
     for _ in 0..ATTEMPTS {
-        let (made, handle) = make(&path).map_err(Error::io(&path))?;
+        // The target is the name that the caller knows.
+        let (made, handle) = make(&path).map_err(Error::io(target))?;
         if handle.as_ref().is_none_or(lock) && path.exists() {
             return Ok((path, made, handle));
         }
         path = beside(target, Kind::New);
     }
     let busy = std::io::Error::from(std::io::ErrorKind::ResourceBusy);
-    Err(Error::io(&path)(busy))
+    Err(Error::io(target)(busy))
 }
 
 /// Clears up in `directory` what dead processes left: what was not whole goes, and what was
@@ -115,8 +129,19 @@ pub(crate) fn make_locked<T>(
 ///
 /// Nothing is an error here: what cannot be cleared now can be later.
 pub fn clear_leftovers(directory: &Path) {
-    for (path, target, kind) in asides(directory) {
-        let Some(_lock) = lock_of_dead(&path) else {
+    clear(asides(directory));
+}
+
+/// As [`clear_leftovers`], of one target: for a directory that others write into, too.
+pub(crate) fn clear_leftovers_of(target: &Path) {
+    let mut found = asides(parent(target));
+    found.retain(|(_, of, _)| of.file_name() == target.file_name());
+    clear(found);
+}
+
+fn clear(found: Vec<(PathBuf, PathBuf, Kind)>) {
+    for (path, target, kind) in found {
+        let Owner::Dead(_lock) = owner(&path) else {
             continue;
         };
         if kind == Kind::Old && !target.exists() {
@@ -135,24 +160,33 @@ pub fn clear_leftovers(directory: &Path) {
 /// [`NewDirectory`]: crate::NewDirectory
 pub fn recover(target: &Path) {
     let began = std::time::Instant::now();
-    while !target.exists() && began.elapsed() < PATIENCE {
+    while !target.exists() {
         let old = asides(parent(target))
             .into_iter()
             .find(|(_, of, kind)| *kind == Kind::Old && of.file_name() == target.file_name());
         let Some((path, ..)) = old else {
             return;
         };
-        match lock_of_dead(&path) {
-            Some(_lock) => {
-                // Another reader may have been faster, which is as good.
-                let _ = operations::rename(&path, target);
+        let patient = began.elapsed() < PATIENCE;
+        match owner(&path) {
+            // Nobody replaces a target for so long; where there are no locks, time tells.
+            Owner::Unknown if !patient => {}
+            Owner::Dead(_) => {}
+            _ if patient => {
+                std::thread::sleep(Duration::from_millis(10));
+                continue;
             }
-            None => std::thread::sleep(Duration::from_millis(10)),
+            _ => return,
+        }
+        // Another reader may have been faster, which is as good.
+        if operations::rename(&path, target).is_err() && !target.exists() {
+            return;
         }
     }
 }
 
-/// What was written aside in a directory, with its target.
+/// What this user wrote aside in a directory, with its target. Others may have put anything
+/// under such a name into a directory for all, a pipe among it.
 fn asides(directory: &Path) -> Vec<(PathBuf, PathBuf, Kind)> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
@@ -162,11 +196,30 @@ fn asides(directory: &Path) -> Vec<(PathBuf, PathBuf, Kind)> {
         .filter_map(|entry| {
             let name = entry.file_name();
             let (target, kind) = parse(name.to_str()?)?;
+            let metadata = entry.metadata().ok()?;
+            let ours = (metadata.is_dir() || metadata.is_file()) && is_own(&metadata);
+            ours.then_some(())?;
             Some((entry.path(), directory.join(target), kind))
         })
         .collect();
     found.sort_by(|a, b| a.0.cmp(&b.0));
     found
+}
+
+/// Whether a file is of the user that runs this process. Where that cannot be asked, names
+/// alone decide.
+#[cfg(unix)]
+fn is_own(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::sync::OnceLock;
+    static OWN: OnceLock<Option<u32>> = OnceLock::new();
+    let own = OWN.get_or_init(|| fs::metadata("/proc/self").ok().map(|process| process.uid()));
+    own.is_none_or(|own| own == metadata.uid())
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &fs::Metadata) -> bool {
+    true
 }
 
 #[cfg(test)]

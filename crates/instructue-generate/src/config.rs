@@ -59,6 +59,7 @@ impl GenerateConfig {
     /// [`Error::Config`](crate::Error::Config) for the first value out of range.
     pub fn validate(&self) -> Result<()> {
         limits::check([
+            ("seed", numbers::SEED.of(self.seed)),
             ("users", numbers::GENERATED_USERS.of(self.users)),
             (
                 "events_per_user",

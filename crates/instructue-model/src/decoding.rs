@@ -1,8 +1,9 @@
 //! Which token comes next, given the scores of all.
 
 use instructue_data::seed;
+use instructue_schema::limits::{self, numbers};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// How the next token is chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -22,7 +23,10 @@ pub enum Decoding {
 }
 
 impl Decoding {
-    /// Refuses numbers out of range; the error names the key.
+    /// Refuses numbers [out of range](numbers).
+    ///
+    /// # Errors
+    /// Names the key.
     pub fn validate(&self) -> Result<()> {
         let Self::Nucleus {
             top_p, temperature, ..
@@ -30,19 +34,10 @@ impl Decoding {
         else {
             return Ok(());
         };
-        let refuse = |key: &str, expected: &str, found: f64| {
-            Err(Error::Config {
-                key: key.into(),
-                expected: expected.into(),
-                found: found.to_string(),
-            })
-        };
-        if !(0.0..=1.0).contains(&top_p) {
-            return refuse("top_p", "a number from 0 to 1", top_p);
-        }
-        if !(temperature.is_finite() && temperature > 0.0) {
-            return refuse("temperature", "a number above 0", temperature);
-        }
+        limits::check([
+            ("top_p", numbers::SHARE.of(top_p)),
+            ("temperature", numbers::DRAW_TEMPERATURE.of(temperature)),
+        ])?;
         Ok(())
     }
 

@@ -91,7 +91,10 @@
 //! the present, or *far* from all others: there are at least 20 events, it is
 //! among the first or last 1 % (at least one), and between it and the rest
 //! lies a gap of more than 366 days that is also longer than the whole rest.
-//! `times = "any"` takes every time.
+//! A source none of whose events is near the rest is of another time, and none of its rows
+//! is bad for that. Rows of a tabular source say since when they are valid, so they may have
+//! any time unless the source itself says `times = "plausible"`. `times = "any"` takes every
+//! time.
 //!
 //! Where a file holds times as numbers, `unit` says what they count: `s`, `ms`,
 //! `us` or `ns` since 1970-01-01 UTC; without it `s`. Fractions of a second are

@@ -157,7 +157,7 @@ impl Schema {
                 .collect();
             return Err(invalid(
                 format!("{key}.source"),
-                format!("one of {}", names.join(", ")),
+                format!("one of {}", shown(&names.join(", "))),
                 shown(&aggregate.source),
             ));
         };
@@ -299,7 +299,7 @@ fn check_lookup(key: &str, source: &Source, lookup: &Lookup) -> Result<(), Error
 fn check_file(key: &str, file: &str) -> Result<(), Error> {
     if file.contains("://") {
         let expected = "a path below the data directory (copy remote files there first)";
-        return Err(invalid(key, expected, format!("{file:?}")));
+        return Err(invalid(key, expected, shown(file)));
     }
     let path = Path::new(file);
     paths::plain(path).map_err(|outside| invalid(key, outside.expected, outside.found))?;

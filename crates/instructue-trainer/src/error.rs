@@ -88,9 +88,15 @@ impl Error {
         }
     }
 
-    /// Whether a file is damaged, as opposed to one that is whole and does not fit.
+    /// Whether a file is damaged or gone, as opposed to one that is whole and does not fit, or
+    /// that cannot be read just now.
     pub(crate) fn is_damage(&self) -> bool {
-        matches!(self, Self::File(_) | Self::Format { .. } | Self::Model(_))
+        match self {
+            Self::File(error) => error.is_damage(),
+            Self::Model(instructue_model::Error::File(error)) => error.is_damage(),
+            Self::Format { .. } | Self::Model(_) => true,
+            _ => false,
+        }
     }
 }
 

@@ -97,6 +97,7 @@ impl UserQaConfig {
         let times = self.references.iter().chain(&self.data_end);
         limits::check(times.map(|time| ("references and data_end", numbers::TIME.of(time.0))))?;
         limits::check([
+            ("seed", numbers::SEED.of(self.seed)),
             ("references", numbers::REFERENCES.of(self.references.len())),
             ("horizon_days", numbers::HORIZON_DAYS.of(self.horizon_days)),
             ("test_share", numbers::SHARE_BELOW_ONE.of(self.test_share)),

@@ -26,7 +26,7 @@ pub(crate) struct Fit<'a> {
     /// Share of the training users looked at.
     share: f64,
     quantities: BTreeMap<String, Quantity>,
-    hours: BTreeMap<usize, u32>,
+    hours: BTreeMap<usize, [DistinctUsers; 24]>,
     /// Per (source, field): profiles, and those with a covered future.
     profiles: BTreeMap<(usize, usize), [u64; 2]>,
     values: BTreeMap<(usize, usize), HashMap<Arc<str>, Value>>,
@@ -106,7 +106,7 @@ impl<'a> Fit<'a> {
             let name = &self.schema.sources[source].name;
             let hours = self.hours.entry(source).or_default();
             for time in window.times() {
-                *hours |= 1 << time.hour();
+                hours[time.hour() as usize].add(by.0, by.1);
             }
             let next = future.events(source);
             let mut quantities = vec![
@@ -185,7 +185,8 @@ impl<'a> Fit<'a> {
         for (source, hours) in self.hours {
             let name = self.schema.sources[source].name.clone();
             // Dates alone have one hour, or a few where time zones were shifted.
-            thresholds.clock.insert(name, hours.count_ones() >= 4);
+            let hours = hours.iter().filter(|users| users.enough()).count();
+            thresholds.clock.insert(name, hours >= 4);
         }
         let mut popular = BTreeMap::new();
         for ((source, field), values) in self.values {

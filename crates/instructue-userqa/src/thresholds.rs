@@ -68,7 +68,9 @@ pub(crate) fn field_name(source: &str, field: &str) -> String {
 /// The nearest number of two significant digits.
 fn two_digits(x: f64) -> f64 {
     // Written and read, it is the float nearest to the decimal.
-    format!("{x:.1e}").parse().unwrap_or(x)
+    let rounded: f64 = format!("{x:.1e}").parse().unwrap_or(x);
+    // JSON has no infinity: of a sum that has overflowed the largest number is kept.
+    rounded.clamp(f64::MIN, f64::MAX)
 }
 
 #[cfg(test)]
@@ -97,6 +99,8 @@ mod tests {
         for (x, rounded) in [(0.0, 0.0), (-0.0123, -0.012), (7.0, 7.0), (43.21, 43.0)] {
             assert_eq!(two_digits(x), rounded, "{x}");
         }
-        assert!(two_digits(f64::MAX).is_infinite() || two_digits(f64::MAX) > 1e308);
+        for (x, rounded) in [(f64::MAX, f64::MAX), (f64::NEG_INFINITY, f64::MIN)] {
+            assert_eq!(two_digits(x), rounded, "{x}");
+        }
     }
 }

@@ -52,6 +52,6 @@ fn a_question_that_cannot_be_asked_is_one_line() {
     let empty = ask(&["--user", first, "--instruction", " "]);
     bad(&empty, &["instruction", "an empty text"]);
     let share = ask(&["--user", first, "--top-p", "2"]);
-    bad(&share, &["top_p", "from 0 to 1", "2"]);
+    bad(&share, &["top_p", "0 to 1 (a share)", "2"]);
     bad(&ask(&["--user", first, "--seed", "1"]), &["--top-p"]);
 }

@@ -87,6 +87,17 @@ fn with_reader(path: &Path, name: &str, reader: Option<String>) -> String {
     let Some(reader) = reader else {
         return name.into();
     };
+    // The line is meant to be pasted: a name that a shell would read is not part of it.
+    if path
+        .display()
+        .to_string()
+        .contains(['\'', '"', '$', '`', '\\'])
+    {
+        return format!(
+            "{name}; convert it with pandas.{}",
+            reader.replace("{}", "…")
+        );
+    }
     let quoted = |path: &Path| format!("'{}'", path.display());
     let reader = reader.replace("{}", &quoted(path));
     // Beside the file and not in its place.

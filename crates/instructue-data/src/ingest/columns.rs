@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, UInt64Type};
 use arrow::error::ArrowError;
-use instructue_schema::{self as schema, Column, ColumnRole, ColumnType, SECONDS_PER_DAY};
+use instructue_schema::{self as schema, Column, ColumnRole, ColumnType, SECONDS_PER_DAY, excerpt};
 
 use super::decimal::Decimals;
 use super::time_text::time_of;
@@ -215,7 +215,8 @@ impl Values {
                 let value = array.value(row);
                 if value.fract() != 0.0 || value.abs() > EXACT as f64 {
                     let problem = RowProblem::InexactNumber;
-                    return Err(BadValue::new(problem, "a whole number", value.to_string()));
+                    let found = excerpt(&value.to_string());
+                    return Err(BadValue::new(problem, "a whole number", found));
                 }
                 Some(value as i128)
             }

@@ -5,6 +5,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, i256};
 use arrow::error::ArrowError;
 
+use instructue_schema::excerpt;
+
 use super::columns::BadValue;
 use crate::error::RowProblem;
 
@@ -138,7 +140,7 @@ impl Decimals {
             Self::Narrow(array, _) => array.value_as_string(row),
             Self::Wide(array, _) => array.value_as_string(row),
         };
-        BadValue::new(RowProblem::InexactNumber, expected, found)
+        BadValue::new(RowProblem::InexactNumber, expected, excerpt(&found))
     }
 }
 

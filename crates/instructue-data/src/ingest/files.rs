@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use instructue_schema::{Column, ColumnRole};
+use instructue_fs::Entry;
+use instructue_schema::{Column, ColumnRole, excerpt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::LogicalType;
@@ -79,7 +79,7 @@ impl Input {
             [value] => match folder_column(value, column, BATCH_ROWS) {
                 Ok(values) => Ok(Some(values)),
                 Err(expected) => {
-                    let found = format!("{value:?} in the folder's name");
+                    let found = format!("{:?} in the folder's name", excerpt(value));
                     Err(wrong(format!("{expected} ({})", column.ty.as_str()), found))
                 }
             },
@@ -293,19 +293,8 @@ pub(crate) fn digest(
 }
 
 fn file_digest(path: &Path) -> Result<String> {
-    let mut file = instructue_fs::open(path)?;
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut length = 0_u64;
-    loop {
-        let read = file.read(&mut buffer).map_err(Error::io(path))?;
-        if read == 0 {
-            break;
-        }
-        length += read as u64;
-        digest.update(&buffer[..read]);
-    }
-    Ok(format!("{length} {}", hex(&digest.finalize())))
+    let entry = Entry::of(path)?;
+    Ok(format!("{} {}", entry.bytes, entry.sha256))
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -23,21 +23,11 @@ const LISTED: usize = 5;
 /// # Errors
 /// No such directory, nothing in it that is meant, or files of a Delta, Iceberg or Hudi table.
 pub fn source_files(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
-    let outside = |outside: paths::Outside| {
-        Error::Schema(instructue_schema::Error::Invalid {
-            file: "schema".into(),
-            key: format!("source.{source}.file"),
-            expected: outside.expected,
-            found: outside.found,
-        })
-    };
-    paths::below(data, file).map_err(outside)?;
-    let files = listed(data, source, file)?;
-    files
-        .iter()
-        .try_for_each(|file| paths::inside(data, file))
-        .map_err(outside)?;
-    Ok(files)
+    paths::below(data, file).map_err(|source_error| Error::Outside {
+        key: format!("a file of source.{source}"),
+        source: source_error,
+    })?;
+    listed(data, source, file)
 }
 
 fn listed(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
@@ -59,7 +49,7 @@ fn listed(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
     }
     let path = data.join(file);
     if path.is_dir() {
-        let files = parquet_below(&path)?;
+        let files = parquet_below(data, &path)?;
         return match files.is_empty() {
             true => Err(nothing_in(path)),
             false => Ok(files),
@@ -71,7 +61,7 @@ fn listed(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
     }
     let pattern = path.file_name().unwrap_or_default().to_string_lossy();
     if pattern.contains('*') {
-        let files = fitting(&path, &pattern)?;
+        let files = fitting(data, &path, &pattern)?;
         if !files.is_empty() {
             return Ok(files);
         }
@@ -98,24 +88,34 @@ pub fn remote_advice(path: &Path) -> Option<String> {
     ))
 }
 
-/// All Parquet files of a directory, at any depth, sorted.
-pub(crate) fn parquet_below(directory: &Path) -> Result<Vec<PathBuf>> {
-    let mut walk = Walk::default();
+/// All Parquet files of a directory below `base`, at any depth, sorted.
+pub(crate) fn parquet_below(base: &Path, directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut walk = Walk::new(base);
     walk.enter(directory)?;
     walk.finish()
 }
 
-/// What lies in and below a directory. Links wait until everything else was seen, so that they
-/// can be compared with it.
-#[derive(Default)]
-struct Walk {
+/// What lies in and below directories. Links wait until everything else was seen, so that what
+/// is there anyway is not read twice, and none is followed out of `base`.
+struct Walk<'a> {
+    base: &'a Path,
     files: Vec<PathBuf>,
-    links: Vec<PathBuf>,
-    /// Directories that were entered and files that were found, by their own paths.
+    /// With whether a file counts whatever its name ends in.
+    links: Vec<(PathBuf, bool)>,
+    /// Directories and files that were taken, by their own paths.
     seen: HashSet<PathBuf>,
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
+    fn new(base: &'a Path) -> Self {
+        Self {
+            base,
+            files: Vec::new(),
+            links: Vec::new(),
+            seen: HashSet::new(),
+        }
+    }
+
     /// Takes what is in `directory`, in the order of names.
     fn enter(&mut self, directory: &Path) -> Result<()> {
         let own = directory.canonicalize().map_err(Error::io(directory))?;
@@ -123,19 +123,24 @@ impl Walk {
             return Ok(());
         }
         for path in plain_entries(directory)? {
-            let kind = fs::symlink_metadata(&path).map_err(Error::io(&path))?;
-            if kind.is_symlink() {
-                self.links.push(path);
-            } else {
-                self.take(path, kind.is_dir())?;
-            }
+            self.visit(path, false)?;
         }
         Ok(())
     }
 
-    fn take(&mut self, path: PathBuf, is_directory: bool) -> Result<()> {
+    /// Takes a path, or lets it wait if it is a link.
+    fn visit(&mut self, path: PathBuf, named: bool) -> Result<()> {
+        let kind = fs::symlink_metadata(&path).map_err(Error::io(&path))?;
+        if kind.is_symlink() {
+            self.links.push((path, named));
+            return Ok(());
+        }
+        self.take(path, kind.is_dir(), named)
+    }
+
+    fn take(&mut self, path: PathBuf, is_directory: bool, named: bool) -> Result<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let hidden = name.starts_with('.') || name.starts_with('_');
+        let hidden = !named && (name.starts_with('.') || name.starts_with('_'));
         if is_directory {
             // Spark's rule: `_x=1` is a partition.
             let partition = name.contains('=') && !name.starts_with('.');
@@ -144,25 +149,23 @@ impl Walk {
                 false => self.enter(&path),
             };
         }
-        if !hidden && has_ending(&path, "parquet") {
+        // What cannot be resolved is said when it is opened.
+        let own = path.canonicalize().unwrap_or_else(|_| path.clone());
+        if !hidden && (named || has_ending(&path, "parquet")) && self.seen.insert(own) {
             self.files.push(path);
         }
         Ok(())
     }
 
     fn finish(mut self) -> Result<Vec<PathBuf>> {
-        for file in &self.files {
-            self.seen.extend(file.canonicalize());
-        }
         while !self.links.is_empty() {
-            for link in std::mem::take(&mut self.links) {
-                // A link that leads nowhere is said when it is opened.
-                let target = link.canonicalize();
-                if target.is_ok_and(|target| self.seen.contains(&target)) {
-                    continue;
-                }
+            for (link, named) in std::mem::take(&mut self.links) {
+                paths::inside(self.base, &link).map_err(|source| Error::Outside {
+                    key: link.display().to_string(),
+                    source,
+                })?;
                 let is_directory = link.is_dir();
-                self.take(link, is_directory)?;
+                self.take(link, is_directory, named)?;
             }
         }
         self.files.sort();
@@ -200,26 +203,22 @@ fn table_format(directory: &Path, entries: &[PathBuf]) -> Option<&'static str> {
         .then_some("an Iceberg table")
 }
 
-/// What fits a pattern in the last part of `path`.
-fn fitting(path: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
+/// What fits a pattern in the last part of `path`, below `base`.
+fn fitting(base: &Path, path: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
     let Some(parent) = path.parent().filter(|parent| parent.is_dir()) else {
         return Ok(Vec::new());
     };
     // As in a shell, and for what begins with `_` too: a pattern has to say it.
     let plain = !pattern.starts_with(['.', '_']);
-    let mut files = Vec::new();
+    let mut walk = Walk::new(base);
     for path in plain_entries(parent)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if plain && name.starts_with(['.', '_']) || !matches(pattern, &name) {
             continue;
         }
-        match path.is_dir() {
-            true => files.extend(parquet_below(&path)?),
-            false => files.push(path),
-        }
+        walk.visit(path, true)?;
     }
-    files.sort();
-    Ok(files)
+    walk.finish()
 }
 
 /// The paths in a directory, sorted.

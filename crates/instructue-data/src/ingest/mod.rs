@@ -248,21 +248,24 @@ impl<'a> Plan<'a> {
             days.push(counted);
         }
         let near = Near::of(days.iter());
-        if let Some(near) = &near {
-            let far = self.inputs.iter().zip(&days);
-            far.into_iter()
-                .try_for_each(|(input, days)| input.refuse_far(days, near))?;
+        // A source that as a whole is of another time has no bad clock.
+        let near_of = |days: &DayCounts| near.as_ref().filter(|near| days.any_near(near));
+        for (input, days) in self.inputs.iter().zip(&days) {
+            if let Some(near) = near_of(days) {
+                input.refuse_far(days, near)?;
+            }
         }
         let sources: Vec<GroupSource<'_>> = self
             .inputs
             .iter()
             .zip(&lookups)
-            .map(|(input, lookups)| GroupSource {
+            .zip(&days)
+            .map(|((input, lookups), days)| GroupSource {
                 source: input.source,
                 files: &input.files,
                 lookups,
                 errors: input.errors,
-                near: near.as_ref().filter(|_| input.compares_times()),
+                near: near_of(days),
             })
             .collect();
         let mut manifest = Manifest::new(self.schema, &self.fingerprint);
@@ -381,7 +384,11 @@ impl<'a> SourceInput<'a> {
             rows: 0,
             lookup_files: Vec::new(),
             errors,
-            times: source.times(schema),
+            // A row of features may be valid since long ago, or from next month on.
+            times: match (source.kind, source.times) {
+                (SourceKind::Tabular, None) => TimePolicy::Any,
+                _ => source.times(schema),
+            },
         };
         if !source.has_file() {
             return Ok(input);

@@ -55,6 +55,11 @@ pub(crate) fn folder_column(
             Values::Bool(BooleanArray::from(vec![flag; rows]))
         }
         ColumnType::Timestamp => {
+            // What a file's column may be, a folder's may be too: numbers of the unit.
+            let number = column.unit.and_then(|_| value.parse::<i64>().ok());
+            if let Some(number) = number {
+                return Ok(Values::Int(Int64Array::from(vec![number; rows])));
+            }
             let time = parse_time(value).ok_or(time_text::EXPECTED)?;
             Values::Time(Int64Array::from(vec![time; rows]), 1, 1)
         }

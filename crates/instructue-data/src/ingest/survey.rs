@@ -15,7 +15,7 @@ const COLUMNS: usize = 20;
 /// The Parquet files below `data` with their columns and the types to declare for them, in a
 /// line; where there are none, what there is instead and what makes Parquet of it.
 pub fn survey(data: &Path) -> String {
-    let files = match parquet_below(data) {
+    let files = match parquet_below(data, data) {
         Ok(files) => files,
         Err(error) => return error.to_string(),
     };

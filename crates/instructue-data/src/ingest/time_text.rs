@@ -3,6 +3,8 @@
 use arrow::array::timezone::Tz;
 use arrow::compute::kernels::cast_utils::string_to_datetime;
 
+use instructue_schema::excerpt;
+
 use super::columns::BadValue;
 use crate::error::RowProblem;
 
@@ -42,13 +44,8 @@ pub(crate) fn parse_time(text: &str) -> Option<i64> {
 /// The time that a text is.
 pub(crate) fn time_of(text: &str) -> Result<i64, BadValue> {
     parse_time(text).ok_or_else(|| {
-        let mut found = text.to_owned();
-        if let Some((end, _)) = text.char_indices().nth(40) {
-            found.truncate(end);
-            found.push('…');
-        }
         let problem = RowProblem::UnreadableTime;
-        BadValue::new(problem, EXPECTED, format!("{found:?}"))
+        BadValue::new(problem, EXPECTED, format!("{:?}", excerpt(text)))
     })
 }
 

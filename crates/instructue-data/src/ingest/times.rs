@@ -114,7 +114,7 @@ impl TimeBounds {
 const ANY: &str = "`times = \"any\"` in the schema takes every time";
 
 fn wrong_unit(column: &Column, time: i64, unit: TimeUnit) -> BadValue {
-    let expected = format!("{} since 1970", column.unit().plural());
+    let expected = format!("{} since 1970 ({ANY})", column.unit().plural());
     let found = format!(
         "what would be {}: looks like {}, say `unit = \"{}\"` at the column in the schema",
         Timestamp(time),
@@ -151,6 +151,11 @@ impl DayCounts {
             first: (file, row, time),
         });
         day.events += 1;
+    }
+
+    /// Whether some event is `near`; never where no times were counted.
+    pub(crate) fn any_near(&self, near: &Near) -> bool {
+        self.days.range(near.days.clone()).next().is_some()
     }
 
     /// File, row and time of the first row read whose day is not one of `near`.
@@ -283,6 +288,21 @@ mod tests {
         assert_eq!(near(&[(20_000, 19), (0, 1)]), Some((20_000, 20_000)));
         assert_eq!(near(&[]), None);
         assert_eq!(near(&[(20_000, 10), (10_000, 10)]), None);
+    }
+
+    #[test]
+    fn a_source_of_another_time_is_not_far() {
+        let of = |days: std::ops::Range<i64>, each: u64| {
+            let mut counts = DayCounts::default();
+            for (row, day) in days.flat_map(|day| (0..each).map(move |_| day)).enumerate() {
+                counts.add(day * SECONDS_PER_DAY, (0, row as u64));
+            }
+            counts
+        };
+        let (shop, signed_up) = (of(20_000..20_090, 50), of(17_000..17_020, 1));
+        let near = Near::of([&shop, &signed_up].into_iter()).unwrap();
+        assert!(shop.any_near(&near) && !signed_up.any_near(&near));
+        assert!(!DayCounts::default().any_near(&near));
     }
 
     #[test]

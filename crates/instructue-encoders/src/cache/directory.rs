@@ -65,7 +65,7 @@ impl Directory {
             Ok(bytes) => bytes,
             Err(error) if error.is_not_found() => return Read::Gone,
             Err(error) => {
-                let reason = error.to_string();
+                let reason = error.reason();
                 return Read::Fault(CacheFault { path, reason });
             }
         };

@@ -2,12 +2,13 @@
 //! where there is one, the readout, and what they belong to in the metadata.
 
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::path::Path;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
 use instructue_fs::{digest, read};
-use safetensors::tensor::TensorView;
+use safetensors::tensor::{Metadata, TensorView};
 use safetensors::{Dtype, SafeTensors};
 
 use super::readout::outputs;
@@ -21,6 +22,8 @@ const VERSION: &str = "3";
 const KIND: &str = "instructue tuned";
 /// The entry of the metadata with the digest of all others and of the tensors.
 const DIGEST: &str = "digest";
+/// A header of a handful of tensors is no longer than this, in bytes.
+const MAX_HEADER: u64 = 16 << 20;
 const TOKENS: &str = "tokens";
 const PROTOTYPES: &str = "prototypes";
 const READOUT: &str = "readout.weights";
@@ -92,14 +95,10 @@ impl Tuned {
         if !path.exists() {
             return Ok(());
         }
-        let ours = path.is_file()
-            && instructue_fs::read(path).is_ok_and(|bytes| {
-                let header = SafeTensors::read_metadata(&bytes);
-                header.is_ok_and(|(_, header)| {
-                    let metadata = header.metadata().as_ref();
-                    metadata.and_then(|entries| entries.get("kind")) == Some(&KIND.to_string())
-                })
-            });
+        let ours = header_of(path).is_some_and(|header| {
+            let metadata = header.metadata().as_ref();
+            metadata.and_then(|entries| entries.get("kind")) == Some(&KIND.to_string())
+        });
         if ours {
             return Ok(());
         }
@@ -217,6 +216,20 @@ impl Tuned {
         }
         Ok(tuned)
     }
+}
+
+/// The header of a safetensors file, without what may be gigabytes behind it.
+fn header_of(path: &Path) -> Option<Metadata> {
+    let mut file = instructue_fs::open(path).ok()?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).ok()?;
+    let length = u64::from_le_bytes(length);
+    if length > MAX_HEADER {
+        return None;
+    }
+    let mut header = vec![0; length as usize];
+    file.read_exact(&mut header).ok()?;
+    serde_json::from_slice(&header).ok()
 }
 
 /// A tensor's name, shape and bytes.

@@ -77,7 +77,10 @@ pub static EPSILON: Real = Real::new(0.0, 1.0, "a guard against division by 0").
 pub static WEIGHT_DECAY: Real = Real::new(0.0, 1e3, "weights shrink by this share of the rate");
 /// The largest norm of gradients.
 pub static CLIP_NORM: Real = Real::new(0.0, 1e30, "a norm; the largest is as good as none").above();
-/// A temperature of a loss or of a draw.
+/// A temperature of a draw; a large one makes all tokens alike.
+pub static DRAW_TEMPERATURE: Real =
+    Real::new(1e-6, 1e9, "scores are divided by it and must stay finite");
+/// A temperature of a loss.
 pub static TEMPERATURE: Real = Real::new(
     1e-4,
     1e3,
@@ -98,7 +101,11 @@ pub static NEAREST: Whole = Whole::new(0, MILLION, "each is a line");
 
 // Model.
 /// Entries of a tokenizer that is trained.
-pub static VOCABULARY: Whole = Whole::new(1, MILLION, "each is a row of the tables");
+pub static VOCABULARY: Whole = Whole::new(
+    258,
+    MILLION,
+    "padding, end and 256 bytes; each is a row of the tables",
+);
 /// Principal components.
 pub static COMPONENTS: Whole = Whole::new(0, 4_096, "their matrix is held in memory");
 /// Rank of LoRA.
@@ -124,7 +131,7 @@ pub static TRIPLES_PER_USER: Whole = Whole::new(1, MILLION, "a shard's triples a
 /// Users that something is fitted on.
 pub static FIT_USERS: Whole = Whole::new(1, BILLION, "their values are counted in memory");
 /// Users who must have a word or value for it to be kept.
-pub static MIN_USERS: Whole = Whole::new(1, MILLION, "more leave nothing");
+pub static MIN_USERS: Whole = Whole::new(1, 10_000, "vocabularies are fitted to 20000 users");
 /// Popular values of a field.
 pub static POOL: Whole = Whole::new(2, MILLION, "they are held in memory");
 

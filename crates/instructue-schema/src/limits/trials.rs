@@ -12,7 +12,8 @@ use crate::toml_text::parse_toml;
 ///
 /// # Errors
 /// A configuration that is no TOML; a refusal that does not name the key, or is longer
-/// than a line; what was tried is told. A panic of `check` is not caught.
+/// than a line; a number of which `check` refuses nothing that TOML reads, but for a seed,
+/// which may be any. What was tried is told. A panic of `check` is not caught.
 pub fn try_numbers<T: Serialize + DeserializeOwned>(
     config: &T,
     mut check: impl FnMut(T) -> Result<(), String>,
@@ -22,26 +23,40 @@ pub fn try_numbers<T: Serialize + DeserializeOwned>(
     numbers(&Value::Table(table.clone()), &mut Vec::new(), &mut places);
     let mut tried = 0;
     for place in &places {
+        let mut bounded = false;
         for value in hostile() {
             let mut changed = Value::Table(table.clone());
             let what = format!("{} = {value}", place.join("."));
             put(&mut changed, place, &value);
             let text = toml::to_string(&changed).map_err(|error| format!("{what}: {error}"))?;
             tried += 1;
-            let read = parse_toml(&text).map_err(|fault| fault.to_string());
-            let Err(message) = read.and_then(&mut check) else {
-                continue;
+            let message = match parse_toml(&text) {
+                Err(fault) => fault.to_string(),
+                Ok(read) => match check(read) {
+                    Ok(()) => continue,
+                    Err(message) => {
+                        bounded = true;
+                        message
+                    }
+                },
             };
-            // The last part that is a name: lists have numbers for places.
-            let mut names = place.iter().rev();
-            let key = names.find(|part| part.parse::<usize>().is_err());
-            let named = key.is_some_and(|key| message.contains(key.as_str()));
+            let key = key_of(place);
+            let named = key.is_some_and(|key| message.contains(key));
             if !named || message.contains('\n') || message.len() > 400 {
                 return Err(format!("{what} is refused by {message:?}"));
             }
         }
+        if !bounded && key_of(place) != Some("seed") {
+            return Err(format!("{} has no bound", place.join(".")));
+        }
     }
     Ok(tried)
+}
+
+/// The last part of a place that is a name: lists have numbers for places.
+fn key_of(place: &[String]) -> Option<&str> {
+    let mut names = place.iter().rev().map(String::as_str);
+    names.find(|part| part.parse::<usize>().is_err())
 }
 
 fn hostile() -> Vec<Value> {
@@ -105,16 +120,24 @@ mod tests {
     fn each_number_is_tried_with_each_value() {
         let table: Table = toml::from_str("a = 1\nb = [{ c = 0.5 }, { c = 2 }]\nd = 'x'").unwrap();
         let mut changed = 0;
-        let tried = try_numbers(&table, |read| {
+        let tried = try_numbers(&table, |read: Table| {
             changed += usize::from(read != table);
-            match read["a"].as_integer() {
-                Some(1) => Ok(()),
-                _ => Err("a: expected 1".into()),
+            match read {
+                read if read["a"] != table["a"] => Err("a: expected 1".into()),
+                read if read["b"] != table["b"] => Err("c: expected what was there".into()),
+                _ => Ok(()),
             }
         });
         assert_eq!(tried, Ok(3 * hostile().len()));
         // 0.5 was there.
         assert_eq!(changed, 3 * hostile().len() - 1);
+    }
+
+    #[test]
+    fn a_number_without_a_bound_is_told() {
+        let table: Table = toml::from_str("seed = 1\nsteps = 1").unwrap();
+        let told = try_numbers(&table, |_| Ok(())).unwrap_err();
+        assert_eq!(told, "steps has no bound");
     }
 
     #[test]

@@ -64,6 +64,7 @@ impl TuneConfig {
     /// [`Error::Config`](crate::Error::Config) names the first key that does not.
     pub fn validate(&self) -> Result<()> {
         limits::check([
+            ("seed", numbers::SEED.of(self.seed)),
             ("tokens", numbers::TUNED_TOKENS.of(self.tokens)),
             ("temperature", numbers::TEMPERATURE.of(self.temperature)),
             ("steps", numbers::STEPS.of(self.steps)),

@@ -1,16 +1,19 @@
 //! Every knob of a run, in one TOML file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use instructue_model::Size;
 use instructue_model::cache::CacheConfig;
 use instructue_schema::limits::{self, numbers};
-use instructue_schema::parse_toml;
+use instructue_schema::{Timestamp, excerpt, parse_toml};
 use instructue_trainer::TrainConfig;
 use instructue_userqa::DEFAULT_MIN_USERS;
 use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
 
 use crate::pipeline::error::{Error, Result};
+use crate::pipeline::prepare::userqa_config;
 use crate::pipeline::pretrained::PretrainedSettings;
 use crate::pipeline::suggest;
 
@@ -247,8 +250,7 @@ impl RunConfig {
     /// # Errors
     /// Names the first key that does not fit, its range with the reason, and the value.
     pub fn validate(&self) -> Result<()> {
-        let (userqa, proof) = (&self.userqa, &self.proof);
-        let in_all = userqa.test_share + userqa.validation_share;
+        let proof = &self.proof;
         limits::check([
             ("workers", numbers::WORKERS.of(self.workers)),
             ("seed", numbers::SEED.of(self.seed)),
@@ -278,39 +280,11 @@ impl RunConfig {
             ),
             (
                 "userqa.references",
-                numbers::REFERENCES.of(userqa.references),
+                numbers::REFERENCES.of(self.userqa.references),
             ),
             (
                 "userqa.reference_step_days",
-                numbers::REFERENCE_STEP_DAYS.of(userqa.reference_step_days),
-            ),
-            (
-                "userqa.horizon_days",
-                numbers::HORIZON_DAYS.of(userqa.horizon_days),
-            ),
-            (
-                "userqa.triples_per_user",
-                numbers::TRIPLES.of(userqa.triples_per_user),
-            ),
-            (
-                "userqa.values_per_family",
-                numbers::TRIPLES.of(userqa.values_per_family),
-            ),
-            (
-                "userqa.test_share",
-                numbers::SHARE_BELOW_ONE.of(userqa.test_share),
-            ),
-            (
-                "userqa.test_from",
-                numbers::SHARE_BELOW_ONE.of(userqa.test_from),
-            ),
-            (
-                "userqa.validation_share",
-                numbers::SHARE_BELOW_ONE.of(userqa.validation_share),
-            ),
-            (
-                "userqa.test_share + userqa.validation_share",
-                numbers::SHARE_BELOW_ONE.of(in_all),
+                numbers::REFERENCE_STEP_DAYS.of(self.userqa.reference_step_days),
             ),
             (
                 "privacy.min_users",
@@ -327,11 +301,17 @@ impl RunConfig {
                 numbers::QUERY_INSTRUCTIONS.of(proof.retrieval_instructions),
             ),
         ])?;
-        limits::product(
-            "userqa.references × userqa.triples_per_user",
-            &[userqa.references as u64, userqa.triples_per_user as u64],
-            &numbers::TRIPLES_PER_USER,
-        )?;
+        // What a training set may be is for that to say; these times stand for any.
+        let times: Vec<_> = (0..self.userqa.references as i64).map(Timestamp).collect();
+        let userqa = userqa_config(self, &times, Timestamp(0)).validate();
+        userqa.map_err(|error| match error {
+            instructue_userqa::Error::Config {
+                field,
+                expected,
+                found,
+            } => Error::argument(&format!("userqa.{field}"), &expected, found),
+            other => other.into(),
+        })?;
         self.train.validate()?;
         Ok(())
     }
@@ -348,29 +328,21 @@ impl RunConfig {
             line: None,
             message,
         };
-        let ours = self.to_toml();
-        if saved == ours {
-            return Ok(());
+        let table = |text: &str| text.parse::<Table>();
+        let theirs = table(&saved).ok().filter(|table| !table.is_empty());
+        let Some(theirs) = theirs else {
+            let expected = "the configuration of the run that is to be resumed";
+            let found = "none that can be read: begin anew without --resume";
+            return Err(wrong(format!("expected {expected}, found {found}")));
+        };
+        let ours = table(&self.to_toml()).expect("a configuration of plain values");
+        match difference("", &Value::Table(ours), &Value::Table(theirs)) {
+            None => Ok(()),
+            Some((key, ours, theirs)) => Err(wrong(format!(
+                "{key}: the run began with {theirs} and is to go on with {ours}: a run is resumed \
+                 with the configuration that it began with"
+            ))),
         }
-        let (theirs, ours): (Vec<&str>, Vec<&str>) =
-            (saved.lines().collect(), ours.lines().collect());
-        if theirs.len() < ours.len() {
-            let expected = "the complete configuration of the run that is to be resumed";
-            return Err(wrong(format!(
-                "expected {expected}, found {} of {} lines: begin anew without --resume",
-                theirs.len(),
-                ours.len()
-            )));
-        }
-        let differs = ours
-            .iter()
-            .zip(&theirs)
-            .find(|(ours, theirs)| ours != theirs);
-        let (ours, theirs) = differs.unwrap_or((&"its end", &"more"));
-        Err(wrong(format!(
-            "the run began with {theirs:?} and is to go on with {ours:?}: a run is resumed with \
-             the configuration that it began with"
-        )))
     }
 
     /// The limit of events per source.
@@ -389,6 +361,32 @@ impl RunConfig {
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("a configuration of plain values")
     }
+}
+
+/// The first key in which two configurations differ, with both values.
+fn difference(key: &str, ours: &Value, theirs: &Value) -> Option<(String, String, String)> {
+    let (Value::Table(a), Value::Table(b)) = (ours, theirs) else {
+        return (ours != theirs).then(|| (key.into(), shown(ours), shown(theirs)));
+    };
+    let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    names.into_iter().find_map(|name| {
+        let below = match key {
+            "" => name.clone(),
+            key => format!("{key}.{name}"),
+        };
+        match (a.get(name), b.get(name)) {
+            (Some(ours), Some(theirs)) => difference(&below, ours, theirs),
+            (ours, theirs) => {
+                let of = |side: Option<&Value>| side.map_or("none".into(), shown);
+                Some((below, of(ours), of(theirs)))
+            }
+        }
+    })
+}
+
+/// A value in a message.
+fn shown(value: &Value) -> String {
+    excerpt(&value.to_string())
 }
 
 #[cfg(test)]
@@ -448,6 +446,41 @@ mod tests {
     }
 
     #[test]
+    fn a_resumed_run_has_the_configuration_that_it_began_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        let config = RunConfig::default();
+        let with = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            config.check_saved(&path).map_err(|error| error.to_string())
+        };
+        with(&config.to_toml()).unwrap();
+        // A remark changes nothing.
+        with(&format!("# mine\n{}", config.to_toml())).unwrap();
+        for (text, says) in [
+            (String::new(), "found none that can be read"),
+            (
+                config.to_toml().replacen("seed = 7", "seed = 8", 1),
+                "seed: the run began with 8",
+            ),
+            (
+                config.to_toml().replacen("seed = 7", "", 1),
+                "seed: the run began with none and is to go on with 7",
+            ),
+            (
+                config
+                    .to_toml()
+                    .replacen("[pretrained]", "[pretrained]\nencoder = \"x\"", 1),
+                "pretrained.encoder: the run began with \"x\"",
+            ),
+            ("size = \"tiny\"\n".into(), "began with none"),
+        ] {
+            let error = with(&text).unwrap_err();
+            assert!(error.contains(says), "{says}: {error}");
+        }
+    }
+
+    #[test]
     fn what_numbers_come_to_is_bounded() {
         let mut config = RunConfig::default();
         config.userqa.references = 1_000;
@@ -458,7 +491,7 @@ mod tests {
         config.userqa.validation_share = 0.8;
         let message = config.validate().unwrap_err().to_string();
         assert!(
-            message.contains("test_share + userqa.validation_share"),
+            message.contains("userqa.test_share + validation_share"),
             "{message}"
         );
     }

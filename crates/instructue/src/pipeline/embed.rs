@@ -118,7 +118,7 @@ pub fn embed_users(
     });
     let mut users = 0u64;
     for shard in 0..store.shards() {
-        let ids = store.shard(shard)?.users;
+        let ids = store.shard_ids(shard)?;
         let refs: Vec<UserRef> = (0..ids.len())
             .map(|index| UserRef { shard, index })
             .collect();

@@ -29,7 +29,7 @@ impl IdType {
         }
         let mut fitting = Fitting::default();
         for shard in 0..store.shards() {
-            for id in &store.shard(shard)?.users {
+            for id in &store.shard_ids(shard)? {
                 fitting.add(id);
             }
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use instructue_data::{open_parquet, read_all};
+use instructue_data::{check_one_column, open_parquet, read_all};
 use instructue_schema::{UserId, excerpt};
 use parquet::arrow::ProjectionMask;
 
@@ -101,6 +101,7 @@ fn read(path: &Path, name: &str, columns: [&str; 2]) -> Result<Vec<RecordBatch>>
             let found = format!("only {names}");
             return Err(Error::argument(&what, "a column of this name", found));
         }
+        check_one_column(path, schema, column)?;
     }
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
     let reader = builder.with_projection(mask).build();

@@ -76,7 +76,8 @@ pub fn train_userqa(
     declared(data)?;
     let claim = Claim::take(out, RUN)?;
     let ingested = ingest(data, &out.join("store"), &mut |s| watch.stage(s))?;
-    check_tasks(&ingested, data, &mut |s| watch.stage(s))?;
+    let min_users = config.privacy.min_users;
+    check_tasks(&ingested, data, min_users, &mut |s| watch.stage(s))?;
     let run = train_run(&ingested, &claim, config, resume, watch)?;
     let finished = Finished {
         data,
@@ -105,12 +106,13 @@ pub fn train_userqa(
 pub(crate) fn check_tasks(
     ingested: &Ingested,
     data: &Path,
+    min_users: usize,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<()> {
     let Some(tasks) = &ingested.tasks else {
         return Ok(());
     };
-    for text in instructue_eval::check_tasks(tasks, &ingested.store, data)? {
+    for text in instructue_eval::check_tasks(tasks, &ingested.store, data, min_users)? {
         watch(Stage::Note { text });
     }
     Ok(())
@@ -137,17 +139,19 @@ pub(crate) fn train_run(
     let out = claim.directory();
     let name: DeviceName = config.device.parse()?;
     let device = name.open()?;
-    prepare_out(claim, config, resume)?;
     let references = references(config, ingested);
     tell_references(&ingested.store, &references, &mut |s| watch.stage(s))?;
     let qa = userqa_config(config, &references, ingested.end);
-    let qa_dir = out.join("userqa");
-    let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.stage(s))?;
+    qa.validate()?;
     let trained_on = device.autodiff();
     // The factors of LoRA are drawn while a part is read.
     trained_on.seed(config.seed);
     let begun = begin(config, &trained_on, watch)?;
     begun.check_lengths(ingested.store.schema())?;
+    // From here on an earlier run's model is gone, so what can be wrong was asked before.
+    prepare_out(claim, config, resume, watch)?;
+    let qa_dir = out.join("userqa");
+    let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.stage(s))?;
     let preparation = fit(&ingested.store, &triples, config, &qa, &begun, &mut |s| {
         watch.stage(s)
     })?;
@@ -160,7 +164,12 @@ pub(crate) fn train_run(
     drop(begun);
     let untrained = keep_events(untrained, &config.cache, out, &mut |s| watch.stage(s))?;
     let training = TrainData::open(&ingested.path, &qa_dir, Split::Train)?;
-    let validation = TrainData::open(&ingested.path, &qa_dir, Split::Validation).ok();
+    let validation = match TrainData::open(&ingested.path, &qa_dir, Split::Validation) {
+        Ok(data) => Some(data),
+        // Few users, or a share of none.
+        Err(instructue_trainer::Error::NoData(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
     watch.stage(Stage::Begin { name: "training" });
     let Trained {
         model,
@@ -189,7 +198,12 @@ pub(crate) fn train_run(
 
 /// Makes the output directory ready. A new run replaces what an earlier one left; a resumed
 /// one keeps everything, its configuration above all.
-fn prepare_out(claim: &Claim, config: &RunConfig, resume: bool) -> Result<()> {
+fn prepare_out(
+    claim: &Claim,
+    config: &RunConfig,
+    resume: bool,
+    watch: &mut dyn Watch,
+) -> Result<()> {
     let out = claim.directory();
     let (path, checkpoints) = (out.join(CONFIG_FILE), out.join("checkpoints"));
     // What somebody put into the model's directory is found now rather than after training.
@@ -197,7 +211,10 @@ fn prepare_out(claim: &Claim, config: &RunConfig, resume: bool) -> Result<()> {
     if resume && (path.exists() || checkpoints.exists()) {
         return config.check_saved(&path);
     }
-    if !resume {
+    if resume {
+        let text = format!("nothing to resume in {}: begins anew", out.display());
+        watch.stage(Stage::Note { text });
+    } else {
         for stale in ["checkpoints", "best", MODEL_DIR] {
             remove_directory(&out.join(stale))?;
         }

@@ -64,7 +64,8 @@ impl Plan {
         });
         let names: Vec<&str> = tasks.tasks.iter().map(|task| task.name.as_str()).collect();
         suite.check_against(ingested.store.schema(), &names)?;
-        check_tasks(&ingested, &data, watch)?;
+        let min_users = suite.config()?.privacy.min_users;
+        check_tasks(&ingested, &data, min_users, watch)?;
         let store = &ingested.store;
         let (mut users, mut refs) = (Vec::new(), Vec::new());
         for shard in 0..store.shards() {
