@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -40,6 +41,16 @@ impl Console {
         let _ = ctrlc::set_handler(|| {
             instructue::fs::remove_private();
             std::process::exit(130);
+        });
+        // A decoder that panics over a damaged file is an error of one line, no more.
+        static QUIET: Once = Once::new();
+        QUIET.call_once(|| {
+            let print = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                if !instructue::data::panic_becomes_error() {
+                    print(panic);
+                }
+            }));
         });
         let now = Instant::now();
         Self {

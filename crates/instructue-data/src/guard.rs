@@ -3,6 +3,7 @@
 mod encrypted;
 mod foreign;
 
+use std::cell::Cell;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -18,6 +19,17 @@ use crate::retype;
 
 pub(crate) use self::foreign::converts_csv;
 
+thread_local! {
+    static DECODING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is in a step of the Parquet decoder whose panic becomes an error.
+///
+/// For a program's panic hook: it need not print such a panic.
+pub fn panic_becomes_error() -> bool {
+    DECODING.get()
+}
+
 /// Runs a step of the Parquet decoder on `file`; `row` is where the step starts.
 ///
 /// The decoder reports most damage as an error but panics at some. A panic is
@@ -28,7 +40,10 @@ pub(crate) fn decode<T, E: Display>(
     row: u64,
     step: impl FnOnce() -> Result<T, E>,
 ) -> Result<T> {
-    let message = match catch_unwind(AssertUnwindSafe(step)) {
+    DECODING.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(step));
+    DECODING.set(false);
+    let message = match outcome {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => error.to_string(),
         Err(panic) => match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {

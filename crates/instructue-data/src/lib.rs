@@ -127,11 +127,11 @@ pub use bucket::token_budget_batches;
 pub use counts::{count_feature_names, count_features};
 pub use error::{Error, Result, RowProblem};
 pub use features::{event_feature_names, event_feature_width};
-pub use guard::{check_one_column, open_parquet, read_all};
+pub use guard::{check_one_column, open_parquet, panic_becomes_error, read_all};
 pub use history::{ColumnData, Events, History, NULL_CODE, Shard, SourceTable};
 pub use ingest::{
-    IngestOptions, IngestReport, LookupReport, Progress, SourceReport, remote_advice, source_files,
-    survey,
+    IngestOptions, IngestReport, LookupReport, Progress, SourceReport, UserValue, UserValues,
+    read_user_values, remote_advice, source_files, survey,
 };
 pub use mentions::{MENTION_NUMBERS, MentionQuery, Mentions, ProfileWords};
 pub use order::EpochOrder;

@@ -3,9 +3,10 @@
 mod common;
 
 use std::fs::{self, File, OpenOptions};
+use std::path::Path;
 
 use common::{Case, ints, text, times};
-use instructue_data::{Error, UserStore};
+use instructue_data::{Error, UserStore, open_parquet, read_all};
 use instructue_schema::Schema;
 
 #[test]
@@ -384,4 +385,35 @@ fn errors_of_the_operating_system_carry_the_path() {
         &mut |_| {},
     );
     assert!(matches!(error, Err(Error::File(error)) if error.path() == taken));
+}
+
+/// Spark and others write a checksum with each page; a changed value is then no other value.
+#[test]
+fn a_page_is_held_to_its_checksum() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/checksums");
+    for name in ["page-v1.parquet", "page-v2.parquet"] {
+        let bytes = fs::read(golden.join(name)).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(name);
+        let read = |bytes: &[u8]| {
+            fs::write(&file, bytes).unwrap();
+            let reader = open_parquet(&file)?.build().unwrap();
+            read_all(&file, reader).map(|batches| batches[0].num_rows())
+        };
+        assert_eq!(read(&bytes).unwrap(), 3);
+        let text = bytes
+            .windows(9)
+            .position(|part| part == b"help-page")
+            .unwrap();
+        for at in text..text + 9 {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            match read(&changed) {
+                Err(Error::Corrupt { message, .. }) => {
+                    assert!(message.contains("checksum"), "{message}");
+                }
+                other => panic!("byte {at} of {name}: {other:?}"),
+            }
+        }
+    }
 }

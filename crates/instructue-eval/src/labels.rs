@@ -3,15 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
 use instructue_data::{
-    ColumnData, History, Shard, UserCounts, UserStore, check_one_column, count_feature_names,
-    count_features, open_parquet, read_all, user_key,
+    ColumnData, History, Shard, UserCounts, UserStore, UserValues, count_feature_names,
+    count_features, read_user_values, user_key,
 };
 use instructue_schema::{Schema, Timestamp, UserId, excerpt, paths};
-use parquet::arrow::ProjectionMask;
 
 use crate::date::format_time;
 use crate::embedder::{Matrix, UserRef};
@@ -309,68 +305,33 @@ pub fn load_labels(
     column: &str,
     rule: &Rule<'_>,
 ) -> Result<HashMap<UserId, bool>> {
-    let unreadable = |reason: String| Error::Parquet {
-        path: path.to_owned(),
-        reason,
-    };
-    let builder = open_parquet(path)?;
-    let schema = builder.schema().clone();
-    let wrong = |column: &str, expected: &str, found: String| Error::Column {
-        path: path.to_owned(),
-        column: column.to_owned(),
-        expected: expected.to_owned(),
-        found,
-    };
-    for name in [user_column, column] {
-        if schema.index_of(name).is_err() {
-            let names: Vec<_> = schema
-                .fields()
-                .iter()
-                .map(|field| field.name().as_str())
-                .collect();
-            let found = format!("only {}", names.join(", "));
-            return Err(wrong(name, "a column of this name", found));
+    let rows: UserValues<bool> = match rule {
+        Rule::OneOf(values) => {
+            let positive = |text: String| values.contains(&text);
+            let rows = read_user_values::<String>(path, user_column, column)?.into_iter();
+            rows.map(|(user, text)| (user, text.map(positive)))
+                .collect()
         }
-        check_one_column(path, &schema, name)?;
-    }
-    let mask = ProjectionMask::columns(builder.parquet_schema(), [user_column, column]);
-    let reader = builder
-        .with_projection(mask)
-        .build()
-        .map_err(|error| unreadable(error.to_string()))?;
+        Rule::AtLeast(bound) => {
+            let rows = read_user_values::<f64>(path, user_column, column)?.into_iter();
+            rows.map(|(user, number)| (user, number.map(|number| number >= *bound)))
+                .collect()
+        }
+    };
     let mut labels = HashMap::new();
-    for batch in read_all(path, reader)? {
-        let users = converted(&batch, user_column, &DataType::Utf8, is_id)
-            .map_err(|found| wrong(user_column, "text or integers", found))?;
-        let users = users.as_string::<i32>();
-        let positive: Vec<Option<bool>> = match rule {
-            Rule::OneOf(values) => {
-                let texts = converted(&batch, column, &DataType::Utf8, is_label_text)
-                    .map_err(|found| wrong(column, "text, integers or booleans", found))?;
-                let texts = texts.as_string::<i32>();
-                let counts = |text: &str| values.iter().any(|value| value == text);
-                texts.iter().map(|text| text.map(counts)).collect()
-            }
-            Rule::AtLeast(bound) => {
-                let numbers = converted(&batch, column, &DataType::Float64, is_number)
-                    .map_err(|found| wrong(column, "numbers", found))?;
-                let numbers = numbers.as_primitive::<Float64Type>();
-                let known = numbers
-                    .iter()
-                    .map(|number| number.filter(|value| !value.is_nan()));
-                known.map(|number| Some(number? >= *bound)).collect()
-            }
+    for (user, positive) in rows {
+        let (Some(user), Some(positive)) = (user, positive) else {
+            continue;
         };
-        for (user, positive) in users.iter().zip(positive) {
-            let (Some(user), Some(positive)) = (user.and_then(UserId::new), positive) else {
-                continue;
-            };
-            if labels.get(&user).is_some_and(|&before| before != positive) {
-                let found = format!("both labels for user {}", excerpt(user.as_str()));
-                return Err(wrong(column, "one label per user", found));
-            }
-            labels.insert(user, positive);
+        if labels.get(&user).is_some_and(|&before| before != positive) {
+            return Err(Error::Column {
+                path: path.to_owned(),
+                column: column.to_owned(),
+                expected: "one label per user".into(),
+                found: format!("both labels for user {}", excerpt(user.as_str())),
+            });
         }
+        labels.insert(user, positive);
     }
     Ok(labels)
 }
@@ -383,69 +344,14 @@ pub(crate) fn column_values(
     most: usize,
     min_users: usize,
 ) -> Result<UserCounts<String>> {
-    let builder = open_parquet(path)?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), [user_column, column]);
-    let unreadable = |reason: String| Error::Parquet {
-        path: path.to_owned(),
-        reason,
-    };
-    let reader = builder
-        .with_projection(mask)
-        .build()
-        .map_err(|error| unreadable(error.to_string()))?;
     let mut counts = UserCounts::new(min_users);
-    for batch in read_all(path, reader)? {
-        let text = |name| converted(&batch, name, &DataType::Utf8, |_| true).map_err(unreadable);
-        let (users, texts) = (text(user_column)?, text(column)?);
-        let pairs = users
-            .as_string::<i32>()
-            .iter()
-            .zip(texts.as_string::<i32>());
-        for (user, value) in pairs {
-            let user = user.and_then(UserId::new);
-            let (Some(user), Some(value)) = (user, value) else {
-                continue;
-            };
-            if counts.len() < most || counts.has(value) {
-                counts.add(user_key(&user), value);
-            }
+    for (user, value) in read_user_values::<String>(path, user_column, column)? {
+        let (Some(user), Some(value)) = (user, value) else {
+            continue;
+        };
+        if counts.len() < most || counts.has(value.as_str()) {
+            counts.add(user_key(&user), value.as_str());
         }
     }
     Ok(counts)
-}
-
-/// The column cast to `to` if `accepts` its type; else the type found.
-fn converted(
-    batch: &RecordBatch,
-    name: &str,
-    to: &DataType,
-    accepts: fn(&DataType) -> bool,
-) -> Result<arrow::array::ArrayRef, String> {
-    let array = batch.column_by_name(name).ok_or("no such column")?;
-    if !accepts(array.data_type()) {
-        return Err(format!("{}", array.data_type()));
-    }
-    cast(array, to).map_err(|error| error.to_string())
-}
-
-fn is_text(ty: &DataType) -> bool {
-    match ty {
-        DataType::Dictionary(_, value) => is_text(value),
-        other => matches!(
-            other,
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-        ),
-    }
-}
-
-fn is_id(ty: &DataType) -> bool {
-    is_text(ty) || ty.is_integer()
-}
-
-fn is_label_text(ty: &DataType) -> bool {
-    is_id(ty) || *ty == DataType::Boolean
-}
-
-fn is_number(ty: &DataType) -> bool {
-    ty.is_integer() || ty.is_floating()
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int64Array,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
 };
+use arrow::datatypes::Int32Type;
 use instructue_data::{IngestOptions, UserStore};
 use instructue_eval::{Rule, TaskSet, UserRef, label_all, load_labels, parse_time};
 use instructue_schema::{Schema, UserId};
@@ -178,6 +179,40 @@ fn values_compare_as_text_or_as_numbers() {
     assert!(labels(&path, &Rule::OneOf(&["true".to_owned()]))["7"]);
 }
 
+/// What ingest reads as an id or a value of events, label files may hold too.
+#[test]
+fn ids_and_labels_are_read_as_events_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("labels.parquet");
+    let decimals = Decimal128Array::from(vec![700, -300, 900])
+        .with_precision_and_scale(38, 2)
+        .unwrap();
+    let floats = Float64Array::from(vec![7.0, -3.0, 9.0]);
+    let categories: DictionaryArray<Int32Type> = vec!["7", "-3", "9"].into_iter().collect();
+    let ids: [ArrayRef; 3] = [Arc::new(decimals), Arc::new(floats), Arc::new(categories)];
+    let classes: DictionaryArray<Int32Type> = vec!["1", "2", "1"].into_iter().collect();
+    let gaps = Float64Array::from(vec![1.0, 2.0, 1.0]);
+    let values: [ArrayRef; 2] = [Arc::new(classes), Arc::new(gaps)];
+    let one = ["1".to_owned()];
+    for ids in &ids {
+        for values in &values {
+            // A dot in a name is no path into a struct.
+            write(
+                &path,
+                vec![("user.id", ids.clone()), ("a.value", values.clone())],
+            );
+            let found = load_labels(&path, "user.id", "a.value", &Rule::OneOf(&one)).unwrap();
+            let wanted = [("7", true), ("-3", false), ("9", true)];
+            assert_eq!(found, wanted.map(|(user, label)| (id(user), label)).into());
+        }
+    }
+    let money = Decimal128Array::from(vec![150, 250, 350]);
+    let money: ArrayRef = Arc::new(money.with_precision_and_scale(10, 2).unwrap());
+    write(&path, vec![("id", ids[0].clone()), ("value", money)]);
+    let found = labels(&path, &Rule::AtLeast(2.5));
+    assert!(!found["7"] && found["-3"] && found["9"]);
+}
+
 #[test]
 fn errors_name_file_column_expected_and_found() {
     let directory = tempfile::tempdir().unwrap();
@@ -202,7 +237,7 @@ fn errors_name_file_column_expected_and_found() {
         &rule,
         &["expected a complete file", "no footer"],
     );
-    let numbers: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0]));
+    let numbers: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 1.5]));
     let ids = strings(&[Some("a"), Some("a")]);
     write(
         &path,
@@ -213,12 +248,12 @@ fn errors_name_file_column_expected_and_found() {
         ],
     );
     says("user", "value", &rule, &["`user`", "only id, value, text"]);
-    says("id", "age", &rule, &["`age`", "a column of this name"]);
+    says("id", "age", &rule, &["`age`", "expected a column"]);
     says(
         "value",
         "value",
         &rule,
-        &["`value`", "text or integers", "Float64"],
+        &["row 1", "`value`", "expected a whole number", "1.5"],
     );
     says("id", "text", &rule, &["`text`", "expected numbers", "Utf8"]);
     let one = ["1".to_owned()];
@@ -226,14 +261,14 @@ fn errors_name_file_column_expected_and_found() {
         "id",
         "value",
         &Rule::OneOf(&one),
-        &["text, integers or booleans", "Float64"],
+        &["row 1", "expected a whole number", "1.5"],
     );
     // Two rows with the same label agree; with two labels they do not.
     assert!(load_labels(&path, "id", "value", &rule).unwrap()[&id("a")]);
     says(
         "id",
         "value",
-        &Rule::AtLeast(1.5),
+        &Rule::AtLeast(1.2),
         &["one label per user", "both labels for user a"],
     );
 }

@@ -160,17 +160,13 @@ fn labels_that_do_not_fit_are_one_line() {
     refused(
         texts(&users),
         ints(&missing),
-        &["l.parquet", "row 4", "`label`", "expected a value"],
+        &["l.parquet", "row 3", "`label`", "expected a value"],
     );
     let numbers = Arc::new(Float64Array::from(vec![0.5; 6]));
     refused(
         texts(&users),
         numbers,
-        &[
-            "`label`",
-            "text, integers or booleans",
-            "Float64; cast it to integers",
-        ],
+        &["row 0", "`label`", "expected a whole number", "found 0.5"],
     );
     refused(
         ints(
@@ -188,7 +184,7 @@ fn labels_that_do_not_fit_are_one_line() {
     refused(
         texts(&twice),
         ints(&alternating),
-        &["row 2", "one label per user"],
+        &["row 1", "one label per user"],
     );
 
     write(&labels, texts(&users), ints(&alternating));

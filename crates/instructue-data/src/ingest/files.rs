@@ -188,6 +188,7 @@ impl Input {
             .with_batch_size(BATCH_ROWS);
         let reader = decode(&self.path, 0, || builder.build())?;
         sorted.sort_unstable();
+        sorted.dedup();
         let mut origins = self.origins;
         for origin in &mut origins {
             if let Origin::File { root, .. } = origin {

@@ -22,6 +22,7 @@ mod survey;
 mod time_text;
 mod times;
 mod types;
+mod user_values;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,7 @@ use self::rows::SourcePass;
 use self::spill::Spill;
 pub use self::survey::survey;
 use self::times::{DayCounts, Near, TimeBounds, now};
+pub use self::user_values::{UserValue, UserValues, read_user_values};
 use crate::error::{Error, Result};
 use crate::shard_file;
 use crate::store::{Manifest, ShardEntry};
@@ -93,23 +95,21 @@ impl RowErrors {
         skipped: &mut BTreeMap<String, u64>,
     ) -> Result<()> {
         if !self.skip {
-            let BadValue {
-                problem,
-                expected,
-                found,
-            } = bad;
-            let (file, column) = (file.into(), column.into());
-            return Err(Error::Row {
-                file,
-                row,
-                column,
-                problem,
-                expected,
-                found,
-            });
+            return Err(Self::error(file, row, column, bad));
         }
         *skipped.entry(bad.problem.as_str().into()).or_default() += 1;
         Ok(())
+    }
+
+    fn error(file: &Path, row: u64, column: &str, bad: BadValue) -> Error {
+        Error::Row {
+            file: file.into(),
+            row,
+            column: column.into(),
+            problem: bad.problem,
+            expected: bad.expected,
+            found: bad.found,
+        }
     }
 }
 
