@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use instructue::model::{Tuned, VectorKind};
+use instructue::model::{SoftPrompt, VectorKind};
 use instructue::pipeline::{EmbedRequest, Watch, check_embed_out, embed_users};
 use instructue_examples::{Console, Users, finish, instruction, parse, say};
 
@@ -39,7 +39,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut console = Console::new();
     let opened = arguments.users.open(&mut console)?;
     let tuned = arguments.tuned.as_ref();
-    let tuned = tuned.map(|file| Tuned::load(file, &opened.model));
+    let tuned = tuned.map(|file| SoftPrompt::load(file, &opened.model));
     let tuned = tuned.transpose()?;
     let classes = tuned.as_ref().map(|tuned| tuned.classes().to_vec());
     let request = EmbedRequest {

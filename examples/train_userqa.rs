@@ -95,7 +95,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         outcome.steps,
         outcome.seconds
     );
-    say!("wrote {out}/model, {out}/metrics.jsonl, {out}/proof.json, {out}/report.html");
+    say!("wrote {out}/model, {out}/metrics.jsonl, {out}/evaluation.json, {out}/report.html");
     say!("next: open {out}/report.html, or embed users:");
     say!(
         "  cargo run --release --example embed_users -- --model {out} --data {} \

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use instructue::model::Tuned;
+use instructue::model::SoftPrompt;
 use instructue::pipeline::{TuneQuality, TuneRequest, Watch, tune_users};
 use instructue::trainer::TuneConfig;
 use instructue_examples::{Console, Users, finish, instruction, parse, say};
@@ -58,7 +58,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     };
     // Before anything is read.
     config.validate()?;
-    Tuned::check_replaceable(&arguments.out)?;
+    SoftPrompt::check_replaceable(&arguments.out)?;
     let mut console = Console::new();
     let opened = arguments.users.open(&mut console)?;
     let request = TuneRequest {

@@ -13,7 +13,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use instructue::data::{
     Batch, Profile, ProfileBuilder, Row, Shard, SourceBatch, SourceProfile, TextTokenizer,
 };
-use instructue::model::{InstructUe, ModelConfig, Preparation, Size};
+use instructue::model::{InstructUe, ModelConfig, Preprocessor, Size};
 use instructue::schema::{DataText, Schema};
 use instructue::trainer::{TrainConfig, clip_global_norm, gradients};
 use instructue_benches::{device, reference, shard, workers};
@@ -36,7 +36,7 @@ fn profiles(builder: &ProfileBuilder, shard: &Shard) -> Vec<Profile> {
         .collect()
 }
 
-fn preparation(shard: &Shard) -> Preparation {
+fn preprocessor(shard: &Shard) -> Preprocessor {
     let histories = || {
         shard
             .histories()
@@ -44,7 +44,7 @@ fn preparation(shard: &Shard) -> Preparation {
     };
     let builder = ProfileBuilder::fit(&schema(), histories(), None, 1);
     let normalisers =
-        Preparation::fit_normalisers(&builder, histories()).expect("rows of one layout");
+        Preprocessor::fit_normalisers(&builder, histories()).expect("rows of one layout");
     let mut texts = vec![QUESTION.to_string(), answer(0)];
     for profile in profiles(&builder, shard) {
         for source in profile.sources {
@@ -56,23 +56,23 @@ fn preparation(shard: &Shard) -> Preparation {
     let tokenizer = Arc::new(
         TextTokenizer::train(texts.into_iter(), VOCABULARY).expect("a vocabulary of that size"),
     );
-    Preparation::new(builder, normalisers, tokenizer.clone(), tokenizer, true)
+    Preprocessor::new(builder, normalisers, tokenizer.clone(), tokenizer, true)
 }
 
 fn answer(number: usize) -> String {
     format!("Yes, this user will buy garden repair {number} times in the next 30 days.")
 }
 
-fn model(preparation: Preparation, device: &instructue::Device) -> InstructUe {
+fn model(preprocessor: Preprocessor, device: &instructue::Device) -> InstructUe {
     // The table is as large as the default run's, however few texts there are.
     let config = ModelConfig::fresh(Size::Tiny, VOCABULARY, VOCABULARY);
-    let model = InstructUe::new(config, preparation, 7, device).expect("a valid shape");
-    model.with_workers(workers())
+    let model = InstructUe::new(config, preprocessor, 7, device).expect("a valid shape");
+    model.with_replicas(workers())
 }
 
 fn rows(model: &InstructUe, profiles: &[Profile]) -> Vec<Row> {
-    let preparation = model.preparation();
-    let mut tokenizer = preparation.profile_tokenizer();
+    let preprocessor = model.preprocessor();
+    let mut tokenizer = preprocessor.profile_tokenizer();
     let question = DataText::new(QUESTION);
     profiles
         .iter()
@@ -81,16 +81,16 @@ fn rows(model: &InstructUe, profiles: &[Profile]) -> Vec<Row> {
             let segments = (0..INSTRUCTIONS)
                 .map(|k| {
                     let answer = DataText::new(answer(user * INSTRUCTIONS + k).as_str());
-                    preparation.segment(Some(&question), Some(&answer))
+                    preprocessor.segment(Some(&question), Some(&answer))
                 })
                 .collect();
-            preparation.row(&mut tokenizer, profile, user as u64, segments)
+            preprocessor.row(&mut tokenizer, profile, user as u64, segments)
         })
         .collect()
 }
 
 fn print_shapes(model: &InstructUe, rows: &[Row]) {
-    let batch = Batch::collate(model.preparation().layout(), rows);
+    let batch = Batch::collate(model.preprocessor().layout(), rows);
     let texts: Vec<usize> = batch
         .sources
         .iter()
@@ -114,8 +114,8 @@ fn print_shapes(model: &InstructUe, rows: &[Row]) {
 fn joint(criterion: &mut Criterion) {
     let device = device();
     let shard = shard(&schema(), USERS, EVENTS);
-    let model = model(preparation(&shard), &device.clone().autodiff());
-    let profiles = profiles(model.preparation().profiles(), &shard);
+    let model = model(preprocessor(&shard), &device.clone().autodiff());
+    let profiles = profiles(model.preprocessor().profiles(), &shard);
     let rows = rows(&model, &profiles);
     print_shapes(&model, &rows);
 
@@ -153,15 +153,15 @@ fn instructions(criterion: &mut Criterion) {
     const MANY: usize = 16;
     let device = device();
     let shard = shard(&schema(), 1, 150);
-    let model = model(preparation(&shard), &device);
-    let profiles = profiles(model.preparation().profiles(), &shard);
+    let model = model(preprocessor(&shard), &device);
+    let profiles = profiles(model.preprocessor().profiles(), &shard);
     let questions: Vec<Option<DataText>> = (0..MANY)
         .map(|k| Some(DataText::new(format!("{QUESTION} Variant {k}."))))
         .collect();
-    let mut tokenizer = model.preparation().profile_tokenizer();
+    let mut tokenizer = model.preprocessor().profile_tokenizer();
     let slots = tokenizer
         .tokenize(&profiles[0])
-        .slots(model.preparation().layout());
+        .slots(model.preprocessor().layout());
     println!("a profile of {slots} slots, {MANY} instructions");
 
     let mut group = criterion.benchmark_group("instructions");

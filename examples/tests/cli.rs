@@ -14,14 +14,14 @@ mod caching;
 #[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../embed_users.rs"]
 mod embed_users;
+#[allow(dead_code, reason = "their `main` is that of the example")]
+#[path = "../evaluate_suite.rs"]
+mod evaluate_suite;
 #[path = "cli/files.rs"]
 mod files;
 #[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../generate_users.rs"]
 mod generate_users;
-#[allow(dead_code, reason = "their `main` is that of the example")]
-#[path = "../prove_suite.rs"]
-mod prove_suite;
 #[path = "cli/proving.rs"]
 mod proving;
 #[path = "cli/terminal.rs"]
@@ -66,7 +66,7 @@ instructions_per_user = 2
 validate_every = 1
 validation_users = 4
 checkpoint_every = 1
-[proof]
+[evaluation]
 resamples = 20
 retrieval_queries = 10
 retrieval_instructions = 2
@@ -89,7 +89,7 @@ fn program() {
         "ask_user" => ask_user::program(arguments),
         "embed_users" => embed_users::program(arguments),
         "generate_users" => generate_users::program(arguments),
-        "prove_suite" => prove_suite::program(arguments),
+        "evaluate_suite" => evaluate_suite::program(arguments),
         "train_userqa" => train_userqa::program(arguments),
         "tune_users" => tune_users::program(arguments),
         other => panic!("no example {other}"),
@@ -227,7 +227,7 @@ fn generated_users_are_trained_on_and_embedded() {
     for file in [
         "config.toml",
         "metrics.jsonl",
-        "proof.json",
+        "evaluation.json",
         "report.html",
         "model/manifest.json",
     ] {

@@ -1,6 +1,6 @@
 """Draws the mean AUC of each method of a suite with its interval.
 
-    python scripts/figures/methods.py target/suites/complete-journey/proof.json docs/methods.svg
+    python scripts/figures/methods.py target/suites/complete-journey/evaluation.json docs/methods.svg
 
 Needs nothing beside Python.
 """
@@ -62,7 +62,7 @@ def main():
     try:
         drawn = figure(json.loads(pathlib.Path(sys.argv[1]).read_text()))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        sys.exit(f"error: {sys.argv[1]}: expected the proof.json of a suite, found {error!r}")
+        sys.exit(f"error: {sys.argv[1]}: expected the evaluation.json of a suite, found {error!r}")
     pathlib.Path(sys.argv[2]).write_text(drawn)
 
 

@@ -7,7 +7,7 @@ own (`Precompiled`), Metaspace, and special tokens that are pieces of the vocabu
     OUT/texts.json        texts with the ids that the library tokenizers gives them,
                           specials around them
 
-Usage: python scripts/golden/unigram.py --out crates/instructue-data/tests/golden/unigram
+Usage: python scripts/golden/unigram.py --out crates/instructue-features/tests/golden/unigram
 """
 
 import argparse

@@ -61,7 +61,9 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(features) = &options.features {
         command.args(["--features", features]);
     }
-    command.args(["--example", "prove_suite", "--"]).arg(&suite);
+    command
+        .args(["--example", "evaluate_suite", "--"])
+        .arg(&suite);
     if !options.alone {
         command.arg("--python").arg(&python);
         if let Some(encoder) = &options.encoder {

@@ -1,6 +1,7 @@
 //! In a binary of its own: the generator behind a device is shared by all
 //! threads of a process.
 
+#[path = "it/common/mod.rs"]
 mod common;
 
 use burn::tensor::Device;

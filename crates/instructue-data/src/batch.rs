@@ -132,12 +132,12 @@ pub struct Batch {
     pub users: Vec<UserPosition>,
     /// For each segment the key of its user.
     pub user_keys: Vec<u64>,
-    /// `[segments, numbers]`, flat: each segment's [`mentions`](crate::Segment::mentions).
-    pub mentions: Vec<f32>,
+    /// `[segments, numbers]`, flat: each segment's [`lexical_matches`](crate::Segment::lexical_matches).
+    pub lexical_matches: Vec<f32>,
     /// Next-token targets of all answers.
     pub targets: Vec<Target>,
     /// Distinct answers without end mark, for the answer side: those of the
-    /// segments, then contrasts that are no segment's answer.
+    /// segments, then extra negatives that are no segment's answer.
     pub answers: Vec<Vec<u32>>,
     /// How many of `answers` are segments' answers.
     pub own_answers: usize,
@@ -191,7 +191,7 @@ impl Batch {
             sources,
             users: Vec::new(),
             user_keys: Vec::new(),
-            mentions: Vec::new(),
+            lexical_matches: Vec::new(),
             targets: Vec::new(),
             answers: Vec::new(),
             own_answers: 0,
@@ -220,7 +220,9 @@ impl Batch {
                 let number = batch.users.len();
                 batch.users.push(UserPosition { row, slot });
                 batch.user_keys.push(source_row.user_key);
-                batch.mentions.extend_from_slice(&segment.mentions);
+                batch
+                    .lexical_matches
+                    .extend_from_slice(&segment.lexical_matches);
                 for (offset, &token) in segment.answer.iter().enumerate() {
                     batch.targets.push(Target {
                         row,
@@ -241,7 +243,7 @@ impl Batch {
         }
         batch.own_answers = batch.answers.len();
         let segments = rows.iter().flat_map(|row| &row.segments);
-        for contrast in segments.flat_map(|segment| &segment.contrasts) {
+        for contrast in segments.flat_map(|segment| &segment.extra_negatives) {
             let text = without_end(contrast);
             if !text.is_empty() && !answer_index.contains_key(text) {
                 answer_index.insert(text.to_vec(), batch.answers.len() as u32);

@@ -106,7 +106,7 @@ mod features;
 mod guard;
 mod history;
 mod ingest;
-mod mentions;
+mod lexical_matches;
 mod order;
 mod pack;
 mod profile;
@@ -133,7 +133,7 @@ pub use ingest::{
     IngestOptions, IngestReport, LookupReport, Progress, SourceReport, UserValue, UserValues,
     read_user_values, remote_advice, source_files, survey,
 };
-pub use mentions::{MENTION_NUMBERS, MentionQuery, Mentions, ProfileWords};
+pub use lexical_matches::{LEXICAL_FEATURES, LexicalMatches, MentionQuery, ProfileWords};
 pub use order::EpochOrder;
 pub use pack::{Layout, ProfileTokenizer, ProfileTokens, Row, Segment, Slot, SourceTokens};
 pub use profile::{

@@ -188,10 +188,10 @@ pub struct Segment {
     /// Backbone tokens of the answer with the end mark; empty: no answer.
     pub answer: Vec<u32>,
     /// How much of the row's profile the instruction names, see
-    /// [`Mentions`](crate::Mentions); empty where the model does not ask.
-    pub mentions: Vec<f32>,
+    /// [`LexicalMatches`](crate::LexicalMatches); empty where the model does not ask.
+    pub lexical_matches: Vec<f32>,
     /// In training: what others answer to the same question, each as `answer`.
-    pub contrasts: Vec<Vec<u32>>,
+    pub extra_negatives: Vec<Vec<u32>>,
 }
 
 /// A user's profile with its segments.

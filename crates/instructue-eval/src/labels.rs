@@ -105,7 +105,7 @@ pub(crate) fn for_each_shard(
 }
 
 /// The counts baseline of each user: how much, how often and how lately, of
-/// events strictly before `reference`. For [`ProveInput::counts`](crate::ProveInput::counts).
+/// events strictly before `reference`. For [`EvaluateInput::counts`](crate::EvaluateInput::counts).
 ///
 /// # Shapes
 /// `[users, count_feature_names(store.schema()).len()]`.

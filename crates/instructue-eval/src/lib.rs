@@ -1,4 +1,4 @@
-//! Proof of quality: what an embedding knows, how sure that is, and a page to show it.
+//! Evaluation of quality: what an embedding knows, how sure that is, and a page to show it.
 //!
 //! A user embedding is good when something simple can read answers out of it.
 //! So this crate trains logistic regressions on *frozen* vectors of training
@@ -18,7 +18,7 @@
 //!
 //! ```
 //! use instructue_eval::{
-//!     Arm, BoxError, Embedder, Matrix, ProveInput, ProveOptions, TaskLabels, TaskSet, UserRef,
+//!     Arm, BoxError, Embedder, Matrix, EvaluateInput, EvaluateOptions, TaskLabels, TaskSet, UserRef,
 //!     UserVectors, prove,
 //! };
 //! use instructue_schema::Timestamp;
@@ -73,7 +73,7 @@
 //!     test: test.iter().map(label).collect(),
 //! }];
 //!
-//! let proof = prove(ProveInput {
+//! let proof = prove(EvaluateInput {
 //!     tasks: &tasks,
 //!     labels: &labels,
 //!     trained: &Toy { knows: true },
@@ -83,7 +83,7 @@
 //!     // Usually `count_matrix(&store, users, reference)`.
 //!     counts: &|users, _| Ok(Matrix::new(users.len(), 1, vec![0.0; users.len()])?),
 //!     retrieval: None,
-//!     options: ProveOptions { resamples: 100, ..ProveOptions::default() },
+//!     options: EvaluateOptions { resamples: 100, ..EvaluateOptions::default() },
 //!     progress: &mut |_| {},
 //! })?;
 //!
@@ -94,7 +94,7 @@
 //! # Ok::<(), instructue_eval::Error>(())
 //! ```
 //!
-//! [`Proof::save`] writes JSON and [`write_report`] one HTML page that needs no network.
+//! [`Evaluation::save`] writes JSON and [`write_report`] one HTML page that needs no network.
 
 mod awareness;
 mod bootstrap;
@@ -142,10 +142,10 @@ pub use metrics::{Ranking, auc, chance_recall_at_k, ks, lift_at, recall_at_k, ro
 pub use noise::{NoiseKind, write_noisy};
 pub use probe::{LogisticRegression, log_loss};
 pub use proof::{
-    Arm, ArmResult, Average, Difference, PROOF_FORMAT, Proof, RecallAt, RetrievalProof, Score,
+    Arm, ArmResult, Average, Difference, Evaluation, PROOF_FORMAT, RecallAt, RetrievalProof, Score,
     Tally, TaskProof, ZeroShot,
 };
-pub use prove::{CountsFn, ProveInput, ProveOptions, Stage, TaskLabels, prove};
+pub use prove::{CountsFn, EvaluateInput, EvaluateOptions, Stage, TaskLabels, prove};
 pub use ranking::Candidates;
 pub use report::{LossPoint, Summary, write_report, write_suite_report};
 pub use retrieval::{Answer, RetrievalInput, Searches, search};

@@ -14,7 +14,7 @@ use crate::map::Map2d;
 use crate::metrics::Ranking;
 use crate::probe::{LogisticRegression, log_loss};
 use crate::proof::{Arm, ArmResult, Average, COMPARISONS, Difference, Score, TaskProof, ZeroShot};
-use crate::prove::{Group, Part, ProveInput, ProveOptions};
+use crate::prove::{EvaluateInput, EvaluateOptions, Group, Part};
 use crate::retrieval::check_texts;
 use crate::tasks::Task;
 
@@ -69,7 +69,11 @@ struct Trial<'a> {
 }
 
 /// Fits and measures every arm of a task.
-pub(crate) fn measure(input: &ProveInput<'_>, group: &Group, part: &Part) -> Result<Vec<Measured>> {
+pub(crate) fn measure(
+    input: &EvaluateInput<'_>,
+    group: &Group,
+    part: &Part,
+) -> Result<Vec<Measured>> {
     let task = &input.tasks.tasks[part.index];
     let options = &input.options;
     let matched = vectors(&group.trained, Some(&task.instruction))?;
@@ -150,7 +154,7 @@ pub(crate) fn measure(input: &ProveInput<'_>, group: &Group, part: &Part) -> Res
 
 /// Every arm of a task; the matched one is first.
 fn trials<'a>(
-    input: &'a ProveInput<'_>,
+    input: &'a EvaluateInput<'_>,
     group: &'a Group,
     part: &Part,
     matched: &UserVectors,
@@ -282,7 +286,7 @@ pub(crate) fn average(tasks: &[BTreeMap<Arm, ArmDraws>], confidence: f64) -> Ave
 
 /// Scores by cosine with the true answer minus cosine with the false one.
 pub(crate) fn zero_shot(
-    input: &ProveInput<'_>,
+    input: &EvaluateInput<'_>,
     group: &Group,
     part: &Part,
 ) -> Result<Option<ZeroShot>> {
@@ -291,7 +295,7 @@ pub(crate) fn zero_shot(
         return Ok(None);
     };
     let texts = [positive.clone(), negative.clone()];
-    let ProveOptions {
+    let EvaluateOptions {
         seed,
         resamples,
         confidence,

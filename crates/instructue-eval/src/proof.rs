@@ -8,7 +8,7 @@ use crate::bootstrap::Interval;
 use crate::error::Result;
 use crate::files::{load_json, save_json};
 use crate::map::Map2d;
-use crate::prove::ProveOptions;
+use crate::prove::EvaluateOptions;
 
 /// The version of the JSON layout.
 pub const PROOF_FORMAT: u32 = 1;
@@ -256,11 +256,11 @@ pub struct RetrievalProof {
 
 /// The proof of a model's quality.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Proof {
+pub struct Evaluation {
     /// [`PROOF_FORMAT`].
     pub format: u32,
     /// How it was made.
-    pub options: ProveOptions,
+    pub options: EvaluateOptions,
     /// Training users given.
     pub train_users: usize,
     /// Test users given.
@@ -277,7 +277,7 @@ pub struct Proof {
     pub map: Map2d,
 }
 
-impl Proof {
+impl Evaluation {
     /// Writes JSON; a reader sees the old file or the new one, never a part.
     ///
     /// # Errors
@@ -286,7 +286,7 @@ impl Proof {
         save_json(path, self)
     }
 
-    /// Reads what [`Proof::save`] wrote.
+    /// Reads what [`Evaluation::save`] wrote.
     ///
     /// # Errors
     /// When the file cannot be read or is of another layout.

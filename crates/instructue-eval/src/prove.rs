@@ -13,14 +13,14 @@ use crate::embedder::{Embedder, Matrix, UserRef, UserVectors, distinct_instructi
 use crate::error::{BoxError, Error, Result};
 use crate::map::Map2d;
 use crate::measure::{ArmDraws, average, map_of, measure, summarise, zero_shot};
-use crate::proof::{Arm, PROOF_FORMAT, Proof, Tally, TaskProof};
+use crate::proof::{Arm, Evaluation, PROOF_FORMAT, Tally, TaskProof};
 use crate::retrieval::{RetrievalInput, retrieve};
 use crate::tasks::{Task, TaskSet};
 
 /// How a proof is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ProveOptions {
+pub struct EvaluateOptions {
     /// Seed of folds, resamples and the sample of queries.
     pub seed: u64,
     /// Bootstrap resamples.
@@ -41,7 +41,7 @@ pub struct ProveOptions {
     pub map_task: Option<String>,
 }
 
-impl Default for ProveOptions {
+impl Default for EvaluateOptions {
     fn default() -> Self {
         Self {
             seed: 0,
@@ -70,7 +70,7 @@ pub struct TaskLabels {
 pub type CountsFn<'a> = dyn Fn(&[UserRef], Timestamp) -> Result<Matrix, BoxError> + 'a;
 
 /// What a proof is made from.
-pub struct ProveInput<'a> {
+pub struct EvaluateInput<'a> {
     /// The tasks.
     pub tasks: &'a TaskSet,
     /// Their labels ([`label_all`](crate::label_all)), in the same order.
@@ -88,7 +88,7 @@ pub struct ProveInput<'a> {
     /// Answers to search with.
     pub retrieval: Option<RetrievalInput<'a>>,
     /// How.
-    pub options: ProveOptions,
+    pub options: EvaluateOptions,
     /// Takes what is being done.
     pub progress: &'a mut dyn FnMut(Stage),
 }
@@ -143,7 +143,7 @@ pub(crate) struct Group {
 /// Sizes that do not agree, users in both parts, errors of the models and of
 /// the closure, probes that cannot be fitted. A task with too few users of a
 /// class is no error: its [`TaskProof::skipped`] says why.
-pub fn prove(mut input: ProveInput<'_>) -> Result<Proof> {
+pub fn prove(mut input: EvaluateInput<'_>) -> Result<Evaluation> {
     check(&input)?;
     let tasks = &input.tasks.tasks;
     let mut proofs: Vec<TaskProof> = Vec::with_capacity(tasks.len());
@@ -194,7 +194,7 @@ pub fn prove(mut input: ProveInput<'_>) -> Result<Proof> {
         )?,
         None => None,
     };
-    Ok(Proof {
+    Ok(Evaluation {
         format: PROOF_FORMAT,
         options: input.options,
         train_users: input.train.len(),
@@ -206,7 +206,7 @@ pub fn prove(mut input: ProveInput<'_>) -> Result<Proof> {
     })
 }
 
-fn check(input: &ProveInput<'_>) -> Result<()> {
+fn check(input: &EvaluateInput<'_>) -> Result<()> {
     let options = &input.options;
     if options.resamples == 0 {
         let found = "0".to_owned();
@@ -269,7 +269,7 @@ fn tally(labels: &[Option<bool>]) -> Tally {
     }
 }
 
-fn empty_proof(input: &ProveInput<'_>, index: usize, task: &Task) -> TaskProof {
+fn empty_proof(input: &EvaluateInput<'_>, index: usize, task: &Task) -> TaskProof {
     let (train, test) = (
         tally(&input.labels[index].train),
         tally(&input.labels[index].test),
@@ -302,7 +302,7 @@ fn empty_proof(input: &ProveInput<'_>, index: usize, task: &Task) -> TaskProof {
 }
 
 /// The users that count in any of the tasks, and each task's rows among them.
-fn parts(input: &ProveInput<'_>, members: &[usize]) -> (Vec<UserRef>, Vec<Part>) {
+fn parts(input: &EvaluateInput<'_>, members: &[usize]) -> (Vec<UserRef>, Vec<Part>) {
     let side = |users: &[UserRef], labels: &dyn Fn(usize) -> Vec<Option<bool>>, first: usize| {
         let labels: Vec<_> = members.iter().map(|&index| labels(index)).collect();
         let wanted = |at: &usize| labels.iter().any(|labels| labels[*at].is_some());
@@ -347,7 +347,7 @@ fn parts(input: &ProveInput<'_>, members: &[usize]) -> (Vec<UserRef>, Vec<Part>)
 
 /// Vectors of every instruction the tasks need, in one call per model.
 fn embed(
-    input: &mut ProveInput<'_>,
+    input: &mut EvaluateInput<'_>,
     reference: Timestamp,
     members: &[usize],
     users: &[UserRef],

@@ -10,7 +10,7 @@ use crate::embedder::{Embedder, Matrix, UserRef, UserVectors};
 use crate::error::{Error, Result};
 use crate::metrics::{hit_probability, hypergeometric_hit};
 use crate::proof::{RecallAt, RetrievalProof};
-use crate::prove::{ProveOptions, Stage, check_vectors};
+use crate::prove::{EvaluateOptions, Stage, check_vectors};
 
 /// A true answer of a user to an instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub fn search(
     input: &RetrievalInput<'_>,
     model: &dyn Embedder,
     users: &[UserRef],
-    options: &ProveOptions,
+    options: &EvaluateOptions,
     progress: &mut dyn FnMut(Stage),
 ) -> Result<Searches> {
     let plan = plan(input.answers, users, options)?;
@@ -107,7 +107,7 @@ fn hits(
     model: &dyn Embedder,
     name: &'static str,
     users: &[UserRef],
-    options: &ProveOptions,
+    options: &EvaluateOptions,
     progress: &mut dyn FnMut(Stage),
 ) -> Result<Vec<Vec<f64>>> {
     let failed = |source| Error::Model {
@@ -139,7 +139,7 @@ pub(crate) fn retrieve(
     trained: &dyn Embedder,
     untrained: &dyn Embedder,
     test: &[UserRef],
-    options: &ProveOptions,
+    options: &EvaluateOptions,
     progress: &mut dyn FnMut(Stage),
 ) -> Result<Option<RetrievalProof>> {
     let plan = plan(input.answers, test, options)?;
@@ -205,7 +205,7 @@ pub(crate) fn retrieve(
 }
 
 /// Draws the queries and collects who else gave the same answer.
-fn plan(answers: &[Answer], test: &[UserRef], options: &ProveOptions) -> Result<Plan> {
+fn plan(answers: &[Answer], test: &[UserRef], options: &EvaluateOptions) -> Result<Plan> {
     let known: HashMap<&UserRef, usize> = test
         .iter()
         .enumerate()

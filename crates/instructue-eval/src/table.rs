@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use crate::bootstrap::Interval;
-use crate::proof::{Arm, COMPARISONS, Proof, Score};
+use crate::proof::{Arm, COMPARISONS, Evaluation, Score};
 
-impl Proof {
+impl Evaluation {
     /// Readable tables: AUC and KS per task and arm, paired differences,
     /// retrieval and zero-shot, with intervals.
     pub fn table(&self) -> String {

@@ -118,7 +118,7 @@ where
         .enumerate()
         .map(|(index, batch)| Ok(forward(Pass::Cache, index, batch)?.vectors))
         .collect::<Result<Vec<_>, E>>()?;
-    let gathered = Gathered::new(&cached)?;
+    let gathered = GatheredEmbeddings::new(&cached)?;
     let loss = loss(gathered.vectors())?;
     let mut gradients = loss.backward();
     let shares = gathered.shares(&mut gradients);
@@ -167,12 +167,12 @@ impl Vectors {
 /// or on several devices: [`shares`](Self::shares) gives each its part of the
 /// gradient back.
 #[derive(Debug, Clone)]
-pub struct Gathered {
+pub struct GatheredEmbeddings {
     leaves: [Option<Tensor<2>>; SIDES],
     rows: Vec<[usize; SIDES]>,
 }
 
-impl Gathered {
+impl GatheredEmbeddings {
     /// Gathers in order.
     ///
     /// # Errors
@@ -256,7 +256,7 @@ impl Gathered {
     }
 }
 
-/// One pass's share of the gradient, see [`Gathered`].
+/// One pass's share of the gradient, see [`GatheredEmbeddings`].
 #[derive(Debug, Clone)]
 pub struct Share {
     index: usize,

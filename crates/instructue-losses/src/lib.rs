@@ -69,7 +69,7 @@ mod surrogate;
 
 pub use contrastive::{
     Contrastive, ContrastiveConfig, ContrastiveInput, ContrastiveOutput, DroppedNegatives,
-    OtherAnswers, TermCount,
+    ExtraNegatives, TermCount,
 };
 pub use error::Error;
 pub use next_token::{Weighting, next_token_loss, weighted_next_token_loss};

@@ -11,7 +11,7 @@ use crate::decoding::Decoding;
 use crate::error::{Error, Result};
 use crate::instruct_ue::{InstructUe, to_host};
 use crate::network::{Network, Prefix};
-use crate::preparation::MAX_TEXT_TOKENS;
+use crate::preprocessor::MAX_TEXT_TOKENS;
 use crate::profile_cache::ProfileCache;
 
 /// How an answer is made.
@@ -67,7 +67,7 @@ pub struct Answer {
     /// What is still to be read, the token chosen last.
     slots: Vec<Slot>,
     /// For the slot of `<USER>`.
-    mentions: Vec<f32>,
+    lexical_matches: Vec<f32>,
     options: AnswerOptions,
     bottleneck: bool,
     ids: Vec<u32>,
@@ -110,7 +110,7 @@ impl Answer {
             &mut self.prefix,
             &slots,
             &vec![0; slots.len()],
-            &self.mentions,
+            &self.lexical_matches,
         );
         if slots.contains(&Slot::User) && self.bottleneck {
             self.prefix.look_from_last(0);
@@ -219,17 +219,17 @@ impl InstructUe {
                 found: profile.to_string(),
             });
         };
-        let layout = self.preparation().layout();
+        let layout = self.preprocessor().layout();
         let question = self.questions(&[instruction.cloned()])?;
         let numbers = &cache.numbers[profile..=profile];
-        let mentions = self.mention_table(numbers, &question);
+        let lexical_matches = self.lexical_table(numbers, &question);
         let (slots, _) = layout.segment_slots(&question[0].segment);
         Ok(Answer {
             network: self.frozen().network().clone(),
-            tokenizer: self.preparation().tokenizer().clone(),
+            tokenizer: self.preprocessor().tokenizer().clone(),
             prefix,
             slots,
-            mentions: mentions.of(0, 0).to_vec(),
+            lexical_matches: lexical_matches.of(0, 0).to_vec(),
             options,
             bottleneck: layout.bottleneck(),
             ids: Vec::new(),

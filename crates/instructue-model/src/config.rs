@@ -141,7 +141,7 @@ pub struct ModelConfig {
     /// how much and how lately need not be found by attention first, among
     /// hundreds of events (method §3.10).
     #[serde(default)]
-    pub numbers_at_user: bool,
+    pub tabular_at_user: bool,
     /// Answers see `<USER>` and themselves only, so that the next-token loss
     /// asks for all it needs through the state that becomes the vector.
     #[serde(default)]
@@ -151,10 +151,10 @@ pub struct ModelConfig {
     #[serde(default)]
     pub lookup: bool,
     /// How much of the profile an instruction names is added to the input at
-    /// `<USER>`, see [`Mentions`](instructue_data::Mentions).
+    /// `<USER>`, see [`LexicalMatches`](instructue_data::LexicalMatches).
     // Left out where false: digests of models made before stay what they were.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub mentions: bool,
+    pub lexical_matches: bool,
     /// Shape of the decoder.
     pub backbone: DecoderConfig,
     /// LoRA on the decoder; the rest of it is then frozen.
@@ -258,10 +258,10 @@ impl ModelConfig {
             adapter: AdapterKind::Linear,
             event_features: true,
             summaries: true,
-            numbers_at_user: true,
+            tabular_at_user: true,
             answer_bottleneck: false,
             lookup: true,
-            mentions: false,
+            lexical_matches: false,
             backbone: DecoderConfig {
                 vocab_size: vocab,
                 hidden_size: shape.hidden,

@@ -30,9 +30,9 @@ pub enum Error {
         /// The cache's.
         found: String,
     },
-    /// Tuned tokens that do not fit, or are of another model.
+    /// SoftPrompt tokens that do not fit, or are of another model.
     #[error("{what}: {key}: expected {expected}, found {found}")]
-    Tuned {
+    SoftPrompt {
         /// The file, or `tuned tokens`.
         what: Box<str>,
         /// Which part.
@@ -103,7 +103,7 @@ impl Error {
         expected: impl ToString,
         found: impl ToString,
     ) -> Self {
-        Self::Tuned {
+        Self::SoftPrompt {
             what: what.to_string().into(),
             key: key.into(),
             expected: expected.to_string().into(),

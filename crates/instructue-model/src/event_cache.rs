@@ -90,7 +90,7 @@ impl InstructUe {
                 found: format!("{name}, which is trained"),
             });
         }
-        let tokenizer = Digest(self.preparation().encoder_tokenizer().digest());
+        let tokenizer = Digest(self.preprocessor().encoder_tokenizer().digest());
         let mut caches: Vec<VectorCache> = Vec::new();
         let mut of_encoder = Vec::new();
         for encoder in self.network().encoders() {
@@ -112,8 +112,8 @@ impl InstructUe {
     /// The same model with the caches of `other`, if they are for the same encoders
     /// and tokenizer and no step can change these; without any otherwise.
     pub fn with_event_cache_of(mut self, other: &Self) -> Self {
-        let same = self.preparation().encoder_tokenizer().digest()
-            == other.preparation().encoder_tokenizer().digest();
+        let same = self.preprocessor().encoder_tokenizer().digest()
+            == other.preprocessor().encoder_tokenizer().digest();
         self.event_caches = match same {
             true => other.event_caches.clone().kept_for(&self.network),
             false => EventCaches::default(),

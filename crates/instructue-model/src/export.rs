@@ -40,7 +40,7 @@ impl InstructUe {
     pub fn export_backbone(&self, dir: &Path) -> Result<()> {
         let belongs = |name: &str| FILES.contains(&name);
         check_replaceable(dir, "an exported decoder", EXPORT, belongs)?;
-        let tokenizer = self.preparation().tokenizer();
+        let tokenizer = self.preprocessor().tokenizer();
         let network = self.network().valid();
         let mut decoder = network.backbone().clone();
         if decoder.has_lora() && !decoder.is_merged() {
@@ -70,7 +70,7 @@ impl InstructUe {
 
     /// The reserved rows by name, in their order.
     fn special_names(&self) -> Vec<String> {
-        let sources = self.preparation().schema().sources.iter();
+        let sources = self.preprocessor().schema().sources.iter();
         let delimiters = sources.flat_map(|s| [format!("<{}>", s.name), format!("</{}>", s.name)]);
         let rest = ["<USER>", "<PAD>"].map(String::from);
         delimiters.chain(rest).collect()

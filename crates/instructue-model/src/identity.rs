@@ -11,7 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::{ModelConfig, Network, Preparation};
+use crate::{ModelConfig, Network, Preprocessor};
 
 /// Names everything that decides what a profile's cache holds. Equal keys mean
 /// equal caches.
@@ -33,23 +33,23 @@ pub struct CacheKey {
 /// The digest of a model, the same in memory and read from its files.
 pub(crate) fn model_digest(
     config: &ModelConfig,
-    preparation: &Preparation,
+    preprocessor: &Preprocessor,
     network: &Network,
 ) -> Result<String> {
     let mut hash = Hash::new("model");
     hash.json(config)?;
-    hash.bytes(preparation.schema().to_toml().as_bytes());
-    hash.json(preparation.profiles())?;
-    hash.json(&preparation.normalisers())?;
+    hash.bytes(preprocessor.schema().to_toml().as_bytes());
+    hash.json(preprocessor.profiles())?;
+    hash.json(&preprocessor.normalisers())?;
     // Models of before have none, and keep their digests.
-    if let Some(components) = preparation.components() {
+    if let Some(components) = preprocessor.components() {
         hash.json(components)?;
     }
-    if let Some(mentions) = preparation.mentions() {
-        hash.json(mentions)?;
+    if let Some(lexical_matches) = preprocessor.lexical_matches() {
+        hash.json(lexical_matches)?;
     }
-    hash.bytes(preparation.tokenizer().json().as_bytes());
-    hash.bytes(preparation.encoder_tokenizer().json().as_bytes());
+    hash.bytes(preprocessor.tokenizer().json().as_bytes());
+    hash.bytes(preprocessor.encoder_tokenizer().json().as_bytes());
     Ok(hash.weights(network, &[]))
 }
 

@@ -5,7 +5,7 @@ pub(crate) mod events;
 use std::sync::Arc;
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use instructue_data::{Batch, EventBatch, Input, MENTION_NUMBERS, PADDING, SourceBatch};
+use instructue_data::{Batch, EventBatch, Input, LEXICAL_FEATURES, PADDING, SourceBatch};
 use instructue_encoders::TabularNormaliser;
 use instructue_nn::attention::AttentionBias;
 
@@ -66,9 +66,9 @@ pub struct Extras {
     /// Source and user summary tokens.
     pub summaries: bool,
     /// The tabular sources' vectors at `<USER>`, where there are such sources.
-    pub numbers_at_user: bool,
+    pub tabular_at_user: bool,
     /// How much of the row's profile an instruction names, at its `<USER>`.
-    pub mentions: bool,
+    pub lexical_matches: bool,
 }
 
 /// The inputs of a batch's slots, as rows of one table.
@@ -85,7 +85,7 @@ pub struct TableInput {
     /// Whether summary tokens are made.
     pub summaries: bool,
     /// Whether `<USER>` carries its row's tabular vectors.
-    pub numbers_at_user: bool,
+    pub tabular_at_user: bool,
     /// What each segment's `<USER>` carries of its own; `None`: all of them are the
     /// same vector, or there are no segments.
     pub users: Option<UserInput>,
@@ -98,8 +98,8 @@ pub struct TableInput {
 pub struct UserInput {
     /// `[segments]`: each one's row.
     pub row_of: Tensor<1, Int>,
-    /// `[segments, numbers]`: see [`Mentions`](instructue_data::Mentions).
-    pub mentions: Option<Tensor<2>>,
+    /// `[segments, numbers]`: see [`LexicalMatches`](instructue_data::LexicalMatches).
+    pub lexical_matches: Option<Tensor<2>>,
 }
 
 /// A batch on the device.
@@ -186,7 +186,7 @@ impl NetworkInput {
     /// Uploads `batch`. `normalisers` holds one per tabular source, in order.
     ///
     /// # Panics
-    /// If `normalisers` do not fit the batch's tabular sources, or mentions are asked
+    /// If `normalisers` do not fit the batch's tabular sources, or lexical_matches are asked
     /// for and not all segments have them.
     pub fn new(
         batch: &Batch,
@@ -265,7 +265,7 @@ impl TableInput {
             })
             .collect();
         let extras = Extras {
-            numbers_at_user: extras.numbers_at_user
+            tabular_at_user: extras.tabular_at_user
                 && sources
                     .iter()
                     .any(|source| matches!(source, SourceInput::Tabular { .. })),
@@ -284,23 +284,23 @@ impl TableInput {
             slots: ints(slot_rows(batch, extras), device),
             sources,
             summaries: extras.summaries,
-            numbers_at_user: extras.numbers_at_user,
+            tabular_at_user: extras.tabular_at_user,
             users: user_input(batch, extras, device),
         }
     }
 }
 
 fn user_input(batch: &Batch, extras: Extras, device: &Device) -> Option<UserInput> {
-    let own = extras.numbers_at_user || extras.mentions;
+    let own = extras.tabular_at_user || extras.lexical_matches;
     if batch.users.is_empty() || !own {
         return None;
     }
     let row_of = batch.users.iter().map(|user| user.row as i64);
     Some(UserInput {
         row_of: ints(row_of.collect(), device),
-        mentions: extras
-            .mentions
-            .then(|| mention_input(&batch.mentions, batch.users.len(), device)),
+        lexical_matches: extras
+            .lexical_matches
+            .then(|| lexical_input(&batch.lexical_matches, batch.users.len(), device)),
     })
 }
 
@@ -308,13 +308,13 @@ fn user_input(batch: &Batch, extras: Extras, device: &Device) -> Option<UserInpu
 ///
 /// # Panics
 /// If there are not as many.
-pub(crate) fn mention_input(mentions: &[f32], users: usize, device: &Device) -> Tensor<2> {
+pub(crate) fn lexical_input(lexical_matches: &[f32], users: usize, device: &Device) -> Tensor<2> {
     assert_eq!(
-        mentions.len(),
-        users * MENTION_NUMBERS,
-        "mentions of all segments"
+        lexical_matches.len(),
+        users * LEXICAL_FEATURES,
+        "lexical_matches of all segments"
     );
-    let data = TensorData::new(mentions.to_vec(), [users, MENTION_NUMBERS]);
+    let data = TensorData::new(lexical_matches.to_vec(), [users, LEXICAL_FEATURES]);
     Tensor::from_data(data, device)
 }
 
@@ -334,7 +334,7 @@ fn slot_rows(batch: &Batch, extras: Extras) -> Vec<i64> {
         next = summary + summaries;
         starts.push((first, empty, summary));
     }
-    let own_users = extras.numbers_at_user || extras.mentions;
+    let own_users = extras.tabular_at_user || extras.lexical_matches;
     let mut user = next + summaries;
     let mut table_row = |input: &Input| match *input {
         Input::Token(index) => index as usize,

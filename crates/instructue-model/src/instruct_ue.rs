@@ -14,12 +14,12 @@ use crate::event_cache::EventCaches;
 use crate::identity::model_digest;
 use crate::input::{Extras, NetworkInput, TextInput};
 use crate::network::{Network, NetworkOutput};
-use crate::numbers::{MentionTable, Question};
+use crate::numbers::{LexicalTable, Question};
 use crate::parameters::name_parameters;
-use crate::preparation::{MAX_TEXT_TOKENS, Preparation};
+use crate::preprocessor::{MAX_TEXT_TOKENS, Preprocessor};
 use crate::pretrained::{Pretrained, check_lengths, check_vocabulary};
+use crate::replicas::Replicas;
 use crate::sizes::check_numbers;
-use crate::workers::Workers;
 
 /// Slots (rows × padded length) that one pass of [`InstructUe::embed`] takes.
 pub(crate) const EMBED_SLOTS: usize = 8192;
@@ -93,7 +93,7 @@ pub struct UserVectors {
     /// See [`VectorKind::State`].
     pub state: Vectors,
     /// What stands beside the states: principal components of counts and sums, the
-    /// same under every instruction; see [`Preparation::number_count`](crate::Preparation::number_count).
+    /// same under every instruction; see [`Preprocessor::number_count`](crate::Preprocessor::number_count).
     pub numbers: Vectors,
 }
 
@@ -107,7 +107,7 @@ impl UserVectors {
         Self {
             unit: zeros(model.width_of(VectorKind::Unit)),
             state: zeros(model.width_of(VectorKind::State)),
-            numbers: zeros(model.preparation().number_count()),
+            numbers: zeros(model.preprocessor().number_count()),
         }
     }
 
@@ -139,10 +139,10 @@ impl UserVectors {
 #[derive(Debug, Clone)]
 pub struct InstructUe {
     config: ModelConfig,
-    preparation: Preparation,
+    preprocessor: Preprocessor,
     pub(crate) network: Network,
     device: Device,
-    workers: Workers,
+    workers: Replicas,
     adapter: String,
     pub(crate) digest: Arc<OnceLock<String>>,
     pub(crate) event_caches: EventCaches,
@@ -155,11 +155,11 @@ impl InstructUe {
     /// When the configuration does not fit together.
     pub fn new(
         config: ModelConfig,
-        preparation: Preparation,
+        preprocessor: Preprocessor,
         seed: u64,
         device: &Device,
     ) -> Result<Self> {
-        Self::with_parts(config, preparation, &Pretrained::default(), seed, device)
+        Self::with_parts(config, preprocessor, &Pretrained::default(), seed, device)
     }
 
     /// As [`new`](Self::new), around parts that have weights; `config` is what
@@ -170,45 +170,45 @@ impl InstructUe {
     /// tokenizer has entries that a table has no row for.
     pub fn with_parts(
         config: ModelConfig,
-        preparation: Preparation,
+        preprocessor: Preprocessor,
         parts: &Pretrained,
         seed: u64,
         device: &Device,
     ) -> Result<Self> {
         config.validate()?;
-        check_numbers(&preparation)?;
+        check_numbers(&preprocessor)?;
         check_vocabulary(
             "backbone.vocab_size",
-            preparation.tokenizer(),
+            preprocessor.tokenizer(),
             config.backbone.vocab_size,
         )?;
         check_vocabulary(
             "encoder.bert.vocab_size",
-            preparation.encoder_tokenizer(),
+            preprocessor.encoder_tokenizer(),
             config.encoder.bert.vocab_size,
         )?;
-        check_lengths(&preparation, config.encoder.bert.max_length())?;
-        if config.mentions && preparation.mentions().is_none() {
+        check_lengths(&preprocessor, config.encoder.bert.max_length())?;
+        if config.lexical_matches && preprocessor.lexical_matches().is_none() {
             return Err(Error::Config {
-                key: "mentions".into(),
+                key: "lexical_matches".into(),
                 expected: "false, or weights of words fitted with the vocabularies".into(),
                 found: "true without them".into(),
             });
         }
-        let preparation = preparation
+        let preprocessor = preprocessor
             .with_bottleneck(config.answer_bottleneck)
             .with_lookup(config.lookup);
         let precision = config.precision;
         let config = config.with_precision(precision);
         device.seed(seed);
-        let network = Network::with_parts(&config, &preparation.source_shapes(), parts, device)?;
+        let network = Network::with_parts(&config, &preprocessor.source_shapes(), parts, device)?;
         let network = network.with_precision(precision)?;
         Ok(Self {
             network: name_parameters(network),
             config,
-            preparation,
+            preprocessor,
             device: device.clone(),
-            workers: Workers::default(),
+            workers: Replicas::default(),
             adapter: String::new(),
             digest: Arc::default(),
             event_caches: EventCaches::default(),
@@ -216,14 +216,14 @@ impl InstructUe {
     }
 
     /// The same model, running `count` passes at a time where there is work for
-    /// so many; see [`Workers`].
-    pub fn with_workers(mut self, count: usize) -> Self {
-        self.workers = Workers::new(count);
+    /// so many; see [`Replicas`].
+    pub fn with_replicas(mut self, count: usize) -> Self {
+        self.workers = Replicas::new(count);
         self
     }
 
     /// What runs its passes.
-    pub fn workers(&self) -> &Workers {
+    pub fn workers(&self) -> &Replicas {
         &self.workers
     }
 
@@ -265,7 +265,7 @@ impl InstructUe {
         if let Some(digest) = self.digest.get() {
             return Ok(digest);
         }
-        let digest = model_digest(&self.config, &self.preparation, &self.network)?;
+        let digest = model_digest(&self.config, &self.preprocessor, &self.network)?;
         Ok(self.digest.get_or_init(|| digest))
     }
 
@@ -275,8 +275,8 @@ impl InstructUe {
     }
 
     /// The fitted host side.
-    pub fn preparation(&self) -> &Preparation {
-        &self.preparation
+    pub fn preprocessor(&self) -> &Preprocessor {
+        &self.preprocessor
     }
 
     /// The network.
@@ -325,7 +325,7 @@ impl InstructUe {
     pub fn upload(&self, batch: &Batch) -> NetworkInput {
         let mut input = NetworkInput::new(
             batch,
-            self.preparation.normalisers(),
+            self.preprocessor.normalisers(),
             self.extras(),
             &self.device,
         );
@@ -336,8 +336,8 @@ impl InstructUe {
     pub(crate) fn extras(&self) -> Extras {
         Extras {
             summaries: self.config.summaries,
-            numbers_at_user: self.config.numbers_at_user,
-            mentions: self.config.mentions,
+            tabular_at_user: self.config.tabular_at_user,
+            lexical_matches: self.config.lexical_matches,
         }
     }
 
@@ -373,18 +373,18 @@ impl InstructUe {
     ) -> Result<Vec<UserVectors>> {
         let questions = self.questions(instructions)?;
         let numbers = self.profile_numbers(profiles)?;
-        let mentions = self.mention_table(&numbers, &questions);
-        let mut out = self.empty_vectors(&numbers, &mentions);
+        let lexical_matches = self.lexical_table(&numbers, &questions);
+        let mut out = self.empty_vectors(&numbers, &lexical_matches);
         if questions.is_empty() {
             return Ok(out);
         }
-        let mut tokenizer = self.preparation.profile_tokenizer();
+        let mut tokenizer = self.preprocessor.profile_tokenizer();
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
         if questions.len() > SEGMENTS_PER_ROW {
-            self.embed_once_read(&tokens, &questions, &mentions, &mut out);
+            self.embed_once_read(&tokens, &questions, &lexical_matches, &mut out);
             return Ok(out);
         }
-        let layout = self.preparation.layout();
+        let layout = self.preprocessor.layout();
         let slots = questions
             .iter()
             .map(|q| layout.segment_slots(&q.segment).0.len());
@@ -392,7 +392,13 @@ impl InstructUe {
         let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
         let batches = token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0);
         let passes = self.workers.map(batches, |_, batch| {
-            let output = self.forward(&packed(layout, &batch, &tokens, &questions, &mentions));
+            let output = self.forward(&packed(
+                layout,
+                &batch,
+                &tokens,
+                &questions,
+                &lexical_matches,
+            ));
             (batch, to_host(output.users), to_host(output.states))
         });
         for (batch, units, states) in passes {
@@ -416,7 +422,7 @@ impl InstructUe {
             .iter()
             .map(|text| {
                 let ids = self
-                    .preparation
+                    .preprocessor
                     .tokenizer()
                     .encode_limited(text, MAX_TEXT_TOKENS);
                 if ids.is_empty() {
@@ -451,10 +457,10 @@ pub(crate) fn packed(
     users: &[usize],
     tokens: &[ProfileTokens],
     questions: &[Question],
-    mentions: &MentionTable,
+    lexical_matches: &LexicalTable,
 ) -> Batch {
     let segment = |user, (number, question): (usize, &Question)| Segment {
-        mentions: mentions.of(user, number).to_vec(),
+        lexical_matches: lexical_matches.of(user, number).to_vec(),
         ..question.segment.clone()
     };
     let row = |&user: &usize| Row {

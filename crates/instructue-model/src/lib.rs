@@ -2,7 +2,7 @@
 //! profile + instruction → vector.
 //!
 //! [`InstructUe`] is what users see. Inside are the [`Network`] (tensors) and
-//! the [`Preparation`] (the fitted host side: vocabularies, normalisers,
+//! the [`Preprocessor`] (the fitted host side: vocabularies, normalisers,
 //! tokenizers). Both are saved together, see [`save`].
 //!
 //! ```
@@ -10,7 +10,7 @@
 //!
 //! use burn::tensor::Device;
 //! use instructue_data::{ColumnData, ProfileBuilder, Shard, SourceTable, TextTokenizer};
-//! use instructue_model::{InstructUe, ModelConfig, Preparation, Size};
+//! use instructue_model::{InstructUe, ModelConfig, Preprocessor, Size};
 //! use instructue_schema::{DataText, Schema, Timestamp, UserId};
 //!
 //! let schema = Schema::from_toml(
@@ -44,19 +44,19 @@
 //! // The host side is fitted on the training users.
 //! let histories = || shard.histories().map(|history| (history, reference));
 //! let profiles = ProfileBuilder::fit(&schema, histories(), None, 1);
-//! let normalisers = Preparation::fit_normalisers(&profiles, histories())?;
+//! let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;
 //! let corpus = ["books pets shop", "Does this user have a pet?"].map(String::from);
 //! let tokenizer = Arc::new(TextTokenizer::train(corpus.into_iter(), 300)?);
-//! let preparation =
-//!     Preparation::new(profiles, normalisers, tokenizer.clone(), tokenizer.clone(), true);
+//! let preprocessor =
+//!     Preprocessor::new(profiles, normalisers, tokenizer.clone(), tokenizer.clone(), true);
 //!
 //! // A model with fresh weights; `instructue-trainer` would train it now.
 //! let vocab = tokenizer.vocab_size();
 //! let config = ModelConfig::fresh(Size::Tiny, vocab, vocab);
-//! let model = InstructUe::new(config, preparation, /* seed */ 7, &Device::default())?;
+//! let model = InstructUe::new(config, preprocessor, /* seed */ 7, &Device::default())?;
 //!
 //! // Each user under an instruction, and in general.
-//! let profiles = model.preparation().profiles();
+//! let profiles = model.preprocessor().profiles();
 //! let users: Vec<_> = histories().map(|(history, at)| profiles.build(&history, at)).collect();
 //! let questions = [Some(DataText::new("Does this user have a pet?")), None];
 //! let vectors = model.embed(&users, &questions)?;
@@ -97,15 +97,15 @@ mod network;
 mod numbers;
 pub mod parameters;
 mod precision;
-mod preparation;
+mod preprocessor;
 mod pretrained;
 mod profile_cache;
+mod replicas;
 pub mod save;
 mod sentence_encoder;
 mod sizes;
+mod soft_prompt;
 mod source_gradients;
-mod tuned;
-mod workers;
 
 pub use answer::{Answer, AnswerOptions, AnswerText};
 pub use config::{ModelConfig, Size};
@@ -118,10 +118,10 @@ pub use instructue_encoders::cache;
 pub use instructue_nn::Precision;
 pub use lookup::{Lookup, LookupInput, LookupPlaces, LookupTable};
 pub use network::{Instruction, Network, NetworkOutput, OfSource, Prefix, SourceShape};
-pub use preparation::{MAX_TEXT_TOKENS, Preparation};
+pub use preprocessor::{MAX_TEXT_TOKENS, Preprocessor};
 pub use pretrained::{Pretrained, PretrainedDigests};
 pub use profile_cache::ProfileCache;
+pub use replicas::Replicas;
 pub use save::Manifest;
 pub use sentence_encoder::SentenceEncoder;
-pub use tuned::{Readout, Tuned, TunedWeights};
-pub use workers::Workers;
+pub use soft_prompt::{Readout, SoftPrompt, TunedWeights};

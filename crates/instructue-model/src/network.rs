@@ -11,7 +11,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use instructue_adapter::{Adapter, Summary, SummaryConfig};
 use instructue_backbone::{Decoder, DecoderInput};
-use instructue_data::MENTION_NUMBERS;
+use instructue_data::LEXICAL_FEATURES;
 use instructue_encoders::{TabularEncoder, TextBatch, TextEncoder};
 use instructue_schema::SourceKind;
 
@@ -49,7 +49,7 @@ pub struct Network {
     head: Head,
     lookup: Option<Lookup>,
     /// Nothing mentioned adds nothing: it has no bias.
-    mentions: Option<Linear>,
+    lexical_matches: Option<Linear>,
     #[module(skip)]
     input_scale: f64,
 }
@@ -63,7 +63,7 @@ struct InputTable {
     /// `[entries, hidden]`
     vectors: Tensor<2>,
     /// `[rows, hidden]`: the input at each row's `<USER>`, but for what an instruction
-    /// mentions.
+    /// lexical matches.
     users: Tensor<2>,
     /// With a lookup, `[events, hidden]` each: the mean word embedding and the
     /// token of each event.
@@ -167,8 +167,8 @@ impl Network {
                 false => lookup,
             }
         });
-        let mentions = config.mentions.then(|| {
-            let linear = LinearConfig::new(MENTION_NUMBERS, hidden).with_bias(false);
+        let lexical_matches = config.lexical_matches.then(|| {
+            let linear = LinearConfig::new(LEXICAL_FEATURES, hidden).with_bias(false);
             let initializer = Initializer::Normal {
                 mean: 0.0,
                 std: 1.0 / (hidden as f64).sqrt(),
@@ -184,7 +184,7 @@ impl Network {
             backbone,
             head: Head::new(config.head, hidden, device),
             lookup,
-            mentions,
+            lexical_matches,
             input_scale: config.input_scale,
         })
     }
@@ -366,15 +366,15 @@ impl Network {
             parts.push(self.summary.user_tokens(&summaries).expect(SHAPED));
         }
         let user = self.reserved.val().narrow(0, 2 * input.sources.len(), 1);
-        let users = match numbers.filter(|_| input.numbers_at_user) {
+        let users = match numbers.filter(|_| input.tabular_at_user) {
             // The learned mark, with the row's numbers on top.
             Some(numbers) => numbers + user,
             None => user.expand([input.rows, width]),
         };
         if let Some(segments) = &input.users {
             let of_rows = users.clone().select(0, segments.row_of.clone());
-            parts.push(match &segments.mentions {
-                Some(mentions) => of_rows + self.mentioned(mentions.clone()),
+            parts.push(match &segments.lexical_matches {
+                Some(lexical_matches) => of_rows + self.mentioned(lexical_matches.clone()),
                 None => of_rows,
             });
         }
@@ -396,14 +396,16 @@ impl Network {
         }
     }
 
-    /// What mentions add to the input at `<USER>`, `[n, numbers]` → `[n, hidden]`,
+    /// What lexical_matches add to the input at `<USER>`, `[n, numbers]` → `[n, hidden]`,
     /// before [`scaled`](Self::scaled).
     ///
     /// # Panics
     /// If the network was built without them.
     fn mentioned(&self, numbers: Tensor<2>) -> Tensor<2> {
-        let mentions = self.mentions.as_ref();
-        mentions.expect("a network with mentions").forward(numbers)
+        let lexical_matches = self.lexical_matches.as_ref();
+        lexical_matches
+            .expect("a network with lexical_matches")
+            .forward(numbers)
     }
 
     /// See [`ModelConfig::input_scale`].

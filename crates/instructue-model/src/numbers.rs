@@ -1,12 +1,12 @@
 //! Numbers of a profile: components of its counts and sums, which stand beside the
 //! state, and how much of it an instruction names, which goes into the state.
 
-use instructue_data::{MENTION_NUMBERS, MentionQuery, Profile, ProfileWords, Segment};
+use instructue_data::{LEXICAL_FEATURES, MentionQuery, Profile, ProfileWords, Segment};
 use instructue_schema::DataText;
 
 use crate::error::{Error, Result};
 use crate::instruct_ue::{InstructUe, UserVectors};
-use crate::preparation::Preparation;
+use crate::preprocessor::Preprocessor;
 
 /// What of a profile becomes numbers, for any number of instructions.
 #[derive(Debug, Clone)]
@@ -18,21 +18,21 @@ pub(crate) struct ProfileNumbers {
 /// An instruction as the model reads it.
 #[derive(Debug, Clone)]
 pub(crate) struct Question {
-    /// Without mentions, which are of an instruction and a profile.
+    /// Without lexical matches, which are of an instruction and a profile.
     pub segment: Segment,
     query: Option<MentionQuery>,
 }
 
-/// The mentions of profiles under questions.
+/// The lexical matches of profiles under questions.
 #[derive(Debug, Clone)]
-pub(crate) struct MentionTable {
+pub(crate) struct LexicalTable {
     questions: usize,
     /// Of one profile and question; 0 for a model without them.
     width: usize,
     values: Vec<f32>,
 }
 
-impl MentionTable {
+impl LexicalTable {
     pub fn of(&self, profile: usize, question: usize) -> &[f32] {
         let first = (profile * self.questions + question) * self.width;
         &self.values[first..first + self.width]
@@ -50,14 +50,14 @@ impl MentionTable {
     }
 }
 
-impl Preparation {
+impl Preprocessor {
     /// The profile's principal components and words.
     ///
     /// # Errors
     /// When the profile does not have the numbers that components were fitted to.
     pub(crate) fn profile_numbers(&self, profile: &Profile) -> Result<ProfileNumbers> {
         Ok(ProfileNumbers {
-            components: self.components_of(profile)?,
+            components: self.pca_components_of(profile)?,
             words: self.words(profile),
         })
     }
@@ -65,7 +65,7 @@ impl Preparation {
 
 impl InstructUe {
     pub(crate) fn profile_numbers(&self, profiles: &[Profile]) -> Result<Vec<ProfileNumbers>> {
-        let of = |profile| self.preparation().profile_numbers(profile);
+        let of = |profile| self.preprocessor().profile_numbers(profile);
         profiles.iter().map(of).collect()
     }
 
@@ -73,7 +73,7 @@ impl InstructUe {
     /// would silently mean that.
     pub(crate) fn questions(&self, instructions: &[Option<DataText>]) -> Result<Vec<Question>> {
         let question = |instruction: &Option<DataText>| {
-            let segment = self.preparation().segment(instruction.as_ref(), None);
+            let segment = self.preprocessor().segment(instruction.as_ref(), None);
             if instruction.is_some() && segment.instruction.is_empty() {
                 return Err(Error::Config {
                     key: "instruction".into(),
@@ -81,35 +81,39 @@ impl InstructUe {
                     found: "an empty text".into(),
                 });
             }
-            let mentions = self.preparation().mentions().zip(instruction.as_ref());
+            let lexical_matches = self
+                .preprocessor()
+                .lexical_matches()
+                .zip(instruction.as_ref());
             Ok(Question {
                 segment,
-                query: mentions.map(|(mentions, text)| mentions.instruction(text)),
+                query: lexical_matches
+                    .map(|(lexical_matches, text)| lexical_matches.instruction(text)),
             })
         };
         instructions.iter().map(question).collect()
     }
 
-    /// What each question mentions of each profile.
-    pub(crate) fn mention_table(
+    /// What each question lexical matches of each profile.
+    pub(crate) fn lexical_table(
         &self,
         profiles: &[ProfileNumbers],
         questions: &[Question],
-    ) -> MentionTable {
-        let mut table = MentionTable {
+    ) -> LexicalTable {
+        let mut table = LexicalTable {
             questions: questions.len(),
             width: 0,
             values: Vec::new(),
         };
-        let Some(mentions) = self.preparation().mentions() else {
+        let Some(lexical_matches) = self.preprocessor().lexical_matches() else {
             return table;
         };
-        table.width = MENTION_NUMBERS;
+        table.width = LEXICAL_FEATURES;
         for profile in profiles {
             let words = profile.words.as_ref();
-            let words = words.expect("read by a model with mentions");
+            let words = words.expect("read by a model with lexical_matches");
             for question in questions {
-                let numbers = mentions.numbers(words, question.query.as_ref());
+                let numbers = lexical_matches.numbers(words, question.query.as_ref());
                 table.values.extend(numbers);
             }
         }
@@ -120,12 +124,12 @@ impl InstructUe {
     pub(crate) fn empty_vectors(
         &self,
         profiles: &[ProfileNumbers],
-        mentions: &MentionTable,
+        lexical_matches: &LexicalTable,
     ) -> Vec<UserVectors> {
         let mut one = UserVectors::zeros(self, profiles.len());
         for (user, profile) in profiles.iter().enumerate() {
             one.numbers.copy_row(user, &profile.components, 0);
         }
-        vec![one; mentions.questions]
+        vec![one; lexical_matches.questions]
     }
 }

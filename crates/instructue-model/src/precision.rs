@@ -13,7 +13,7 @@ impl InstructUe {
 
     /// This model computed in another precision. Its vectors are `f32` as ever,
     /// and near those of before; its caches are other ones, and what was tuned
-    /// on it ([`Tuned`](crate::Tuned)) is another model's.
+    /// on it ([`SoftPrompt`](crate::SoftPrompt)) is another model's.
     ///
     /// [`load_in`](Self::load_in) reads a model in the precision at once, without
     /// the wider weights in memory.

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::identity::weights_digest;
 use crate::network::SourceShape;
 use crate::parameters::Parameter;
-use crate::preparation::Preparation;
+use crate::preprocessor::Preprocessor;
 
 /// Root mean square of the token embeddings that fresh adapters, summaries and
 /// delimiters are made for: that of the decoder `tiny`, 1/√128.
@@ -159,8 +159,8 @@ fn blocks(table: &Tensor<2>) -> impl Iterator<Item = Tensor<2>> {
 }
 
 /// Whether the encoder has a position for each token that a source's texts may have.
-pub(crate) fn check_lengths(preparation: &Preparation, positions: usize) -> Result<()> {
-    let sources = preparation.schema().sources.iter();
+pub(crate) fn check_lengths(preprocessor: &Preprocessor, positions: usize) -> Result<()> {
+    let sources = preprocessor.schema().sources.iter();
     let mut events = sources.filter(|source| source.kind == SourceKind::Events);
     match events.find(|source| source.max_tokens > positions) {
         None => Ok(()),

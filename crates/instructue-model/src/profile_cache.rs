@@ -10,8 +10,8 @@ use crate::identity::{CacheKey, profile_digest};
 use crate::input::PrefixInput;
 use crate::instruct_ue::{EMBED_SLOTS, InstructUe, UserVectors, to_host};
 use crate::network::{Instruction, Prefix};
-use crate::numbers::{MentionTable, ProfileNumbers, Question};
-use crate::preparation::MAX_TEXT_TOKENS;
+use crate::numbers::{LexicalTable, ProfileNumbers, Question};
+use crate::preprocessor::MAX_TEXT_TOKENS;
 
 /// Slots of instructions that one pass takes even behind short profiles. Behind
 /// long ones it takes as many as the profile has: beyond that, the scores between
@@ -96,7 +96,7 @@ impl InstructUe {
         let keys = profiles.iter().map(|profile| self.cache_key(profile));
         let keys = keys.collect::<Result<Vec<_>>>()?;
         let model = self.frozen();
-        let mut tokenizer = self.preparation().profile_tokenizer();
+        let mut tokenizer = self.preprocessor().profile_tokenizer();
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
         let parts = model.read_parts(&tokens, model.prefix_batches(&tokens));
         Ok(ProfileCache {
@@ -112,7 +112,7 @@ impl InstructUe {
 
     /// Which profiles are read together.
     fn prefix_batches(&self, tokens: &[ProfileTokens]) -> Vec<Vec<usize>> {
-        let layout = self.preparation().layout();
+        let layout = self.preprocessor().layout();
         // With room for an instruction, which will stand in the same rows.
         let lengths: Vec<usize> = tokens
             .iter()
@@ -125,10 +125,10 @@ impl InstructUe {
     fn read_parts(&self, tokens: &[ProfileTokens], batches: Vec<Vec<usize>>) -> Vec<Part> {
         self.workers().map(batches, |_, profiles| {
             let rows: Vec<_> = profiles.iter().map(|&p| tokens[p].clone()).collect();
-            let batch = Batch::of_profiles(self.preparation().layout(), &rows);
+            let batch = Batch::of_profiles(self.preprocessor().layout(), &rows);
             let mut input = PrefixInput::new(
                 &batch,
-                self.preparation().normalisers(),
+                self.preprocessor().normalisers(),
                 self.extras(),
                 self.device(),
             );
@@ -144,19 +144,19 @@ impl InstructUe {
         &self,
         tokens: &[ProfileTokens],
         questions: &[Question],
-        mentions: &MentionTable,
+        lexical_matches: &LexicalTable,
         out: &mut [UserVectors],
     ) {
         let model = self.frozen();
         let instructions = model.instructions(questions);
         for batches in model.prefix_batches(tokens).chunks(self.workers().count()) {
             let parts = model.read_parts(tokens, batches.to_vec());
-            model.instruct_parts(&parts, &instructions, mentions, out);
+            model.instruct_parts(&parts, &instructions, lexical_matches, out);
         }
     }
 
     pub(crate) fn instructions(&self, questions: &[Question]) -> Vec<Instruction> {
-        let layout = self.preparation().layout();
+        let layout = self.preprocessor().layout();
         let instruction = |question: &Question| {
             let (slots, user) = layout.segment_slots(&question.segment);
             Instruction { slots, user }
@@ -169,7 +169,7 @@ impl InstructUe {
         &self,
         parts: &[Part],
         instructions: &[Instruction],
-        mentions: &MentionTable,
+        lexical_matches: &LexicalTable,
         out: &mut [UserVectors],
     ) {
         let passes = parts.iter().flat_map(|part| {
@@ -177,11 +177,11 @@ impl InstructUe {
             groups.map(move |group| (part, group))
         });
         let passes = self.workers().map(passes.collect(), |_, (part, group)| {
-            let mentions = mentions.gather(&part.profiles, group.clone());
+            let lexical_matches = lexical_matches.gather(&part.profiles, group.clone());
             let instructions = &instructions[group.clone()];
             let output = self
                 .network()
-                .instruct(&part.prefix, instructions, &mentions);
+                .instruct(&part.prefix, instructions, &lexical_matches);
             (part, group, to_host(output.users), to_host(output.states))
         });
         for (part, group, units, states) in passes {
@@ -209,11 +209,11 @@ impl InstructUe {
     ) -> Result<Vec<UserVectors>> {
         self.check_cache(cache)?;
         let questions = self.questions(instructions)?;
-        let mentions = self.mention_table(&cache.numbers, &questions);
-        let mut out = self.empty_vectors(&cache.numbers, &mentions);
+        let lexical_matches = self.lexical_table(&cache.numbers, &questions);
+        let mut out = self.empty_vectors(&cache.numbers, &lexical_matches);
         let instructions = self.instructions(&questions);
         self.frozen()
-            .instruct_parts(&cache.parts, &instructions, &mentions, &mut out);
+            .instruct_parts(&cache.parts, &instructions, &lexical_matches, &mut out);
         Ok(out)
     }
 

@@ -5,7 +5,7 @@
 //! | `manifest.json` | written last, with size and digest of each file; without it the directory is no model |
 //! | `config.json` | [`ModelConfig`] |
 //! | `schema.toml` | the declared sources |
-//! | `preparation.json` | vocabularies and normalisers |
+//! | `preprocessor.json` | vocabularies and normalisers |
 //! | `tokenizer.json`, `encoder_tokenizer.json` | tokenizers |
 //! | `model.safetensors` | all weights by module path |
 
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, TensorData, bf16, f16};
-use instructue_data::{Mentions, ProfileBuilder, TextTokenizer};
+use instructue_data::{LexicalMatches, ProfileBuilder, TextTokenizer};
 use instructue_encoders::{PrincipalComponents, TabularNormaliser, TextEncoder};
 use instructue_fs::{
     Files, NewDirectory, check_replaceable, read, read_sealed_value, read_text, recover,
@@ -28,7 +28,7 @@ use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::instruct_ue::InstructUe;
 use crate::parameters;
-use crate::preparation::Preparation;
+use crate::preprocessor::Preprocessor;
 use crate::pretrained::Pretrained;
 
 /// The version of the directory's format.
@@ -37,7 +37,7 @@ pub const FORMAT: u32 = 2;
 pub const MANIFEST: &str = "manifest.json";
 const CONFIG: &str = "config.json";
 const SCHEMA: &str = "schema.toml";
-const PREPARATION: &str = "preparation.json";
+const PREPARATION: &str = "preprocessor.json";
 const TOKENIZER: &str = "tokenizer.json";
 const ENCODER_TOKENIZER: &str = "encoder_tokenizer.json";
 /// Written and read beside a tokenizer where it names special tokens.
@@ -70,7 +70,7 @@ struct Fitted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     components: Option<PrincipalComponents>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    mentions: Option<Mentions>,
+    lexical_matches: Option<LexicalMatches>,
 }
 
 impl InstructUe {
@@ -98,19 +98,19 @@ impl InstructUe {
     }
 
     fn write_files(&self, dir: &NewDirectory) -> Result<Manifest> {
-        let preparation = self.preparation();
+        let preprocessor = self.preprocessor();
         let fitted = Fitted {
-            profiles: preparation.profiles().clone(),
-            normalisers: preparation.normalisers().to_vec(),
-            components: preparation.components().cloned(),
-            mentions: preparation.mentions().cloned(),
+            profiles: preprocessor.profiles().clone(),
+            normalisers: preprocessor.normalisers().to_vec(),
+            components: preprocessor.components().cloned(),
+            lexical_matches: preprocessor.lexical_matches().cloned(),
         };
         let at = |name: &str| dir.path().join(name);
         dir.write(CONFIG, &to_json(self.config())?)?;
-        dir.write(SCHEMA, preparation.schema().to_toml().as_bytes())?;
+        dir.write(SCHEMA, preprocessor.schema().to_toml().as_bytes())?;
         dir.write(PREPARATION, &to_json(&fitted)?)?;
-        preparation.tokenizer().save(&at(TOKENIZER))?;
-        let encoder_tokenizer = preparation.encoder_tokenizer();
+        preprocessor.tokenizer().save(&at(TOKENIZER))?;
+        let encoder_tokenizer = preprocessor.encoder_tokenizer();
         encoder_tokenizer.save(&at(ENCODER_TOKENIZER))?;
         write_tensors(&at(WEIGHTS), &parameters::tensors(self.network()))?;
         let manifest = Manifest {
@@ -149,20 +149,20 @@ impl InstructUe {
         let mut config: ModelConfig = read_json(&path(CONFIG)?)?;
         config.precision = precision.unwrap_or(config.precision);
         let fitted: Fitted = read_json(&path(PREPARATION)?)?;
-        let preparation = Preparation::new(
+        let preprocessor = Preprocessor::new(
             fitted.profiles,
             fitted.normalisers,
             Arc::new(TextTokenizer::from_file(&path(ENCODER_TOKENIZER)?)?),
             Arc::new(TextTokenizer::from_file(&path(TOKENIZER)?)?),
             config.summaries,
         )
-        .with_components(fitted.components)
-        .with_mentions(fitted.mentions);
+        .with_pca_components(fitted.components)
+        .with_lexical_matches(fitted.lexical_matches);
         let precision = config.precision;
         let config = config.with_precision(precision);
         let weights = path(WEIGHTS)?;
-        let parts = Pretrained::blank(&config, &preparation.source_shapes(), &weights, device)?;
-        let model = Self::with_parts(config, preparation, &parts, 0, device)?;
+        let parts = Pretrained::blank(&config, &preprocessor.source_shapes(), &weights, device)?;
+        let model = Self::with_parts(config, preprocessor, &parts, 0, device)?;
         drop(parts);
         model.try_map(|network, config| Ok((parameters::load_file(network, &weights)?, config)))
     }

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use instructue_adapter::{AdapterConfig, AdapterKind, SummaryConfig};
-use instructue_data::MENTION_NUMBERS;
+use instructue_data::LEXICAL_FEATURES;
 use instructue_encoders::TabularConfig;
 use instructue_nn::checkpoint::Checkpoint;
 use instructue_nn::limits::{self, Limit, linear_weights};
@@ -16,7 +16,7 @@ use instructue_schema::SourceKind;
 use crate::config::{LoraSettings, ModelConfig};
 use crate::error::{Error, Result};
 use crate::network::SourceShape;
-use crate::preparation::Preparation;
+use crate::preprocessor::Preprocessor;
 
 impl ModelConfig {
     /// Refuses numbers that make no network; the error names the key. Sizes have the
@@ -115,8 +115,8 @@ impl ModelConfig {
             true => linear(hidden, hidden, false) + 1,
             false => 0,
         };
-        let mentions = match self.mentions {
-            true => linear(MENTION_NUMBERS, hidden, false),
+        let lexical_matches = match self.lexical_matches {
+            true => linear(LEXICAL_FEATURES, hidden, false),
             false => 0,
         };
         let backbone = self.backbone.weights(of_lora(self.backbone_lora).as_ref());
@@ -132,7 +132,7 @@ impl ModelConfig {
             ),
             ("head", "head.", head),
             ("lookup", "lookup.", lookup),
-            ("mentions", "mentions.", mentions),
+            ("lexical_matches", "lexical_matches.", lexical_matches),
         ]
     }
 
@@ -168,11 +168,11 @@ impl ModelConfig {
 
 /// Whether each tabular source has a normaliser of its width, and components are of
 /// all their numbers together.
-pub(crate) fn check_numbers(preparation: &Preparation) -> Result<()> {
-    let shapes = preparation.source_shapes();
+pub(crate) fn check_numbers(preprocessor: &Preprocessor) -> Result<()> {
+    let shapes = preprocessor.source_shapes();
     let tabular = shapes.iter().filter(|s| s.kind == SourceKind::Tabular);
     let expected: Vec<usize> = tabular.map(|source| source.numbers).collect();
-    let normalisers = preparation.normalisers().iter();
+    let normalisers = preprocessor.normalisers().iter();
     let found: Vec<usize> = normalisers
         .map(|normaliser| normaliser.mean.len())
         .collect();
@@ -181,7 +181,7 @@ pub(crate) fn check_numbers(preparation: &Preparation) -> Result<()> {
         return refuse("normalisers", expected, format!("{found:?}"));
     }
     let all: usize = expected.iter().sum();
-    match preparation.components() {
+    match preprocessor.components() {
         Some(components) if components.width() != all => {
             let found = components.width();
             refuse("components", format!("some of {all} numbers"), found)

@@ -37,19 +37,25 @@ impl InstructUe {
             });
         }
         let model = self.for_tuning();
-        let layout = model.preparation().layout();
+        let layout = model.preprocessor().layout();
         let questions = model.questions(&[instruction.cloned()])?;
-        let mentions = model.mention_table(&model.profile_numbers(profiles)?, &questions);
+        let lexical_matches = model.lexical_table(&model.profile_numbers(profiles)?, &questions);
         let extra = layout.segment_slots(&questions[0].segment).0.len();
-        let mut tokenizer = model.preparation().profile_tokenizer();
+        let mut tokenizer = model.preprocessor().profile_tokenizer();
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
         let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
-        let sources = model.preparation().schema().sources.len();
+        let sources = model.preprocessor().schema().sources.len();
         let mut out = vec![vec![0.0; sources]; profiles.len()];
         let direction = TensorData::new(direction.to_vec(), [1, width]);
         let direction = Tensor::<2>::from_data(direction, model.device());
         for batch in token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0) {
-            let input = model.upload(&packed(layout, &batch, &tokens, &questions, &mentions));
+            let input = model.upload(&packed(
+                layout,
+                &batch,
+                &tokens,
+                &questions,
+                &lexical_matches,
+            ));
             let mut leaves = Vec::new();
             let output = model
                 .network()

@@ -2,6 +2,7 @@
 //! no more memory than the directory is worth. Manifests are made anew, as whoever
 //! changes a file on purpose would.
 
+#[path = "it/common/mod.rs"]
 mod common;
 
 use std::fs;
@@ -34,8 +35,8 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// A model with everything that has a size.
 fn saved(path: &Path) -> InstructUe {
-    let preparation = common::preparation(&shard());
-    let mut config = common::config(&preparation);
+    let preprocessor = common::preprocessor(&shard());
+    let mut config = common::config(&preprocessor);
     let lora = LoraSettings {
         rank: 3,
         alpha: 6.0,
@@ -44,7 +45,7 @@ fn saved(path: &Path) -> InstructUe {
     (config.backbone_lora, config.encoder.lora) = (Some(lora), Some(lora));
     config.encoder.shared = false;
     config.backbone.tie_word_embeddings = false;
-    let model = InstructUe::new(config, preparation, 3, &Device::default()).unwrap();
+    let model = InstructUe::new(config, preprocessor, 3, &Device::default()).unwrap();
     model.save(path).unwrap();
     model
 }
@@ -159,7 +160,7 @@ fn no_number_of_the_configuration_takes_more_than_the_weights() {
 
 #[test]
 fn no_number_of_the_preparation_does() {
-    every_number("preparation.json", 20);
+    every_number("preprocessor.json", 20);
 }
 
 #[test]
@@ -224,7 +225,7 @@ fn declared_weights_are_those_of_the_network() {
     let path = dir.path().join("model");
     let model = saved(&path);
     let weights = path.join("model.safetensors");
-    let sources = model.preparation().source_shapes();
+    let sources = model.preprocessor().source_shapes();
     model.config().check_weights(&sources, &weights).unwrap();
     // One weight more than there is, part by part.
     let change: [fn(&mut ModelConfig); 6] = [

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use instructue_data::{UserStore, seed};
-use instructue_model::Preparation;
+use instructue_model::Preprocessor;
 use instructue_schema::DataText;
 use instructue_userqa::{Split, Triple, UserQa};
 use rand_chacha::ChaCha8Rng;
@@ -27,7 +27,7 @@ impl Answers {
     pub(crate) fn collect(
         store: &UserStore,
         triples: &UserQa,
-        preparation: &Preparation,
+        preprocessor: &Preprocessor,
     ) -> Result<Self> {
         let mut texts: HashMap<u64, Vec<String>> = HashMap::new();
         let mut seen = 0;
@@ -47,7 +47,7 @@ impl Answers {
                 break;
             }
         }
-        let encode = |text: String| preparation.answer(&DataText::new(text));
+        let encode = |text: String| preprocessor.answer(&DataText::new(text));
         let answers = texts
             .into_iter()
             .map(|(question, texts)| (question, texts.into_iter().filter_map(encode).collect()));

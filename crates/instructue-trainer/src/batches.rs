@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use instructue_data::{
     EpochOrder, ProfileTokenizer, ProfileTokens, ProfileWords, Row, Segment, Shard, UserStore, seed,
 };
-use instructue_model::Preparation;
+use instructue_model::Preprocessor;
 use instructue_schema::{DataText, Timestamp};
 use instructue_userqa::{Manifest, Split, Triple, UserQa};
 use rand::Rng;
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::answers::Answers;
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
-use crate::foreign::ForeignEvents;
+use crate::event_replacement::EventReplacement;
 
 /// Shards kept in memory: the order visits them one after the other.
 const SHARDS_IN_MEMORY: usize = 2;
@@ -106,9 +106,9 @@ pub struct Batches {
     store: UserStore,
     userqa: UserQa,
     split: Split,
-    preparation: Arc<Preparation>,
+    preprocessor: Arc<Preprocessor>,
     answers: Answers,
-    foreign: Option<ForeignEvents>,
+    foreign: Option<EventReplacement>,
     tokenizer: ProfileTokenizer,
     config: TrainConfig,
     loaded: VecDeque<LoadedShard>,
@@ -116,20 +116,20 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Batches of `data`, tokenised by `preparation`.
+    /// Batches of `data`, tokenised by `preprocessor`.
     ///
     /// # Errors
     /// When the data cannot be opened.
     pub fn new(
         data: &TrainData,
         split: Split,
-        preparation: Arc<Preparation>,
+        preprocessor: Arc<Preprocessor>,
         config: &TrainConfig,
     ) -> Result<Self> {
         let (store, userqa) = (UserStore::open(&data.store)?, UserQa::open(&data.userqa)?);
-        let answers = match config.contrasts {
+        let answers = match config.extra_negatives {
             0 => Answers::default(),
-            _ => Answers::collect(&store, &userqa, &preparation)?,
+            _ => Answers::collect(&store, &userqa, &preprocessor)?,
         };
         Ok(Self {
             data: data.clone(),
@@ -137,9 +137,9 @@ impl Batches {
             userqa,
             split,
             answers,
-            foreign: ForeignEvents::new(config, preparation.schema()),
-            tokenizer: preparation.profile_tokenizer(),
-            preparation,
+            foreign: EventReplacement::new(config, preprocessor.schema()),
+            tokenizer: preprocessor.profile_tokenizer(),
+            preprocessor,
             config: config.clone(),
             loaded: VecDeque::new(),
             window: None,
@@ -188,7 +188,7 @@ impl Batches {
             let (shard, unit) = order.at(position).expect("below the number of units");
             drafts.push(self.draft(epoch, shard, unit)?);
         }
-        let layout = self.preparation.layout();
+        let layout = self.preprocessor.layout();
         drafts.sort_by_cached_key(|draft| (draft.profile.slots(layout), draft.user_key));
         let parts = [epoch as u64, window as u64];
         let mut steps: Vec<Vec<Row>> = Vec::with_capacity(last - first);
@@ -217,18 +217,18 @@ impl Batches {
             Some(alone) => alone.history(0),
             None => loaded.shard.history(unit.user),
         };
-        let profile = self.preparation.profiles().build(&history, unit.reference);
+        let profile = self.preprocessor.profiles().build(&history, unit.reference);
         Ok(Draft {
             user_key: seed::derive(0, history.user().as_str(), &[]),
             profile: self.tokenizer.tokenize(&profile),
-            words: self.preparation.words(&profile),
+            words: self.preprocessor.words(&profile),
             triples: unit.triples.clone(),
         })
     }
 
     /// Whether the instructions of `step` come from few families.
     fn is_focused(&self, step: usize) -> bool {
-        let steps = (self.config.steps * self.config.accumulate) as f64;
+        let steps = (self.config.steps * self.config.gradient_accumulation_steps) as f64;
         self.config.families_per_step > 0 && step as f64 >= self.config.mixed_families * steps
     }
 
@@ -272,12 +272,12 @@ impl Batches {
         let instruction = (!dropped).then(|| DataText::new(triple.instruction.as_str()));
         let answer = DataText::new(triple.answer.as_str());
         let mut segment = self
-            .preparation
+            .preprocessor
             .segment(instruction.as_ref(), Some(&answer));
         let words = draft.words.as_ref();
-        segment.mentions = self.preparation.mentioned(words, instruction.as_ref());
-        let count = self.config.contrasts;
-        segment.contrasts = self.answers.others(triple, &segment.answer, count, rng);
+        segment.lexical_matches = self.preprocessor.mentioned(words, instruction.as_ref());
+        let count = self.config.extra_negatives;
+        segment.extra_negatives = self.answers.others(triple, &segment.answer, count, rng);
         segment
     }
 

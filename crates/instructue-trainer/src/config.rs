@@ -92,20 +92,20 @@ pub struct TrainConfig {
     pub mixed_families: f64,
     /// Further negatives per instruction: answers of others to the same
     /// question. They make vectors tell answers apart, not just questions.
-    pub contrasts: usize,
+    pub extra_negatives: usize,
     /// Steps whose users are sorted by length together, against padding.
     pub length_window: usize,
     /// Slots (rows × padded length) of one pass; a step that needs more is cut
     /// into micro-batches and trained with GradCache.
     pub slots_per_pass: usize,
     /// Steps whose gradients are averaged before the optimiser moves.
-    pub accumulate: usize,
+    pub gradient_accumulation_steps: usize,
     /// Share of segments that lose their instruction, so that the general
     /// vector is trained too.
     pub instruction_dropout: f64,
     /// Half of the training profiles have up to this share of their events replaced by
     /// events of other users, so that vectors rest on what a history says more than once.
-    pub foreign_events: f64,
+    pub event_replacement: f64,
     /// Weight of the next-token loss (λ).
     pub next_token_weight: f64,
     /// Share of the steps in which that weight rises linearly from 0.
@@ -154,12 +154,12 @@ impl Default for TrainConfig {
             instructions_per_user: 4,
             families_per_step: 6,
             mixed_families: 0.2,
-            contrasts: 1,
+            extra_negatives: 1,
             length_window: 8,
             slots_per_pass: 16_384,
-            accumulate: 1,
+            gradient_accumulation_steps: 1,
             instruction_dropout: 0.15,
-            foreign_events: 0.25,
+            event_replacement: 0.25,
             next_token_weight: 1.0,
             next_token_warmup: 0.0,
             contrastive_weight: 1.0,
@@ -205,7 +205,10 @@ impl TrainConfig {
                 numbers::FAMILIES.of(self.families_per_step),
             ),
             ("mixed_families", numbers::SHARE.of(self.mixed_families)),
-            ("contrasts", numbers::CONTRASTS.of(self.contrasts)),
+            (
+                "extra_negatives",
+                numbers::EXTRA_NEGATIVES.of(self.extra_negatives),
+            ),
             (
                 "length_window",
                 numbers::LENGTH_WINDOW.of(self.length_window),
@@ -214,12 +217,18 @@ impl TrainConfig {
                 "slots_per_pass",
                 numbers::SLOTS_PER_PASS.of(self.slots_per_pass),
             ),
-            ("accumulate", numbers::ACCUMULATE.of(self.accumulate)),
+            (
+                "gradient_accumulation_steps",
+                numbers::ACCUMULATE.of(self.gradient_accumulation_steps),
+            ),
             (
                 "instruction_dropout",
                 numbers::SHARE.of(self.instruction_dropout),
             ),
-            ("foreign_events", numbers::SHARE.of(self.foreign_events)),
+            (
+                "event_replacement",
+                numbers::SHARE.of(self.event_replacement),
+            ),
             (
                 "next_token_weight",
                 numbers::LOSS_WEIGHT.of(self.next_token_weight),
@@ -273,11 +282,11 @@ impl TrainConfig {
             ),
         ])?;
         limits::product(
-            "users_per_step × instructions_per_user × (1 + contrasts)",
+            "users_per_step × instructions_per_user × (1 + extra_negatives)",
             &[
                 self.users_per_step as u64,
                 self.instructions_per_user as u64,
-                self.contrasts as u64 + 1,
+                self.extra_negatives as u64 + 1,
             ],
             &numbers::PAIRS_PER_STEP,
         )?;
@@ -345,7 +354,7 @@ mod tests {
                 assert!(config.learning_rate_at(step).is_finite(), "{config:?}");
                 assert!(config.next_token_weight_at(step).is_finite(), "{config:?}");
             }
-            let data_steps = config.steps.checked_mul(config.accumulate);
+            let data_steps = config.steps.checked_mul(config.gradient_accumulation_steps);
             assert!(data_steps.is_some(), "{config:?}");
             Ok(())
         });

@@ -35,7 +35,7 @@
 //! use burn::tensor::Device;
 //! use instructue_data::{IngestOptions, ProfileBuilder, TextTokenizer, UserStore};
 //! use instructue_generate::{GenerateConfig, generate};
-//! use instructue_model::{InstructUe, ModelConfig, Preparation, Size};
+//! use instructue_model::{InstructUe, ModelConfig, Preprocessor, Size};
 //! use instructue_schema::Schema;
 //! use instructue_trainer::{Claim, Event, RUN, TrainConfig, TrainData, metrics, train};
 //! use instructue_userqa::{Split, UserQaConfig, build, split_of};
@@ -63,16 +63,16 @@
 //! };
 //! let slots = Some(4); // Events per source.
 //! let profiles = ProfileBuilder::fit(&schema, histories(), slots, userqa.min_users);
-//! let normalisers = Preparation::fit_normalisers(&profiles, histories())?;
+//! let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;
 //! let corpus = ["Will this user buy dog food?", "Yes, this user will."].map(String::from);
 //! let tokenizer = Arc::new(TextTokenizer::train(corpus.into_iter(), 300)?);
 //! let vocab = tokenizer.vocab_size();
-//! let preparation =
-//!     Preparation::new(profiles, normalisers, tokenizer.clone(), tokenizer, true);
+//! let preprocessor =
+//!     Preprocessor::new(profiles, normalisers, tokenizer.clone(), tokenizer, true);
 //! let mut shape = ModelConfig::fresh(Size::Tiny, vocab, vocab);
 //! shape.backbone.hidden_size = 32;
 //! shape.backbone.num_hidden_layers = 1;
-//! let model = InstructUe::new(shape, preparation, 7, &Device::default().autodiff())?;
+//! let model = InstructUe::new(shape, preprocessor, 7, &Device::default().autodiff())?;
 //!
 //! // Two steps with a checkpoint after each.
 //! let data = TrainData::open(&at("store"), &at("userqa"), Split::Train)?;
@@ -108,7 +108,7 @@ mod batches;
 pub mod checkpoint;
 mod config;
 mod error;
-mod foreign;
+mod event_replacement;
 mod gradients;
 pub mod metrics;
 mod step;

@@ -3,9 +3,9 @@
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Int, Tensor, TensorData};
 use instructue_data::{Batch, Row, seed, token_budget_batches};
-use instructue_losses::grad_cache::{Gathered, MicroBatch, Vectors};
+use instructue_losses::grad_cache::{GatheredEmbeddings, MicroBatch, Vectors};
 use instructue_losses::{
-    Contrastive, ContrastiveInput, OtherAnswers, Weighting, weighted_next_token_loss,
+    Contrastive, ContrastiveInput, ExtraNegatives, Weighting, weighted_next_token_loss,
 };
 use instructue_model::{InstructUe, Network, TextInput};
 
@@ -59,7 +59,7 @@ fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<P
     if rows.is_empty() {
         return Err(Error::NoData("a step without rows".into()));
     }
-    let layout = model.preparation().layout();
+    let layout = model.preprocessor().layout();
     let lengths: Vec<usize> = rows.iter().map(|row| layout.row_slots(row)).collect();
     let tokens: usize = rows
         .iter()
@@ -166,7 +166,7 @@ fn contrastive_loss(loss: &Contrastive, packs: &[Pack], vectors: Vectors) -> Res
             answers: vectors.answers,
             user_keys: keys(|pack| &pack.batch.user_keys),
             answer_keys: keys(|pack| &pack.answer_keys),
-            others: vectors.others.map(|vectors| OtherAnswers {
+            others: vectors.others.map(|vectors| ExtraNegatives {
                 vectors,
                 keys: keys(|pack| &pack.other_keys),
             }),
@@ -185,7 +185,7 @@ pub fn evaluate(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Resul
         .workers()
         .map(packs.iter().collect(), |_, pack| forward(model, pack, true));
     let vectors: Vec<Vectors> = passes.iter().map(|pass| pass.vectors.clone()).collect();
-    let vectors = Gathered::new(&vectors)?.vectors();
+    let vectors = GatheredEmbeddings::new(&vectors)?.vectors();
     let contrastive = contrastive_loss(&loss, &packs, vectors)?;
     let next_token: f64 = passes
         .into_iter()
@@ -242,14 +242,14 @@ pub fn gradients(
         pass
     });
     let vectors: Vec<Vectors> = first.iter().map(|pass| pass.vectors.clone()).collect();
-    let gathered = Gathered::new(&vectors)?;
+    let gathered = GatheredEmbeddings::new(&vectors)?;
     drop(vectors);
     let contrastive = contrastive_loss(&loss, &packs, gathered.vectors())?;
     let weighted = contrastive.clone().mul_scalar(config.contrastive_weight);
     let shares = gathered.shares(&mut weighted.backward());
 
     // What is back-propagated is weighted; what is reported is not.
-    let weight = config.next_token_weight_at(step / config.accumulate);
+    let weight = config.next_token_weight_at(step / config.gradient_accumulation_steps);
     let work = first.into_iter().zip(shares).collect();
     let passes = workers.map(work, |index, (pass, share)| {
         let network = replicas[index % replicas.len()].network();

@@ -109,7 +109,7 @@ pub fn train(
         true => 1,
         false => model.workers().count(),
     };
-    let mut model = model.for_training()?.with_workers(workers);
+    let mut model = model.for_training()?.with_replicas(workers);
     let mut state = State::start(config, model.config(), data.fingerprint());
     // What a killed run was writing or removing; nothing may write there again.
     clear_leftovers(dir);
@@ -141,17 +141,17 @@ pub fn train(
         });
     }
     let mut sink = MetricsSink::open(dir, state.step)?;
-    let preparation = Arc::new(model.preparation().clone());
+    let preprocessor = Arc::new(model.preprocessor().clone());
     let held = match validation {
         Some(held) if config.validate_every > 0 && config.validation_users > 0 => {
-            validation_rows(held, preparation.clone(), config)?
+            validation_rows(held, preprocessor.clone(), config)?
         }
         _ => Vec::new(),
     };
-    // Each optimiser step takes `accumulate` steps of data.
-    let steps = Batches::new(data, Split::Train, preparation, config)?.ahead(
-        state.step * config.accumulate,
-        config.steps * config.accumulate,
+    // Each optimiser step takes `gradient_accumulation_steps` steps of data.
+    let steps = Batches::new(data, Split::Train, preprocessor, config)?.ahead(
+        state.step * config.gradient_accumulation_steps,
+        config.steps * config.gradient_accumulation_steps,
     );
     let before = state.seconds;
     let started = Instant::now();
@@ -166,19 +166,19 @@ pub fn train(
             next_token: 0.0,
         };
         let mut sum = GradientsAccumulator::<Network>::new();
-        for part in 0..config.accumulate {
+        for part in 0..config.gradient_accumulation_steps {
             let rows = steps.recv().map_err(|_| {
                 Error::NoData("the thread that prepares batches has stopped".into())
             })??;
-            let number = state.step * config.accumulate + part;
+            let number = state.step * config.gradient_accumulation_steps + part;
             let (one, gradients) = gradients(&model, &rows, config, number)?;
             users += rows.len();
-            losses.contrastive += one.contrastive / config.accumulate as f64;
-            losses.next_token += one.next_token / config.accumulate as f64;
+            losses.contrastive += one.contrastive / config.gradient_accumulation_steps as f64;
+            losses.next_token += one.next_token / config.gradient_accumulation_steps as f64;
             sum.accumulate(model.network(), gradients);
         }
         let mut gradients = sum.grads();
-        let share = 1.0 / config.accumulate as f64;
+        let share = 1.0 / config.gradient_accumulation_steps as f64;
         let norm = clip_global_norm(model.network(), &mut gradients, share, config.clip_norm)
             .map_err(|parameter| Error::NonFiniteGradient {
                 step: state.step,
@@ -249,7 +249,7 @@ pub fn train(
     let best = match state.best {
         Some((_, step)) if step < state.step => {
             let best = InstructUe::load(&best_dir, model.device())?;
-            best.with_workers(workers).with_event_cache_of(&model)
+            best.with_replicas(workers).with_event_cache_of(&model)
         }
         _ => model,
     };
@@ -329,15 +329,15 @@ fn learning_rates(model: &InstructUe, rate: f64, config: &TrainConfig) -> Module
 /// The same validation steps for the whole run.
 fn validation_rows(
     data: &TrainData,
-    preparation: Arc<instructue_model::Preparation>,
+    preprocessor: Arc<instructue_model::Preprocessor>,
     config: &TrainConfig,
 ) -> Result<Vec<Vec<Row>>> {
     let config = TrainConfig {
         instruction_dropout: 0.0,
-        foreign_events: 0.0,
+        event_replacement: 0.0,
         ..config.clone()
     };
-    let mut batches = Batches::new(data, Split::Validation, preparation, &config)?;
+    let mut batches = Batches::new(data, Split::Validation, preprocessor, &config)?;
     let per_step = config.users_per_step.min(data.units());
     let steps = config
         .validation_users

@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use instructue::generate::{GenerateConfig, generate};
-//! use instructue::pipeline::{Begun, RunConfig, fit, ingest, references, userqa, userqa_config};
+//! use instructue::pipeline::{PretrainedParts, RunConfig, fit, ingest, references, userqa, userqa_config};
 //! use instructue::model::{InstructUe, ModelConfig, Size};
 //! use instructue::schema::DataText;
 //! use instructue::DeviceName;
@@ -31,15 +31,15 @@
 //! config.model.slots = Some(4);
 //! let settings = userqa_config(&config, &references(&config, &ingested), ingested.end);
 //! let triples = userqa(&ingested.store, &settings, &qa, &mut |_| {})?;
-//! let preparation = fit(&ingested.store, &triples, &config, &settings, &Begun::default(), &mut |_| {})?;
+//! let preprocessor = fit(&ingested.store, &triples, &config, &settings, &PretrainedParts::default(), &mut |_| {})?;
 //!
 //! // A fresh model (training it is `pipeline::train_userqa`) gives vectors already.
 //! let device = DeviceName::from_env()?.open()?;
-//! let vocabulary = preparation.tokenizer().vocab_size();
+//! let vocabulary = preprocessor.tokenizer().vocab_size();
 //! let fresh = ModelConfig::fresh(Size::Tiny, vocabulary, vocabulary);
-//! let model = InstructUe::new(fresh, preparation, config.seed, &device)?;
+//! let model = InstructUe::new(fresh, preprocessor, config.seed, &device)?;
 //! let shard = ingested.store.shard(0)?;
-//! let profile = model.preparation().profiles().build(&shard.history(0), ingested.end);
+//! let profile = model.preprocessor().profiles().build(&shard.history(0), ingested.end);
 //! let question = DataText::new("Does this user have a pet?");
 //! let vectors = model.embed(&[profile], &[None, Some(question)])?;
 //! assert_ne!(vectors[0].row(0), vectors[1].row(0));

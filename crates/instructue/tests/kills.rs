@@ -26,12 +26,12 @@ impl Watch for Silent {
 
 fn config() -> RunConfig {
     let mut config = RunConfig {
-        workers: 1,
+        replicas: 1,
         ..RunConfig::default()
     };
     config.model.vocabulary = 270;
     config.model.slots = Some(2);
-    config.model.components = 0;
+    config.model.pca_components = 0;
     config.privacy.min_users = 1;
     config.userqa.references = 1;
     config.userqa.triples_per_user = 2;
@@ -43,9 +43,9 @@ fn config() -> RunConfig {
     config.train.validation_users = 1;
     config.train.checkpoint_every = 1;
     config.train.keep_checkpoints = 1;
-    config.proof.resamples = 2;
-    config.proof.retrieval_queries = 2;
-    config.proof.retrieval_instructions = 1;
+    config.evaluation.resamples = 2;
+    config.evaluation.retrieval_queries = 2;
+    config.evaluation.retrieval_instructions = 1;
     config
 }
 
@@ -81,7 +81,7 @@ fn tree(directory: &Path, prefix: &str, into: &mut BTreeMap<String, Vec<u8>>) {
         } else {
             let clock = [
                 "metrics.jsonl",
-                "proof.json",
+                "evaluation.json",
                 "report.html",
                 // It names its tensors by ids that are drawn.
                 "optimizer.bpk",

@@ -1,4 +1,4 @@
-//! `prove_suite`: a proof from a suite's file, and suites that are none.
+//! `evaluate_suite`: a proof from a suite's file, and suites that are none.
 
 use std::fs;
 use std::path::Path;
@@ -38,7 +38,7 @@ fn a_suite_leaves_its_proof_and_says_where() {
     let suite = suite(dir.path(), SUITE);
     let out = dir.path().join("proof");
     let said = good(&run(
-        "prove_suite",
+        "evaluate_suite",
         &[&suite, "--out", &out.to_string_lossy()],
     ));
     assert!(
@@ -46,7 +46,13 @@ fn a_suite_leaves_its_proof_and_says_where() {
         "{said}"
     );
     let left = names(&out);
-    for name in ["proof.json", "proof.html", "runs", "results", "exchange"] {
+    for name in [
+        "evaluation.json",
+        "proof.html",
+        "runs",
+        "results",
+        "exchange",
+    ] {
         assert!(left.iter().any(|found| found == name), "{name}: {left:?}");
     }
 }
@@ -54,7 +60,7 @@ fn a_suite_leaves_its_proof_and_says_where() {
 #[test]
 fn what_is_wrong_with_a_suite_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    bad(&run("prove_suite", &["nowhere.toml"]), &["nowhere.toml"]);
+    bad(&run("evaluate_suite", &["nowhere.toml"]), &["nowhere.toml"]);
     let cases = [
         ("folds = 2", "fold = 2", "unknown key `fold`"),
         ("steps = 2", "steps = 0", "steps"),
@@ -64,10 +70,10 @@ fn what_is_wrong_with_a_suite_is_named() {
     ];
     for (from, to, expected) in cases {
         let suite = suite(dir.path(), &SUITE.replace(from, to));
-        bad(&run("prove_suite", &[&suite]), &[expected]);
+        bad(&run("evaluate_suite", &[&suite]), &[expected]);
     }
     let suite = suite(dir.path(), SUITE);
     let out = dir.path().join("out").to_string_lossy().into_owned();
     let arguments = [&*suite, "--out", &out, "--python", "no-such-python"];
-    bad(&run("prove_suite", &arguments), &["no-such-python"]);
+    bad(&run("evaluate_suite", &arguments), &["no-such-python"]);
 }

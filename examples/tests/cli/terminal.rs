@@ -30,7 +30,7 @@ fn hostile_arguments_do_not_reach_the_terminal() {
         run("train_userqa", &["--data", HOSTILE, "--out", &out]),
         run("train_userqa", &[HOSTILE]),
         run("generate_users", &[&format!("--{HOSTILE}")]),
-        run("prove_suite", &[HOSTILE]),
+        run("evaluate_suite", &[HOSTILE]),
         run(
             "ask_user",
             &["--model", &model, "--data", &data, "--user", HOSTILE],

@@ -14,7 +14,7 @@ use crate::Error;
 /// A segment is closed at this size, or at an eighth of the bound.
 const SEGMENT_BYTES: u64 = 8 << 20;
 /// Fewer entries than this are no cache.
-const LEAST_ENTRIES: u64 = 8;
+const MIN_ENTRIES: u64 = 8;
 /// How often a folder is listed while others merge its files.
 const LISTS: usize = 4;
 
@@ -63,7 +63,7 @@ impl VectorCache {
             return Err(Error::config("CacheSpace", "width", space.width, expected));
         }
         // A segment each, as small as segments get.
-        let least = LEAST_ENTRIES * file_bytes(space.width, 1);
+        let least = MIN_ENTRIES * file_bytes(space.width, 1);
         if config.max_bytes < least {
             let expected = format!("at least {least} for vectors of width {}", space.width);
             let found = config.max_bytes;
@@ -76,7 +76,7 @@ impl VectorCache {
         let cache = Self {
             space,
             max_bytes: config.max_bytes,
-            segment_bytes: SEGMENT_BYTES.min(config.max_bytes / LEAST_ENTRIES),
+            segment_bytes: SEGMENT_BYTES.min(config.max_bytes / MIN_ENTRIES),
             directory,
             state: Mutex::new(State::new(space.width)),
         };

@@ -1,7 +1,7 @@
 //! Text and tables of the report.
 
 use crate::bootstrap::Interval;
-use crate::proof::{Arm, COMPARISONS, Proof, RetrievalProof, Score};
+use crate::proof::{Arm, COMPARISONS, Evaluation, RetrievalProof, Score};
 use crate::table::{difference, number};
 
 /// Text made safe for HTML, in elements and attributes.
@@ -63,7 +63,7 @@ fn or_dash(text: Option<String>) -> String {
 }
 
 /// One row per task, one column per arm.
-pub(super) fn scores(proof: &Proof, pick: impl Fn(&Score) -> Interval) -> String {
+pub(super) fn scores(proof: &Evaluation, pick: impl Fn(&Score) -> Interval) -> String {
     let mut head = vec!["Task".to_owned(), "Test users".to_owned()];
     head.extend(Arm::ALL.map(|arm| arm.name().to_owned()));
     let cell = |score: Option<Score>| or_dash(score.map(|score| value(&pick(&score))));
@@ -84,7 +84,7 @@ pub(super) fn scores(proof: &Proof, pick: impl Fn(&Score) -> Interval) -> String
 }
 
 /// Paired differences of AUC.
-pub(super) fn differences(proof: &Proof) -> String {
+pub(super) fn differences(proof: &Evaluation) -> String {
     let mut head = vec!["Task".to_owned()];
     head.extend(COMPARISONS.map(|(left, right)| format!("{} − {}", left.name(), right.name())));
     let cell = |score: Option<Score>| or_dash(score.map(|score| signed(&score.auc)));
@@ -101,7 +101,7 @@ pub(super) fn differences(proof: &Proof) -> String {
 }
 
 /// How far another instruction moves the vectors, and what it costs a probe of the matched ones.
-pub(super) fn instructions(proof: &Proof) -> String {
+pub(super) fn instructions(proof: &Evaluation) -> String {
     let head = [
         "Task",
         "Instruction",
@@ -155,7 +155,7 @@ pub(super) fn retrieval(retrieval: &RetrievalProof) -> String {
 }
 
 /// Zero-shot scores; empty without any.
-pub(super) fn zero_shot(proof: &Proof) -> String {
+pub(super) fn zero_shot(proof: &Evaluation) -> String {
     let rows: Vec<_> = proof
         .tasks
         .iter()

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::files::write_atomically;
 use crate::map::Map2d;
-use crate::proof::{Arm, Proof};
+use crate::proof::{Arm, Evaluation};
 use crate::table::number;
 use html::escape;
 pub use suite::write_suite_report;
@@ -62,7 +62,7 @@ const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 
 /// When the file cannot be written.
 pub fn write_report(
     path: &Path,
-    proof: &Proof,
+    proof: &Evaluation,
     losses: &[LossPoint],
     map: &Map2d,
     summary: &Summary,
@@ -105,7 +105,7 @@ fn folded(heading: &str, text: &str, body: &str) -> String {
     )
 }
 
-fn page(proof: &Proof, losses: &[LossPoint], map: &Map2d, summary: &Summary) -> String {
+fn page(proof: &Evaluation, losses: &[LossPoint], map: &Map2d, summary: &Summary) -> String {
     let mut out = String::new();
     let mut section = |heading: &str, text: &str, body: String| {
         out.push_str(&section(heading, text, &body));
@@ -145,7 +145,7 @@ fn page(proof: &Proof, losses: &[LossPoint], map: &Map2d, summary: &Summary) -> 
 }
 
 /// The sections about downstream tasks.
-fn tasks(proof: &Proof, section: &mut dyn FnMut(&str, &str, String)) {
+fn tasks(proof: &Evaluation, section: &mut dyn FnMut(&str, &str, String)) {
     let percent = proof.options.confidence * 100.0;
     if proof.average.tasks > 0 {
         let text = format!(
@@ -213,7 +213,7 @@ fn script() -> String {
     all
 }
 
-fn tiles(proof: &Proof, losses: &[LossPoint]) -> String {
+fn tiles(proof: &Evaluation, losses: &[LossPoint]) -> String {
     let mut tiles: Vec<(String, String)> = Vec::new();
     for arm in [Arm::Matched, Arm::Untrained, Arm::Counts, Arm::Concatenated] {
         if let Some(score) = proof.average.score(arm) {
@@ -272,7 +272,7 @@ fn training(losses: &[LossPoint]) -> String {
     format!("<div class=\"two\">{contrastive}{next_token}</div>\n")
 }
 
-fn settings(proof: &Proof, summary: &Summary) -> String {
+fn settings(proof: &Evaluation, summary: &Summary) -> String {
     let options = &proof.options;
     let grid: Vec<String> = options
         .cross_validation

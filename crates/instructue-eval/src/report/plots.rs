@@ -15,7 +15,7 @@ use super::LossPoint;
 use super::html::escape;
 use crate::bootstrap::Interval;
 use crate::map::Map2d;
-use crate::proof::{Arm, Proof, TaskProof};
+use crate::proof::{Arm, Evaluation, TaskProof};
 
 /// Colours of what comes in a list, by place.
 pub(super) const COLOURS: [&str; 8] = [
@@ -206,7 +206,7 @@ pub(super) fn curve_layout(title: &str, x: Axis, y: Axis) -> Layout {
 }
 
 /// AUC of every arm with its interval, one line of dots per task.
-pub(super) fn dots(proof: &Proof, id: &str) -> String {
+pub(super) fn dots(proof: &Evaluation, id: &str) -> String {
     let tasks: Vec<_> = proof
         .tasks
         .iter()

@@ -6,7 +6,7 @@
 
 mod engine;
 mod files;
-#[path = "../common/writer.rs"]
+#[path = "../it/common/writer.rs"]
 mod writer;
 
 use std::path::Path;

@@ -102,14 +102,14 @@ pub struct ContrastiveInput {
     /// Which answer each row has; equal keys mean the same text.
     pub answer_keys: Vec<u64>,
     /// Answers of no row, as further negatives `s(u_i, v_j)`.
-    pub others: Option<OtherAnswers>,
+    pub others: Option<ExtraNegatives>,
 }
 
 /// Answers that belong to no row of the batch, such as what other users answer
 /// to the same questions. They make a vector tell answers apart, not just
 /// questions.
 #[derive(Debug, Clone)]
-pub struct OtherAnswers {
+pub struct ExtraNegatives {
     /// Vectors of length 1, `[m, width]`.
     pub vectors: Tensor<2>,
     /// One key each, as in [`ContrastiveInput::answer_keys`].

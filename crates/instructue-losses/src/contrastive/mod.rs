@@ -3,7 +3,7 @@
 mod config;
 mod masks;
 
-pub use config::{Contrastive, ContrastiveConfig, ContrastiveInput, OtherAnswers};
+pub use config::{Contrastive, ContrastiveConfig, ContrastiveInput, ExtraNegatives};
 pub use masks::{DroppedNegatives, TermCount};
 
 use burn::tensor::{FloatDType, Tensor};

@@ -10,7 +10,7 @@ use instructue_data::Slot;
 
 use super::{Network, NetworkOutput};
 use crate::input::events::lookup_bias;
-use crate::input::{PrefixInput, ints, mention_input};
+use crate::input::{PrefixInput, ints, lexical_input};
 use crate::lookup::LookupTable;
 
 /// Profiles as the network keeps them, one row each.
@@ -165,34 +165,34 @@ impl Network {
     /// slot's lane. The decoder's states, `[rows, slots, hidden]`.
     ///
     /// # Shapes
-    /// - `mentions`: `[rows, <USER> slots, numbers]`, flat; of no account where the
+    /// - `lexical_matches`: `[rows, <USER> slots, numbers]`, flat; of no account where the
     ///   network has none
     ///
     /// # Panics
-    /// If a slot is neither a token nor `<USER>`, a lane is not there, or mentions are
+    /// If a slot is neither a token nor `<USER>`, a lane is not there, or lexical_matches are
     /// missing.
     pub fn extend(
         &self,
         prefix: &mut Prefix,
         slots: &[Slot],
         lanes: &[usize],
-        mentions: &[f32],
+        lexical_matches: &[f32],
     ) -> Tensor<3> {
         let pieces: Vec<Piece> = slots.iter().map(Piece::from).collect();
-        self.extend_by(prefix, &pieces, lanes, mentions, None)
+        self.extend_by(prefix, &pieces, lanes, lexical_matches, None)
     }
 
     /// The inputs at the `<USER>` slots of each row, `[rows · slots, hidden]`.
-    fn user_inputs(&self, prefix: &Prefix, slots: usize, mentions: &[f32]) -> Tensor<2> {
+    fn user_inputs(&self, prefix: &Prefix, slots: usize, lexical_matches: &[f32]) -> Tensor<2> {
         let [rows, width] = prefix.users.dims();
         let users = prefix.users.clone().unsqueeze_dim::<3>(1);
         let users = users
             .expand([rows, slots, width])
             .reshape([rows * slots, width]);
-        match self.mentions.is_some() && slots > 0 {
+        match self.lexical_matches.is_some() && slots > 0 {
             true => {
-                let mentions = mention_input(mentions, rows * slots, &users.device());
-                users + self.scaled(self.mentioned(mentions))
+                let lexical_matches = lexical_input(lexical_matches, rows * slots, &users.device());
+                users + self.scaled(self.mentioned(lexical_matches))
             }
             false => users,
         }
@@ -204,7 +204,7 @@ impl Network {
         prefix: &mut Prefix,
         pieces: &[Piece],
         lanes: &[usize],
-        mentions: &[f32],
+        lexical_matches: &[f32],
         learned: Option<Tensor<2>>,
     ) -> Tensor<3> {
         let (rows, count) = (prefix.rows(), pieces.len());
@@ -226,7 +226,7 @@ impl Network {
         let numbered: Vec<usize> = numbered.collect();
         let mut parts = vec![tokens];
         if users > 0 {
-            parts.push(self.user_inputs(prefix, users, mentions));
+            parts.push(self.user_inputs(prefix, users, lexical_matches));
         }
         parts.extend(learned);
         let table = Tensor::cat(parts, 0);
@@ -261,17 +261,17 @@ impl Network {
     /// vectors of all instructions of the first row, then of the second.
     ///
     /// # Shapes
-    /// - `mentions`: `[rows, instructions, numbers]`, flat; of no account where the
+    /// - `lexical_matches`: `[rows, instructions, numbers]`, flat; of no account where the
     ///   network has none
     ///
     /// # Panics
-    /// If there is no instruction, one holds slots of a profile, or mentions are
+    /// If there is no instruction, one holds slots of a profile, or lexical matches are
     /// missing.
     pub fn instruct(
         &self,
         prefix: &Prefix,
         instructions: &[Instruction],
-        mentions: &[f32],
+        lexical_matches: &[f32],
     ) -> NetworkOutput {
         let mut lanes = prefix.fork(instructions.len());
         let (mut slots, mut lane_of, mut users) = (Vec::new(), Vec::new(), Vec::new());
@@ -280,7 +280,7 @@ impl Network {
             slots.extend_from_slice(&instruction.slots);
             lane_of.resize(slots.len(), lane);
         }
-        let states = self.extend(&mut lanes, &slots, &lane_of, mentions);
+        let states = self.extend(&mut lanes, &slots, &lane_of, lexical_matches);
         let [rows, length, width] = states.dims();
         let places = (0..rows).flat_map(|row| users.iter().map(move |user| row * length + user));
         let places = places.map(|place| place as i64).collect();
@@ -298,17 +298,17 @@ impl Network {
     /// its tokens and `<USER>` (method §6); they look up events as words do.
     ///
     /// # Shapes
-    /// - `mentions`: `[rows, numbers]`, flat; of no account where the network has none
+    /// - `lexical_matches`: `[rows, numbers]`, flat; of no account where the network has none
     /// - `learned`: `[n, hidden]`; `n` may be 0
     ///
     /// # Panics
-    /// If the instruction holds slots of a profile, the width differs, or mentions are
+    /// If the instruction holds slots of a profile, the width differs, or lexical matches are
     /// missing.
     pub fn instruct_tuned(
         &self,
         prefix: &Prefix,
         instruction: &Instruction,
-        mentions: &[f32],
+        lexical_matches: &[f32],
         learned: Tensor<2>,
     ) -> NetworkOutput {
         let count = learned.dims()[0];
@@ -318,7 +318,7 @@ impl Network {
         let mut prefix = prefix.clone();
         let lanes = vec![0; pieces.len()];
         let learned = (count > 0).then_some(learned);
-        let states = self.extend_by(&mut prefix, &pieces, &lanes, mentions, learned);
+        let states = self.extend_by(&mut prefix, &pieces, &lanes, lexical_matches, learned);
         let [rows, _, width] = states.dims();
         let states = states.narrow(1, before + count, 1).reshape([rows, width]);
         NetworkOutput {

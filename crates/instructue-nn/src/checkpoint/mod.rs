@@ -330,7 +330,7 @@ impl Checkpoint {
             length: entry.info.length,
         };
         self.taken.insert(name.into());
-        // A matrix that is to be turned over is copied: as a view it would be
+        // A matrix that is to be transposed is copied: as a view it would be
         // turned in every product.
         if let (Some(map), false) = (map, turned)
             && let Some(bytes) = reading.in_place(map, precision)?

@@ -50,12 +50,12 @@ pub static USERS_PER_STEP: Whole = Whole::new(1, 65_536, "each is compared with 
 /// Instructions of a user in a step.
 pub static INSTRUCTIONS_PER_USER: Whole =
     Whole::new(1, 1_000, "each is a further text behind the profile");
-/// Users × instructions of a step, with their contrasts.
+/// Users × instructions of a step, with their extra negatives.
 pub static PAIRS_PER_STEP: Whole = Whole::new(1, 131_072, "each is compared with each, in memory");
 /// Families of a step.
 pub static FAMILIES: Whole = Whole::new(0, 1_000, "there are not so many");
 /// Further negatives of an instruction.
-pub static CONTRASTS: Whole = Whole::new(0, 1_000, "each is a further text to encode");
+pub static EXTRA_NEGATIVES: Whole = Whole::new(0, 1_000, "each is a further text to encode");
 /// Steps that are sorted together.
 pub static LENGTH_WINDOW: Whole = Whole::new(1, 10_000, "their profiles are held in memory");
 /// Slots of a pass.
@@ -63,7 +63,7 @@ pub static SLOTS_PER_PASS: Whole = Whole::new(1, BILLION, "no device holds more"
 /// Steps whose gradients are averaged.
 pub static ACCUMULATE: Whole = Whole::new(1, 65_536, "more would hardly ever step");
 /// Passes at a time.
-pub static WORKERS: Whole = Whole::new(0, 256, "each has threads of its own");
+pub static REPLICAS: Whole = Whole::new(0, 256, "each has threads of its own");
 /// The weight of a loss.
 pub static LOSS_WEIGHT: Real = Real::new(0.0, 1e6, "a weight that a loss stays finite under");
 /// A learning rate.
@@ -107,7 +107,7 @@ pub static VOCABULARY: Whole = Whole::new(
     "padding, end and 256 bytes; each is a row of the tables",
 );
 /// Principal components.
-pub static COMPONENTS: Whole = Whole::new(0, 4_096, "their matrix is held in memory");
+pub static PCA_COMPONENTS: Whole = Whole::new(0, 4_096, "their matrix is held in memory");
 /// Rank of LoRA.
 pub static LORA_RANK: Whole = Whole::new(1, 16_384, "no decoder is wider");
 /// Scale of LoRA.
@@ -135,7 +135,7 @@ pub static MIN_USERS: Whole = Whole::new(1, 10_000, "vocabularies are fitted to 
 /// Popular values of a field.
 pub static POOL: Whole = Whole::new(2, MILLION, "they are held in memory");
 
-// Proof.
+// Evaluation.
 /// Bootstrap resamples.
 pub static RESAMPLES: Whole = Whole::new(1, 100_000, "an interval hardly moves after 10000");
 /// Resamples × users that are held in memory.

@@ -12,7 +12,7 @@ use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::Tensor;
 use instructue_data::seed;
 use instructue_losses::PrototypeConfig;
-use instructue_model::{InstructUe, Tuned, TunedWeights, UserVectors, Vectors};
+use instructue_model::{InstructUe, SoftPrompt, TunedWeights, UserVectors, Vectors};
 
 pub use config::TuneConfig;
 pub use data::TuneData;
@@ -96,7 +96,7 @@ impl TuneScores {
 #[derive(Debug, Clone)]
 pub struct Tuning {
     /// Tokens and prototypes of the best step.
-    pub tuned: Tuned,
+    pub tuned: SoftPrompt,
     /// Steps taken.
     pub steps: usize,
     /// The step of the lowest validation loss; 0 is the start, where prototypes
@@ -227,7 +227,12 @@ fn trainable(weights: &TunedWeights) -> TunedWeights {
     }
 }
 
-fn embed(model: &InstructUe, data: &TuneData, group: &Group, tuned: &Tuned) -> Result<UserVectors> {
+fn embed(
+    model: &InstructUe,
+    data: &TuneData,
+    group: &Group,
+    tuned: &SoftPrompt,
+) -> Result<UserVectors> {
     let profiles = group.profiles(model, data)?;
     Ok(model.embed_tuned(&profiles, tuned)?)
 }
@@ -237,7 +242,7 @@ fn check(
     model: &InstructUe,
     data: &TuneData,
     groups: &[Group],
-    tuned: &Tuned,
+    tuned: &SoftPrompt,
 ) -> Result<TuneScores> {
     let (mut rows, mut scores) = (Vec::new(), Vec::new());
     for group in groups {

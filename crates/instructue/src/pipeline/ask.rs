@@ -132,13 +132,13 @@ fn profile_of(
     let user = UserId::new(request.user.as_str()).ok_or_else(unknown)?;
     let shard = store.shard(store.shard_of(&user))?;
     let index = shard.find(&user).ok_or_else(unknown)?;
-    let builder = model.preparation().profiles();
+    let builder = model.preprocessor().profiles();
     Ok(builder.build(&shard.history(index), request.reference))
 }
 
 /// Sources and how much of each a profile holds.
 fn read(model: &InstructUe, profile: &instructue_data::Profile) -> Vec<(String, usize)> {
-    let sources = &model.preparation().schema().sources;
+    let sources = &model.preprocessor().schema().sources;
     let counted = sources
         .iter()
         .zip(&profile.sources)

@@ -26,7 +26,7 @@ pub struct RunConfig {
     /// `cpu`, `wgpu`, `cuda` or `ndarray`.
     pub device: String,
     /// Passes that run at a time; 0: one per core on `cpu` (at most 8), one elsewhere.
-    pub workers: usize,
+    pub replicas: usize,
     /// Seed of splits, triples, weights and training.
     pub seed: u64,
     /// Model.
@@ -42,7 +42,7 @@ pub struct RunConfig {
     /// Vectors of event texts that are kept.
     pub cache: CacheSettings,
     /// Evaluation after training.
-    pub proof: ProofSettings,
+    pub evaluation: EvaluationSettings,
 }
 
 /// What differs from the size's default model.
@@ -59,17 +59,17 @@ pub struct ModelSettings {
     /// Source and user summary tokens.
     pub summaries: bool,
     /// `<USER>` carries the tabular sources' vectors, too.
-    pub numbers_at_user: bool,
+    pub tabular_at_user: bool,
     /// Answers see `<USER>` and themselves only.
     pub answer_bottleneck: bool,
     /// Principal components of the tabular sources' numbers that stand beside each
     /// user's state; 0: none.
-    pub components: usize,
+    pub pca_components: usize,
     /// Words of instructions look up the events that share them.
     pub lookup: bool,
     /// How many events an instruction names, and how lately, is added to the input at
     /// `<USER>`.
-    pub mentions: bool,
+    pub lexical_matches: bool,
     /// `linear` or `mlp` adapters.
     pub adapter: Adapter,
 }
@@ -136,7 +136,7 @@ pub struct CacheSettings {
 /// Evaluation after training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ProofSettings {
+pub struct EvaluationSettings {
     /// Bootstrap resamples behind each interval.
     pub resamples: usize,
     /// Test users' own answers that are searched with, at most.
@@ -151,7 +151,7 @@ impl Default for RunConfig {
         Self {
             size: Size::Tiny,
             device: "cpu".into(),
-            workers: 0,
+            replicas: 0,
             seed: 7,
             model: ModelSettings::default(),
             pretrained: PretrainedSettings::default(),
@@ -159,7 +159,7 @@ impl Default for RunConfig {
             userqa: UserQaSettings::default(),
             train: TrainConfig::default(),
             cache: CacheSettings::default(),
-            proof: ProofSettings::default(),
+            evaluation: EvaluationSettings::default(),
         }
     }
 }
@@ -171,11 +171,11 @@ impl Default for ModelSettings {
             slots: None,
             event_features: true,
             summaries: true,
-            numbers_at_user: true,
+            tabular_at_user: true,
             answer_bottleneck: false,
-            components: 32,
+            pca_components: 32,
             lookup: true,
-            mentions: true,
+            lexical_matches: true,
             adapter: Adapter::Mlp,
         }
     }
@@ -214,7 +214,7 @@ impl Default for CacheSettings {
     }
 }
 
-impl Default for ProofSettings {
+impl Default for EvaluationSettings {
     fn default() -> Self {
         Self {
             resamples: 1000,
@@ -250,9 +250,9 @@ impl RunConfig {
     /// # Errors
     /// Names the first key that does not fit, its range with the reason, and the value.
     pub fn validate(&self) -> Result<()> {
-        let proof = &self.proof;
+        let evaluation = &self.evaluation;
         limits::check([
-            ("workers", numbers::WORKERS.of(self.workers)),
+            ("replicas", numbers::REPLICAS.of(self.replicas)),
             ("seed", numbers::SEED.of(self.seed)),
             (
                 "model.vocabulary",
@@ -263,8 +263,8 @@ impl RunConfig {
                 numbers::SLOTS.of(self.model.slots.unwrap_or(1)),
             ),
             (
-                "model.components",
-                numbers::COMPONENTS.of(self.model.components),
+                "model.pca_components",
+                numbers::PCA_COMPONENTS.of(self.model.pca_components),
             ),
             (
                 "pretrained.lora.rank",
@@ -291,14 +291,17 @@ impl RunConfig {
                 numbers::MIN_USERS.of(self.privacy.min_users),
             ),
             ("cache.max_bytes", numbers::BYTES.of(self.cache.max_bytes)),
-            ("proof.resamples", numbers::RESAMPLES.of(proof.resamples)),
             (
-                "proof.retrieval_queries",
-                numbers::QUERIES.of(proof.retrieval_queries),
+                "evaluation.resamples",
+                numbers::RESAMPLES.of(evaluation.resamples),
             ),
             (
-                "proof.retrieval_instructions",
-                numbers::QUERY_INSTRUCTIONS.of(proof.retrieval_instructions),
+                "evaluation.retrieval_queries",
+                numbers::QUERIES.of(evaluation.retrieval_queries),
+            ),
+            (
+                "evaluation.retrieval_instructions",
+                numbers::QUERY_INSTRUCTIONS.of(evaluation.retrieval_instructions),
             ),
         ])?;
         // What a training set may be is for that to say; these times stand for any.
@@ -502,8 +505,8 @@ mod tests {
         let path = dir.path().join("run.toml");
         for (text, says) in [
             (
-                "[proof]\nresamples = 1000000000000\n",
-                "proof.resamples: expected 1 to",
+                "[evaluation]\nresamples = 1000000000000\n",
+                "evaluation.resamples: expected 1 to",
             ),
             ("[train]\nsteps = -1\n", "run.toml:2: train.steps"),
             ("[train]\nsteps = \"hunter2\"\n", "run.toml:2: train.steps"),

@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
 use instructue_data::UserStore;
 use instructue_eval::{Embedder, UserRef};
 use instructue_model::cache::CacheMetrics;
-use instructue_model::{InstructUe, Tuned, VectorKind};
+use instructue_model::{InstructUe, SoftPrompt, VectorKind};
 use instructue_schema::{Difference, Timestamp};
 
 use crate::pipeline::cache::settle_events;
@@ -33,7 +33,7 @@ pub struct EmbedRequest {
     /// One column each; empty, and nothing tuned: one column of general vectors.
     pub instructions: Vec<String>,
     /// A tuned instruction: a further column, and its classes' scores.
-    pub tuned: Option<Tuned>,
+    pub tuned: Option<SoftPrompt>,
     /// Unit vectors for cosine, or states for a model of one's own: behind the
     /// profile's numbers, where the model has their components.
     pub kind: VectorKind,
@@ -90,7 +90,7 @@ pub fn embed_users(
     check_schema(model, store)?;
     check_embed_out(out)?;
     let beside = match request.kind {
-        VectorKind::State => model.preparation().number_count(),
+        VectorKind::State => model.preprocessor().number_count(),
         VectorKind::Unit => 0,
     };
     let width = model.width_of(request.kind) + beside;
@@ -209,7 +209,7 @@ pub fn check_embed_out(out: &Path) -> Result<()> {
 
 /// Refuses data whose schema differs from the model's in what a model depends on.
 pub(crate) fn check_schema(model: &InstructUe, store: &UserStore) -> Result<()> {
-    let trained = model.preparation().schema();
+    let trained = model.preprocessor().schema();
     match trained.model_difference(store.schema()) {
         None => Ok(()),
         Some(Difference { key, first, second }) => Err(Error::argument(
@@ -246,7 +246,7 @@ fn arrow_schema(
     id: Field,
     columns: &[String],
     instructions: &[Option<String>],
-    tuned: Option<&Tuned>,
+    tuned: Option<&SoftPrompt>,
     width: usize,
 ) -> (Arc<ArrowSchema>, Vec<String>) {
     let mut fields = vec![id];

@@ -23,7 +23,7 @@ mod windows;
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use cache::{EVENTS_DIR, keep_events};
 pub use config::{
-    Adapter, CacheSettings, ModelSettings, PrivacySettings, ProofSettings, RunConfig,
+    Adapter, CacheSettings, EvaluationSettings, ModelSettings, PrivacySettings, RunConfig,
     UserQaSettings,
 };
 pub use embed::{
@@ -34,7 +34,7 @@ pub use labels::{Labelled, read_labels};
 pub use prepare::{
     Ingested, SCHEMA_FILE, Stage, TASKS_FILE, fit, ingest, references, userqa, userqa_config,
 };
-pub use pretrained::{Backbone, Begun, Encoder, Part, PretrainedSettings};
+pub use pretrained::{Backbone, Encoder, FineTuning, PretrainedParts, PretrainedSettings};
 pub use proof::{PROOF_FILE, REPORT_FILE};
 pub use run::{MODEL_DIR, Outcome, Watch, model_dir, train_userqa};
 pub use store_embedder::StoreEmbedder;

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use instructue_data::{
-    IngestOptions, IngestReport, Mentions, ProfileBuilder, Progress, SourceProfile, TextTokenizer,
-    UserStore, remote_advice, survey, user_key,
+    IngestOptions, IngestReport, LexicalMatches, ProfileBuilder, Progress, SourceProfile,
+    TextTokenizer, UserStore, remote_advice, survey, user_key,
 };
 use instructue_eval::TaskSet;
-use instructue_model::Preparation;
+use instructue_model::Preprocessor;
 use instructue_schema::{Schema, Timestamp, UserId, paths};
 use instructue_userqa::{Split, UserQa, UserQaConfig, split_of};
 
 use crate::pipeline::config::RunConfig;
 use crate::pipeline::error::{Error, Result};
-use crate::pipeline::pretrained::Begun;
+use crate::pipeline::pretrained::PretrainedParts;
 use crate::pipeline::windows::{empty_users, end_of_data};
 
 /// The file that declares the sources of a data directory.
@@ -277,9 +277,9 @@ pub fn fit(
     triples: &UserQa,
     config: &RunConfig,
     userqa: &UserQaConfig,
-    begun: &Begun,
+    begun: &PretrainedParts,
     watch: &mut dyn FnMut(Stage),
-) -> Result<Preparation> {
+) -> Result<Preprocessor> {
     watch(Stage::Begin {
         name: "fitting vocabularies",
     });
@@ -316,7 +316,7 @@ pub fn fit(
         watch(Stage::Note { text });
     }
     let profiles = ProfileBuilder::fit(store.schema(), histories(), config.slots(), min_users);
-    let normalisers = Preparation::fit_normalisers(&profiles, histories())?;
+    let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;
     let (mut questions, mut answers) = (Vec::new(), Vec::new());
     for (index, _) in &shards {
         let triples = triples.shard(*index)?.into_iter();
@@ -338,7 +338,7 @@ pub fn fit(
         }
         profile
     });
-    let mentions = Mentions::fit(store.schema(), seen, &questions, min_users);
+    let lexical_matches = LexicalMatches::fit(store.schema(), seen, &questions, min_users);
     texts.extend(questions);
     texts.extend(answers);
     let of_encoder = begun.encoder.as_ref().map(|part| part.tokenizer.clone());
@@ -353,12 +353,12 @@ pub fn fit(
         }
     };
     let summaries = config.model.summaries;
-    let count = config.model.components;
-    let components = Preparation::fit_components(&profiles, &normalisers, histories(), count)?;
-    let preparation = Preparation::new(profiles, normalisers, of_encoder, of_backbone, summaries);
-    Ok(preparation
-        .with_components(components)
-        .with_mentions(config.model.mentions.then_some(mentions)))
+    let count = config.model.pca_components;
+    let components = Preprocessor::fit_pca_components(&profiles, &normalisers, histories(), count)?;
+    let preprocessor = Preprocessor::new(profiles, normalisers, of_encoder, of_backbone, summaries);
+    Ok(preprocessor
+        .with_pca_components(components)
+        .with_lexical_matches(config.model.lexical_matches.then_some(lexical_matches)))
 }
 
 /// What it means that there are fewer training users than a word must have.

@@ -36,9 +36,9 @@ pub struct PretrainedSettings {
     /// one than the declared is refused.
     pub pooling: Option<Pooling>,
     /// What of the decoder is trained.
-    pub train_backbone: Part,
+    pub train_backbone: FineTuning,
     /// What of the encoder is trained.
-    pub train_encoder: Part,
+    pub train_encoder: FineTuning,
     /// LoRA, where it is trained.
     pub lora: LoraSettings,
     /// What their matrices are held and multiplied in, in training and after:
@@ -46,16 +46,16 @@ pub struct PretrainedSettings {
     pub precision: Precision,
 }
 
-/// What of a pretrained part is trained.
+/// The fine-tuning mode of a pretrained part: what of it is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
+pub enum FineTuning {
     /// Low-rank factors beside its weights.
     Lora,
     /// All of its weights.
-    All,
+    Full,
     /// Nothing. Vectors of event texts are then computed once.
-    Nothing,
+    Frozen,
 }
 
 impl Default for PretrainedSettings {
@@ -64,8 +64,8 @@ impl Default for PretrainedSettings {
             backbone: None,
             encoder: None,
             pooling: None,
-            train_backbone: Part::Lora,
-            train_encoder: Part::Nothing,
+            train_backbone: FineTuning::Lora,
+            train_encoder: FineTuning::Frozen,
             lora: LoraSettings::default(),
             precision: Precision::F32,
         }
@@ -131,14 +131,14 @@ impl Backbone {
 
 /// What a run begins with.
 #[derive(Debug, Clone, Default)]
-pub struct Begun {
+pub struct PretrainedParts {
     /// The decoder, if it is not fresh.
     pub backbone: Option<Backbone>,
     /// The encoder, if it is not fresh.
     pub encoder: Option<Encoder>,
 }
 
-impl Begun {
+impl PretrainedParts {
     /// Opens what the settings name, downloading from the hub what is not here; see
     /// [`hub::resolve`].
     ///
@@ -152,11 +152,11 @@ impl Begun {
         let options = HubOptions::from_env();
         let mut place = |name: &str| hub::resolve(name, &options, progress);
         let lora = settings.lora.config();
-        let lora_of = |part: Part| (part == Part::Lora).then_some(&lora);
+        let lora_of = |mode: FineTuning| (mode == FineTuning::Lora).then_some(&lora);
         let backbone = settings.backbone.as_deref().map(|name| {
             let lora = lora_of(settings.train_backbone);
             let mut backbone = Backbone::open(&place(name)?, settings.precision, lora, device)?;
-            if settings.train_backbone == Part::Nothing {
+            if settings.train_backbone == FineTuning::Frozen {
                 backbone.decoder = burn::module::Module::no_grad(backbone.decoder);
             }
             Ok::<_, Error>(backbone)
@@ -195,7 +195,8 @@ impl Begun {
     /// Puts the parts' shapes into a configuration.
     pub fn configure(&self, settings: &PretrainedSettings, config: &mut ModelConfig) -> Pretrained {
         if self.backbone.is_some() {
-            config.backbone_lora = (settings.train_backbone == Part::Lora).then_some(settings.lora);
+            config.backbone_lora =
+                (settings.train_backbone == FineTuning::Lora).then_some(settings.lora);
         }
         if let Some(encoder) = &self.encoder {
             let said = &encoder.checkpoint;
@@ -203,9 +204,10 @@ impl Begun {
             config.encoder.pooling = said.pooling();
             config.encoder.normalized = said.normalized();
             // Copies that stay alike would only be encoded with more often.
-            config.encoder.shared |= settings.train_encoder == Part::Nothing;
-            config.encoder.train = settings.train_encoder == Part::All;
-            config.encoder.lora = (settings.train_encoder == Part::Lora).then_some(settings.lora);
+            config.encoder.shared |= settings.train_encoder == FineTuning::Frozen;
+            config.encoder.train = settings.train_encoder == FineTuning::Full;
+            config.encoder.lora =
+                (settings.train_encoder == FineTuning::Lora).then_some(settings.lora);
         }
         let parts = Pretrained {
             backbone: self.backbone.as_ref().map(|part| part.decoder.clone()),

@@ -1,12 +1,12 @@
-//! After training: tasks, retrieval, `proof.json` and `report.html`.
+//! After training: tasks, retrieval, `evaluation.json` and `report.html`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use instructue_data::{UserStore, seed};
 use instructue_eval::{
-    Answer, LossPoint, Proof, ProveInput, ProveOptions, RetrievalInput, Summary, TaskLabels,
-    TaskSet, UserRef, count_matrix, label_all, prove, write_report,
+    Answer, EvaluateInput, EvaluateOptions, Evaluation, LossPoint, RetrievalInput, Summary,
+    TaskLabels, TaskSet, UserRef, count_matrix, label_all, prove, write_report,
 };
 use instructue_model::InstructUe;
 use instructue_schema::Timestamp;
@@ -20,7 +20,7 @@ use crate::pipeline::run::Watch;
 use crate::pipeline::store_embedder::StoreEmbedder;
 
 /// The numbers of a proof.
-pub const PROOF_FILE: &str = "proof.json";
+pub const PROOF_FILE: &str = "evaluation.json";
 /// The proof to look at.
 pub const REPORT_FILE: &str = "report.html";
 
@@ -37,7 +37,7 @@ pub(crate) struct Finished<'a> {
 }
 
 /// Proves the trained model on held-out users and writes both files.
-pub(crate) fn prove_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<Proof> {
+pub(crate) fn prove_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<Evaluation> {
     let store = &run.ingested.store;
     let (train, test) = users(store, run.userqa)?;
     let none = TaskSet {
@@ -65,7 +65,7 @@ pub(crate) fn prove_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<Pro
     let trained = StoreEmbedder::new(run.trained, store);
     let untrained = StoreEmbedder::new(run.untrained, store);
     watch.stage(Stage::Begin { name: "proving" });
-    let proof = prove(ProveInput {
+    let proof = prove(EvaluateInput {
         tasks,
         labels: &labels,
         trained: &trained,
@@ -77,11 +77,11 @@ pub(crate) fn prove_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<Pro
             reference,
             answers: &answers,
         }),
-        options: ProveOptions {
+        options: EvaluateOptions {
             seed: run.config.seed,
-            resamples: run.config.proof.resamples,
-            retrieval_queries: run.config.proof.retrieval_queries,
-            ..ProveOptions::default()
+            resamples: run.config.evaluation.resamples,
+            retrieval_queries: run.config.evaluation.retrieval_queries,
+            ..EvaluateOptions::default()
         },
         progress: &mut |stage| watch.stage(progress(stage)),
     })?;
@@ -128,7 +128,7 @@ fn answers(run: &Finished<'_>, reference: Timestamp) -> Result<Vec<Answer>> {
     let wanted = |triple: &Triple| {
         triple.split == Split::Test && triple.reference == reference && !triple.held_out
     };
-    let most = run.config.proof.retrieval_instructions;
+    let most = run.config.evaluation.retrieval_instructions;
     answers_of(
         &run.ingested.store,
         run.triples,

@@ -3,7 +3,7 @@
 
 use instructue_data::Profile;
 use instructue_eval::{CrossValidation, Matrix, UserVectors as Found};
-use instructue_model::{InstructUe, Readout, Tuned, UserVectors, Vectors};
+use instructue_model::{InstructUe, Readout, SoftPrompt, UserVectors, Vectors};
 use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};
 
 use crate::pipeline::error::Result;
@@ -72,7 +72,11 @@ pub(crate) fn tune_question(
 }
 
 /// The labelled users' vectors under each question; profiles are read once for all.
-fn embed(model: &InstructUe, data: &TuneData, questions: &[Tuned]) -> Result<Vec<UserVectors>> {
+fn embed(
+    model: &InstructUe,
+    data: &TuneData,
+    questions: &[SoftPrompt],
+) -> Result<Vec<UserVectors>> {
     let under = |profiles: &[Profile]| -> Result<Vec<UserVectors>> {
         let cache = model.profile_cache(profiles)?;
         let each = questions.iter();
@@ -89,7 +93,12 @@ fn embed(model: &InstructUe, data: &TuneData, questions: &[Tuned]) -> Result<Vec
 }
 
 /// A question without learned tokens with the means of `rows` as prototypes.
-fn of_class_means(question: Tuned, data: &TuneData, rows: &[usize], units: &Vectors) -> Tuned {
+fn of_class_means(
+    question: SoftPrompt,
+    data: &TuneData,
+    rows: &[usize],
+    units: &Vectors,
+) -> SoftPrompt {
     let values = rows.iter().flat_map(|&row| units.row(row)).copied();
     let own = Vectors {
         width: units.width,

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use instructue_eval::Proof;
+use instructue_eval::Evaluation;
 use instructue_fs::{recover, remove_directory, remove_file};
 use instructue_model::cache::CacheMetrics;
-use instructue_model::{InstructUe, ModelConfig, Preparation, save};
+use instructue_model::{InstructUe, ModelConfig, Preprocessor, save};
 use instructue_trainer::{Claim, Event, RUN, TrainConfig, TrainData, Trained, train};
 use instructue_userqa::{Split, UserQa, UserQaConfig};
 
@@ -15,7 +15,7 @@ use crate::pipeline::error::Result;
 use crate::pipeline::prepare::{
     Ingested, Stage, declared, fit, ingest, references, tell_references, userqa, userqa_config,
 };
-use crate::pipeline::pretrained::Begun;
+use crate::pipeline::pretrained::PretrainedParts;
 use crate::pipeline::proof::{Finished, PROOF_FILE, REPORT_FILE, prove_run};
 use crate::{Device, DeviceName};
 
@@ -43,7 +43,7 @@ pub struct Outcome {
     /// Seconds of training.
     pub seconds: f64,
     /// The proof.
-    pub proof: Proof,
+    pub proof: Evaluation,
 }
 
 /// The model directory that `path` means: itself, or `model` below a run's output.
@@ -152,15 +152,15 @@ pub(crate) fn train_run(
     prepare_out(claim, config, resume, watch)?;
     let qa_dir = out.join("userqa");
     let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.stage(s))?;
-    let preparation = fit(&ingested.store, &triples, config, &qa, &begun, &mut |s| {
+    let preprocessor = fit(&ingested.store, &triples, config, &qa, &begun, &mut |s| {
         watch.stage(s)
     })?;
     let train_config = TrainConfig {
         seed: config.seed,
         ..config.train.clone()
     };
-    let untrained = first_model(config, preparation, &begun, &trained_on)?
-        .with_workers(name.workers(config.workers));
+    let untrained = first_model(config, preprocessor, &begun, &trained_on)?
+        .with_replicas(name.workers(config.replicas));
     drop(begun);
     let untrained = keep_events(untrained, &config.cache, out, &mut |s| watch.stage(s))?;
     let training = TrainData::open(&ingested.path, &qa_dir, Split::Train)?;
@@ -226,14 +226,14 @@ fn prepare_out(
 }
 
 /// Reads the pretrained parts, if the configuration names some.
-fn begin(config: &RunConfig, device: &Device, watch: &mut dyn Watch) -> Result<Begun> {
+fn begin(config: &RunConfig, device: &Device, watch: &mut dyn Watch) -> Result<PretrainedParts> {
     let settings = &config.pretrained;
     if settings.backbone.is_some() || settings.encoder.is_some() {
         watch.stage(Stage::Begin {
             name: "reading pretrained weights",
         });
     }
-    Begun::open(settings, device, &mut |step| {
+    PretrainedParts::open(settings, device, &mut |step| {
         watch.stage(Stage::Progress {
             done: step.done,
             total: step.total,
@@ -245,18 +245,18 @@ fn begin(config: &RunConfig, device: &Device, watch: &mut dyn Watch) -> Result<B
 /// parts.
 fn first_model(
     config: &RunConfig,
-    preparation: Preparation,
-    begun: &Begun,
+    preprocessor: Preprocessor,
+    begun: &PretrainedParts,
     device: &Device,
 ) -> Result<InstructUe> {
-    let vocab = preparation.tokenizer().vocab_size();
-    let encoder_vocab = preparation.encoder_tokenizer().vocab_size();
+    let vocab = preprocessor.tokenizer().vocab_size();
+    let encoder_vocab = preprocessor.encoder_tokenizer().vocab_size();
     let mut model = ModelConfig::fresh(config.size, vocab, encoder_vocab);
     model.event_features = config.model.event_features;
     model.summaries = config.model.summaries;
-    model.numbers_at_user = config.model.numbers_at_user;
+    model.tabular_at_user = config.model.tabular_at_user;
     model.lookup = config.model.lookup;
-    model.mentions = config.model.mentions;
+    model.lexical_matches = config.model.lexical_matches;
     model.answer_bottleneck = config.model.answer_bottleneck;
     model.adapter = match config.model.adapter {
         Adapter::Linear => instructue_adapter::AdapterKind::Linear,
@@ -266,7 +266,7 @@ fn first_model(
     let seed = config.seed;
     Ok(InstructUe::with_parts(
         model,
-        preparation,
+        preprocessor,
         &parts,
         seed,
         device,

@@ -2,7 +2,7 @@
 
 use instructue_data::{Profile, UserStore};
 use instructue_eval::{BoxError, Embedder, Matrix, UserRef, UserVectors};
-use instructue_model::{InstructUe, Tuned, VectorKind};
+use instructue_model::{InstructUe, SoftPrompt, VectorKind};
 use instructue_schema::{DataText, Timestamp};
 
 /// Users embedded at a time.
@@ -32,7 +32,7 @@ impl<'a> StoreEmbedder<'a> {
         &self,
         users: &[UserRef],
         reference: Timestamp,
-        tuned: &Tuned,
+        tuned: &SoftPrompt,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<UserVectors, BoxError> {
         let mut out = self.zeros(users.len())?;
@@ -68,7 +68,7 @@ impl<'a> StoreEmbedder<'a> {
         Ok(UserVectors {
             unit: zeros(self.model.width_of(VectorKind::Unit))?,
             state: zeros(self.model.width_of(VectorKind::State))?,
-            numbers: zeros(self.model.preparation().number_count())?,
+            numbers: zeros(self.model.preprocessor().number_count())?,
         })
     }
 
@@ -93,7 +93,7 @@ impl<'a> StoreEmbedder<'a> {
                     _ => self.store.shard(shard)?,
                 };
                 let history = current.history(index);
-                let builder = self.model.preparation().profiles();
+                let builder = self.model.preprocessor().profiles();
                 profiles.push(builder.build(&history, reference));
                 loaded = Some((shard, current));
             }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use instructue_data::{Profile, UserStore};
 use instructue_eval::auc;
-use instructue_model::{InstructUe, Tuned};
+use instructue_model::{InstructUe, SoftPrompt};
 use instructue_schema::{Timestamp, excerpt};
 use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning};
 
@@ -89,7 +89,7 @@ pub fn tune_users(
     request.config.validate()?;
     check_instruction(&request.instruction)?;
     check_schema(model, store)?;
-    Tuned::check_replaceable(out)?;
+    SoftPrompt::check_replaceable(out)?;
     let labelled = read_labels(&request.labels, &request.user_column, &request.label_column)?;
     let total = labelled.users.len();
     let (data, unknown) = known(model, store, request, labelled)?;
@@ -166,7 +166,7 @@ fn known(
         .map(|(row, (user, _))| (store.shard_of(user), row))
         .collect();
     order.sort_unstable();
-    let builder = model.preparation().profiles();
+    let builder = model.preprocessor().profiles();
     for rows in order.chunk_by(|a, b| a.0 == b.0) {
         let shard = store.shard(rows[0].0)?;
         for &(_, row) in rows {

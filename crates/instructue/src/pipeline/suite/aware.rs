@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use instructue_eval::{
-    Answer, Neighbours, ProveOptions, RetrievalInput, UserRef, VarianceShares, neighbour_test,
+    Answer, EvaluateOptions, Neighbours, RetrievalInput, UserRef, VarianceShares, neighbour_test,
     search,
 };
 use instructue_model::VectorKind;
@@ -103,7 +103,7 @@ pub(crate) fn gradients(
         let profiles = bench.profiles(users, part.reference)?;
         let instruction = DataText::new(bench.instruction(part.task));
         let found = model.source_gradients(&profiles, Some(&instruction), &direction)?;
-        let sources = &model.preparation().schema().sources;
+        let sources = &model.preprocessor().schema().sources;
         let sum = |source: usize| found.iter().map(|user| user[source]).sum::<f64>();
         let sums: Vec<f64> = (0..sources.len()).map(sum).collect();
         let all = sums.iter().sum::<f64>().max(f64::MIN_POSITIVE);
@@ -149,10 +149,10 @@ pub(crate) fn retrieval(
             reference,
             answers: &answers,
         };
-        let options = ProveOptions {
+        let options = EvaluateOptions {
             seed: bench.suite.seed,
             recall_at: vec![TOP],
-            ..ProveOptions::default()
+            ..EvaluateOptions::default()
         };
         let shown = &mut |stage| watch.stage(progress(stage));
         let found = search(&input, &bench.model, &test, &options, shown)?;

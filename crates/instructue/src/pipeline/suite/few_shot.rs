@@ -1,7 +1,7 @@
 //! Questions tuned on few labels, beside a probe with the same labels.
 
 use instructue_eval::{Error as EvalError, UserRef, UserVectors};
-use instructue_model::Tuned;
+use instructue_model::SoftPrompt;
 use instructue_trainer::{TuneConfig, TuneData};
 
 use crate::pipeline::error::Result;
@@ -58,7 +58,7 @@ pub(crate) fn few_shot(
 }
 
 /// What is learned from the labels of `users`.
-fn tuned(bench: &Bench<'_>, part: &Part, users: &[usize], labels: &[bool]) -> Result<Tuned> {
+fn tuned(bench: &Bench<'_>, part: &Part, users: &[usize], labels: &[bool]) -> Result<SoftPrompt> {
     let settings = &bench.suite.few_shot;
     let data = TuneData {
         instruction: bench.instruction(part.task).into(),
@@ -76,7 +76,7 @@ fn tuned(bench: &Bench<'_>, part: &Part, users: &[usize], labels: &[bool]) -> Re
 }
 
 /// The vectors of the test users.
-fn embed_tuned(bench: &Bench<'_>, part: &Part, tuned: &Tuned) -> Result<UserVectors> {
+fn embed_tuned(bench: &Bench<'_>, part: &Part, tuned: &SoftPrompt) -> Result<UserVectors> {
     let refs = part.test.0.iter().map(|&user| bench.plan.refs[user]);
     let refs: Vec<UserRef> = refs.collect();
     let found = bench

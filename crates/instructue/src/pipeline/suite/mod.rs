@@ -1,5 +1,5 @@
-//! Proof of quality over folds: our model, its ablations and what one would use
-//! instead, on the same users ([`prove_suite`]).
+//! Evaluation of quality over folds: our model, its ablations and what one would use
+//! instead, on the same users ([`evaluate_suite`]).
 
 mod aware;
 mod baselines;
@@ -62,7 +62,7 @@ pub struct SuiteRun<'a> {
 }
 
 /// Runs a suite: trains a model per fold, measures it and the baselines on the
-/// fold's test users, and writes `proof.json` and `proof.html`. Everything that is
+/// fold's test users, and writes `evaluation.json` and `proof.html`. Everything that is
 /// finished is kept, so a killed run goes on.
 ///
 /// The report is written as soon as the whole model is measured and again with
@@ -70,7 +70,7 @@ pub struct SuiteRun<'a> {
 ///
 /// # Errors
 /// Anything wrong with the suite, the data, training, the baselines' files or disk.
-pub fn prove_suite(
+pub fn evaluate_suite(
     suite: &Suite,
     run: &mut SuiteRun<'_>,
     watch: &mut dyn Watch,

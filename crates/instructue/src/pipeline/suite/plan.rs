@@ -17,9 +17,9 @@ use crate::pipeline::suite::declare::{Recommendation, Suite};
 use crate::pipeline::suite::paths::Paths;
 
 /// Labelled users of a class at least, in all folds, or the task is left out.
-const LEAST_PER_CLASS: usize = 25;
+const MIN_PER_CLASS: usize = 25;
 /// Of these at least so many must be there to train on in each fold, and one to test.
-const LEAST_IN_TRAINING: usize = 10;
+const MIN_IN_TRAINING: usize = 10;
 /// Where positives are rarer than this, few-shot labels are drawn so that they are not.
 const FEW_SHOT_POSITIVES: f64 = 0.2;
 
@@ -193,10 +193,10 @@ fn too_few(labels: &[Option<bool>], splits: &[Vec<Split>]) -> Option<String> {
     let in_fold = |(fold, splits): (usize, &Vec<Split>)| {
         let tested = |user: usize| splits[user] == Split::Test;
         let place = |what: &str| format!(" to {what} in fold {}", fold + 1);
-        lacking(place("train on"), LEAST_IN_TRAINING, &|user| !tested(user))
+        lacking(place("train on"), MIN_IN_TRAINING, &|user| !tested(user))
             .or_else(|| lacking(place("test"), 1, &tested))
     };
-    lacking(String::new(), LEAST_PER_CLASS, &|_| true)
+    lacking(String::new(), MIN_PER_CLASS, &|_| true)
         .or_else(|| splits.iter().enumerate().find_map(in_fold))
 }
 

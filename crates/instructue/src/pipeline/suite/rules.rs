@@ -9,7 +9,7 @@ use crate::pipeline::error::Result;
 use crate::pipeline::suite::declare::{Recommendation, Suite, Variant, WHOLE};
 
 /// Fewer labels than this may have too few of a class to fit a probe by cross-validation.
-const LEAST_LABELS: usize = 25;
+const MIN_LABELS: usize = 25;
 
 impl Suite {
     /// Checks every rule, and the runs of all its models.
@@ -74,8 +74,8 @@ impl Suite {
         }
         self.data_rules()?;
         self.noise_rules()?;
-        if let Some(few) = self.few_shot.labels.iter().find(|&&n| n < LEAST_LABELS) {
-            let expected = format!("at least {LEAST_LABELS}");
+        if let Some(few) = self.few_shot.labels.iter().find(|&&n| n < MIN_LABELS) {
+            let expected = format!("at least {MIN_LABELS}");
             return Err(OutOfRange::new(
                 "few_shot.labels",
                 expected,

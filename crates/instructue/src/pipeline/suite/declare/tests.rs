@@ -131,7 +131,7 @@ fn every_number_is_bounded() {
         source = "bill"
         field = "category"
         days = 30
-        [run.proof]
+        [run.evaluation]
         resamples = 50
     "#;
     let mut suite: Suite = parse_toml(&format!("{TEXT}{more}")).unwrap();

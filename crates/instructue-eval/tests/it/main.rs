@@ -1,0 +1,12 @@
+//! The tests of `instructue-eval` that go through its public interface, in one binary.
+
+mod check;
+mod common;
+mod complete_journey;
+mod golden;
+mod labels;
+mod measures;
+mod noise;
+mod properties;
+mod prove;
+mod report;

@@ -1,0 +1,306 @@
+//! The host side of a model: everything fitted before training that turns a
+//! history into a packed row. It is saved with the weights, because vectors
+//! mean nothing without it.
+
+use std::sync::Arc;
+
+use instructue_data::{
+    History, Layout, LexicalMatches, Profile, ProfileBuilder, ProfileTokenizer, ProfileWords, Row,
+    Segment, SourceProfile, TextTokenizer, event_feature_width,
+};
+use instructue_encoders::{PrincipalComponents, TabularNormaliser, TabularStatistics};
+use instructue_schema::{DataText, Schema, SourceKind, Timestamp};
+
+use crate::error::Result;
+use crate::network::SourceShape;
+
+/// Longest instruction or answer in tokens; longer ones are cut.
+pub const MAX_TEXT_TOKENS: usize = 128;
+
+/// Users that principal components are fitted on, at most.
+const COMPONENT_USERS: usize = 4_096;
+
+/// Fitted vocabularies, normalisers and tokenizers.
+#[derive(Debug, Clone)]
+pub struct Preprocessor {
+    profiles: ProfileBuilder,
+    normalisers: Vec<TabularNormaliser>,
+    components: Option<PrincipalComponents>,
+    lexical_matches: Option<LexicalMatches>,
+    encoder_tokenizer: Arc<TextTokenizer>,
+    tokenizer: Arc<TextTokenizer>,
+    layout: Layout,
+    words: bool,
+}
+
+impl Preprocessor {
+    /// Puts fitted parts together.
+    ///
+    /// `encoder_tokenizer` is for event texts, `tokenizer` for the backbone;
+    /// `normalisers` holds one per tabular source, in schema order.
+    pub fn new(
+        profiles: ProfileBuilder,
+        normalisers: Vec<TabularNormaliser>,
+        encoder_tokenizer: Arc<TextTokenizer>,
+        tokenizer: Arc<TextTokenizer>,
+        summaries: bool,
+    ) -> Self {
+        let layout = Layout::new(profiles.schema(), &tokenizer, summaries);
+        Self {
+            profiles,
+            normalisers,
+            components: None,
+            lexical_matches: None,
+            encoder_tokenizer,
+            tokenizer,
+            layout,
+            words: false,
+        }
+    }
+
+    /// Fits the normalisers of all tabular sources on the given users, each once, at their
+    /// reference times. A number that fewer than
+    /// [`min_users`](ProfileBuilder::min_users) of `profiles` have is not standardised.
+    ///
+    /// # Errors
+    /// When a row does not have the width that `profiles` declares.
+    pub fn fit_normalisers<'a>(
+        profiles: &ProfileBuilder,
+        histories: impl Iterator<Item = (History<'a>, Timestamp)>,
+    ) -> Result<Vec<TabularNormaliser>> {
+        let mut fitted: Vec<TabularStatistics> = Self::tabular_sources(profiles.schema())
+            .map(|source| TabularStatistics::new(profiles.tabular_layout(source).numbers.len()))
+            .collect();
+        for (history, reference) in histories {
+            let profile = profiles.build(&history, reference);
+            let rows = profile.sources.iter().filter_map(|source| match source {
+                SourceProfile::Tabular(row) => Some(row),
+                SourceProfile::Events(_) => None,
+            });
+            for (statistics, row) in fitted.iter_mut().zip(rows) {
+                statistics.add(&row.numbers)?;
+            }
+        }
+        let min_users = profiles.min_users() as u64;
+        let normalisers = fitted.iter().map(|found| found.finish_of(min_users));
+        Ok(normalisers.collect())
+    }
+
+    /// Fits at most `count` principal components of the standardised numbers of all
+    /// tabular sources, on at most the first 4,096 of the given users; `None`
+    /// without such numbers, and with fewer users than
+    /// [`min_users`](ProfileBuilder::min_users) of `profiles`.
+    ///
+    /// # Errors
+    /// When a row does not have the width that `profiles` declares.
+    pub fn fit_pca_components<'a>(
+        profiles: &ProfileBuilder,
+        normalisers: &[TabularNormaliser],
+        histories: impl Iterator<Item = (History<'a>, Timestamp)>,
+        count: usize,
+    ) -> Result<Option<PrincipalComponents>> {
+        let rows = histories
+            .take(COMPONENT_USERS)
+            .map(|(history, reference)| numbers(&profiles.build(&history, reference), normalisers));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        if rows.len() < profiles.min_users() {
+            return Ok(None);
+        }
+        let components = PrincipalComponents::fit(&rows, count)?;
+        Ok((!components.is_empty()).then_some(components))
+    }
+
+    fn tabular_sources(schema: &Schema) -> impl Iterator<Item = usize> + '_ {
+        schema
+            .sources
+            .iter()
+            .enumerate()
+            .filter(|(_, source)| source.kind == SourceKind::Tabular)
+            .map(|(index, _)| index)
+    }
+
+    /// The declared sources.
+    pub fn schema(&self) -> &Schema {
+        self.profiles.schema()
+    }
+
+    /// The profile builder.
+    pub fn profiles(&self) -> &ProfileBuilder {
+        &self.profiles
+    }
+
+    /// One normaliser per tabular source, in schema order.
+    pub fn normalisers(&self) -> &[TabularNormaliser] {
+        &self.normalisers
+    }
+
+    /// With principal components of the tabular sources' numbers.
+    pub fn with_pca_components(mut self, components: Option<PrincipalComponents>) -> Self {
+        self.components = components;
+        self
+    }
+
+    /// The principal components of the tabular sources' numbers, where some were fitted.
+    pub fn components(&self) -> Option<&PrincipalComponents> {
+        self.components.as_ref()
+    }
+
+    /// How many numbers stand beside a state.
+    pub fn number_count(&self) -> usize {
+        self.components.as_ref().map_or(0, PrincipalComponents::len)
+    }
+
+    /// With weights of words, for what an instruction names of a profile.
+    pub fn with_lexical_matches(mut self, lexical_matches: Option<LexicalMatches>) -> Self {
+        self.lexical_matches = lexical_matches;
+        self
+    }
+
+    /// The weights of words, where they were fitted.
+    pub fn lexical_matches(&self) -> Option<&LexicalMatches> {
+        self.lexical_matches.as_ref()
+    }
+
+    /// A profile's events for [`mentioned`](Self::mentioned); `None` where no weights
+    /// of words were fitted.
+    pub fn words(&self, profile: &Profile) -> Option<ProfileWords> {
+        let lexical_matches = self.lexical_matches.as_ref()?;
+        Some(lexical_matches.profile(self.schema(), profile))
+    }
+
+    /// How much of a profile an instruction names, for a
+    /// [segment](Segment::lexical_matches); empty where no weights of words were fitted.
+    pub fn mentioned(
+        &self,
+        words: Option<&ProfileWords>,
+        instruction: Option<&DataText>,
+    ) -> Vec<f32> {
+        let Some((lexical_matches, words)) = self.lexical_matches.as_ref().zip(words) else {
+            return Vec::new();
+        };
+        let query = instruction.map(|text| lexical_matches.instruction(text));
+        lexical_matches.numbers(words, query.as_ref()).to_vec()
+    }
+
+    /// The principal components of a profile's numbers: what counts and sums say
+    /// whatever is asked. Empty where none were fitted.
+    ///
+    /// # Errors
+    /// When the profile does not have the numbers that were fitted.
+    pub fn pca_components_of(&self, profile: &Profile) -> Result<Vec<f32>> {
+        match &self.components {
+            Some(components) => Ok(components.apply(&numbers(profile, &self.normalisers)?)?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The tokenizer of event texts.
+    pub fn encoder_tokenizer(&self) -> &Arc<TextTokenizer> {
+        &self.encoder_tokenizer
+    }
+
+    /// The backbone's tokenizer.
+    pub fn tokenizer(&self) -> &Arc<TextTokenizer> {
+        &self.tokenizer
+    }
+
+    /// Hides profile and instruction from answers, see [`Layout::with_bottleneck`].
+    pub fn with_bottleneck(mut self, bottleneck: bool) -> Self {
+        self.layout = self.layout.with_bottleneck(bottleneck);
+        self
+    }
+
+    /// With `lookup`, event texts are tokens of the backbone, too, where the
+    /// encoder's vocabulary is another: words are compared in the backbone's.
+    pub fn with_lookup(mut self, lookup: bool) -> Self {
+        self.words = lookup && self.encoder_tokenizer != self.tokenizer;
+        self
+    }
+
+    /// How rows are laid out.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What the network must know of each source.
+    pub fn source_shapes(&self) -> Vec<SourceShape> {
+        let schema = self.schema();
+        let shape = |(index, source): (usize, &instructue_schema::Source)| match source.kind {
+            SourceKind::Events => SourceShape {
+                kind: SourceKind::Events,
+                numbers: event_feature_width(source),
+                categories: Vec::new(),
+            },
+            SourceKind::Tabular => {
+                let layout = self.profiles.tabular_layout(index);
+                SourceShape {
+                    kind: SourceKind::Tabular,
+                    numbers: layout.numbers.len(),
+                    categories: layout.categories.iter().map(|(_, size)| *size).collect(),
+                }
+            }
+        };
+        schema.sources.iter().enumerate().map(shape).collect()
+    }
+
+    /// A tokenizer of profiles with its own cache of texts.
+    pub fn profile_tokenizer(&self) -> ProfileTokenizer {
+        let tokenizer = ProfileTokenizer::new(self.encoder_tokenizer.clone(), self.schema());
+        match self.words {
+            true => tokenizer.with_words(self.tokenizer.clone()),
+            false => tokenizer,
+        }
+    }
+
+    /// A segment from texts; no instruction asks for the general vector. Its
+    /// [lexical_matches](Self::mentioned), which are of a profile, are still to come.
+    pub fn segment(&self, instruction: Option<&DataText>, answer: Option<&DataText>) -> Segment {
+        let encode = |text: &DataText| self.tokenizer.encode_limited(text, MAX_TEXT_TOKENS);
+        Segment {
+            instruction: instruction.map(encode).unwrap_or_default(),
+            answer: answer
+                .and_then(|text| self.answer(text))
+                .unwrap_or_default(),
+            lexical_matches: Vec::new(),
+            extra_negatives: Vec::new(),
+        }
+    }
+
+    /// An answer's tokens with the end mark; `None` for a text without tokens.
+    pub fn answer(&self, text: &DataText) -> Option<Vec<u32>> {
+        let mut ids = self.tokenizer.encode_limited(text, MAX_TEXT_TOKENS);
+        if ids.is_empty() {
+            return None;
+        }
+        ids.push(self.tokenizer.end_id());
+        Some(ids)
+    }
+
+    /// A packed row without answers.
+    pub fn row(
+        &self,
+        tokenizer: &mut ProfileTokenizer,
+        profile: &Profile,
+        user_key: u64,
+        segments: Vec<Segment>,
+    ) -> Row {
+        Row {
+            user_key,
+            profile: tokenizer.tokenize(profile),
+            segments,
+        }
+    }
+}
+
+/// The standardised numbers of all tabular sources, one after the other.
+fn numbers(profile: &Profile, normalisers: &[TabularNormaliser]) -> Result<Vec<f32>> {
+    let rows = profile.sources.iter().filter_map(|source| match source {
+        SourceProfile::Tabular(row) => Some(row),
+        SourceProfile::Events(_) => None,
+    });
+    let mut out = Vec::new();
+    for (row, normaliser) in rows.zip(normalisers) {
+        out.extend(normaliser.apply(&row.numbers)?.0);
+    }
+    Ok(out)
+}

@@ -1,0 +1,99 @@
+//! Proves a model over folds beside what one would use instead; see `suites/`.
+//!
+//! `cargo xtask prove --suite NAME` is this with the baselines' Python found for it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::Parser;
+use instructue::pipeline::suite::{RunBaselines, SUITE_REPORT, Suite, SuiteRun, evaluate_suite};
+use instructue_examples::{Console, finish, parse, print_table, say};
+
+/// Trains a model per fold, measures it and the baselines, and writes the proof.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// A suite's file, such as suites/complete-journey.toml.
+    suite: PathBuf,
+    /// Where everything goes; default: target/suites/NAME. What is finished there is kept.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Also train the models with one thing changed.
+    #[arg(long)]
+    variants: bool,
+    /// An interpreter with the packages of scripts/requirements.txt: runs the baselines.
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
+    /// A sentence-transformers directory for the baseline of frozen text embeddings.
+    #[arg(long, value_name = "DIR", requires = "python")]
+    encoder: Option<PathBuf>,
+}
+
+/// The baselines' program, from the root of the repository.
+const BASELINES: &str = "scripts/baselines/run.py";
+
+fn baselines(
+    python: &Path,
+    encoder: Option<&Path>,
+    exchange: &Path,
+) -> instructue::pipeline::Result<()> {
+    let mut command = Command::new(python);
+    command.arg(BASELINES).arg(exchange);
+    if let Some(encoder) = encoder {
+        command.arg("--encoder").arg(encoder);
+    }
+    let failed = |found: String| instructue::pipeline::Error::Argument {
+        what: format!("{} {BASELINES}", python.display()),
+        expected: "a program that ends well".into(),
+        found,
+    };
+    let status = command
+        .status()
+        .map_err(|error| failed(error.to_string()))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(failed(status.to_string())),
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let suite = Suite::load(&arguments.suite)?;
+    let out = arguments.out.clone();
+    let out = out.unwrap_or_else(|| Path::new("target/suites").join(&suite.name));
+    let mut command = arguments.python.as_ref().map(|python| {
+        move |exchange: &Path| baselines(python, arguments.encoder.as_deref(), exchange)
+    });
+    let mut console = Console::new();
+    let mut run = SuiteRun {
+        out: &out,
+        variants: arguments.variants,
+        baselines: command
+            .as_mut()
+            .map(|command| command as &mut RunBaselines<'_>),
+        facts: vec![(
+            "processors".into(),
+            std::thread::available_parallelism()
+                .map_or(1, |n| n.get())
+                .to_string(),
+        )],
+    };
+    let proof = evaluate_suite(&suite, &mut run, &mut console)?;
+    console.done();
+    print_table(&proof.table());
+    let out = out.display();
+    say!("wrote {out}/evaluation.json, {out}/{SUITE_REPORT}");
+    say!("next: open {out}/{SUITE_REPORT}");
+    if !arguments.variants && !suite.variants.is_empty() {
+        say!("  with --variants also what each part of the model is worth");
+    }
+    Ok(())
+}
+
+/// The program with these arguments, the first being its name.
+pub fn program(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    finish(parse(arguments).and_then(|arguments| run(&arguments)))
+}
+
+fn main() -> ExitCode {
+    program(std::env::args_os())
+}
