@@ -10,10 +10,11 @@ use std::sync::Arc;
 use burn::optim::AdamWConfig;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use instructue::data::{
-    Batch, Profile, ProfileBuilder, Row, Shard, SourceBatch, SourceProfile, TextTokenizer,
+use instructue::features::{
+    Batch, Profile, ProfileBuilder, Row, SourceBatch, SourceProfile, TextTokenizer,
 };
 use instructue::model::{InstructUe, ModelConfig, Preprocessor, Size};
+use instructue::schema::Shard;
 use instructue::schema::{DataText, Schema};
 use instructue::trainer::{TrainConfig, clip_global_norm, gradients};
 use instructue_benches::{device, reference, shard, workers};

@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use instructue::data::{ProfileBuilder, ProfileTokenizer, Shard, TextTokenizer, render_event};
+use instructue::features::{ProfileBuilder, ProfileTokenizer, TextTokenizer, render_event};
+use instructue::schema::Shard;
 use instructue::schema::{DataText, Schema};
 use instructue_benches::{reference, shard};
 

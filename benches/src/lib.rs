@@ -12,8 +12,8 @@
 
 use std::sync::Arc;
 
-use instructue::data::seed;
-use instructue::data::{ColumnData, Shard, SourceTable};
+use instructue::schema::seed;
+use instructue::schema::{ColumnData, Shard, SourceTable};
 use instructue::schema::{ColumnRole, Schema, Source, SourceKind, Timestamp, UserId};
 use instructue::{Device, DeviceName};
 

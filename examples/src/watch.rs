@@ -47,7 +47,7 @@ impl Console {
         QUIET.call_once(|| {
             let print = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
-                if !instructue::data::panic_becomes_error() {
+                if !instructue::store::panic_becomes_error() {
                     print(panic);
                 }
             }));

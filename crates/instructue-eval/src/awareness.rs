@@ -250,7 +250,7 @@ mod tests {
         // One in ten is positive; neighbours are random.
         let users = 300;
         let place = |user: usize| {
-            let hash = instructue_data::seed::derive(1, "place", &[user as u64]);
+            let hash = instructue_schema::seed::derive(1, "place", &[user as u64]);
             let angle = (hash % 6_283) as f32 / 1_000.0;
             [angle.cos(), angle.sin()]
         };

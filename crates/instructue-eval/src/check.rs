@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use instructue_data::{ColumnData, Shard, UserCounts, UserStore, user_key};
+use instructue_schema::{ColumnData, Shard, UserCounts, user_key};
 use instructue_schema::{Timestamp, printable};
+use instructue_store::UserStore;
 
 use crate::date::format_time;
 use crate::error::{Error, Result};

@@ -147,7 +147,7 @@ pub enum Error {
     },
     /// The user store could not be read.
     #[error(transparent)]
-    Store(#[from] instructue_data::Error),
+    Store(#[from] instructue_store::Error),
     /// The model failed.
     #[error("the {model} model: {source}")]
     Model {

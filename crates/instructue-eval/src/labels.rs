@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use instructue_data::{
-    ColumnData, History, Shard, UserCounts, UserStore, UserValues, count_feature_names,
-    count_features, read_user_values, user_key,
-};
+use instructue_features::{count_feature_names, count_features};
+use instructue_schema::{ColumnData, History, Shard, UserCounts, user_key};
 use instructue_schema::{Schema, Timestamp, UserId, excerpt, paths};
+use instructue_store::{UserStore, UserValues, read_user_values};
 
 use crate::date::format_time;
 use crate::embedder::{Matrix, UserRef};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use instructue_data::seed;
+use instructue_schema::seed;
 use rayon::prelude::*;
 
 use crate::bootstrap::{Draws, Resamples};

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{cast, concat_batches, take};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
-use instructue_data::{open_parquet, read_all, seed, source_files};
 use instructue_fs::{NewDirectory, NewFile, check_replaceable};
+use instructue_schema::seed;
 use instructue_schema::{ColumnRole, Schema, Source, SourceKind, Timestamp};
+use instructue_store::{open_parquet, read_all, source_files};
 use parquet::arrow::ArrowWriter;
 use rand::Rng;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use instructue_data::seed;
+use instructue_schema::seed;
 
 /// One user's candidates by score. Candidates of equal score are taken in random
 /// order, in expectation, so that a method that says nothing is at chance.

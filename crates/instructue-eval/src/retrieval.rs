@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use instructue_data::seed;
 use instructue_schema::Timestamp;
+use instructue_schema::seed;
 
 use crate::bootstrap::{Interval, Resamples};
 use crate::embedder::{Embedder, Matrix, UserRef, UserVectors};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use instructue_data::{Slot, TextTokenizer};
+use instructue_features::{Slot, TextTokenizer};
 use instructue_schema::DataText;
 use instructue_schema::limits::{self, numbers};
 

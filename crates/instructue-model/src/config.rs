@@ -151,7 +151,7 @@ pub struct ModelConfig {
     #[serde(default)]
     pub lookup: bool,
     /// How much of the profile an instruction names is added to the input at
-    /// `<USER>`, see [`LexicalMatches`](instructue_data::LexicalMatches).
+    /// `<USER>`, see [`LexicalMatches`](instructue_features::LexicalMatches).
     // Left out where false: digests of models made before stay what they were.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lexical_matches: bool,

@@ -1,7 +1,7 @@
 //! Which token comes next, given the scores of all.
 
-use instructue_data::seed;
 use instructue_schema::limits::{self, numbers};
+use instructue_schema::seed;
 
 use crate::error::Result;
 

@@ -90,7 +90,7 @@ pub enum Error {
     Adapter(#[from] instructue_adapter::Error),
     /// Profiles or tokens could not be made.
     #[error(transparent)]
-    Data(#[from] instructue_data::Error),
+    Features(#[from] instructue_features::Error),
     /// The schema is not usable.
     #[error(transparent)]
     Schema(#[from] instructue_schema::Error),

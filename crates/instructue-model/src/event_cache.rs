@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use burn::module::Module;
-use instructue_data::{Batch, SourceBatch};
 use instructue_encoders::cache::{CacheConfig, CacheMetrics, CacheSpace, Digest, VectorCache};
+use instructue_features::{Batch, SourceBatch};
 
 use crate::error::{Error, Result};
 use crate::input::{SourceInput, TableInput, text_order};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
-use instructue_data::{Profile, SourceProfile};
+use instructue_features::{Profile, SourceProfile};
 use instructue_nn::Precision;
 use serde::Serialize;
 use serde_json::Value;

@@ -5,8 +5,8 @@ pub(crate) mod events;
 use std::sync::Arc;
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use instructue_data::{Batch, EventBatch, Input, LEXICAL_FEATURES, PADDING, SourceBatch};
 use instructue_encoders::TabularNormaliser;
+use instructue_features::{Batch, EventBatch, Input, LEXICAL_FEATURES, PADDING, SourceBatch};
 use instructue_nn::attention::AttentionBias;
 
 use crate::lookup::LookupPlaces;
@@ -98,7 +98,7 @@ pub struct TableInput {
 pub struct UserInput {
     /// `[segments]`: each one's row.
     pub row_of: Tensor<1, Int>,
-    /// `[segments, numbers]`: see [`LexicalMatches`](instructue_data::LexicalMatches).
+    /// `[segments, numbers]`: see [`LexicalMatches`](instructue_features::LexicalMatches).
     pub lexical_matches: Option<Tensor<2>>,
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use instructue_data::{Batch, Layout, Profile, ProfileTokens, Row, Segment, token_budget_batches};
+use instructue_features::{
+    Batch, Layout, Profile, ProfileTokens, Row, Segment, token_budget_batches,
+};
 use instructue_schema::DataText;
 
 use crate::config::ModelConfig;

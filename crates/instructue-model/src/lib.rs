@@ -9,7 +9,8 @@
 //! use std::sync::Arc;
 //!
 //! use burn::tensor::Device;
-//! use instructue_data::{ColumnData, ProfileBuilder, Shard, SourceTable, TextTokenizer};
+//! use instructue_features::{ProfileBuilder, TextTokenizer};
+//! use instructue_schema::{ColumnData, Shard, SourceTable};
 //! use instructue_model::{InstructUe, ModelConfig, Preprocessor, Size};
 //! use instructue_schema::{DataText, Schema, Timestamp, UserId};
 //!

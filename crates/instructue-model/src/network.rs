@@ -11,8 +11,8 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use instructue_adapter::{Adapter, Summary, SummaryConfig};
 use instructue_backbone::{Decoder, DecoderInput};
-use instructue_data::LEXICAL_FEATURES;
 use instructue_encoders::{TabularEncoder, TextBatch, TextEncoder};
+use instructue_features::LEXICAL_FEATURES;
 use instructue_schema::SourceKind;
 
 use crate::config::ModelConfig;

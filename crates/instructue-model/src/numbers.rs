@@ -1,7 +1,7 @@
 //! Numbers of a profile: components of its counts and sums, which stand beside the
 //! state, and how much of it an instruction names, which goes into the state.
 
-use instructue_data::{LEXICAL_FEATURES, MentionQuery, Profile, ProfileWords, Segment};
+use instructue_features::{LEXICAL_FEATURES, MentionQuery, Profile, ProfileWords, Segment};
 use instructue_schema::DataText;
 
 use crate::error::{Error, Result};

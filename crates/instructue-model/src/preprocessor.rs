@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
-use instructue_data::{
-    History, Layout, LexicalMatches, Profile, ProfileBuilder, ProfileTokenizer, ProfileWords, Row,
-    Segment, SourceProfile, TextTokenizer, event_feature_width,
-};
 use instructue_encoders::{PrincipalComponents, TabularNormaliser, TabularStatistics};
+use instructue_features::{
+    Layout, LexicalMatches, Profile, ProfileBuilder, ProfileTokenizer, ProfileWords, Row, Segment,
+    SourceProfile, TextTokenizer, event_feature_width,
+};
+use instructue_schema::History;
 use instructue_schema::{DataText, Schema, SourceKind, Timestamp};
 
 use crate::error::Result;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use burn::tensor::{DType, Device, Tensor};
 use instructue_backbone::{Decoder, DecoderConfig};
-use instructue_data::TextTokenizer;
 use instructue_encoders::TextEncoder;
+use instructue_features::TextTokenizer;
 use instructue_nn::Precision;
 use instructue_schema::SourceKind;
 use serde::{Deserialize, Serialize};

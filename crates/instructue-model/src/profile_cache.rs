@@ -1,7 +1,7 @@
 //! One user, many instructions: the profile is read once (method §7).
 
 use burn::tensor::Device;
-use instructue_data::{Batch, Profile, ProfileTokens, token_budget_batches};
+use instructue_features::{Batch, Profile, ProfileTokens, token_budget_batches};
 use instructue_nn::Precision;
 use instructue_schema::DataText;
 

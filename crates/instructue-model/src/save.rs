@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, TensorData, bf16, f16};
-use instructue_data::{LexicalMatches, ProfileBuilder, TextTokenizer};
 use instructue_encoders::{PrincipalComponents, TabularNormaliser, TextEncoder};
+use instructue_features::{LexicalMatches, ProfileBuilder, TextTokenizer};
 use instructue_fs::{
     Files, NewDirectory, check_replaceable, read, read_sealed_value, read_text, recover,
 };

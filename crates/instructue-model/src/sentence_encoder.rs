@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use instructue_data::TextTokenizer;
 use instructue_encoders::cache::{CacheConfig, CacheSpace, Digest, VectorCache};
 use instructue_encoders::{EncoderCheckpoint, Pooling, TextEncoder};
+use instructue_features::TextTokenizer;
 use instructue_schema::DataText;
 use rayon::prelude::*;
 

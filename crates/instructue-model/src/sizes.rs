@@ -7,8 +7,8 @@
 use std::path::Path;
 
 use instructue_adapter::{AdapterConfig, AdapterKind, SummaryConfig};
-use instructue_data::LEXICAL_FEATURES;
 use instructue_encoders::TabularConfig;
+use instructue_features::LEXICAL_FEATURES;
 use instructue_nn::checkpoint::Checkpoint;
 use instructue_nn::limits::{self, Limit, linear_weights};
 use instructue_schema::SourceKind;

@@ -1,7 +1,7 @@
 //! Which sources a user's vector depends on.
 
 use burn::tensor::{Tensor, TensorData};
-use instructue_data::{Profile, token_budget_batches};
+use instructue_features::{Profile, token_budget_batches};
 use instructue_schema::DataText;
 
 use crate::error::{Error, Result};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::declare::{self, Column, ColumnRole, ColumnType, Lookup, Source};
+use crate::declare::{self, Column, ColumnRole, ColumnType, Source};
 
 impl Source {
     /// The Arrow schema of the source's own file (lookups have theirs), declared columns only.
@@ -25,17 +25,6 @@ impl Source {
         let key = Field::new(&lookup.key, data_type(self.key_column(lookup)), false);
         let fields = std::iter::once(key).chain(lookup.columns.iter().map(arrow_field));
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-    }
-
-    /// The source's own column that joins `lookup`.
-    ///
-    /// # Panics
-    /// If there is none: the schema was not validated, or the lookup is another source's.
-    pub fn key_column(&self, lookup: &Lookup) -> &Column {
-        let mut columns = self.columns.iter();
-        columns
-            .find(|column| column.name == lookup.key && column.role == ColumnRole::Key)
-            .expect("a lookup with its key column")
     }
 }
 

@@ -122,10 +122,12 @@
 //! column without any value in a file may have any type there, and a file
 //! without rows any columns.
 
+#[cfg(feature = "arrow")]
 mod arrow_schema;
 mod calendar;
 mod declare;
 mod error;
+mod history;
 mod ids;
 pub mod limits;
 mod model;
@@ -133,8 +135,10 @@ pub mod paths;
 mod printable;
 mod raw;
 mod schema;
+pub mod seed;
 mod text;
 mod toml_text;
+mod user_counts;
 mod validate;
 
 pub use declare::{
@@ -142,8 +146,10 @@ pub use declare::{
     Source, SourceKind, TimePolicy, TimeUnit,
 };
 pub use error::Error;
+pub use history::{ColumnData, Events, History, NULL_CODE, Shard, SourceTable};
 pub use ids::{SECONDS_PER_DAY, Timestamp, UserId};
 pub use model::Difference;
 pub use printable::{printable, printable_lines, shown};
 pub use text::{DataText, excerpt};
 pub use toml_text::{TomlFault, parse_toml, toml_fault};
+pub use user_counts::{DistinctUsers, Tally, UserCounts, user_key};

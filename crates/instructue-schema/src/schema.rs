@@ -4,7 +4,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::declare::{Column, ColumnRole, Field, OnError, Schema, Source, SourceKind, TimePolicy};
+use crate::declare::{
+    Column, ColumnRole, Field, Lookup, OnError, Schema, Source, SourceKind, TimePolicy,
+};
 use crate::error::Error;
 use crate::toml_text::parse_toml;
 
@@ -66,6 +68,17 @@ impl Schema {
 }
 
 impl Source {
+    /// The source's own column that joins `lookup`.
+    ///
+    /// # Panics
+    /// If there is none: the schema was not validated, or the lookup is another source's.
+    pub fn key_column(&self, lookup: &Lookup) -> &Column {
+        let mut columns = self.columns.iter();
+        columns
+            .find(|column| column.name == lookup.key && column.role == ColumnRole::Key)
+            .expect("a lookup with its key column")
+    }
+
     /// Whether a file is read for it: a tabular source without columns has only aggregates.
     pub fn has_file(&self) -> bool {
         self.kind == SourceKind::Events || !self.columns.is_empty()

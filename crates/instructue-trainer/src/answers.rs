@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use instructue_data::{UserStore, seed};
 use instructue_model::Preprocessor;
 use instructue_schema::DataText;
+use instructue_schema::seed;
+use instructue_store::UserStore;
 use instructue_userqa::{Split, Triple, UserQa};
 use rand_chacha::ChaCha8Rng;
 

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use instructue_data::{
-    EpochOrder, ProfileTokenizer, ProfileTokens, ProfileWords, Row, Segment, Shard, UserStore, seed,
-};
+use crate::order::EpochOrder;
+use instructue_features::{ProfileTokenizer, ProfileTokens, ProfileWords, Row, Segment};
 use instructue_model::Preprocessor;
 use instructue_schema::{DataText, Timestamp};
+use instructue_schema::{Shard, seed};
+use instructue_store::UserStore;
 use instructue_userqa::{Manifest, Split, Triple, UserQa};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;

@@ -70,7 +70,7 @@ pub enum Error {
     Model(#[from] instructue_model::Error),
     /// The data.
     #[error(transparent)]
-    Data(#[from] instructue_data::Error),
+    Store(#[from] instructue_store::Error),
     /// The training set.
     #[error(transparent)]
     UserQa(#[from] instructue_userqa::Error),

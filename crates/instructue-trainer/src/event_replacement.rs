@@ -3,8 +3,8 @@
 //! What is asked and answered stays the user's own, so vectors learn to rest on
 //! what a history says more than once.
 
-use instructue_data::{Shard, seed};
 use instructue_schema::{Schema, SourceKind, Timestamp};
+use instructue_schema::{Shard, seed};
 use rand::Rng;
 
 use crate::config::TrainConfig;
@@ -62,8 +62,8 @@ impl EventReplacement {
 mod tests {
     use std::sync::Arc;
 
-    use instructue_data::{ColumnData, SourceTable};
     use instructue_schema::UserId;
+    use instructue_schema::{ColumnData, SourceTable};
 
     use super::*;
 

@@ -33,7 +33,8 @@
 //! use std::sync::Arc;
 //!
 //! use burn::tensor::Device;
-//! use instructue_data::{IngestOptions, ProfileBuilder, TextTokenizer, UserStore};
+//! use instructue_features::{ProfileBuilder, TextTokenizer};
+//! use instructue_store::{IngestOptions, UserStore};
 //! use instructue_generate::{GenerateConfig, generate};
 //! use instructue_model::{InstructUe, ModelConfig, Preprocessor, Size};
 //! use instructue_schema::Schema;
@@ -111,6 +112,7 @@ mod error;
 mod event_replacement;
 mod gradients;
 pub mod metrics;
+mod order;
 mod step;
 mod tensorboard;
 mod trainer;
@@ -122,6 +124,7 @@ pub use error::{Error, Result};
 pub use gradients::clip_global_norm;
 pub use instructue_fs::Claim;
 pub use metrics::{Metrics, MetricsSink, Phase};
+pub use order::EpochOrder;
 pub use step::{Losses, evaluate, gradients};
 pub use trainer::{Event, RUN, Trained, train};
 pub use tune::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};

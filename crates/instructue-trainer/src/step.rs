@@ -2,12 +2,13 @@
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Int, Tensor, TensorData};
-use instructue_data::{Batch, Row, seed, token_budget_batches};
+use instructue_features::{Batch, Row, token_budget_batches};
 use instructue_losses::grad_cache::{GatheredEmbeddings, MicroBatch, Vectors};
 use instructue_losses::{
     Contrastive, ContrastiveInput, ExtraNegatives, Weighting, weighted_next_token_loss,
 };
 use instructue_model::{InstructUe, Network, TextInput};
+use instructue_schema::seed;
 
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};

@@ -7,7 +7,7 @@ use std::time::Instant;
 use burn::module::ParamGroup;
 use burn::optim::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
 use burn::optim::{AdamWConfig, GradientsAccumulator, ModuleOptimizer};
-use instructue_data::Row;
+use instructue_features::Row;
 use instructue_fs::{Claim, clear_leftovers, remove_directory};
 use instructue_model::cache::{CacheMetrics, VectorCache};
 use instructue_model::{InstructUe, Network};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use instructue_data::{History, Shard, seed, user_key};
+use instructue_schema::{History, Shard, seed, user_key};
 use instructue_schema::{Schema, Timestamp};
 use rayon::prelude::*;
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use instructue_data::{seed, user_key};
 use instructue_schema::limits::{self, numbers};
 use instructue_schema::{Timestamp, UserId, shown};
+use instructue_schema::{seed, user_key};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};

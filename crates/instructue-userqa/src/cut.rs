@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use instructue_data::{Events, History};
+use instructue_schema::{Events, History};
 use instructue_schema::{SECONDS_PER_DAY, Schema, SourceKind, Timestamp};
 
 use crate::thresholds::Thresholds;

@@ -43,7 +43,7 @@ pub enum Error {
     },
     /// The user store failed.
     #[error(transparent)]
-    Data(#[from] instructue_data::Error),
+    Store(#[from] instructue_store::Error),
     /// A file could not be read or written, or is not what its manifest says.
     #[error(transparent)]
     File(#[from] instructue_fs::Error),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use instructue_data::UserStore;
 use instructue_fs::{Entry, Files, NewFile, open, read_sealed_value, remove_file, write_sealed};
 use instructue_schema::Timestamp;
+use instructue_store::UserStore;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,

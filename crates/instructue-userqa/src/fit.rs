@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use instructue_data::{DistinctUsers, History, Shard, seed, user_key};
 use instructue_schema::{ColumnRole, Schema, Timestamp};
+use instructue_schema::{DistinctUsers, History, Shard, seed, user_key};
 
 use crate::builder::covers;
 use crate::config::{Split, UserQaConfig, split_of, unit};

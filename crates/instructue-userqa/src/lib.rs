@@ -20,7 +20,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use instructue_data::{ColumnData, Shard, SourceTable};
+//! use instructue_schema::{ColumnData, Shard, SourceTable};
 //! use instructue_schema::{Schema, Timestamp, UserId};
 //! use instructue_userqa::{TripleBuilder, TripleKind, UserQaConfig, families, verify};
 //!

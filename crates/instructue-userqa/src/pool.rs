@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use instructue_data::seed;
+use instructue_schema::seed;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use instructue_data::{ColumnData, NULL_CODE, Shard, SourceTable};
+use instructue_schema::{ColumnData, NULL_CODE, Shard, SourceTable};
 use instructue_schema::{Schema, Timestamp, UserId};
 
 /// 2017-07-01 00:00 UTC, a Saturday.

@@ -1,6 +1,6 @@
 //! Checking a triple against the history it is about.
 
-use instructue_data::History;
+use instructue_schema::History;
 use instructue_schema::Schema;
 
 use crate::builder::compose;

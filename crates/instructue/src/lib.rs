@@ -56,9 +56,9 @@ pub use device::{DEVICE_VARIABLE, DeviceError, DeviceName};
 pub use burn::tensor::Device;
 pub use instructue_adapter as adapter;
 pub use instructue_backbone as backbone;
-pub use instructue_data as data;
 pub use instructue_encoders as encoders;
 pub use instructue_eval as eval;
+pub use instructue_features as features;
 pub use instructue_fs as fs;
 pub use instructue_generate as generate;
 pub use instructue_gguf as gguf;
@@ -67,6 +67,7 @@ pub use instructue_mmap as mmap;
 pub use instructue_model as model;
 pub use instructue_nn as nn;
 pub use instructue_schema as schema;
+pub use instructue_store as store;
 pub use instructue_trainer as trainer;
 pub use instructue_userqa as userqa;
 

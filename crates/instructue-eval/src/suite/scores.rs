@@ -1,6 +1,6 @@
 //! From scores per fold to statistics with intervals.
 
-use instructue_data::seed;
+use instructue_schema::seed;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use instructue_data::{IngestOptions, UserStore};
 use instructue_eval::{TaskSet, check_tasks, parse_time};
 use instructue_schema::Schema;
+use instructue_store::{IngestOptions, UserStore};
 use parquet::arrow::ArrowWriter;
 use tempfile::TempDir;
 

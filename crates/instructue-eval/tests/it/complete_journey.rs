@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use instructue_data::{IngestOptions, UserStore};
 use instructue_eval::{TaskSet, UserRef, count_matrix, label_all, labels, parse_time};
 use instructue_schema::Schema;
+use instructue_store::{IngestOptions, UserStore};
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/complete-journey")

@@ -10,9 +10,9 @@ use arrow::array::{
     RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::Int32Type;
-use instructue_data::{IngestOptions, UserStore};
 use instructue_eval::{Rule, TaskSet, UserRef, label_all, load_labels, parse_time};
 use instructue_schema::{Schema, UserId};
+use instructue_store::{IngestOptions, UserStore};
 use parquet::arrow::ArrowWriter;
 
 fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
-use instructue_data::{IngestOptions, UserStore, open_parquet, read_all};
 use instructue_eval::{NoiseKind, write_noisy};
 use instructue_schema::{SECONDS_PER_DAY, Schema, Timestamp};
+use instructue_store::{IngestOptions, UserStore, open_parquet, read_all};
 use parquet::arrow::ArrowWriter;
 
 const SCHEMA: &str = r#"

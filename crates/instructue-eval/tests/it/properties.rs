@@ -1,9 +1,9 @@
 //! What must hold of metrics and probes whatever the data.
 
-use instructue_data::seed;
 use instructue_eval::{
     CrossValidation, LogisticRegression, Matrix, auc, ks, lift_at, log_loss, recall_at_k, roc_curve,
 };
+use instructue_schema::seed;
 use proptest::prelude::*;
 
 /// Scores on a coarse grid (so that ties occur) with labels of both classes.

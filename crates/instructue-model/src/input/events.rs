@@ -1,7 +1,7 @@
 //! Each row's events, and which slots may look them up.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use instructue_data::{Batch, Input, SourceBatch};
+use instructue_features::{Batch, Input, SourceBatch};
 use instructue_nn::attention::MASKED;
 
 use super::ints;

@@ -6,7 +6,7 @@
 
 use burn::tensor::Tensor;
 use instructue_backbone::{Chunk, KvCache, PackedChunk};
-use instructue_data::Slot;
+use instructue_features::Slot;
 
 use super::{Network, NetworkOutput};
 use crate::input::events::lookup_bias;
@@ -133,7 +133,7 @@ impl Prefix {
 
     /// Hides what stands before the last token of a row's only lane from what
     /// is still to come; see
-    /// [`Layout::bottleneck`](instructue_data::Layout::bottleneck).
+    /// [`Layout::bottleneck`](instructue_features::Layout::bottleneck).
     pub(crate) fn look_from_last(&mut self, row: usize) {
         let length = self.cache.lengths()[row];
         self.cache.look_from(row, length.saturating_sub(1));

@@ -2,7 +2,7 @@
 
 use crate::common::{config, model, preprocessor, profiles, segment, shard};
 use burn::tensor::Device;
-use instructue_data::{Batch, Profile};
+use instructue_features::{Batch, Profile};
 use instructue_model::{AnswerOptions, Decoding, InstructUe};
 use instructue_schema::DataText;
 

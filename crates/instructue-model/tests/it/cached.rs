@@ -6,7 +6,7 @@ use crate::common::{
 };
 use burn::tensor::Device;
 use instructue_backbone::{DecoderConfig, ModelType};
-use instructue_data::{Profile, ProfileEvent, SourceProfile};
+use instructue_features::{Profile, ProfileEvent, SourceProfile};
 use instructue_model::{Error, InstructUe, UserVectors};
 use instructue_schema::DataText;
 

@@ -7,8 +7,9 @@ use crate::common::{
     without_tabular,
 };
 use burn::tensor::Device;
-use instructue_data::{Batch, Row, Shard};
+use instructue_features::{Batch, Row};
 use instructue_model::{InstructUe, Preprocessor, VectorKind, Vectors};
+use instructue_schema::Shard;
 use instructue_schema::{DataText, Timestamp};
 
 fn instructions() -> Vec<Option<DataText>> {

@@ -4,9 +4,9 @@ use crate::common;
 use crate::common::{config, preprocessor, profiles, shard};
 use burn::tensor::{Bool, DType, Device, Distribution, Int, Tensor};
 use instructue_backbone::{DecoderConfig, ModelType};
-use instructue_data::{Batch, Profile};
 use instructue_encoders::TextBatch;
 use instructue_encoders::cache::CacheConfig;
+use instructue_features::{Batch, Profile};
 use instructue_model::config::LoraSettings;
 use instructue_model::{
     AnswerOptions, Error, InstructUe, ModelConfig, Precision, Pretrained, UserVectors, parameters,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::common::{REFERENCE, config, preprocessor, profiles, shard};
 use burn::tensor::Device;
 use instructue_backbone::{DecoderConfig, ModelType};
-use instructue_data::{ProfileBuilder, TextTokenizer};
 use instructue_encoders::{BertConfig, Pooling};
+use instructue_features::{ProfileBuilder, TextTokenizer};
 use instructue_model::parameters::{parameters, tensors};
 use instructue_model::{Error, InstructUe, ModelConfig, Preprocessor, Pretrained};
 use instructue_nn::lora::LoraConfig;
@@ -141,12 +141,12 @@ fn words_are_compared_in_the_vocabulary_of_the_backbone() {
     let shard = shard();
     let profile = builder.build(&shard.history(1), REFERENCE);
     let tokens = model.preprocessor().profile_tokenizer().tokenize(&profile);
-    let instructue_data::SourceTokens::Events { texts, words, .. } = &tokens.sources[0] else {
+    let instructue_features::SourceTokens::Events { texts, words, .. } = &tokens.sources[0] else {
         panic!("a source of events");
     };
     assert!(!texts.is_empty());
     assert_eq!(texts.len(), words.len());
-    let instructue_data::SourceProfile::Events(events) = &profile.sources[0] else {
+    let instructue_features::SourceProfile::Events(events) = &profile.sources[0] else {
         panic!("a source of events");
     };
     let tokenizer = model.preprocessor().tokenizer();

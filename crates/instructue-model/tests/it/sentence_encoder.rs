@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use instructue_data::TextTokenizer;
 use instructue_encoders::Pooling;
 use instructue_encoders::cache::CacheConfig;
+use instructue_features::TextTokenizer;
 use instructue_model::SentenceEncoder;
 use instructue_schema::DataText;
 use safetensors::SafeTensors;

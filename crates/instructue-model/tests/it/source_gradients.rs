@@ -2,7 +2,7 @@
 
 use crate::common;
 use burn::tensor::{Device, Tensor, TensorData};
-use instructue_data::{Batch, Profile, Row};
+use instructue_features::{Batch, Profile, Row};
 use instructue_model::InstructUe;
 use instructue_schema::DataText;
 

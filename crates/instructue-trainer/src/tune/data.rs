@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use instructue_data::{Profile, seed};
+use instructue_features::Profile;
 use instructue_model::{InstructUe, ProfileCache};
+use instructue_schema::seed;
 
 use super::config::TuneConfig;
 use crate::error::{Error, Result};

@@ -10,9 +10,9 @@ use burn::module::{Module, Param};
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::Tensor;
-use instructue_data::seed;
 use instructue_losses::PrototypeConfig;
 use instructue_model::{InstructUe, SoftPrompt, TunedWeights, UserVectors, Vectors};
+use instructue_schema::seed;
 
 pub use config::TuneConfig;
 pub use data::TuneData;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use instructue_data::{Row, seed};
+use instructue_features::Row;
+use instructue_schema::seed;
 use instructue_schema::{DataText, UserId};
 use instructue_trainer::{Batches, TrainConfig};
 use instructue_userqa::{Split, Triple, split_of};

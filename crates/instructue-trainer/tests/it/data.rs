@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use instructue_data::{
-    IngestOptions, LexicalMatches, ProfileBuilder, SourceProfile, TextTokenizer, UserStore,
-    user_key,
-};
+use instructue_features::{LexicalMatches, ProfileBuilder, SourceProfile, TextTokenizer};
 use instructue_generate::{GenerateConfig, generate};
 use instructue_model::Preprocessor;
 use instructue_schema::Schema;
+use instructue_schema::user_key;
+use instructue_store::{IngestOptions, UserStore};
 use instructue_trainer::{Result, TrainData};
 use instructue_userqa::{Split, UserQa, UserQaConfig, build, split_of};
 use tempfile::TempDir;

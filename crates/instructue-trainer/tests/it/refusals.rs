@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 
-use instructue_data::Row;
+use instructue_features::Row;
 use instructue_trainer::{
     Claim, Error, Event, RUN, Result, TrainConfig, Trained, checkpoint, gradients, train,
 };

@@ -1,6 +1,6 @@
 //! Few-shot tuning on a task that the frozen model's vectors can tell.
 
-use instructue_data::Profile;
+use instructue_features::Profile;
 use instructue_model::InstructUe;
 use instructue_schema::DataText;
 use instructue_trainer::{Error, TuneConfig, TuneData, TuneEvent, Tuning, tune};

@@ -2,7 +2,7 @@
 
 mod rare_values;
 
-use instructue_data::seed;
+use instructue_schema::seed;
 
 use super::*;
 use crate::testing::{Purchase, REFERENCE, User, schema, shard};

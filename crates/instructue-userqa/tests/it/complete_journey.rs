@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use instructue_data::{IngestOptions, UserStore};
 use instructue_schema::{Schema, Timestamp};
+use instructue_store::{IngestOptions, UserStore};
 use instructue_userqa::{
     Facts, Mismatch, Split, Triple, TripleKind, UserQa, UserQaConfig, build, families, verify,
 };

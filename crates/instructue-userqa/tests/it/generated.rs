@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use instructue_data::{IngestOptions, UserStore};
 use instructue_generate::{GenerateConfig, generate};
 use instructue_schema::Schema;
+use instructue_store::{IngestOptions, UserStore};
 use instructue_userqa::{
     Error, MANIFEST_FILE, TRIPLES_FILE, UserQa, UserQaConfig, build, families, verify,
 };

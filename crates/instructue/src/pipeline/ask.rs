@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
-use instructue_data::{SourceProfile, UserCounts, UserStore, user_key};
+use instructue_features::SourceProfile;
 use instructue_model::{AnswerOptions, InstructUe};
 use instructue_schema::limits::{self, numbers, texts};
 use instructue_schema::{DataText, Timestamp, UserId, shown};
+use instructue_schema::{UserCounts, user_key};
+use instructue_store::UserStore;
 use instructue_userqa::UserQa;
 
 use crate::pipeline::embed::{check_instruction, check_schema};
@@ -124,7 +126,7 @@ fn profile_of(
     model: &InstructUe,
     store: &UserStore,
     request: &AskRequest,
-) -> Result<instructue_data::Profile> {
+) -> Result<instructue_features::Profile> {
     let unknown = || {
         let expected = format!("one of the {} users of the data", store.users());
         Error::argument("user", &expected, shown(&request.user))
@@ -137,7 +139,7 @@ fn profile_of(
 }
 
 /// Sources and how much of each a profile holds.
-fn read(model: &InstructUe, profile: &instructue_data::Profile) -> Vec<(String, usize)> {
+fn read(model: &InstructUe, profile: &instructue_features::Profile) -> Vec<(String, usize)> {
     let sources = &model.preprocessor().schema().sources;
     let counted = sources
         .iter()

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array};
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
-use instructue_data::UserStore;
 use instructue_eval::{Embedder, UserRef};
 use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, SoftPrompt, VectorKind};
 use instructue_schema::{Difference, Timestamp};
+use instructue_store::UserStore;
 
 use crate::pipeline::cache::settle_events;
 use crate::pipeline::error::{Error, Result};
@@ -188,7 +188,7 @@ pub fn check_embed_out(out: &Path) -> Result<()> {
     } else if !out.is_file() {
         "something that is no file"
     } else {
-        let file = instructue_data::open_parquet(out);
+        let file = instructue_store::open_parquet(out);
         let content = file.is_ok_and(|file| {
             let metadata = file.schema().metadata();
             metadata

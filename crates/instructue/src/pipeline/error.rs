@@ -76,9 +76,12 @@ pub enum Error {
     /// The schema.
     #[error(transparent)]
     Schema(#[from] instructue_schema::Error),
+    /// A tokenizer.
+    #[error(transparent)]
+    Features(#[from] instructue_features::Error),
     /// The data.
     #[error(transparent)]
-    Data(#[from] instructue_data::Error),
+    Store(#[from] instructue_store::Error),
     /// The training set.
     #[error(transparent)]
     UserQa(#[from] instructue_userqa::Error),

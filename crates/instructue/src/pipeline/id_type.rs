@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringArray, UInt64Array};
 use arrow::datatypes::DataType;
-use instructue_data::UserStore;
 use instructue_schema::{ColumnType, Schema, UserId};
+use instructue_store::UserStore;
 
 use crate::pipeline::error::Result;
 
@@ -107,7 +107,7 @@ mod tests {
     use std::path::Path;
 
     use arrow::array::{Array, RecordBatch};
-    use instructue_data::IngestOptions;
+    use instructue_store::IngestOptions;
     use parquet::arrow::ArrowWriter;
 
     use super::*;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use instructue_data::read_user_values;
 use instructue_schema::{UserId, excerpt};
+use instructue_store::read_user_values;
 
 use crate::pipeline::error::{Error, Result};
 

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use instructue_data::{
-    IngestOptions, IngestReport, LexicalMatches, ProfileBuilder, Progress, SourceProfile,
-    TextTokenizer, UserStore, remote_advice, survey, user_key,
-};
 use instructue_eval::TaskSet;
+use instructue_features::{LexicalMatches, ProfileBuilder, SourceProfile, TextTokenizer};
 use instructue_model::Preprocessor;
+use instructue_schema::user_key;
 use instructue_schema::{Schema, Timestamp, UserId, paths};
+use instructue_store::{IngestOptions, IngestReport, Progress, UserStore, remote_advice, survey};
 use instructue_userqa::{Split, UserQa, UserQaConfig, split_of};
 
 use crate::pipeline::config::RunConfig;

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use instructue_backbone::{Decoder, DecoderConfig};
-use instructue_data::TextTokenizer;
 use instructue_encoders::{EncoderCheckpoint, Pooling, TextEncoder};
+use instructue_features::TextTokenizer;
 use instructue_fs::NewDirectory;
 use instructue_gguf::Gguf;
 use instructue_model::config::LoraSettings;

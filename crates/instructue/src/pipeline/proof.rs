@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use instructue_data::{UserStore, seed};
 use instructue_eval::{
     Answer, EvaluateInput, EvaluateOptions, Evaluation, LossPoint, RetrievalInput, Summary,
     TaskLabels, TaskSet, UserRef, count_matrix, label_all, prove, write_report,
 };
 use instructue_model::InstructUe;
 use instructue_schema::Timestamp;
+use instructue_schema::seed;
+use instructue_store::UserStore;
 use instructue_trainer::{Phase, metrics};
 use instructue_userqa::{Split, Triple, UserQa, UserQaConfig, split_of};
 

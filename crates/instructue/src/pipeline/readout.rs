@@ -1,8 +1,8 @@
 //! What a tuned question reads its classes with: a probe on the state under it and on
 //! the numbers beside the state.
 
-use instructue_data::Profile;
 use instructue_eval::{CrossValidation, Matrix, UserVectors as Found};
+use instructue_features::Profile;
 use instructue_model::{InstructUe, Readout, SoftPrompt, UserVectors, Vectors};
 use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};
 

@@ -1,9 +1,10 @@
 //! The model behind evaluation's trait, reading users from a store.
 
-use instructue_data::{Profile, UserStore};
 use instructue_eval::{BoxError, Embedder, Matrix, UserRef, UserVectors};
+use instructue_features::Profile;
 use instructue_model::{InstructUe, SoftPrompt, VectorKind};
 use instructue_schema::{DataText, Timestamp};
+use instructue_store::UserStore;
 
 /// Users embedded at a time.
 const CHUNK: usize = 256;

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use instructue_data::{Profile, UserStore};
 use instructue_eval::auc;
+use instructue_features::Profile;
 use instructue_model::{InstructUe, SoftPrompt};
 use instructue_schema::{Timestamp, excerpt};
+use instructue_store::UserStore;
 use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning};
 
 use crate::pipeline::embed::{check_instruction, check_schema};

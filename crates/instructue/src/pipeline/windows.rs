@@ -1,7 +1,8 @@
 //! Users of whom a reference time shows no event.
 
-use instructue_data::{Profile, SourceProfile, UserStore};
+use instructue_features::{Profile, SourceProfile};
 use instructue_schema::{SourceKind, Timestamp};
+use instructue_store::UserStore;
 
 use crate::pipeline::error::{Error, Result};
 use crate::pipeline::prepare::Stage;

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use instructue::data::TextTokenizer;
 use instructue::encoders::{BertConfig, Pooling};
+use instructue::features::TextTokenizer;
 use instructue::generate::{GenerateConfig, generate};
 use instructue::model::cache::CacheConfig;
 use instructue::model::{InstructUe, VectorKind, save};

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
-use instructue::data::{open_parquet, read_all};
 use instructue::eval::suite::{MethodKind, SuiteProof};
 use instructue::generate::{GenerateConfig, generate};
 use instructue::pipeline::suite::{SUITE_REPORT, Suite, SuiteRun, evaluate_suite};
 use instructue::pipeline::{Error, PROOF_FILE, Stage, Watch};
+use instructue::store::{open_parquet, read_all};
 use instructue::trainer::Event;
 use parquet::arrow::ArrowWriter;
 

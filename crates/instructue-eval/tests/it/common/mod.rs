@@ -1,12 +1,12 @@
 //! A model whose vectors hold what the tests say they hold.
 use std::cell::RefCell;
 
-use instructue_data::seed;
 use instructue_eval::{
     Answer, BoxError, Embedder, Error, EvaluateInput, EvaluateOptions, Evaluation, Matrix,
     RetrievalInput, TaskLabels, TaskSet, UserRef, UserVectors, prove,
 };
 use instructue_schema::Timestamp;
+use instructue_schema::seed;
 
 pub const TASKS: &str = r#"
 reference = "2017-07-01"

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use instructue_data::{
-    ColumnData, LexicalMatches, Profile, ProfileBuilder, Segment, Shard, SourceProfile,
-    SourceTable, TextTokenizer,
+use instructue_features::{
+    LexicalMatches, Profile, ProfileBuilder, Segment, SourceProfile, TextTokenizer,
 };
 use instructue_model::{InstructUe, ModelConfig, Preprocessor, Size};
+use instructue_schema::{ColumnData, Shard, SourceTable};
 use instructue_schema::{DataText, Schema, Timestamp, UserId};
 
 pub const REFERENCE: Timestamp = Timestamp(100 * 86_400);

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use instructue_data::{Profile, seed};
 use instructue_eval::{
     CrossValidation, Embedder, Error as EvalError, Matrix, UserRef, UserVectors,
     distinct_instructions,
 };
+use instructue_features::Profile;
 use instructue_schema::Timestamp;
+use instructue_schema::seed;
 
 use crate::pipeline::error::Result;
 use crate::pipeline::prepare::Stage;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use instructue_data::seed;
 use instructue_eval::NoiseKind;
+use instructue_schema::seed;
 use instructue_schema::{Schema, SourceKind, parse_toml, printable, toml_fault};
 use serde::{Deserialize, Serialize};
 

@@ -11,8 +11,9 @@ use arrow::array::{
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema};
-use instructue_data::{open_parquet, read_all, seed};
 use instructue_eval::{Matrix, save_json};
+use instructue_schema::seed;
+use instructue_store::{open_parquet, read_all};
 use serde::Serialize;
 
 use crate::pipeline::error::{Error, Result};

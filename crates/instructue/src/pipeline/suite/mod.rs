@@ -22,9 +22,9 @@ mod write;
 use std::path::Path;
 use std::time::Instant;
 
-use instructue_data::UserStore;
 use instructue_eval::suite::SuiteProof;
 use instructue_fs::read_text;
+use instructue_store::UserStore;
 use instructue_trainer::{Claim, RUN};
 
 use crate::pipeline::config::RunConfig;

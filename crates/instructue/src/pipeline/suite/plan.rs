@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use instructue_data::{ColumnData, History, UserStore, seed};
 use instructue_eval::{TaskSet, UserRef, label_all};
 use instructue_schema::limits::{self, numbers};
+use instructue_schema::{ColumnData, History, seed};
 use instructue_schema::{Timestamp, UserId, paths};
+use instructue_store::UserStore;
 use instructue_userqa::{Split, split_of};
 
 use crate::pipeline::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! Next items, ranked.
 
-use instructue_data::seed;
 use instructue_eval::{Candidates, RidgeRanker};
+use instructue_schema::seed;
 use instructue_userqa::Split;
 
 use crate::pipeline::error::Result;

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use instructue_data::{Profile, SourceProfile, UserCounts, seed, user_key};
 use instructue_eval::look_alike;
 use instructue_eval::suite::{Example, ExampleUser};
+use instructue_features::{Profile, SourceProfile};
 use instructue_schema::DataText;
+use instructue_schema::{UserCounts, seed, user_key};
 
 use crate::pipeline::error::Result;
 use crate::pipeline::suite::bench::{Bench, Embedded, Group, Part};

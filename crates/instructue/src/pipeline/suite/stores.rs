@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use instructue_data::{IngestOptions, UserStore, seed};
 use instructue_eval::{NoiseKind, UserRef, write_noisy};
+use instructue_schema::seed;
 use instructue_schema::{Schema, SourceKind, UserId};
+use instructue_store::{IngestOptions, UserStore};
 
 use crate::pipeline::error::Result;
 use crate::pipeline::prepare::{Ingested, Stage};

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampSecondArray};
-use instructue::data::user_key;
 use instructue::pipeline::RunConfig;
 use instructue::schema::UserId;
+use instructue::schema::user_key;
 use instructue::userqa::{Split, UserQaConfig, split_of};
 use parquet::arrow::ArrowWriter;
 

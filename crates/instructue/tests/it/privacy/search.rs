@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arrow::array::AsArray;
 use arrow::datatypes::DataType;
-use instructue::data::{open_parquet, read_all};
+use instructue::store::{open_parquet, read_all};
 
 /// A file of a run as texts: its bytes, and for Parquet the texts of its columns.
 pub struct Found {

@@ -1,0 +1,122 @@
+//! What is kept of texts and questions: ids of words that enough users have.
+//!
+//! An id hides nothing, as whoever guesses a word can look whether its id is there. So
+//! a word that fewer users have is not kept as an id either, and a set of words (a text
+//! without their order) only if enough users have that very set.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use instructue_schema::{DataText, Schema};
+use serde::{Deserialize, Serialize};
+
+use super::words::{WordId, joined, word_ids};
+use crate::aggregates::most_frequent;
+use instructue_schema::UserCounts;
+
+/// Sets of words that are kept, the most frequent ones.
+const MOST_TEXTS: usize = 20_000;
+/// Words of questions that are kept: those that most questions have.
+const MOST_WORDS: usize = 20_000;
+
+/// What fitting finds; everything else follows from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Fitted {
+    /// The known words of texts: sets that enough users have, and each known word alone
+    /// that is in none of them.
+    pub(super) texts: Vec<Vec<WordId>>,
+    /// How many distinct texts there were.
+    pub(super) distinct: u64,
+    /// The known words, and how many distinct texts have each.
+    pub(super) known: BTreeMap<WordId, u64>,
+    /// How many questions there were.
+    pub(super) questions: u64,
+    /// How many of them have a known word.
+    pub(super) asked: BTreeMap<WordId, u64>,
+}
+
+/// Texts and questions, counted by user.
+pub(super) struct Counts {
+    min_users: usize,
+    /// The words that describe each source; they are declared, so they are nobody's.
+    described: Vec<Arc<[WordId]>>,
+    /// Per source.
+    texts: Vec<UserCounts<DataText>>,
+    words: UserCounts<WordId>,
+    questions: u64,
+    asked: HashMap<WordId, u64>,
+}
+
+impl Counts {
+    pub(super) fn new(schema: &Schema, min_users: usize) -> Self {
+        let described = schema.sources.iter().map(|s| word_ids(&s.description));
+        Self {
+            min_users,
+            described: described.collect(),
+            texts: vec![UserCounts::new(min_users); schema.sources.len()],
+            words: UserCounts::new(min_users),
+            questions: 0,
+            asked: HashMap::new(),
+        }
+    }
+
+    pub(super) fn add_text(&mut self, source: usize, user: u64, text: &DataText) {
+        self.texts[source].add(user, text);
+    }
+
+    pub(super) fn add_question(&mut self, user: u64, question: &str) {
+        self.questions += 1;
+        for &word in &*word_ids(question) {
+            self.words.add(user, &word);
+            *self.asked.entry(word).or_default() += 1;
+        }
+    }
+
+    pub(super) fn finish(self) -> Fitted {
+        let Self {
+            min_users,
+            described,
+            texts,
+            mut words,
+            questions,
+            asked,
+        } = self;
+        let mut counted = Vec::new();
+        for (source, mut texts) in texts.into_iter().enumerate() {
+            for (text, tally) in texts.drain() {
+                let of_text = word_ids(text.as_str());
+                of_text.iter().for_each(|word| words.absorb(word, &tally));
+                counted.push((source, of_text, tally));
+            }
+        }
+        let declared: BTreeSet<WordId> = described.iter().flat_map(|d| d.iter().copied()).collect();
+        let is_known = |word: &WordId| declared.contains(word) || words.is_common(word);
+        let mut known: BTreeMap<WordId, u64> = BTreeMap::new();
+        let mut sets = UserCounts::<Vec<WordId>>::new(min_users);
+        for (source, of_text, tally) in &counted {
+            let kept: Vec<WordId> = of_text.iter().copied().filter(is_known).collect();
+            let set = joined(&described[*source], &kept);
+            for &word in &*set {
+                *known.entry(word).or_default() += 1;
+            }
+            if !set.is_empty() {
+                sets.absorb(&*set, tally);
+            }
+        }
+        let sets = most_frequent(sets.common(), MOST_TEXTS).into_iter();
+        let mut texts: Vec<Vec<WordId>> = sets.map(|(set, _)| set).collect();
+        let covered: BTreeSet<WordId> = texts.iter().flatten().copied().collect();
+        let alone = known.keys().filter(|word| !covered.contains(word));
+        texts.extend(alone.map(|&word| vec![word]));
+        let asked = asked.into_iter().filter(|(word, _)| is_known(word));
+        Fitted {
+            texts,
+            distinct: counted.len() as u64,
+            known,
+            questions,
+            asked: most_frequent(asked.collect(), MOST_WORDS)
+                .into_iter()
+                .collect(),
+        }
+    }
+}

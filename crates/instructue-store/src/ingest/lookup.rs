@@ -1,0 +1,224 @@
+//! Lookup tables: small, held in memory, joined by key.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use instructue_schema::{Column, ColumnRole, Lookup, Source, excerpt};
+
+use super::columns::{BadValue, Values};
+use super::files::Input;
+use super::{RowErrors, SourceReport};
+use crate::error::{Result, RowProblem};
+use instructue_schema::{ColumnData, NULL_CODE};
+
+/// The lookup row of a source row that matches none.
+pub(crate) const NO_MATCH: u32 = u32::MAX;
+
+/// Distinct texts in order of appearance.
+#[derive(Default)]
+pub(crate) struct Dictionary {
+    index: HashMap<Arc<str>, u32>,
+    values: Vec<Arc<str>>,
+}
+
+impl Dictionary {
+    pub(crate) fn code(&mut self, text: &str) -> u32 {
+        if let Some(code) = self.index.get(text) {
+            return *code;
+        }
+        let (code, text) = (self.values.len() as u32, Arc::<str>::from(text));
+        self.values.push(text.clone());
+        self.index.insert(text, code);
+        code
+    }
+
+    pub(crate) fn into_values(self) -> Vec<Arc<str>> {
+        self.values
+    }
+}
+
+/// Whether a column's values are kept as numbers; the others are dictionary-encoded text.
+pub(crate) fn is_number(column: &Column) -> bool {
+    column.role == ColumnRole::Number
+}
+
+/// Whether a column is a field.
+pub(crate) fn is_field(column: &Column) -> bool {
+    matches!(
+        column.role,
+        ColumnRole::Text | ColumnRole::Category | ColumnRole::Number
+    )
+}
+
+/// The values of one field while rows are added.
+pub(crate) enum FieldBuilder {
+    Text(Vec<u32>, Dictionary),
+    Number(Vec<f64>),
+}
+
+impl FieldBuilder {
+    pub(crate) fn new(column: &Column) -> Self {
+        match is_number(column) {
+            true => Self::Number(Vec::new()),
+            false => Self::Text(Vec::new(), Dictionary::default()),
+        }
+    }
+
+    pub(crate) fn push_text(&mut self, text: Option<&str>) {
+        if let Self::Text(codes, dictionary) = self {
+            codes.push(text.map_or(NULL_CODE, |text| dictionary.code(text)));
+        }
+    }
+
+    pub(crate) fn push_number(&mut self, number: f64) {
+        if let Self::Number(numbers) = self {
+            numbers.push(number);
+        }
+    }
+
+    pub(crate) fn finish(self) -> ColumnData {
+        match self {
+            Self::Text(codes, dictionary) => ColumnData::Text {
+                codes,
+                dictionary: Arc::new(dictionary.into_values()),
+            },
+            Self::Number(numbers) => ColumnData::Number(numbers),
+        }
+    }
+}
+
+/// A lookup in memory.
+pub(crate) struct LookupTable {
+    rows: HashMap<Box<str>, u32>,
+    /// One time per row if the lookup gives the time of the events.
+    pub(crate) times: Option<Vec<Option<i64>>>,
+    /// Its fields in schema order.
+    pub(crate) columns: Vec<ColumnData>,
+}
+
+impl LookupTable {
+    /// Reads the lookup's files.
+    pub(crate) fn read(
+        source: &Source,
+        lookup: &Lookup,
+        data: &Path,
+        files: &[PathBuf],
+        errors: &RowErrors,
+        report: &mut SourceReport,
+    ) -> Result<Self> {
+        // In the lookup's own file the key is a key, whatever the source's column requires.
+        let key = source.key_column(lookup);
+        let declared: Vec<&Column> = std::iter::once(key).chain(&lookup.columns).collect();
+        let gives_time = lookup
+            .columns
+            .iter()
+            .any(|column| column.role == ColumnRole::Time);
+        let mut table = Self {
+            rows: HashMap::new(),
+            times: gives_time.then(Vec::new),
+            columns: Vec::new(),
+        };
+        let fields = lookup.columns.iter().filter(|column| is_field(column));
+        let mut builders: Vec<FieldBuilder> = fields.map(FieldBuilder::new).collect();
+        for path in files {
+            let mut batches = Input::open(data, path, &declared)?.read()?;
+            while let Some((first, batch)) = batches.next()? {
+                let values = batches.load(first, &batch)?;
+                for row in 0..batch.num_rows() {
+                    if let Err((column, bad)) = table.add(&declared, &values, row, &mut builders) {
+                        let reasons = &mut report.lookups.entry(lookup.file.clone()).or_default();
+                        errors.handle(
+                            path,
+                            first + row as u64,
+                            column,
+                            bad,
+                            &mut reasons.skipped,
+                        )?;
+                    }
+                }
+            }
+        }
+        table.columns = builders.into_iter().map(FieldBuilder::finish).collect();
+        Ok(table)
+    }
+
+    /// Adds a row, or nothing of it.
+    fn add<'a>(
+        &mut self,
+        declared: &[&'a Column],
+        values: &[Values],
+        row: usize,
+        builders: &mut [FieldBuilder],
+    ) -> Result<(), (&'a str, BadValue)> {
+        let (key, columns) = (declared[0], &declared[1..]);
+        let named = |column: &'a Column| move |bad| (column.name.as_str(), bad);
+        let mut buffer = String::new();
+        let text = values[0]
+            .text(row, key.ty, &mut buffer)
+            .map_err(named(key))?;
+        let Some(text) = text else {
+            let bad = BadValue::new(RowProblem::NullKey, "a key", "null");
+            return Err((&key.name, bad));
+        };
+        if self.rows.contains_key(text) {
+            let found = format!("`{}` again", excerpt(text));
+            let bad = BadValue::new(RowProblem::DuplicateKey, "each key once", found);
+            return Err((&key.name, bad));
+        }
+        // Check everything before adding anything, so that the columns stay of one length.
+        let mut scratch = String::new();
+        for (column, values) in columns.iter().zip(&values[1..]) {
+            let missing = match column.role {
+                ColumnRole::Time => values
+                    .time(row, column.unit())
+                    .map_err(named(column))?
+                    .is_none(),
+                ColumnRole::Number => values
+                    .number(row, column.ty)
+                    .map_err(named(column))?
+                    .is_nan(),
+                _ => values
+                    .text(row, column.ty, &mut scratch)
+                    .map_err(named(column))?
+                    .is_none(),
+            };
+            if missing && column.required {
+                let bad = BadValue::new(RowProblem::MissingValue, "a value", "null");
+                return Err((&column.name, bad));
+            }
+        }
+        self.rows.insert(text.into(), self.rows.len() as u32);
+        let mut builders = builders.iter_mut();
+        for (column, values) in columns.iter().zip(&values[1..]) {
+            if column.role == ColumnRole::Time {
+                let time = values.time(row, column.unit()).ok().flatten();
+                self.times.get_or_insert_default().push(time);
+            } else if let Some(builder) = builders.next() {
+                match is_number(column) {
+                    true => builder.push_number(values.number(row, column.ty).unwrap_or(f64::NAN)),
+                    false => {
+                        builder.push_text(values.text(row, column.ty, &mut scratch).ok().flatten());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The row with `key`, or [`NO_MATCH`].
+    pub(crate) fn find(&self, key: Option<&str>) -> u32 {
+        key.and_then(|key| self.rows.get(key))
+            .copied()
+            .unwrap_or(NO_MATCH)
+    }
+}
+
+/// For messages: which file lacks the key.
+pub(crate) fn no_match(path: &Path, key: Option<&str>) -> BadValue {
+    let expected = format!("a row of {} with this key", path.display());
+    let found = key.map_or("a null key".into(), |key| {
+        format!("none for `{}`", excerpt(key))
+    });
+    BadValue::new(RowProblem::UnmatchedTime, expected, found)
+}

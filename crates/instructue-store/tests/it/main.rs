@@ -1,0 +1,13 @@
+//! The tests of `instructue-store` that go through its public interface, in one binary.
+
+mod bad_files;
+mod bad_rows;
+mod common;
+mod folders;
+mod foreign_files;
+mod ingest;
+mod ingest_order;
+mod ingest_property;
+mod parquet_kinds;
+mod parquet_parts;
+mod times;
