@@ -1,9 +1,9 @@
 //! Instruction-aware user embeddings: profile + instruction → vector.
 //!
-//! This crate re-exports the others and is the one place where a backend is
-//! chosen: its features `cpu` (default), `wgpu`, `cuda` and `ndarray` say which
-//! are compiled in, and a [`DeviceName`] (from an option, or from the variable
-//! [`INSTRUCTUE_DEVICE`](DEVICE_VARIABLE)) says which one is used.
+//! This crate re-exports the others. Its features `cpu` (default), `wgpu`, `cuda` and
+//! `ndarray` say which backends are compiled in; a [`DeviceName`] (from an option, or from
+//! the variable [`INSTRUCTUE_DEVICE`](DEVICE_VARIABLE)) says which one is used. [`prelude`]
+//! has the names that most programs need.
 //!
 //! [`pipeline`] is the whole path from Parquet files to a proved model; each of
 //! its steps can be used by itself:
@@ -47,11 +47,7 @@
 //! # }
 //! ```
 
-mod device;
-pub mod hub;
-pub mod pipeline;
-
-pub use device::{DEVICE_VARIABLE, DeviceError, DeviceName};
+pub mod prelude;
 
 pub use burn::tensor::Device;
 pub use instructue_adapter as adapter;
@@ -66,6 +62,8 @@ pub use instructue_losses as losses;
 pub use instructue_mmap as mmap;
 pub use instructue_model as model;
 pub use instructue_nn as nn;
+pub use instructue_pipeline as pipeline;
+pub use instructue_pipeline::{DEVICE_VARIABLE, DeviceError, DeviceName, hub};
 pub use instructue_schema as schema;
 pub use instructue_store as store;
 pub use instructue_trainer as trainer;

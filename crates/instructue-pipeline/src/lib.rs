@@ -1,0 +1,49 @@
+//! The whole path behind one configuration: files → user store → training set → training →
+//! vectors → evaluation.
+//!
+//! You need it to run the method as it is: [`train_userqa`], [`embed_users`], [`ask_user`],
+//! [`tune_users`] and the [suites](suite) are what the programs call, and they add no logic
+//! of their own. [`DeviceName`] says which of the backends that were compiled in is used.
+
+mod ask;
+mod cache;
+mod config;
+mod device;
+mod embed;
+mod error;
+pub mod hub;
+mod id_type;
+mod labels;
+mod parquet_file;
+mod prepare;
+mod pretrained;
+mod proof;
+mod readout;
+mod run;
+mod store_embedder;
+mod suggest;
+pub mod suite;
+mod tune;
+mod windows;
+
+pub use ask::{AskRequest, Asked, ask_user, known_answers};
+pub use cache::{EVENTS_DIR, keep_events};
+pub use config::{
+    Adapter, CacheSettings, EvaluationSettings, ModelSettings, PrivacySettings, RunConfig,
+    UserQaSettings,
+};
+pub use device::{DEVICE_VARIABLE, DeviceError, DeviceName};
+pub use embed::{
+    EmbedRequest, Embedded, MAX_INSTRUCTION_BYTES, check_embed_out, check_instruction, embed_users,
+};
+pub use error::{Error, Result};
+pub use labels::{Labelled, read_labels};
+pub use prepare::{
+    Ingested, SCHEMA_FILE, Stage, TASKS_FILE, fit, ingest, references, userqa, userqa_config,
+};
+pub use pretrained::{Backbone, Encoder, FineTuning, PretrainedParts, PretrainedSettings};
+pub use proof::{PROOF_FILE, REPORT_FILE};
+pub use run::{MODEL_DIR, Outcome, Watch, model_dir, train_userqa};
+pub use store_embedder::StoreEmbedder;
+pub use tune::{TuneQuality, TuneRequest, TunedUsers, tune_users};
+pub use windows::end_of_data;

@@ -1,0 +1,370 @@
+//! From files to everything that training needs: user store, training set and
+//! the fitted host side of the model.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use instructue_eval::TaskSet;
+use instructue_features::{LexicalMatches, ProfileBuilder, SourceProfile, TextTokenizer};
+use instructue_model::Preprocessor;
+use instructue_schema::user_key;
+use instructue_schema::{Schema, Timestamp, UserId, paths};
+use instructue_store::{IngestOptions, IngestReport, Progress, UserStore, remote_advice, survey};
+use instructue_userqa::{Split, UserQa, UserQaConfig, split_of};
+
+use crate::config::RunConfig;
+use crate::error::{Error, Result};
+use crate::pretrained::PretrainedParts;
+use crate::windows::{empty_users, end_of_data};
+
+/// The file that declares the sources of a data directory.
+pub const SCHEMA_FILE: &str = "schema.toml";
+/// The file that declares the downstream tasks of a data directory.
+pub const TASKS_FILE: &str = "tasks.toml";
+/// Users whose texts and rows the tokenizer and normalisers are fitted on, at most.
+const FIT_USERS: usize = 20_000;
+
+/// What a stage tells whoever watches it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Stage {
+    /// A stage begins.
+    Begin {
+        /// What it does, in a few words.
+        name: &'static str,
+    },
+    /// Part of the running stage is done.
+    Progress {
+        /// Done so far.
+        done: u64,
+        /// In all.
+        total: u64,
+    },
+    /// A remark worth a line of its own.
+    Note {
+        /// The remark.
+        text: String,
+    },
+}
+
+/// Data read, checked and grouped by user.
+#[derive(Debug)]
+pub struct Ingested {
+    /// The user store.
+    pub store: UserStore,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Downstream tasks, if the data declares some.
+    pub tasks: Option<TaskSet>,
+    /// Training may look at events before this time only.
+    pub end: Timestamp,
+}
+
+/// Reads `schema.toml`, the Parquet files and `tasks.toml` of `data` into a
+/// user store at `store`; an up-to-date store there is reused.
+///
+/// # Errors
+/// Anything wrong with the files, by name, row and column.
+pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result<Ingested> {
+    let (schema, tasks) = declared(data)?;
+    instructue_generate::check(data)?;
+    watch(Stage::Begin {
+        name: "reading events",
+    });
+    let path = store.to_path_buf();
+    let (store, report) = UserStore::open_or_ingest(
+        &schema,
+        data,
+        &path,
+        &IngestOptions::default(),
+        &mut |progress| match progress {
+            Progress::Source {
+                rows, total_rows, ..
+            } => {
+                watch(Stage::Progress {
+                    done: rows,
+                    total: total_rows,
+                });
+            }
+            Progress::Shard { done, total } => {
+                watch(Stage::Progress {
+                    done: done as u64,
+                    total: total as u64,
+                });
+            }
+        },
+    )?;
+    for text in describe(&report) {
+        watch(Stage::Note { text });
+    }
+    let end = match (&tasks, end_of_data(&store)) {
+        (Some(tasks), _) => tasks.reference,
+        (None, Some(end)) => end,
+        (None, None) => {
+            return Err(Error::argument(
+                &format!("data directory {}", data.display()),
+                "at least one event",
+                format!("none ({})", describe(&report).join("; ")),
+            ));
+        }
+    };
+    Ok(Ingested {
+        store,
+        path,
+        tasks,
+        end,
+    })
+}
+
+/// What `schema.toml` and, if there is one, `tasks.toml` of a data directory say.
+///
+/// # Errors
+/// A directory without a schema (then what there is to declare), or a file that does not read.
+pub(crate) fn declared(data: &Path) -> Result<(Schema, Option<TaskSet>)> {
+    if !data.is_dir() {
+        let found = match remote_advice(data) {
+            Some(advice) => advice,
+            None if data.exists() => "a file".into(),
+            None => "nothing".into(),
+        };
+        return Err(Error::argument(
+            &format!("data directory {}", data.display()),
+            "a directory with schema.toml and Parquet files",
+            found,
+        ));
+    }
+    let inside = |name: &str| {
+        let file = data.join(name);
+        paths::inside(data, &file).map_err(Error::outside(file.display().to_string()))?;
+        Ok::<_, Error>(file)
+    };
+    let path = inside(SCHEMA_FILE)?;
+    if !path.exists() {
+        return Err(Error::argument(
+            &path.display().to_string(),
+            "the file that says what files and columns mean (README, \"Your own data\")",
+            format!("none, beside {}", survey(data)),
+        ));
+    }
+    let schema = Schema::load(&path)?;
+    let tasks_file = inside(TASKS_FILE)?;
+    let tasks = if tasks_file.exists() {
+        Some(TaskSet::load(&tasks_file)?)
+    } else {
+        None
+    };
+    Ok((schema, tasks))
+}
+
+fn describe(report: &IngestReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    for source in &report.sources {
+        let skipped: BTreeMap<_, _> = source.skipped.iter().filter(|(_, n)| **n > 0).collect();
+        let mut line = format!(
+            "{}: {} of {} rows kept",
+            source.name, source.kept, source.rows
+        );
+        for (reason, count) in skipped {
+            line.push_str(&format!(", {count} {reason}"));
+        }
+        if let Some((first, last)) = source.times {
+            let day = |time: Timestamp| {
+                let (year, month, day) = time.date();
+                format!("{year:04}-{month:02}-{day:02}")
+            };
+            line.push_str(&format!(", {} to {}", day(first), day(last)));
+        }
+        lines.push(line);
+    }
+    lines.push(format!("{} users", report.users));
+    lines
+}
+
+/// The reference times that training uses: `references` steps back from the
+/// last one whose future lies before `end`.
+pub fn references(config: &RunConfig, ingested: &Ingested) -> Vec<Timestamp> {
+    let settings = &config.userqa;
+    let newest = ingested.end.plus_days(-settings.horizon_days);
+    let oldest = ingested
+        .store
+        .time_range()
+        .map_or(newest, |(first, _)| first);
+    let mut times: Vec<Timestamp> = (0..settings.references as i64)
+        .map(|step| newest.plus_days(-step * settings.reference_step_days))
+        .filter(|time| *time > oldest)
+        .collect();
+    if times.is_empty() {
+        times.push(newest);
+    }
+    times.reverse();
+    times
+}
+
+/// Says which times training looks back from, and how many users show nothing there.
+pub(crate) fn tell_references(
+    store: &UserStore,
+    references: &[Timestamp],
+    watch: &mut dyn FnMut(Stage),
+) -> Result<()> {
+    for (reference, empty) in references.iter().zip(empty_users(store, references)?) {
+        let mut text = format!("reference {reference}: events before it are seen");
+        if empty > 0 {
+            let users = store.users();
+            text.push_str(&format!(
+                "; {empty} of {users} users have no event in the windows before it"
+            ));
+        }
+        watch(Stage::Note { text });
+    }
+    Ok(())
+}
+
+/// The configuration of the training set.
+pub fn userqa_config(config: &RunConfig, references: &[Timestamp], end: Timestamp) -> UserQaConfig {
+    UserQaConfig {
+        seed: config.seed,
+        references: references.to_vec(),
+        horizon_days: config.userqa.horizon_days,
+        triples_per_user: config.userqa.triples_per_user,
+        values_per_family: config.userqa.values_per_family,
+        test_share: config.userqa.test_share,
+        test_from: config.userqa.test_from,
+        validation_share: config.userqa.validation_share,
+        min_users: config.privacy.min_users,
+        data_end: Some(end),
+        ..UserQaConfig::default()
+    }
+}
+
+/// Builds the training set below `out`, or opens the one that is there and fits.
+///
+/// # Errors
+/// When it cannot be built or written.
+pub fn userqa(
+    store: &UserStore,
+    config: &UserQaConfig,
+    out: &Path,
+    watch: &mut dyn FnMut(Stage),
+) -> Result<UserQa> {
+    watch(Stage::Begin {
+        name: "building instructions and answers",
+    });
+    if let Ok(found) = UserQa::open(out)
+        && found.manifest().config == *config
+        && found.manifest().store == store.fingerprint()
+    {
+        return Ok(found);
+    }
+    instructue_userqa::build(store, config, out, &mut |done, total| {
+        watch(Stage::Progress {
+            done: done as u64,
+            total: total as u64,
+        });
+    })?;
+    Ok(UserQa::open(out)?)
+}
+
+/// Fits vocabularies, normalisers and tokenizers on the training users. A
+/// pretrained part of `begun` keeps its tokenizer. Of words, values and numbers only
+/// those of at least `privacy.min_users` training users are kept.
+///
+/// # Errors
+/// When the store cannot be read or holds no training user.
+pub fn fit(
+    store: &UserStore,
+    triples: &UserQa,
+    config: &RunConfig,
+    userqa: &UserQaConfig,
+    begun: &PretrainedParts,
+    watch: &mut dyn FnMut(Stage),
+) -> Result<Preprocessor> {
+    watch(Stage::Begin {
+        name: "fitting vocabularies",
+    });
+    let training = |user: &UserId| split_of(user, userqa.seed, userqa) == Split::Train;
+    let last = *userqa
+        .references
+        .last()
+        .expect("validated: at least one reference");
+    // A prefix of the shards is a sample: users are placed by a hash of their id.
+    let mut shards = Vec::new();
+    let mut users = 0;
+    for index in 0..store.shards() {
+        let shard = store.shard(index)?;
+        users += shard.users.iter().filter(|user| training(user)).count();
+        shards.push((index, shard));
+        watch(Stage::Progress {
+            done: users.min(FIT_USERS) as u64,
+            total: store.users(),
+        });
+        if users >= FIT_USERS {
+            break;
+        }
+    }
+    let histories = || {
+        shards
+            .iter()
+            .flat_map(|(_, shard)| shard.histories())
+            .filter(|history| training(history.user()))
+            .map(|history| (history, last))
+    };
+    let min_users = config.privacy.min_users;
+    if users < min_users {
+        let text = too_few_to_keep(users, min_users);
+        watch(Stage::Note { text });
+    }
+    let profiles = ProfileBuilder::fit(store.schema(), histories(), config.slots(), min_users);
+    let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;
+    let (mut questions, mut answers) = (Vec::new(), Vec::new());
+    for (index, _) in &shards {
+        let triples = triples.shard(*index)?.into_iter();
+        for triple in triples.filter(|t| t.split == Split::Train && !t.held_out) {
+            let user = user_key(&triple.user);
+            questions.push((user, triple.instruction));
+            answers.push((user, triple.answer));
+        }
+    }
+    let mut texts = Vec::new();
+    let seen = histories().map(|(history, reference)| {
+        let profile = profiles.build(&history, reference);
+        let user = user_key(&profile.user);
+        for source in &profile.sources {
+            if let SourceProfile::Events(events) = source {
+                let of_events = events.iter().map(|event| event.text.as_str());
+                texts.extend(of_events.map(|text| (user, text.to_string())));
+            }
+        }
+        profile
+    });
+    let lexical_matches = LexicalMatches::fit(store.schema(), seen, &questions, min_users);
+    texts.extend(questions);
+    texts.extend(answers);
+    let of_encoder = begun.encoder.as_ref().map(|part| part.tokenizer.clone());
+    let of_backbone = begun.backbone.as_ref().map(|part| part.tokenizer.clone());
+    let (of_encoder, of_backbone) = match (of_encoder, of_backbone) {
+        (Some(encoder), Some(backbone)) => (encoder, backbone),
+        (encoder, backbone) => {
+            let size = config.model.vocabulary;
+            let own = TextTokenizer::train_on_users(texts.into_iter(), size, min_users)?;
+            let own = Arc::new(own);
+            (encoder.unwrap_or(own.clone()), backbone.unwrap_or(own))
+        }
+    };
+    let summaries = config.model.summaries;
+    let count = config.model.pca_components;
+    let components = Preprocessor::fit_pca_components(&profiles, &normalisers, histories(), count)?;
+    let preprocessor = Preprocessor::new(profiles, normalisers, of_encoder, of_backbone, summaries);
+    Ok(preprocessor
+        .with_pca_components(components)
+        .with_lexical_matches(config.model.lexical_matches.then_some(lexical_matches)))
+}
+
+/// What it means that there are fewer training users than a word must have.
+fn too_few_to_keep(users: usize, min_users: usize) -> String {
+    format!(
+        "{users} training users are fewer than the {min_users} that a word, value or number \
+         must have to be kept (min_users of [privacy]): texts are read letter by letter, and no \
+         question names a value. If the data are no people's, min_users = 1 keeps everything"
+    )
+}

@@ -1,0 +1,275 @@
+//! One run: train on a data directory, prove, report.
+
+use std::path::{Path, PathBuf};
+
+use instructue_eval::Evaluation;
+use instructue_fs::{recover, remove_directory, remove_file};
+use instructue_model::cache::CacheMetrics;
+use instructue_model::{InstructUe, ModelConfig, Preprocessor, save};
+use instructue_trainer::{Claim, Event, RUN, TrainConfig, TrainData, Trained, train};
+use instructue_userqa::{Split, UserQa, UserQaConfig};
+
+use crate::cache::{keep_events, settle_events};
+use crate::config::{Adapter, RunConfig};
+use crate::device::DeviceName;
+use crate::error::Result;
+use crate::prepare::{
+    Ingested, Stage, declared, fit, ingest, references, tell_references, userqa, userqa_config,
+};
+use crate::pretrained::PretrainedParts;
+use crate::proof::{Finished, PROOF_FILE, REPORT_FILE, prove_run};
+use burn::tensor::Device;
+
+/// The model's directory below a run's output.
+pub const MODEL_DIR: &str = "model";
+pub(crate) const CONFIG_FILE: &str = "config.toml";
+
+/// Whoever watches a run.
+pub trait Watch {
+    /// A stage begins or moves.
+    fn stage(&mut self, stage: Stage);
+    /// Training says something.
+    fn training(&mut self, event: Event<'_>);
+}
+
+/// What a run leaves.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The output directory.
+    pub out: PathBuf,
+    /// The trained model.
+    pub model: InstructUe,
+    /// Steps, seconds and the best validation.
+    pub steps: usize,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// The proof.
+    pub proof: Evaluation,
+}
+
+/// The model directory that `path` means: itself, or `model` below a run's output.
+pub fn model_dir(path: &Path) -> PathBuf {
+    let inner = path.join(MODEL_DIR);
+    recover(&inner);
+    if !path.join(save::MANIFEST).is_file() && inner.is_dir() {
+        inner
+    } else {
+        path.into()
+    }
+}
+
+/// Trains on `data` (Parquet files, `schema.toml`, and `tasks.toml` if there are
+/// downstream tasks) and leaves model, metrics, proof and report in `out`, a directory that
+/// is empty or that an earlier run made, and that no other run works in.
+///
+/// # Errors
+/// Anything wrong with configuration, data, training or disk; other files in `out`.
+pub fn train_userqa(
+    data: &Path,
+    out: &Path,
+    config: &RunConfig,
+    resume: bool,
+    watch: &mut dyn Watch,
+) -> Result<Outcome> {
+    config.validate()?;
+    // First, so that a wrong path or file does not cost an earlier run's model.
+    config.device.parse::<DeviceName>()?.open()?;
+    declared(data)?;
+    let claim = Claim::take(out, RUN)?;
+    let ingested = ingest(data, &out.join("store"), &mut |s| watch.stage(s))?;
+    let min_users = config.privacy.min_users;
+    check_tasks(&ingested, data, min_users, &mut |s| watch.stage(s))?;
+    let run = train_run(&ingested, &claim, config, resume, watch)?;
+    let finished = Finished {
+        data,
+        out,
+        ingested: &ingested,
+        triples: &run.triples,
+        userqa: &run.userqa,
+        config,
+        trained: &run.model,
+        untrained: &run.untrained,
+    };
+    let proof = prove_run(&finished, watch)?;
+    settle_events(&run.model, &CacheMetrics::default(), &mut |s| {
+        watch.stage(s)
+    });
+    Ok(Outcome {
+        out: out.into(),
+        model: run.model,
+        steps: run.steps,
+        seconds: run.seconds,
+        proof,
+    })
+}
+
+/// Checks the tasks of the data before anything is trained for them.
+pub(crate) fn check_tasks(
+    ingested: &Ingested,
+    data: &Path,
+    min_users: usize,
+    watch: &mut dyn FnMut(Stage),
+) -> Result<()> {
+    let Some(tasks) = &ingested.tasks else {
+        return Ok(());
+    };
+    for text in instructue_eval::check_tasks(tasks, &ingested.store, data, min_users)? {
+        watch(Stage::Note { text });
+    }
+    Ok(())
+}
+
+/// A trained model with what it was trained on.
+pub(crate) struct TrainedRun {
+    pub model: InstructUe,
+    pub untrained: InstructUe,
+    pub triples: UserQa,
+    pub userqa: UserQaConfig,
+    pub steps: usize,
+    pub seconds: f64,
+}
+
+/// Everything of [`train_userqa`] between reading the data and the proof.
+pub(crate) fn train_run(
+    ingested: &Ingested,
+    claim: &Claim,
+    config: &RunConfig,
+    resume: bool,
+    watch: &mut dyn Watch,
+) -> Result<TrainedRun> {
+    let out = claim.directory();
+    let name: DeviceName = config.device.parse()?;
+    let device = name.open()?;
+    let references = references(config, ingested);
+    tell_references(&ingested.store, &references, &mut |s| watch.stage(s))?;
+    let qa = userqa_config(config, &references, ingested.end);
+    qa.validate()?;
+    let trained_on = device.autodiff();
+    // The factors of LoRA are drawn while a part is read.
+    trained_on.seed(config.seed);
+    let begun = begin(config, &trained_on, watch)?;
+    begun.check_lengths(ingested.store.schema())?;
+    // From here on an earlier run's model is gone, so what can be wrong was asked before.
+    prepare_out(claim, config, resume, watch)?;
+    let qa_dir = out.join("userqa");
+    let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.stage(s))?;
+    let preprocessor = fit(&ingested.store, &triples, config, &qa, &begun, &mut |s| {
+        watch.stage(s)
+    })?;
+    let train_config = TrainConfig {
+        seed: config.seed,
+        ..config.train.clone()
+    };
+    let untrained = first_model(config, preprocessor, &begun, &trained_on)?
+        .with_replicas(name.workers(config.replicas));
+    drop(begun);
+    let untrained = keep_events(untrained, &config.cache, out, &mut |s| watch.stage(s))?;
+    let training = TrainData::open(&ingested.path, &qa_dir, Split::Train)?;
+    let validation = match TrainData::open(&ingested.path, &qa_dir, Split::Validation) {
+        Ok(data) => Some(data),
+        // Few users, or a share of none.
+        Err(instructue_trainer::Error::NoData(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    watch.stage(Stage::Begin { name: "training" });
+    let Trained {
+        model,
+        steps,
+        seconds,
+        ..
+    } = train(
+        untrained.clone(),
+        &training,
+        validation.as_ref(),
+        &train_config,
+        claim,
+        resume,
+        &mut |event| watch.training(event),
+    )?;
+    model.save(&out.join(MODEL_DIR))?;
+    Ok(TrainedRun {
+        model,
+        untrained,
+        triples,
+        userqa: qa,
+        steps,
+        seconds,
+    })
+}
+
+/// Makes the output directory ready. A new run replaces what an earlier one left; a resumed
+/// one keeps everything, its configuration above all.
+fn prepare_out(
+    claim: &Claim,
+    config: &RunConfig,
+    resume: bool,
+    watch: &mut dyn Watch,
+) -> Result<()> {
+    let out = claim.directory();
+    let (path, checkpoints) = (out.join(CONFIG_FILE), out.join("checkpoints"));
+    // What somebody put into the model's directory is found now rather than after training.
+    save::check_model_dir(&out.join(MODEL_DIR))?;
+    if resume && (path.exists() || checkpoints.exists()) {
+        return config.check_saved(&path);
+    }
+    if resume {
+        let text = format!("nothing to resume in {}: begins anew", out.display());
+        watch.stage(Stage::Note { text });
+    } else {
+        for stale in ["checkpoints", "best", MODEL_DIR] {
+            remove_directory(&out.join(stale))?;
+        }
+        for stale in [PROOF_FILE, REPORT_FILE] {
+            remove_file(&out.join(stale))?;
+        }
+    }
+    Ok(instructue_fs::write(&path, config.to_toml().as_bytes())?)
+}
+
+/// Reads the pretrained parts, if the configuration names some.
+fn begin(config: &RunConfig, device: &Device, watch: &mut dyn Watch) -> Result<PretrainedParts> {
+    let settings = &config.pretrained;
+    if settings.backbone.is_some() || settings.encoder.is_some() {
+        watch.stage(Stage::Begin {
+            name: "reading pretrained weights",
+        });
+    }
+    PretrainedParts::open(settings, device, &mut |step| {
+        watch.stage(Stage::Progress {
+            done: step.done,
+            total: step.total,
+        });
+    })
+}
+
+/// The model before its training: of the configured size, around the pretrained
+/// parts.
+fn first_model(
+    config: &RunConfig,
+    preprocessor: Preprocessor,
+    begun: &PretrainedParts,
+    device: &Device,
+) -> Result<InstructUe> {
+    let vocab = preprocessor.tokenizer().vocab_size();
+    let encoder_vocab = preprocessor.encoder_tokenizer().vocab_size();
+    let mut model = ModelConfig::fresh(config.size, vocab, encoder_vocab);
+    model.event_features = config.model.event_features;
+    model.summaries = config.model.summaries;
+    model.tabular_at_user = config.model.tabular_at_user;
+    model.lookup = config.model.lookup;
+    model.lexical_matches = config.model.lexical_matches;
+    model.answer_bottleneck = config.model.answer_bottleneck;
+    model.adapter = match config.model.adapter {
+        Adapter::Linear => instructue_adapter::AdapterKind::Linear,
+        Adapter::Mlp => instructue_adapter::AdapterKind::Mlp,
+    };
+    let parts = begun.configure(&config.pretrained, &mut model);
+    let seed = config.seed;
+    Ok(InstructUe::with_parts(
+        model,
+        preprocessor,
+        &parts,
+        seed,
+        device,
+    )?)
+}

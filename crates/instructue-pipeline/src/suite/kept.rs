@@ -1,0 +1,48 @@
+//! Results that stay on disk beside what they were made from.
+
+use std::path::Path;
+
+use instructue_fs::{read_sealed, write_sealed};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+
+#[derive(Serialize, Deserialize)]
+struct Kept<T> {
+    /// What it was made from.
+    key: String,
+    result: T,
+}
+
+/// The result in `path` if it was made from `key`; anything else is made again.
+pub(crate) fn load<T: DeserializeOwned>(path: &Path, key: &str) -> Option<T> {
+    let kept: Kept<T> = read_sealed(path, "a result that was kept").ok()?;
+    (kept.key == key).then_some(kept.result)
+}
+
+/// Keeps a result.
+pub(crate) fn save(path: &Path, key: &str, result: &impl Serialize) -> Result<()> {
+    let kept = Kept {
+        key: key.to_owned(),
+        result,
+    };
+    Ok(write_sealed(path, &kept)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_made_from_the_same_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("results/a.json");
+        assert_eq!(load::<Vec<u32>>(&path, "a"), None);
+        save(&path, "a", &vec![1, 2]).unwrap();
+        assert_eq!(load::<Vec<u32>>(&path, "a"), Some(vec![1, 2]));
+        assert_eq!(load::<Vec<u32>>(&path, "b"), None);
+        std::fs::write(&path, "{\"key\":\"a\",\"res").unwrap();
+        assert_eq!(load::<Vec<u32>>(&path, "a"), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! What changed events cost.
+
+use instructue_eval::suite::{MethodInfo, NoisePoint, NoiseResult};
+use instructue_eval::{CONFIDENCE, Draws, NoiseKind};
+
+use crate::suite::declare::Suite;
+use crate::suite::exchange::CLEAN;
+use crate::suite::summary::table::Table;
+
+/// Mean AUC by share of changed events, per method and kind of change.
+pub(crate) fn noise(suite: &Suite, table: &Table, methods: &[MethodInfo]) -> Vec<NoiseResult> {
+    let mut kinds: Vec<(String, Vec<(f64, String)>)> = Vec::new();
+    for (condition, kind) in suite.noise.conditions() {
+        let (kind, share) = match kind {
+            NoiseKind::Foreign { share } => ("foreign".to_owned(), share),
+            NoiseKind::Shuffled { share } => ("shuffled".to_owned(), share),
+            NoiseKind::Missing { source } => (format!("missing {source}"), 1.0),
+        };
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, points)) => points.push((share, condition)),
+            None => kinds.push((kind, vec![(share, condition)])),
+        }
+    }
+    let mut out = Vec::new();
+    for info in methods {
+        let Some(clean) = table.mean(&info.name, CLEAN) else {
+            continue;
+        };
+        let point = |share: f64, draws: &Draws| {
+            Some(NoisePoint {
+                share,
+                auc: draws.interval(CONFIDENCE)?,
+                drop: clean.auc.minus(draws).interval(CONFIDENCE)?,
+            })
+        };
+        for (kind, points) in &kinds {
+            let changed = points.iter().filter_map(|(share, condition)| {
+                point(*share, &table.mean(&info.name, condition)?.auc)
+            });
+            let changed: Vec<NoisePoint> = changed.collect();
+            if let (false, Some(first)) = (changed.is_empty(), point(0.0, &clean.auc)) {
+                out.push(NoiseResult {
+                    method: info.name.clone(),
+                    kind: kind.clone(),
+                    points: std::iter::once(first).chain(changed).collect(),
+                });
+            }
+        }
+    }
+    out
+}

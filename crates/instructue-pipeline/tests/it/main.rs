@@ -1,0 +1,8 @@
+//! The tests of `instructue-pipeline` that go through its public interface, in one binary.
+
+mod bad_input;
+mod event_cache;
+mod hub;
+mod pretrained;
+mod privacy;
+mod suite;

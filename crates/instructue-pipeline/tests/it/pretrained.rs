@@ -1,0 +1,194 @@
+//! Whole runs that begin with a decoder and an encoder of others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use instructue_generate::{GenerateConfig, generate};
+use instructue_model::InstructUe;
+use instructue_pipeline::DeviceName;
+use instructue_pipeline::{Error, FineTuning, MODEL_DIR, RunConfig, Stage, Watch, train_userqa};
+use instructue_trainer::Event;
+use tempfile::TempDir;
+
+struct Silent;
+
+impl Watch for Silent {
+    fn stage(&mut self, _: Stage) {}
+    fn training(&mut self, _: Event<'_>) {}
+}
+
+fn golden(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, to) = (entry.unwrap().path(), to.to_path_buf());
+        let to = to.join(from.file_name().unwrap());
+        match from.is_dir() {
+            true => copy(&from, &to),
+            false => drop(fs::copy(&from, &to).unwrap()),
+        }
+    }
+}
+
+/// A few generated users whose texts are short, and both parts.
+fn workplace() -> (TempDir, RunConfig) {
+    let dir = tempfile::tempdir().unwrap();
+    let people = GenerateConfig {
+        users: 30,
+        events_per_user: 15.0,
+        ..GenerateConfig::default()
+    };
+    let data = dir.path().join("data");
+    generate(&people, &data, &mut |_, _| {}).unwrap();
+    let schema = fs::read_to_string(data.join("schema.toml")).unwrap();
+    let short = schema
+        .lines()
+        .map(|line| match line.trim_start().starts_with("max_tokens") {
+            true => "max_tokens = 8",
+            false => line,
+        });
+    let short = short.collect::<Vec<_>>().join("\n");
+    fs::write(data.join("schema.toml"), short).unwrap();
+    let encoder = dir.path().join("encoder");
+    let sentences = golden("instructue-model/tests/golden/sentences");
+    copy(&sentences.join("model"), &encoder);
+    copy(&sentences.join("mean_normalized"), &encoder);
+
+    let mut config = RunConfig::default();
+    config.model.slots = Some(3);
+    config.model.vocabulary = 300;
+    config.pretrained.backbone = Some(text(&golden("instructue-gguf/tests/golden/small.gguf")));
+    config.pretrained.encoder = Some(text(&encoder));
+    config.pretrained.lora.rank = 2;
+    config.userqa.references = 1;
+    config.userqa.triples_per_user = 6;
+    config.train.steps = 4;
+    // Made-up users, and few of them.
+    config.privacy.min_users = 1;
+    config.train.users_per_step = 4;
+    config.train.checkpoint_every = 2;
+    config.train.validate_every = 2;
+    config.train.validation_users = 2;
+    config.evaluation.resamples = 10;
+    config.evaluation.retrieval_instructions = 2;
+    (dir, config)
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().into()
+}
+
+/// The header of a safetensors file, and where its tensors begin.
+fn header(bytes: &[u8]) -> (serde_json::Map<String, serde_json::Value>, usize) {
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    (header, 8 + length)
+}
+
+/// The names of a safetensors file.
+fn names(path: &Path) -> Vec<String> {
+    let (header, _) = header(&fs::read(path).unwrap());
+    header.keys().cloned().collect()
+}
+
+#[test]
+fn a_run_begins_with_weights_of_others_and_goes_on_from_them() {
+    let (dir, config) = workplace();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    train_userqa(&data, &out, &config, false, &mut Silent).unwrap();
+
+    let device = DeviceName::from_env().unwrap().open().unwrap();
+    let model = InstructUe::load(&out.join(MODEL_DIR), &device).unwrap();
+    let begun = model.config().pretrained.clone().expect("digests of both");
+    assert!(begun.backbone.is_some() && begun.encoder.is_some());
+    assert!(model.config().encoder.normalized, "as modules.json says");
+    assert!(model.network().backbone().has_lora());
+    // The model holds everything; a checkpoint only what training changes.
+    let whole = names(&out.join(MODEL_DIR).join("model.safetensors"));
+    assert!(whole.iter().any(|name| name == "backbone.embed_tokens"));
+    let checkpoint = out.join("checkpoints/step-00000004");
+    let changed = names(&checkpoint.join("model.safetensors"));
+    assert!(changed.iter().any(|name| name == "reserved"));
+    assert!(changed.iter().any(|name| name.contains("lora")));
+    for name in &changed {
+        let frozen = name.starts_with("encoders.")
+            || (name.starts_with("backbone.") && !name.contains("lora"));
+        assert!(!frozen, "{name} never changes");
+    }
+
+    // A run that was cut short after step 2 goes on to the same weights.
+    let bytes = fs::read(checkpoint.join("model.safetensors")).unwrap();
+    fs::remove_dir_all(&checkpoint).unwrap();
+    train_userqa(&data, &out, &config, true, &mut Silent).unwrap();
+    let again = fs::read(checkpoint.join("model.safetensors")).unwrap();
+    assert!(bytes == again, "resumed from step 2");
+
+    // Other weights are another run, whatever the path says.
+    let other = dir.path().join("encoder/model.safetensors");
+    let mut weights = fs::read(&other).unwrap();
+    let (header, start) = header(&weights);
+    let (_, table) = header
+        .iter()
+        .find(|(name, _)| name.ends_with("word_embeddings.weight"))
+        .unwrap();
+    let first = table["data_offsets"][0].as_u64().unwrap() as usize;
+    weights[start + first] ^= 1;
+    fs::write(&other, weights).unwrap();
+    let resumed = train_userqa(&data, &out, &config, true, &mut Silent);
+    let message = resumed.map(drop).unwrap_err().to_string();
+    assert!(message.contains("model.pretrained.encoder"), "{message}");
+}
+
+#[test]
+fn what_leads_nowhere_or_does_not_fit_is_said_before_anything_is_trained() {
+    let (dir, config) = workplace();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    let refusal = |config: &RunConfig| {
+        let trained = train_userqa(&data, &out, config, false, &mut Silent);
+        assert!(!out.join(MODEL_DIR).exists());
+        trained.map(drop).unwrap_err()
+    };
+    let mut wrong = config.clone();
+    wrong.pretrained.backbone = Some("no such thing".into());
+    let error = refusal(&wrong);
+    assert!(matches!(error, Error::Hub(_)), "{error}");
+    assert!(error.to_string().contains("no such thing"), "{error}");
+
+    // An encoder where a decoder should be.
+    let mut wrong = config.clone();
+    wrong.pretrained.backbone = wrong.pretrained.encoder.clone();
+    let message = refusal(&wrong).to_string();
+    assert!(
+        message.contains("config.json") && message.contains("model_type"),
+        "{message}"
+    );
+
+    // Texts that are longer than the encoder was made for, which is fewer tokens
+    // than it has positions.
+    let encoder = dir.path().join("encoder/sentence_bert_config.json");
+    fs::write(encoder, r#"{"max_seq_length": 12}"#).unwrap();
+    let schema = fs::read_to_string(data.join("schema.toml")).unwrap();
+    let long = schema.replace("max_tokens = 8", "max_tokens = 14");
+    fs::write(data.join("schema.toml"), long).unwrap();
+    let message = refusal(&config).to_string();
+    let expected = "`max_tokens` of source `bill`: expected at most 12, the longest text of the \
+                    encoder, found 14";
+    assert_eq!(message, expected);
+}
+
+#[test]
+fn what_is_trained_can_be_chosen() {
+    let (dir, mut config) = workplace();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    config.pretrained.train_backbone = FineTuning::Frozen;
+    config.pretrained.train_encoder = FineTuning::Full;
+    config.train.steps = 2;
+    config.train.validate_every = 0;
+    train_userqa(&data, &out, &config, false, &mut Silent).unwrap();
+    let changed = names(&out.join("checkpoints/step-00000002/model.safetensors"));
+    assert!(changed.iter().any(|name| name.starts_with("encoders.")));
+    assert!(!changed.iter().any(|name| name.starts_with("backbone.")));
+}

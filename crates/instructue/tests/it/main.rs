@@ -1,9 +1,0 @@
-//! The tests of `instructue` that go through its public interface, in one binary.
-
-mod bad_input;
-mod event_cache;
-mod hub;
-mod pretrained;
-mod privacy;
-mod readme;
-mod suite;
