@@ -69,7 +69,8 @@ pub use instructue_store as store;
 pub use instructue_trainer as trainer;
 pub use instructue_userqa as userqa;
 
-/// The programs of the README are compiled, and those that can are run.
+/// The programs of the README and the guides are compiled, and those that can are run.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
-struct Readme;
+#[doc = include_str!("../../../docs/usage.md")]
+struct Guides;
