@@ -61,11 +61,9 @@ references = 2
 triples_per_user = 4
 [train]
 steps = 2
-users_per_step = 4
-instructions_per_user = 2
-validate_every = 1
-validation_users = 4
-checkpoint_every = 1
+batch = { users_per_step = 4, instructions_per_user = 2 }
+validation = { every = 1, users = 4 }
+checkpoint.every = 1
 [evaluation]
 resamples = 20
 retrieval_queries = 10

@@ -177,7 +177,7 @@ fn train(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Err
         .init();
     let rows: Vec<usize> = (0..ROWS).collect();
     let ids = ids(&rows, 0, LENGTH, &decoder);
-    let contrastive = ContrastiveConfig::new().init()?;
+    let contrastive = ContrastiveConfig::paper().init()?;
     let starts: Vec<usize> = (0..ROWS * LENGTH).step_by(SEGMENT).collect();
     let places = |places: Vec<usize>| {
         let places: Vec<i64> = places.into_iter().map(|place| place as i64).collect();

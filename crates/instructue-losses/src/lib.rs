@@ -17,7 +17,7 @@
 //! let users = noise().require_grad();
 //! let answers = noise();
 //!
-//! let contrastive = ContrastiveConfig::new().with_temperature(0.07).init()?;
+//! let contrastive = ContrastiveConfig { temperature: 0.07, ..ContrastiveConfig::paper() }.init()?;
 //! let output = contrastive.forward(ContrastiveInput {
 //!     users: l2_normalize(users.clone()),
 //!     answers: l2_normalize(answers),

@@ -128,7 +128,7 @@ impl Batches {
         config: &TrainConfig,
     ) -> Result<Self> {
         let (store, userqa) = (UserStore::open(&data.store)?, UserQa::open(&data.userqa)?);
-        let answers = match config.extra_negatives {
+        let answers = match config.batch.extra_negatives {
             0 => Answers::default(),
             _ => Answers::collect(&store, &userqa, &preprocessor)?,
         };
@@ -149,7 +149,7 @@ impl Batches {
 
     /// Units that one step takes.
     fn users_per_step(&self) -> usize {
-        self.config.users_per_step.min(self.data.units())
+        self.config.batch.users_per_step.min(self.data.units())
     }
 
     /// Steps in one epoch; units that do not fill a step wait for another epoch's order.
@@ -164,25 +164,25 @@ impl Batches {
     pub fn step(&mut self, step: usize) -> Result<Vec<Row>> {
         let per_epoch = self.steps_per_epoch();
         let (epoch, within) = (step / per_epoch, step % per_epoch);
-        let windows = per_epoch.div_ceil(self.config.length_window);
-        let window = epoch * windows + within / self.config.length_window;
+        let windows = per_epoch.div_ceil(self.config.batch.length_window);
+        let window = epoch * windows + within / self.config.batch.length_window;
         if self
             .window
             .as_ref()
             .is_none_or(|(loaded, _)| *loaded != window)
         {
-            let steps = self.load_window(epoch, within / self.config.length_window)?;
+            let steps = self.load_window(epoch, within / self.config.batch.length_window)?;
             self.window = Some((window, steps));
         }
         let steps = &self.window.as_ref().expect("loaded above").1;
-        Ok(steps[within % self.config.length_window].clone())
+        Ok(steps[within % self.config.batch.length_window].clone())
     }
 
     /// All steps of one window: its units sorted by length, cut into steps, the steps shuffled.
     fn load_window(&mut self, epoch: usize, window: usize) -> Result<Vec<Vec<Row>>> {
         let per_step = self.users_per_step();
-        let first = window * self.config.length_window;
-        let last = (first + self.config.length_window).min(self.steps_per_epoch());
+        let first = window * self.config.batch.length_window;
+        let last = (first + self.config.batch.length_window).min(self.steps_per_epoch());
         let order = EpochOrder::new(self.config.seed, epoch as u64, &self.data.units);
         let mut drafts = Vec::with_capacity((last - first) * per_step);
         for position in first * per_step..last * per_step {
@@ -229,8 +229,9 @@ impl Batches {
 
     /// Whether the instructions of `step` come from few families.
     fn is_focused(&self, step: usize) -> bool {
-        let steps = (self.config.steps * self.config.gradient_accumulation_steps) as f64;
-        self.config.families_per_step > 0 && step as f64 >= self.config.mixed_families * steps
+        let steps = (self.config.steps * self.config.batch.gradient_accumulation_steps) as f64;
+        self.config.batch.families_per_step > 0
+            && step as f64 >= self.config.batch.mixed_families * steps
     }
 
     /// Chooses the instructions of one step's users.
@@ -243,7 +244,7 @@ impl Batches {
         let mut families: Vec<&str> = families.into_iter().collect();
         seed::shuffle(&mut families, rng);
         let wanted = match focused {
-            true => self.config.families_per_step.min(families.len()),
+            true => self.config.batch.families_per_step.min(families.len()),
             false => families.len(),
         };
         let families = &families[..wanted];
@@ -257,7 +258,7 @@ impl Batches {
             let chosen = triples
                 .into_iter()
                 .cycle()
-                .take(self.config.instructions_per_user);
+                .take(self.config.batch.instructions_per_user);
             let segments = chosen.map(|triple| self.segment(draft, triple, rng));
             rows.push(Row {
                 user_key: draft.user_key,
@@ -269,7 +270,7 @@ impl Batches {
     }
 
     fn segment(&self, draft: &Draft, triple: &Triple, rng: &mut ChaCha8Rng) -> Segment {
-        let dropped = rng.random_bool(self.config.instruction_dropout);
+        let dropped = rng.random_bool(self.config.batch.instruction_dropout);
         let instruction = (!dropped).then(|| DataText::new(triple.instruction.as_str()));
         let answer = DataText::new(triple.answer.as_str());
         let mut segment = self
@@ -277,7 +278,7 @@ impl Batches {
             .segment(instruction.as_ref(), Some(&answer));
         let words = draft.words.as_ref();
         segment.lexical_matches = self.preprocessor.mentioned(words, instruction.as_ref());
-        let count = self.config.extra_negatives;
+        let count = self.config.batch.extra_negatives;
         segment.extra_negatives = self.answers.others(triple, &segment.answer, count, rng);
         segment
     }

@@ -37,6 +37,8 @@ pub struct State {
     pub stale: usize,
     /// The configuration of the run.
     pub config: TrainConfig,
+    /// Its seed.
+    pub seed: u64,
     /// The configuration of its model.
     pub model: ModelConfig,
     /// The data of the run.
@@ -55,6 +57,7 @@ impl State {
             best: None,
             stale: 0,
             config: config.clone(),
+            seed: config.seed,
             model: model.clone(),
             fingerprint: fingerprint.into(),
             files: Files::default(),
@@ -156,7 +159,7 @@ pub fn read(
     let ours: Value = serde_json::to_vec(expected)
         .and_then(|json| serde_json::from_slice(&json))
         .map_err(broken)?;
-    for key in ["format", "fingerprint", "config", "model"] {
+    for key in ["format", "fingerprint", "seed", "config", "model"] {
         if let Some((key, expected, found)) = difference(&ours[key], &found[key], key.into()) {
             return Err(Error::OtherRun {
                 path: path.into(),

@@ -6,150 +6,151 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Switches of the contrastive loss, see [`ContrastiveConfig`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ContrastiveSettings {
-    /// Temperature τ.
-    pub temperature: f64,
-    /// Margin c of the false-negative mask.
-    pub margin: f64,
-    /// Negatives user–answer.
-    pub user_answer: bool,
-    /// Negatives user–user.
-    pub user_user: bool,
-    /// Negatives answer–answer.
-    pub answer_answer: bool,
-    /// Negatives answer–user.
-    pub answer_user: bool,
-    /// Anchored on both sides.
-    pub symmetric: bool,
-    /// Leave out likely false negatives.
-    pub mask_false_negatives: bool,
-    /// Keep the same user under another instruction as a user–answer negative.
-    pub same_user_negatives: bool,
-}
-
-impl Default for ContrastiveSettings {
-    fn default() -> Self {
-        let config = ContrastiveConfig::new();
-        Self {
-            temperature: config.temperature,
-            margin: config.margin,
-            user_answer: true,
-            // In a fresh model users are alike and answers are alike, so these two
-            // terms are masked as false negatives until all vectors have become
-            // alike, and a model trained from scratch stays there.
-            user_user: false,
-            answer_answer: false,
-            // As in the published code.
-            answer_user: true,
-            symmetric: config.symmetric,
-            mask_false_negatives: config.mask_false_negatives,
-            same_user_negatives: config.same_user_negatives,
-        }
-    }
-}
-
-impl ContrastiveSettings {
-    /// As the loss takes it.
-    pub fn config(&self) -> ContrastiveConfig {
-        ContrastiveConfig::new()
-            .with_temperature(self.temperature)
-            .with_margin(self.margin)
-            .with_user_answer(self.user_answer)
-            .with_user_user(self.user_user)
-            .with_answer_answer(self.answer_answer)
-            .with_answer_user(self.answer_user)
-            .with_symmetric(self.symmetric)
-            .with_mask_false_negatives(self.mask_false_negatives)
-            .with_same_user_negatives(self.same_user_negatives)
-    }
-}
-
-/// How a run trains. The defaults suit a small model trained from scratch on a
-/// CPU; the papers' large-scale recipe is in method §6.
+/// How a run trains.
+///
+/// The defaults suit a small model that is trained from scratch on a CPU for minutes. In a
+/// TOML file each topic is a table of its own: `[train.batch]`, `[train.loss]` and so on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
-    /// All randomness derives from it.
-    pub seed: u64,
-    /// Optimiser steps.
+    /// Optimizer steps.
     pub steps: usize,
+    /// What a step is made of.
+    pub batch: BatchConfig,
+    /// The losses and their weights.
+    pub loss: LossConfig,
+    /// AdamW.
+    pub optimizer: OptimizerConfig,
+    /// The learning rate over the steps.
+    pub schedule: ScheduleConfig,
+    /// Validation and early stopping.
+    pub validation: ValidationConfig,
+    /// Checkpoints.
+    pub checkpoint: CheckpointConfig,
+    /// The seed of all randomness in training. It is the run's, so it is no key of its own.
+    #[serde(skip)]
+    pub seed: u64,
+}
+
+/// What a training step is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BatchConfig {
     /// Users in a step.
     pub users_per_step: usize,
-    /// Instructions per user in a step; at least 2, so that the same user under
-    /// another instruction is a negative.
+    /// Instructions per user in a step. With at least 2, the same user under another
+    /// instruction is a negative.
     pub instructions_per_user: usize,
-    /// Families that a step's instructions are drawn from as far as its users
-    /// have them; 0: all. Few families make users under the same question each
-    /// other's negatives, so that a vector must tell users apart and not just
-    /// questions.
+    /// Question families that the instructions of a step are drawn from, as far as its users
+    /// have them; 0 means all. With few families, users under the same question are each
+    /// other's negatives, so a vector must tell users apart and not only questions.
     pub families_per_step: usize,
-    /// Share of the steps before `families_per_step` counts; until then all
-    /// families mix, because telling questions apart is learned first and
-    /// opens the way to telling users apart.
+    /// Share of the steps before `families_per_step` counts. Until then all families mix,
+    /// because a model learns to tell questions apart before it learns to tell users apart.
     pub mixed_families: f64,
-    /// Further negatives per instruction: answers of others to the same
-    /// question. They make vectors tell answers apart, not just questions.
+    /// Extra negatives per instruction: answers of other users to the same question. They
+    /// make vectors tell answers apart and not only questions.
     pub extra_negatives: usize,
-    /// Steps whose users are sorted by length together, against padding.
+    /// Steps whose users are sorted by length together. A larger window means less padding.
     pub length_window: usize,
-    /// Slots (rows × padded length) of one pass; a step that needs more is cut
-    /// into micro-batches and trained with GradCache.
+    /// Slots (rows × padded length) of one pass. A step that needs more is cut into
+    /// micro-batches and trained with GradCache.
     pub slots_per_pass: usize,
-    /// Steps whose gradients are averaged before the optimiser moves.
+    /// Batches whose gradients are averaged before the optimizer takes a step.
     pub gradient_accumulation_steps: usize,
-    /// Share of segments that lose their instruction, so that the general
-    /// vector is trained too.
+    /// Share of segments that lose their instruction, so that the general vector is trained
+    /// too.
     pub instruction_dropout: f64,
     /// Half of the training profiles have up to this share of their events replaced by
-    /// events of other users, so that vectors rest on what a history says more than once.
+    /// events of other users. Vectors then rest on what a history says more than once.
     pub event_replacement: f64,
-    /// Weight of the next-token loss (λ).
+}
+
+/// The losses of a step and their weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LossConfig {
+    /// Weight of the next-token loss (λ of arXiv:2510.11016).
     pub next_token_weight: f64,
     /// Share of the steps in which that weight rises linearly from 0.
     pub next_token_warmup: f64,
     /// Weight of the contrastive loss; 0 switches it off.
     pub contrastive_weight: f64,
-    /// Contrastive loss.
-    pub contrastive: ContrastiveSettings,
+    /// The contrastive loss.
+    pub contrastive: ContrastiveConfig,
+}
+
+/// AdamW, and the norm that gradients are clipped to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimizerConfig {
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// The same for what changes a pretrained decoder or encoder, such as the
+    /// Peak learning rate of what changes a pretrained decoder or encoder, such as the
     /// factors of LoRA.
     pub pretrained_learning_rate: f64,
-    /// Share of the steps in which the learning rate rises linearly.
-    pub warmup: f64,
-    /// Learning rate at the end as a share of the peak (cosine).
-    pub final_learning_rate: f64,
-    /// AdamW β₁.
+    /// β₁.
     pub beta1: f64,
-    /// AdamW β₂.
+    /// β₂.
     pub beta2: f64,
-    /// AdamW ε.
+    /// ε.
     pub epsilon: f64,
-    /// AdamW weight decay.
+    /// Weight decay.
     pub weight_decay: f64,
     /// Largest global norm of the gradients.
     pub clip_norm: f64,
+}
+
+/// The learning rate over the steps: it rises linearly, then falls along a cosine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScheduleConfig {
+    /// Share of the steps in which the learning rate rises.
+    pub warmup: f64,
+    /// Learning rate at the end, as a share of the peak.
+    pub final_learning_rate: f64,
+}
+
+/// Validation and early stopping.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ValidationConfig {
     /// Steps between validations; 0: never.
-    pub validate_every: usize,
+    pub every: usize,
     /// Validation users.
-    pub validation_users: usize,
+    pub users: usize,
     /// Validations without improvement after which training ends; 0: never.
     pub patience: usize,
+}
+
+/// Checkpoints, from which a killed run resumes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckpointConfig {
     /// Steps between checkpoints; 0: only at the end.
-    pub checkpoint_every: usize,
+    pub every: usize,
     /// Checkpoints kept.
-    pub keep_checkpoints: usize,
+    pub keep: usize,
 }
 
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
-            seed: 7,
             steps: 800,
+            batch: BatchConfig::default(),
+            loss: LossConfig::default(),
+            optimizer: OptimizerConfig::default(),
+            schedule: ScheduleConfig::default(),
+            validation: ValidationConfig::default(),
+            checkpoint: CheckpointConfig::default(),
+            seed: 7,
+        }
+    }
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self {
             users_per_step: 24,
             instructions_per_user: 4,
             families_per_step: 6,
@@ -160,24 +161,59 @@ impl Default for TrainConfig {
             gradient_accumulation_steps: 1,
             instruction_dropout: 0.15,
             event_replacement: 0.25,
+        }
+    }
+}
+
+impl Default for LossConfig {
+    fn default() -> Self {
+        Self {
             next_token_weight: 1.0,
             next_token_warmup: 0.0,
             contrastive_weight: 1.0,
-            contrastive: ContrastiveSettings::default(),
+            contrastive: ContrastiveConfig::default(),
+        }
+    }
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self {
             learning_rate: 2e-3,
             pretrained_learning_rate: 2e-4,
-            warmup: 0.05,
-            final_learning_rate: 0.05,
             beta1: 0.9,
             beta2: 0.98,
             epsilon: 1e-6,
             weight_decay: 1e-5,
             clip_norm: 1.0,
-            validate_every: 100,
-            validation_users: 96,
+        }
+    }
+}
+
+impl Default for ScheduleConfig {
+    fn default() -> Self {
+        Self {
+            warmup: 0.05,
+            final_learning_rate: 0.05,
+        }
+    }
+}
+
+impl Default for ValidationConfig {
+    fn default() -> Self {
+        Self {
+            every: 100,
+            users: 96,
             patience: 0,
-            checkpoint_every: 100,
-            keep_checkpoints: 2,
+        }
+    }
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self {
+            every: 100,
+            keep: 2,
         }
     }
 }
@@ -193,106 +229,121 @@ impl TrainConfig {
             ("seed", numbers::SEED.of(self.seed)),
             ("steps", numbers::STEPS.of(self.steps)),
             (
-                "users_per_step",
-                numbers::USERS_PER_STEP.of(self.users_per_step),
+                "batch.users_per_step",
+                numbers::USERS_PER_STEP.of(self.batch.users_per_step),
             ),
             (
-                "instructions_per_user",
-                numbers::INSTRUCTIONS_PER_USER.of(self.instructions_per_user),
+                "batch.instructions_per_user",
+                numbers::INSTRUCTIONS_PER_USER.of(self.batch.instructions_per_user),
             ),
             (
-                "families_per_step",
-                numbers::FAMILIES.of(self.families_per_step),
-            ),
-            ("mixed_families", numbers::SHARE.of(self.mixed_families)),
-            (
-                "extra_negatives",
-                numbers::EXTRA_NEGATIVES.of(self.extra_negatives),
+                "batch.families_per_step",
+                numbers::FAMILIES.of(self.batch.families_per_step),
             ),
             (
-                "length_window",
-                numbers::LENGTH_WINDOW.of(self.length_window),
+                "batch.mixed_families",
+                numbers::SHARE.of(self.batch.mixed_families),
             ),
             (
-                "slots_per_pass",
-                numbers::SLOTS_PER_PASS.of(self.slots_per_pass),
+                "batch.extra_negatives",
+                numbers::EXTRA_NEGATIVES.of(self.batch.extra_negatives),
             ),
             (
-                "gradient_accumulation_steps",
-                numbers::ACCUMULATE.of(self.gradient_accumulation_steps),
+                "batch.length_window",
+                numbers::LENGTH_WINDOW.of(self.batch.length_window),
             ),
             (
-                "instruction_dropout",
-                numbers::SHARE.of(self.instruction_dropout),
+                "batch.slots_per_pass",
+                numbers::SLOTS_PER_PASS.of(self.batch.slots_per_pass),
             ),
             (
-                "event_replacement",
-                numbers::SHARE.of(self.event_replacement),
+                "batch.gradient_accumulation_steps",
+                numbers::ACCUMULATE.of(self.batch.gradient_accumulation_steps),
             ),
             (
-                "next_token_weight",
-                numbers::LOSS_WEIGHT.of(self.next_token_weight),
+                "batch.instruction_dropout",
+                numbers::SHARE.of(self.batch.instruction_dropout),
             ),
             (
-                "next_token_warmup",
-                numbers::SHARE.of(self.next_token_warmup),
+                "batch.event_replacement",
+                numbers::SHARE.of(self.batch.event_replacement),
             ),
             (
-                "contrastive_weight",
-                numbers::LOSS_WEIGHT.of(self.contrastive_weight),
+                "loss.next_token_weight",
+                numbers::LOSS_WEIGHT.of(self.loss.next_token_weight),
             ),
             (
-                "learning_rate",
-                numbers::LEARNING_RATE.of(self.learning_rate),
+                "loss.next_token_warmup",
+                numbers::SHARE.of(self.loss.next_token_warmup),
             ),
             (
-                "pretrained_learning_rate",
-                numbers::LEARNING_RATE.of(self.pretrained_learning_rate),
+                "loss.contrastive_weight",
+                numbers::LOSS_WEIGHT.of(self.loss.contrastive_weight),
             ),
-            ("warmup", numbers::SHARE.of(self.warmup)),
             (
-                "final_learning_rate",
-                numbers::SHARE.of(self.final_learning_rate),
+                "optimizer.learning_rate",
+                numbers::LEARNING_RATE.of(self.optimizer.learning_rate),
             ),
-            ("beta1", numbers::MOMENT.of(self.beta1)),
-            ("beta2", numbers::MOMENT.of(self.beta2)),
-            ("epsilon", numbers::EPSILON.of(self.epsilon)),
-            ("weight_decay", numbers::WEIGHT_DECAY.of(self.weight_decay)),
-            ("clip_norm", numbers::CLIP_NORM.of(self.clip_norm)),
-            ("validate_every", numbers::EVERY.of(self.validate_every)),
             (
-                "validation_users",
-                numbers::VALIDATION_USERS.of(self.validation_users),
+                "optimizer.pretrained_learning_rate",
+                numbers::LEARNING_RATE.of(self.optimizer.pretrained_learning_rate),
             ),
-            ("patience", numbers::EVERY.of(self.patience)),
-            ("checkpoint_every", numbers::EVERY.of(self.checkpoint_every)),
+            ("schedule.warmup", numbers::SHARE.of(self.schedule.warmup)),
             (
-                "keep_checkpoints",
-                numbers::KEEP_CHECKPOINTS.of(self.keep_checkpoints),
+                "schedule.final_learning_rate",
+                numbers::SHARE.of(self.schedule.final_learning_rate),
+            ),
+            ("optimizer.beta1", numbers::MOMENT.of(self.optimizer.beta1)),
+            ("optimizer.beta2", numbers::MOMENT.of(self.optimizer.beta2)),
+            (
+                "optimizer.epsilon",
+                numbers::EPSILON.of(self.optimizer.epsilon),
+            ),
+            (
+                "optimizer.weight_decay",
+                numbers::WEIGHT_DECAY.of(self.optimizer.weight_decay),
+            ),
+            (
+                "optimizer.clip_norm",
+                numbers::CLIP_NORM.of(self.optimizer.clip_norm),
+            ),
+            ("validation.every", numbers::EVERY.of(self.validation.every)),
+            (
+                "validation.users",
+                numbers::VALIDATION_USERS.of(self.validation.users),
+            ),
+            (
+                "validation.patience",
+                numbers::EVERY.of(self.validation.patience),
+            ),
+            ("checkpoint.every", numbers::EVERY.of(self.checkpoint.every)),
+            (
+                "checkpoint.keep",
+                numbers::KEEP_CHECKPOINTS.of(self.checkpoint.keep),
             ),
         ])?;
         limits::check([
             (
-                "contrastive.temperature",
-                numbers::TEMPERATURE.of(self.contrastive.temperature),
+                "loss.contrastive.temperature",
+                numbers::TEMPERATURE.of(self.loss.contrastive.temperature),
             ),
             (
-                "contrastive.margin",
-                numbers::MARGIN.of(self.contrastive.margin),
+                "loss.contrastive.margin",
+                numbers::MARGIN.of(self.loss.contrastive.margin),
             ),
         ])?;
         limits::product(
-            "users_per_step × instructions_per_user × (1 + extra_negatives)",
+            "batch: users_per_step × instructions_per_user × (1 + extra_negatives)",
             &[
-                self.users_per_step as u64,
-                self.instructions_per_user as u64,
-                self.extra_negatives as u64 + 1,
+                self.batch.users_per_step as u64,
+                self.batch.instructions_per_user as u64,
+                self.batch.extra_negatives as u64 + 1,
             ],
             &numbers::PAIRS_PER_STEP,
         )?;
-        if self.next_token_weight == 0.0 && self.contrastive_weight == 0.0 {
+        if self.loss.next_token_weight == 0.0 && self.loss.contrastive_weight == 0.0 {
             return Err(Error::config(
-                "contrastive_weight",
+                "loss.contrastive_weight",
                 "one loss with a weight above 0",
                 0,
             ));
@@ -302,24 +353,26 @@ impl TrainConfig {
 
     /// The weight of the next-token loss at `step` (0-based).
     pub fn next_token_weight_at(&self, step: usize) -> f64 {
-        let warmup = (self.next_token_warmup * self.steps as f64).ceil();
+        let warmup = (self.loss.next_token_warmup * self.steps as f64).ceil();
         if (step as f64) < warmup {
-            return self.next_token_weight * (step as f64 + 1.0) / (warmup + 1.0);
+            return self.loss.next_token_weight * (step as f64 + 1.0) / (warmup + 1.0);
         }
-        self.next_token_weight
+        self.loss.next_token_weight
     }
 
     /// The learning rate at `step` (0-based): linear warm-up, then cosine.
     pub fn learning_rate_at(&self, step: usize) -> f64 {
-        let warmup = (self.warmup * self.steps as f64).ceil();
+        let warmup = (self.schedule.warmup * self.steps as f64).ceil();
         let step = step as f64;
         if step < warmup {
-            return self.learning_rate * (step + 1.0) / warmup;
+            return self.optimizer.learning_rate * (step + 1.0) / warmup;
         }
         let rest = (self.steps as f64 - warmup).max(1.0);
         let done = ((step - warmup) / rest).clamp(0.0, 1.0);
-        let low = self.learning_rate * self.final_learning_rate;
-        low + (self.learning_rate - low) * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+        let low = self.optimizer.learning_rate * self.schedule.final_learning_rate;
+        low + (self.optimizer.learning_rate - low)
+            * 0.5
+            * (1.0 + (std::f64::consts::PI * done).cos())
     }
 }
 
@@ -333,15 +386,18 @@ mod tests {
     fn the_learning_rate_rises_then_falls_to_its_floor() {
         let config = TrainConfig {
             steps: 100,
-            warmup: 0.1,
+            schedule: ScheduleConfig {
+                warmup: 0.1,
+                ..ScheduleConfig::default()
+            },
             ..Default::default()
         };
         let at = |step| config.learning_rate_at(step);
         assert!(at(0) < at(5) && at(5) < at(9));
-        assert!((at(9) - config.learning_rate).abs() < 1e-12);
-        assert!((at(10) - config.learning_rate).abs() < 1e-12);
+        assert!((at(9) - config.optimizer.learning_rate).abs() < 1e-12);
+        assert!((at(10) - config.optimizer.learning_rate).abs() < 1e-12);
         assert!(at(50) > at(90));
-        let floor = config.learning_rate * config.final_learning_rate;
+        let floor = config.optimizer.learning_rate * config.schedule.final_learning_rate;
         assert!((at(100) - floor).abs() < 1e-12);
         assert!((at(1000) - floor).abs() < 1e-12);
     }
@@ -354,7 +410,9 @@ mod tests {
                 assert!(config.learning_rate_at(step).is_finite(), "{config:?}");
                 assert!(config.next_token_weight_at(step).is_finite(), "{config:?}");
             }
-            let data_steps = config.steps.checked_mul(config.gradient_accumulation_steps);
+            let data_steps = config
+                .steps
+                .checked_mul(config.batch.gradient_accumulation_steps);
             assert!(data_steps.is_some(), "{config:?}");
             Ok(())
         });
@@ -365,13 +423,16 @@ mod tests {
     #[test]
     fn what_numbers_come_to_is_bounded() {
         let config = TrainConfig {
-            users_per_step: 65_536,
-            instructions_per_user: 1000,
+            batch: BatchConfig {
+                users_per_step: 65_536,
+                instructions_per_user: 1000,
+                ..BatchConfig::default()
+            },
             ..Default::default()
         };
         let message = config.validate().unwrap_err().to_string();
         assert!(
-            message.contains("users_per_step") && message.contains("131072000"),
+            message.contains("batch.users_per_step") && message.contains("131072000"),
             "{message}"
         );
     }
@@ -379,11 +440,14 @@ mod tests {
     #[test]
     fn one_loss_must_count() {
         let config = TrainConfig {
-            next_token_weight: 0.0,
-            contrastive_weight: 0.0,
+            loss: LossConfig {
+                next_token_weight: 0.0,
+                contrastive_weight: 0.0,
+                ..LossConfig::default()
+            },
             ..Default::default()
         };
         let message = config.validate().unwrap_err().to_string();
-        assert!(message.contains("contrastive_weight"), "{message}");
+        assert!(message.contains("loss.contrastive_weight"), "{message}");
     }
 }

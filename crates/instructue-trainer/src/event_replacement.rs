@@ -24,9 +24,9 @@ impl EventReplacement {
     pub fn new(config: &TrainConfig, schema: &Schema) -> Option<Self> {
         let sources = schema.sources.iter().enumerate();
         let events = sources.filter(|(_, source)| source.kind == SourceKind::Events);
-        (config.event_replacement > 0.0).then(|| Self {
+        (config.batch.event_replacement > 0.0).then(|| Self {
             seed: config.seed,
-            share: config.event_replacement,
+            share: config.batch.event_replacement,
             sources: events.map(|(place, _)| place).collect(),
         })
     }
@@ -66,6 +66,7 @@ mod tests {
     use instructue_schema::{ColumnData, SourceTable};
 
     use super::*;
+    use crate::config::BatchConfig;
 
     const SCHEMA: &str = r#"
         name = "test"
@@ -121,7 +122,10 @@ mod tests {
 
     fn foreign(share: f64) -> Option<EventReplacement> {
         let config = TrainConfig {
-            event_replacement: share,
+            batch: BatchConfig {
+                event_replacement: share,
+                ..BatchConfig::default()
+            },
             ..TrainConfig::default()
         };
         EventReplacement::new(&config, &Schema::from_toml(SCHEMA).unwrap())

@@ -2,7 +2,7 @@
 //!
 //! [`train`] reads from top to bottom: draw a step's rows, compute both losses
 //! and their gradients (through GradCache when a step does not fit one pass),
-//! clip by global norm, move the optimiser, log, validate, checkpoint.
+//! clip by global norm, take an optimizer step, log, validate, checkpoint.
 //!
 //! [`tune`] learns a few tokens and prototypes for one question from a handful of
 //! labelled users, and leaves the model as it is.
@@ -12,16 +12,18 @@
 //! ```
 //! use instructue_trainer::TrainConfig;
 //!
-//! let config: TrainConfig = toml::from_str("steps = 100\nlearning_rate = 1e-3\nwarmup = 0.1")?;
+//! let text = "steps = 100\noptimizer.learning_rate = 1e-3\nschedule.warmup = 0.1";
+//! let mut config: TrainConfig = toml::from_str(text)?;
 //! config.validate()?;
 //! // Linear warm-up, then cosine.
 //! assert!(config.learning_rate_at(0) < config.learning_rate_at(9));
 //! assert!(config.learning_rate_at(50) > config.learning_rate_at(90));
 //!
-//! let error = TrainConfig { warmup: 1.5, ..config }.validate().unwrap_err();
+//! config.schedule.warmup = 1.5;
+//! let error = config.validate().unwrap_err();
 //! assert_eq!(
 //!     error.to_string(),
-//!     "config key `warmup`: expected 0 to 1 (a share), found 1.5"
+//!     "config key `schedule.warmup`: expected 0 to 1 (a share), found 1.5"
 //! );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -77,13 +79,10 @@
 //!
 //! // Two steps with a checkpoint after each.
 //! let data = TrainData::open(&at("store"), &at("userqa"), Split::Train)?;
-//! let config = TrainConfig {
-//!     steps: 2,
-//!     users_per_step: 4,
-//!     instructions_per_user: 2,
-//!     checkpoint_every: 1,
-//!     ..TrainConfig::default()
-//! };
+//! let mut config = TrainConfig { steps: 2, ..TrainConfig::default() };
+//! config.batch.users_per_step = 4;
+//! config.batch.instructions_per_user = 2;
+//! config.checkpoint.every = 1;
 //! let out = Claim::take(&at("run"), RUN)?; // nobody else writes there meanwhile
 //! let trained = train(model.clone(), &data, None, &config, &out, false, &mut |_| {})?;
 //! assert_eq!(trained.steps, 2);
@@ -119,7 +118,10 @@ mod trainer;
 mod tune;
 
 pub use batches::{Batches, TrainData};
-pub use config::{ContrastiveSettings, TrainConfig};
+pub use config::{
+    BatchConfig, CheckpointConfig, LossConfig, OptimizerConfig, ScheduleConfig, TrainConfig,
+    ValidationConfig,
+};
 pub use error::{Error, Result};
 pub use gradients::clip_global_norm;
 pub use instructue_fs::Claim;

@@ -25,7 +25,8 @@ pub struct Losses {
 impl Losses {
     /// The weighted sum that training minimises.
     pub fn total(&self, config: &TrainConfig) -> f64 {
-        config.contrastive_weight * self.contrastive + config.next_token_weight * self.next_token
+        config.loss.contrastive_weight * self.contrastive
+            + config.loss.next_token_weight * self.next_token
     }
 
     /// Refuses a loss that is no number.
@@ -74,7 +75,7 @@ fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<P
     let shares = (0..shares).map(|share| {
         let rows: Vec<usize> = order.iter().skip(share).step_by(shares).copied().collect();
         let lengths: Vec<usize> = rows.iter().map(|&row| lengths[row]).collect();
-        let batches = token_budget_batches(&lengths, config.slots_per_pass, usize::MAX, 0);
+        let batches = token_budget_batches(&lengths, config.batch.slots_per_pass, usize::MAX, 0);
         let batches = batches.into_iter();
         batches
             .map(|batch| batch.into_iter().map(|at| rows[at]).collect::<Vec<_>>())
@@ -180,7 +181,7 @@ fn contrastive_loss(loss: &Contrastive, packs: &[Pack], vectors: Vectors) -> Res
 /// # Errors
 /// When a loss cannot be computed.
 pub fn evaluate(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Losses> {
-    let loss = config.contrastive.config().init()?;
+    let loss = config.loss.contrastive.init()?;
     let packs = packs(model, rows, config)?;
     let passes: Vec<MicroBatch> = model
         .workers()
@@ -215,7 +216,7 @@ pub fn gradients(
     config: &TrainConfig,
     step: usize,
 ) -> Result<(Losses, GradientsParams)> {
-    let loss = config.contrastive.config().init()?;
+    let loss = config.loss.contrastive.init()?;
     let packs = packs(model, rows, config)?;
     let workers = model.workers();
     let replicas: Vec<InstructUe> = match workers.count() {
@@ -246,11 +247,13 @@ pub fn gradients(
     let gathered = GatheredEmbeddings::new(&vectors)?;
     drop(vectors);
     let contrastive = contrastive_loss(&loss, &packs, gathered.vectors())?;
-    let weighted = contrastive.clone().mul_scalar(config.contrastive_weight);
+    let weighted = contrastive
+        .clone()
+        .mul_scalar(config.loss.contrastive_weight);
     let shares = gathered.shares(&mut weighted.backward());
 
     // What is back-propagated is weighted; what is reported is not.
-    let weight = config.next_token_weight_at(step / config.gradient_accumulation_steps);
+    let weight = config.next_token_weight_at(step / config.batch.gradient_accumulation_steps);
     let work = first.into_iter().zip(shares).collect();
     let passes = workers.map(work, |index, (pass, share)| {
         let network = replicas[index % replicas.len()].network();

@@ -15,7 +15,7 @@ use instructue_userqa::Split;
 
 use crate::batches::{Batches, TrainData};
 use crate::checkpoint::{self, State};
-use crate::config::TrainConfig;
+use crate::config::{BatchConfig, TrainConfig};
 use crate::error::{Error, Result};
 use crate::gradients::clip_global_norm;
 use crate::metrics::{Metrics, MetricsSink, Phase};
@@ -129,7 +129,7 @@ pub fn train(
         // A kill may have come between the newest and the end of the oldest; where the newest
         // is damaged the older ones are needed.
         if checkpoint::list(&checkpoints)?.last() == Some(&path) {
-            checkpoint::prune(&checkpoints, config.keep_checkpoints)?;
+            checkpoint::prune(&checkpoints, config.checkpoint.keep)?;
         }
         // The checkpoint's encoders may not be those that the model came with.
         if let Some(cache) = cache.filter(|_| model.event_caches().is_empty()) {
@@ -143,19 +143,20 @@ pub fn train(
     let mut sink = MetricsSink::open(dir, state.step)?;
     let preprocessor = Arc::new(model.preprocessor().clone());
     let held = match validation {
-        Some(held) if config.validate_every > 0 && config.validation_users > 0 => {
+        Some(held) if config.validation.every > 0 && config.validation.users > 0 => {
             validation_rows(held, preprocessor.clone(), config)?
         }
         _ => Vec::new(),
     };
     // Each optimiser step takes `gradient_accumulation_steps` steps of data.
     let steps = Batches::new(data, Split::Train, preprocessor, config)?.ahead(
-        state.step * config.gradient_accumulation_steps,
-        config.steps * config.gradient_accumulation_steps,
+        state.step * config.batch.gradient_accumulation_steps,
+        config.steps * config.batch.gradient_accumulation_steps,
     );
     let before = state.seconds;
     let started = Instant::now();
-    let no_longer_improves = |state: &State| config.patience > 0 && state.stale >= config.patience;
+    let no_longer_improves =
+        |state: &State| config.validation.patience > 0 && state.stale >= config.validation.patience;
     // A run that stopped early stays stopped when it is resumed.
     while state.step < config.steps && !no_longer_improves(&state) {
         let clock = Instant::now();
@@ -166,24 +167,29 @@ pub fn train(
             next_token: 0.0,
         };
         let mut sum = GradientsAccumulator::<Network>::new();
-        for part in 0..config.gradient_accumulation_steps {
+        for part in 0..config.batch.gradient_accumulation_steps {
             let rows = steps.recv().map_err(|_| {
                 Error::NoData("the thread that prepares batches has stopped".into())
             })??;
-            let number = state.step * config.gradient_accumulation_steps + part;
+            let number = state.step * config.batch.gradient_accumulation_steps + part;
             let (one, gradients) = gradients(&model, &rows, config, number)?;
             users += rows.len();
-            losses.contrastive += one.contrastive / config.gradient_accumulation_steps as f64;
-            losses.next_token += one.next_token / config.gradient_accumulation_steps as f64;
+            losses.contrastive += one.contrastive / config.batch.gradient_accumulation_steps as f64;
+            losses.next_token += one.next_token / config.batch.gradient_accumulation_steps as f64;
             sum.accumulate(model.network(), gradients);
         }
         let mut gradients = sum.grads();
-        let share = 1.0 / config.gradient_accumulation_steps as f64;
-        let norm = clip_global_norm(model.network(), &mut gradients, share, config.clip_norm)
-            .map_err(|parameter| Error::NonFiniteGradient {
-                step: state.step,
-                parameter,
-            })?;
+        let share = 1.0 / config.batch.gradient_accumulation_steps as f64;
+        let norm = clip_global_norm(
+            model.network(),
+            &mut gradients,
+            share,
+            config.optimizer.clip_norm,
+        )
+        .map_err(|parameter| Error::NonFiniteGradient {
+            step: state.step,
+            parameter,
+        })?;
         let rate = config.learning_rate_at(state.step);
         let rates = learning_rates(&model, rate, config);
         let network = optimizer.step(rates, model.network().clone(), gradients);
@@ -209,7 +215,7 @@ pub fn train(
         });
 
         let last = state.step == config.steps;
-        if !held.is_empty() && (last || state.step.is_multiple_of(config.validate_every)) {
+        if !held.is_empty() && (last || state.step.is_multiple_of(config.validation.every)) {
             let metrics = validate(&model, &held, config, &state)?;
             sink.write(&metrics)?;
             watch(Event::Metrics {
@@ -227,7 +233,7 @@ pub fn train(
             }
         }
         let stop = no_longer_improves(&state);
-        let due = config.checkpoint_every > 0 && state.step.is_multiple_of(config.checkpoint_every);
+        let due = config.checkpoint.every > 0 && state.step.is_multiple_of(config.checkpoint.every);
         if due || last || stop {
             // What a resumed run will ask for again.
             model.event_caches().iter().for_each(VectorCache::keep);
@@ -236,7 +242,7 @@ pub fn train(
                 model.network(),
                 &optimizer,
                 &state,
-                config.keep_checkpoints,
+                config.checkpoint.keep,
             )?;
             watch(Event::Checkpoint { path: &path });
         }
@@ -299,10 +305,10 @@ fn hit_rate(model: &InstructUe, known: Option<CacheMetrics>) -> Option<f64> {
 
 fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
     AdamWConfig::new()
-        .with_beta_1(config.beta1 as f32)
-        .with_beta_2(config.beta2 as f32)
-        .with_epsilon(config.epsilon as f32)
-        .with_weight_decay(config.weight_decay as f32)
+        .with_beta_1(config.optimizer.beta1 as f32)
+        .with_beta_2(config.optimizer.beta2 as f32)
+        .with_epsilon(config.optimizer.epsilon as f32)
+        .with_weight_decay(config.optimizer.weight_decay as f32)
         .init()
 }
 
@@ -310,7 +316,8 @@ fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
 /// weights.
 fn learning_rates(model: &InstructUe, rate: f64, config: &TrainConfig) -> ModuleLearningRate {
     let mut rates = ModuleLrScheduler::new(rate);
-    let pretrained = rate * config.pretrained_learning_rate / config.learning_rate;
+    let pretrained =
+        rate * config.optimizer.pretrained_learning_rate / config.optimizer.learning_rate;
     let begun = model.config().pretrained.clone().unwrap_or_default();
     let network = model.network();
     if begun.backbone.is_some() {
@@ -333,14 +340,18 @@ fn validation_rows(
     config: &TrainConfig,
 ) -> Result<Vec<Vec<Row>>> {
     let config = TrainConfig {
-        instruction_dropout: 0.0,
-        event_replacement: 0.0,
+        batch: BatchConfig {
+            instruction_dropout: 0.0,
+            event_replacement: 0.0,
+            ..config.batch.clone()
+        },
         ..config.clone()
     };
     let mut batches = Batches::new(data, Split::Validation, preprocessor, &config)?;
-    let per_step = config.users_per_step.min(data.units());
+    let per_step = config.batch.users_per_step.min(data.units());
     let steps = config
-        .validation_users
+        .validation
+        .users
         .div_ceil(per_step)
         .min(batches.steps_per_epoch());
     (0..steps).map(|step| batches.step(step)).collect()

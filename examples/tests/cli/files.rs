@@ -8,7 +8,11 @@ fn a_misspelt_key_of_a_file_is_named_with_its_line() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     let config = dir.path().join("run.toml");
-    fs::write(&config, "seed = 1\n\n[train]\nlearning_rat = 1e-3\n").unwrap();
+    fs::write(
+        &config,
+        "seed = 1\n\n[train.optimizer]\nlearning_rat = 1e-3\n",
+    )
+    .unwrap();
     let (out, config) = (out.to_string_lossy(), config.to_string_lossy());
     let train = [
         "--data",

@@ -1,7 +1,7 @@
 //! Switches of the contrastive loss and what it is computed from.
 
-use burn::config::Config;
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
@@ -10,48 +10,70 @@ use crate::Error;
 /// With `u_i` the vector of user row i, `v_i` that of its answer and `s` their
 /// cosine, the loss of anchor i is `−ln( e^{s(u_i,v_i)/τ} / Z_i )`, where `Z_i`
 /// is the positive plus, over `j ≠ i`, the terms that are switched on and not
-/// masked (the published losses, arXiv 2602.10622 and 2602.14492; the defaults
-/// are the latter's printed form).
-#[derive(Config, Debug, PartialEq)]
+/// masked. [`paper`](Self::paper) has the published values (arXiv:2602.10622, and the
+/// printed form of arXiv:2602.14492); the defaults are for a model trained from scratch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ContrastiveConfig {
     /// Temperature τ that cosines are divided by; positive.
-    #[config(default = 0.07)]
     pub temperature: f64,
     /// Margin c: a negative whose cosine exceeds `s(u_i,v_i) + c` counts as a
     /// false one. Not negative; see [`mask_false_negatives`](Self::mask_false_negatives).
-    #[config(default = 0.1)]
     pub margin: f64,
     /// Negatives `s(u_i, v_j)`.
-    #[config(default = true)]
     pub user_answer: bool,
     /// Negatives `s(u_i, u_j)`; rows of the same user are always left out, since
     /// two vectors of one user are near for a reason.
-    #[config(default = true)]
     pub user_user: bool,
     /// Negatives `s(v_i, v_j)`.
-    #[config(default = true)]
     pub answer_answer: bool,
     /// Negatives `s(v_i, u_j)`, which the published code has instead of
     /// answer–answer.
-    #[config(default = false)]
     pub answer_user: bool,
     /// Mean of the loss anchored on users and the one anchored on answers. In
     /// the latter, user–answer and answer–user change places; user–user and
     /// answer–answer keep their meaning and their masks.
-    #[config(default = false)]
     pub symmetric: bool,
     /// Leave out likely false negatives: a term's j whose own cosine exceeds
     /// `s(u_i,v_i) + margin`, and all terms of a j with the same answer as i.
-    #[config(default = true)]
     pub mask_false_negatives: bool,
     /// Keep rows of the same user under another instruction as user–answer (and
     /// answer–user) negatives. They are the only negatives that force a vector to
     /// follow the instruction.
-    #[config(default = true)]
     pub same_user_negatives: bool,
 }
 
+impl Default for ContrastiveConfig {
+    fn default() -> Self {
+        Self {
+            // In a fresh model users are alike and answers are alike. These two terms are
+            // then masked as false negatives until all vectors have become alike, and a
+            // model that is trained from scratch stays there.
+            user_user: false,
+            answer_answer: false,
+            // As in the published code.
+            answer_user: true,
+            ..Self::paper()
+        }
+    }
+}
+
 impl ContrastiveConfig {
+    /// The published loss: the printed form of arXiv:2602.14492.
+    pub fn paper() -> Self {
+        Self {
+            temperature: 0.07,
+            margin: 0.1,
+            user_answer: true,
+            user_user: true,
+            answer_answer: true,
+            answer_user: false,
+            symmetric: false,
+            mask_false_negatives: true,
+            same_user_negatives: true,
+        }
+    }
+
     /// Checks the numbers and makes the loss.
     ///
     /// # Errors
@@ -71,9 +93,7 @@ impl ContrastiveConfig {
         if !(self.margin.is_finite() && self.margin >= 0.0) {
             return Err(wrong("margin", "a number of at least 0", self.margin));
         }
-        Ok(Contrastive {
-            config: self.clone(),
-        })
+        Ok(Contrastive { config: *self })
     }
 }
 

@@ -148,7 +148,10 @@ fn another_instruction_of_the_same_user_is_a_negative_only_beside_answers() {
     let mut input = two_rows(orthogonal, orthogonal, &device);
     input.user_keys = vec![7, 7];
     let count = |dropped| Some(TermCount { pairs: 2, dropped });
-    let config = ContrastiveConfig::new().with_answer_user(true);
+    let config = ContrastiveConfig {
+        answer_user: true,
+        ..ContrastiveConfig::paper()
+    };
 
     let dropped = config.init().unwrap().forward(input.clone()).unwrap();
     let dropped = dropped.dropped().unwrap();
@@ -157,7 +160,10 @@ fn another_instruction_of_the_same_user_is_a_negative_only_beside_answers() {
     assert_eq!(dropped.answer_answer, count(0));
     assert_eq!(dropped.answer_user, count(0));
 
-    let config = config.with_same_user_negatives(false);
+    let config = ContrastiveConfig {
+        same_user_negatives: false,
+        ..config
+    };
     let dropped = config.init().unwrap().forward(input.clone()).unwrap();
     let dropped = dropped.dropped().unwrap();
     assert_eq!(dropped.user_answer, count(2));
@@ -165,7 +171,7 @@ fn another_instruction_of_the_same_user_is_a_negative_only_beside_answers() {
     assert_eq!(dropped.answer_user, count(2));
 
     input.answer_keys = vec![3, 3];
-    let config = ContrastiveConfig::new();
+    let config = ContrastiveConfig::paper();
     let output = config.init().unwrap().forward(input).unwrap();
     let dropped = output.dropped().unwrap();
     assert_eq!(dropped.user_answer, count(2));
@@ -186,7 +192,10 @@ fn a_single_row_costs_nothing_and_has_a_zero_gradient() {
         answer_keys: vec![0],
         others: None,
     };
-    let config = ContrastiveConfig::new().with_symmetric(true);
+    let config = ContrastiveConfig {
+        symmetric: true,
+        ..ContrastiveConfig::paper()
+    };
     let output = config.init().unwrap().forward(input).unwrap();
     assert_eq!(values(output.loss.clone()), [0.0]);
     let gradient = users.grad(&output.loss.backward()).unwrap();
@@ -196,10 +205,12 @@ fn a_single_row_costs_nothing_and_has_a_zero_gradient() {
 
 #[test]
 fn without_any_term_only_the_positive_is_left() {
-    let config = ContrastiveConfig::new()
-        .with_user_answer(false)
-        .with_user_user(false)
-        .with_answer_answer(false);
+    let config = ContrastiveConfig {
+        user_answer: false,
+        user_user: false,
+        answer_answer: false,
+        ..ContrastiveConfig::paper()
+    };
     let input = two_rows(
         [[1.0, 0.0], [0.0, 1.0]],
         [[1.0, 1.0], [1.0, 0.5]],
@@ -215,9 +226,11 @@ fn a_very_low_temperature_stays_finite() {
     let mut input = two_rows([[1.0, 0.1], [1.0, 0.0]], [[-1.0, 0.0], [1.0, 0.3]], &device);
     let users = input.users.detach().require_grad();
     input.users = users.clone();
-    let config = ContrastiveConfig::new()
-        .with_temperature(1e-4)
-        .with_mask_false_negatives(false);
+    let config = ContrastiveConfig {
+        temperature: 1e-4,
+        mask_false_negatives: false,
+        ..ContrastiveConfig::paper()
+    };
     let output = config.init().unwrap().forward(input).unwrap();
     let loss = values(output.loss.clone())[0];
     // The hardest anchor's gap, (s_ij − s_ii)/τ, dominates.
@@ -230,7 +243,11 @@ fn a_very_low_temperature_stays_finite() {
 #[test]
 fn wrong_configurations_and_inputs_are_named() {
     let device = Device::default();
-    let bad = ContrastiveConfig::new().with_temperature(0.0).init();
+    let bad = ContrastiveConfig {
+        temperature: 0.0,
+        ..ContrastiveConfig::paper()
+    }
+    .init();
     assert!(matches!(
         bad,
         Err(Error::Config {
@@ -238,7 +255,11 @@ fn wrong_configurations_and_inputs_are_named() {
             ..
         })
     ));
-    let bad = ContrastiveConfig::new().with_margin(f64::NAN).init();
+    let bad = ContrastiveConfig {
+        margin: f64::NAN,
+        ..ContrastiveConfig::paper()
+    }
+    .init();
     assert!(matches!(
         bad,
         Err(Error::Config {
@@ -247,7 +268,7 @@ fn wrong_configurations_and_inputs_are_named() {
         })
     ));
 
-    let loss = ContrastiveConfig::new().init().unwrap();
+    let loss = ContrastiveConfig::paper().init().unwrap();
     let good = two_rows([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]], &device);
     let mut short = good.clone();
     short.answer_keys.pop();
@@ -285,9 +306,11 @@ fn answers_of_no_row_are_negatives_of_every_user() {
         vectors: leaf.clone(),
         keys: vec![2, 8, 9],
     });
-    let config = ContrastiveConfig::new()
-        .with_user_user(false)
-        .with_answer_answer(false);
+    let config = ContrastiveConfig {
+        user_user: false,
+        answer_answer: false,
+        ..ContrastiveConfig::paper()
+    };
     let output = config.init().unwrap().forward(input.clone()).unwrap();
 
     let dot = |a: [f32; 2], b: [f32; 2]| f64::from(a[0] * b[0] + a[1] * b[1]);
@@ -342,11 +365,13 @@ fn answers_of_no_row_are_negatives_of_every_user() {
         others: None,
         ..input.clone()
     };
-    let only_answers = config
-        .with_user_answer(false)
-        .with_answer_user(true)
-        .init()
-        .unwrap();
+    let only_answers = ContrastiveConfig {
+        user_answer: false,
+        answer_user: true,
+        ..config
+    }
+    .init()
+    .unwrap();
     let a = values(only_answers.forward(input).unwrap().loss);
     let b = values(only_answers.forward(without).unwrap().loss);
     assert_close(&a, &b, 1e-7, "no term");

@@ -101,7 +101,7 @@ impl Model {
                 keys: (0..OTHERS as u64).map(|i| 2 * i).collect(),
             }),
         };
-        let loss = ContrastiveConfig::new().init()?;
+        let loss = ContrastiveConfig::paper().init()?;
         let output = loss.forward_with_temperature(input, self.log_temperature.clone())?;
         Ok(output.loss)
     }

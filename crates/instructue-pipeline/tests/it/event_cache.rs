@@ -72,10 +72,10 @@ fn config(encoder: &Path) -> RunConfig {
     config.train.steps = 3;
     // Made-up users, and few of them.
     config.privacy.min_users = 1;
-    config.train.users_per_step = 4;
-    config.train.instructions_per_user = 2;
-    config.train.validate_every = 2;
-    config.train.validation_users = 4;
+    config.train.batch.users_per_step = 4;
+    config.train.batch.instructions_per_user = 2;
+    config.train.validation.every = 2;
+    config.train.validation.users = 4;
     config.evaluation.resamples = 20;
     config.evaluation.retrieval_queries = 10;
     config.evaluation.retrieval_instructions = 2;

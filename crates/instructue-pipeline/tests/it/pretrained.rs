@@ -68,10 +68,10 @@ fn workplace() -> (TempDir, RunConfig) {
     config.train.steps = 4;
     // Made-up users, and few of them.
     config.privacy.min_users = 1;
-    config.train.users_per_step = 4;
-    config.train.checkpoint_every = 2;
-    config.train.validate_every = 2;
-    config.train.validation_users = 2;
+    config.train.batch.users_per_step = 4;
+    config.train.checkpoint.every = 2;
+    config.train.validation.every = 2;
+    config.train.validation.users = 2;
     config.evaluation.resamples = 10;
     config.evaluation.retrieval_instructions = 2;
     (dir, config)
@@ -186,7 +186,7 @@ fn what_is_trained_can_be_chosen() {
     config.pretrained.train_backbone = FineTuning::Frozen;
     config.pretrained.train_encoder = FineTuning::Full;
     config.train.steps = 2;
-    config.train.validate_every = 0;
+    config.train.validation.every = 0;
     train_userqa(&data, &out, &config, false, &mut Silent).unwrap();
     let changed = names(&out.join("checkpoints/step-00000002/model.safetensors"));
     assert!(changed.iter().any(|name| name.starts_with("encoders.")));

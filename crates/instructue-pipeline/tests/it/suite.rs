@@ -32,10 +32,9 @@ triples_per_user = 4
 validation_share = 0.1
 [run.train]
 steps = 3
-users_per_step = 6
-instructions_per_user = 2
-validate_every = 0
-checkpoint_every = 2
+batch = { users_per_step = 6, instructions_per_user = 2 }
+validation.every = 0
+checkpoint.every = 2
 
 [noise]
 foreign = [0.3]

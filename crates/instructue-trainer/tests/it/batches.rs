@@ -6,7 +6,7 @@ use std::sync::Arc;
 use instructue_features::Row;
 use instructue_schema::seed;
 use instructue_schema::{DataText, UserId};
-use instructue_trainer::{Batches, TrainConfig};
+use instructue_trainer::{BatchConfig, Batches, TrainConfig};
 use instructue_userqa::{Split, Triple, split_of};
 
 use crate::data::data;
@@ -71,8 +71,11 @@ fn an_epoch_has_every_user_at_every_reference_once() {
         .find(|per_step| units.is_multiple_of(*per_step))
         .unwrap_or(units);
     let config = TrainConfig {
-        users_per_step: per_step,
-        event_replacement: 0.0,
+        batch: BatchConfig {
+            users_per_step: per_step,
+            event_replacement: 0.0,
+            ..config().batch
+        },
         ..config()
     };
     let mut tokenizer = data().preprocessor.profile_tokenizer();
@@ -119,7 +122,10 @@ fn an_epoch_has_every_user_at_every_reference_once() {
 /// The profiles of two epochs by user, each user's in the order of their text.
 fn profiles(event_replacement: f64) -> BTreeMap<u64, Vec<String>> {
     let config = TrainConfig {
-        event_replacement,
+        batch: BatchConfig {
+            event_replacement,
+            ..config().batch
+        },
         ..config()
     };
     let mut all = batches(Split::Train, &config);
@@ -154,7 +160,10 @@ fn a_step_holds_only_what_its_split_allows() {
     let held_out: BTreeSet<Vec<u32>> = all.iter().filter(|t| t.held_out).map(instruction).collect();
     assert!(!held_out.is_empty(), "or the test says nothing");
     let config = TrainConfig {
-        instruction_dropout: 0.3,
+        batch: BatchConfig {
+            instruction_dropout: 0.3,
+            ..config().batch
+        },
         ..config()
     };
     for split in [Split::Train, Split::Validation] {
@@ -174,7 +183,7 @@ fn a_step_holds_only_what_its_split_allows() {
         for step in 0..3 * batches.steps_per_epoch() {
             for row in batches.step(step).unwrap() {
                 let own = allowed.get(&row.user_key).expect("a user of the split");
-                assert_eq!(row.segments.len(), config.instructions_per_user);
+                assert_eq!(row.segments.len(), config.batch.instructions_per_user);
                 for segment in row.segments {
                     assert!(!segment.answer.is_empty());
                     segments += 1;
@@ -204,8 +213,11 @@ fn a_step_holds_only_what_its_split_allows() {
 #[test]
 fn contrasts_are_other_answers_to_the_same_question() {
     let config = TrainConfig {
-        extra_negatives: 3,
-        instruction_dropout: 0.0,
+        batch: BatchConfig {
+            extra_negatives: 3,
+            instruction_dropout: 0.0,
+            ..config().batch
+        },
         ..config()
     };
     let rows = batches(Split::Train, &config).step(0).unwrap();
@@ -237,7 +249,10 @@ fn contrasts_are_other_answers_to_the_same_question() {
     }
     assert!(found > rows.len(), "only {found} extra_negatives");
     let without = TrainConfig {
-        extra_negatives: 0,
+        batch: BatchConfig {
+            extra_negatives: 0,
+            ..config.batch.clone()
+        },
         ..config
     };
     let rows = batches(Split::Train, &without).step(0).unwrap();

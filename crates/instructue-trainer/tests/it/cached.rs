@@ -5,7 +5,9 @@ use std::path::Path;
 
 use instructue_model::InstructUe;
 use instructue_model::cache::CacheConfig;
-use instructue_trainer::{Event, Metrics, Phase, TrainConfig, gradients};
+use instructue_trainer::{
+    BatchConfig, Event, Metrics, Phase, TrainConfig, ValidationConfig, gradients,
+};
 use instructue_userqa::Split;
 
 use crate::batches::batches;
@@ -47,9 +49,15 @@ fn losses_are_those_without_a_cache_and_the_rate_is_written() {
     for (workers, slots_per_pass) in [(1, 100_000), (2, 100_000), (2, 150)] {
         let config = TrainConfig {
             steps: 6,
-            validate_every: 3,
-            slots_per_pass,
-            event_replacement: 0.0,
+            validation: ValidationConfig {
+                every: 3,
+                ..config().validation
+            },
+            batch: BatchConfig {
+                slots_per_pass,
+                event_replacement: 0.0,
+                ..config().batch
+            },
             ..config()
         };
         let (plain, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

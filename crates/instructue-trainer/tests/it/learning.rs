@@ -6,7 +6,10 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use instructue_model::{InstructUe, Network};
-use instructue_trainer::{Event, Metrics, Phase, TrainConfig, evaluate, gradients};
+use instructue_trainer::{
+    BatchConfig, CheckpointConfig, Event, LossConfig, Metrics, OptimizerConfig, Phase,
+    ScheduleConfig, TrainConfig, ValidationConfig, evaluate, gradients,
+};
 use instructue_userqa::Split;
 
 use crate::batches::batches;
@@ -41,13 +44,19 @@ fn several_passes_give_the_gradients_of_one() {
     // Dropout draws by pass, so it is off here.
     let model = model(data(), Some(0.0), 3);
     let weighted = TrainConfig {
-        contrastive_weight: 0.7,
-        next_token_weight: 1.3,
+        loss: LossConfig {
+            contrastive_weight: 0.7,
+            next_token_weight: 1.3,
+            ..config().loss
+        },
         ..config()
     };
     let rows = batches(Split::Train, &weighted).step(0).unwrap();
     let with = |slots_per_pass| TrainConfig {
-        slots_per_pass,
+        batch: BatchConfig {
+            slots_per_pass,
+            ..weighted.batch.clone()
+        },
         ..weighted.clone()
     };
     let (whole, one_pass) = gradients(&model, &rows, &with(1_000_000), 0).unwrap();
@@ -89,7 +98,10 @@ fn dropout_is_on_in_training_and_belongs_to_the_step() {
     let rows = batches(Split::Train, &config()).step(0).unwrap();
     for slots_per_pass in [150, 1_000_000] {
         let config = TrainConfig {
-            slots_per_pass,
+            batch: BatchConfig {
+                slots_per_pass,
+                ..config().batch
+            },
             ..config()
         };
         let losses = |step| gradients(&model, &rows, &config, step).unwrap().0;
@@ -109,8 +121,14 @@ fn a_loss_of_weight_zero_is_still_reported_but_not_trained() {
     let (both, _) = gradients(&model, &rows, &config(), 0).unwrap();
     for slots_per_pass in [1, 1_000_000] {
         let only_answers = TrainConfig {
-            contrastive_weight: 0.0,
-            slots_per_pass,
+            loss: LossConfig {
+                contrastive_weight: 0.0,
+                ..config().loss
+            },
+            batch: BatchConfig {
+                slots_per_pass,
+                ..config().batch
+            },
             ..config()
         };
         let (losses, found) = gradients(&model, &rows, &only_answers, 0).unwrap();
@@ -134,12 +152,24 @@ fn both_losses_fall_on_a_few_users_seen_again_and_again() {
     let dir = tempfile::tempdir().unwrap();
     let config = TrainConfig {
         steps: 120,
-        learning_rate: 1e-2,
-        users_per_step: 6,
-        families_per_step: 0,
-        instruction_dropout: 0.0,
-        validate_every: 0,
-        checkpoint_every: 0,
+        optimizer: OptimizerConfig {
+            learning_rate: 1e-2,
+            ..config().optimizer
+        },
+        batch: BatchConfig {
+            users_per_step: 6,
+            families_per_step: 0,
+            instruction_dropout: 0.0,
+            ..config().batch
+        },
+        validation: ValidationConfig {
+            every: 0,
+            ..config().validation
+        },
+        checkpoint: CheckpointConfig {
+            every: 0,
+            ..config().checkpoint
+        },
         ..config()
     };
     run(
@@ -171,7 +201,10 @@ fn only_trainable_parameters_move() {
     let start = model(data(), Some(0.1), 3);
     let config = TrainConfig {
         steps: 3,
-        validate_every: 0,
+        validation: ValidationConfig {
+            every: 0,
+            ..config().validation
+        },
         ..config()
     };
     let end = run(
@@ -213,9 +246,15 @@ fn a_model_that_no_longer_improves_stops_early_and_stays_stopped() {
     let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let config = TrainConfig {
-        learning_rate: 1e-30,
-        validate_every: 2,
-        patience: 2,
+        optimizer: OptimizerConfig {
+            learning_rate: 1e-30,
+            ..config().optimizer
+        },
+        validation: ValidationConfig {
+            every: 2,
+            patience: 2,
+            ..config().validation
+        },
         ..config()
     };
     let start = model(data(), None, 3);
@@ -250,10 +289,19 @@ fn the_best_model_is_returned_not_the_last() {
     let dir = tempfile::tempdir().unwrap();
     // Rises until it does harm.
     let config = TrainConfig {
-        learning_rate: 2.0,
-        warmup: 1.0,
-        validate_every: 1,
-        patience: 3,
+        optimizer: OptimizerConfig {
+            learning_rate: 2.0,
+            ..config().optimizer
+        },
+        schedule: ScheduleConfig {
+            warmup: 1.0,
+            ..config().schedule
+        },
+        validation: ValidationConfig {
+            every: 1,
+            patience: 3,
+            ..config().validation
+        },
         ..config()
     };
     let end = run(

@@ -2,7 +2,10 @@
 
 use burn::tensor::{DType, Device};
 use instructue_model::{InstructUe, Precision, parameters};
-use instructue_trainer::{Phase, TrainConfig, checkpoint};
+use instructue_trainer::{
+    BatchConfig, CheckpointConfig, OptimizerConfig, Phase, TrainConfig, ValidationConfig,
+    checkpoint,
+};
 
 use crate::data::{data, few};
 use crate::run::{alone, config, lines, model, of, run, tensors};
@@ -24,11 +27,23 @@ fn factors_learn_in_f32_and_the_rest_stays_bit_for_bit() {
     let dir = tempfile::tempdir().unwrap();
     let config = TrainConfig {
         steps: 60,
-        learning_rate: 1e-2,
-        users_per_step: 6,
-        instruction_dropout: 0.0,
-        validate_every: 0,
-        checkpoint_every: 0,
+        optimizer: OptimizerConfig {
+            learning_rate: 1e-2,
+            ..config().optimizer
+        },
+        batch: BatchConfig {
+            users_per_step: 6,
+            instruction_dropout: 0.0,
+            ..config().batch
+        },
+        validation: ValidationConfig {
+            every: 0,
+            ..config().validation
+        },
+        checkpoint: CheckpointConfig {
+            every: 0,
+            ..config().checkpoint
+        },
         ..config()
     };
     let start = bf16(model(few(), Some(0.0), 3));

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use instructue_features::Row;
 use instructue_trainer::{
-    Claim, Error, Event, RUN, Result, TrainConfig, Trained, checkpoint, gradients, train,
+    BatchConfig, Claim, Error, Event, LossConfig, OptimizerConfig, RUN, Result, TrainConfig,
+    Trained, checkpoint, gradients, train,
 };
 use instructue_userqa::{Split, UserQaConfig, build};
 
@@ -40,22 +41,28 @@ fn a_checkpoint_of_another_configuration_is_refused_by_key() {
         ),
         (
             TrainConfig {
-                learning_rate: 0.5,
+                optimizer: OptimizerConfig {
+                    learning_rate: 0.5,
+                    ..config().optimizer
+                },
                 ..config()
             },
-            "config.learning_rate",
+            "config.optimizer.learning_rate",
             "0.003",
             "0.5",
         ),
         (
             TrainConfig {
-                contrastive: instructue_trainer::ContrastiveSettings {
-                    symmetric: true,
-                    ..config().contrastive
+                loss: LossConfig {
+                    contrastive: instructue_losses::ContrastiveConfig {
+                        symmetric: true,
+                        ..config().loss.contrastive
+                    },
+                    ..config().loss
                 },
                 ..config()
             },
-            "config.contrastive.symmetric",
+            "config.loss.contrastive.symmetric",
             "false",
             "true",
         ),
@@ -189,7 +196,10 @@ fn a_gradient_that_is_no_number_stops_training_before_anything_is_saved() {
 fn a_configuration_that_makes_no_sense_is_refused_before_anything_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let bad = TrainConfig {
-        gradient_accumulation_steps: 0,
+        batch: BatchConfig {
+            gradient_accumulation_steps: 0,
+            ..config().batch
+        },
         ..config()
     };
     let error = run(

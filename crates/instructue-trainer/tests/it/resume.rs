@@ -5,7 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use instructue_model::InstructUe;
-use instructue_trainer::{Event, TrainConfig, checkpoint};
+use instructue_trainer::{
+    BatchConfig, CheckpointConfig, Event, OptimizerConfig, TrainConfig, ValidationConfig,
+    checkpoint,
+};
 
 use crate::data::data;
 use crate::run::{alone, config, copy, finished, lines, model, run, tensors};
@@ -63,13 +66,19 @@ fn a_resumed_run_ends_bit_equal_to_an_uninterrupted_one() {
 fn dropout_and_accumulated_steps_are_replayed() {
     let _alone = alone();
     let config = TrainConfig {
-        gradient_accumulation_steps: 2,
-        users_per_step: 3,
-        // Several passes, so that GradCache's dropout is replayed too.
-        slots_per_pass: 150,
-        // Numbers that JSON cannot be trusted with.
-        learning_rate: 0.003_333_333_333_333_333_5,
-        weight_decay: 1.0 / 30_000.0,
+        batch: BatchConfig {
+            gradient_accumulation_steps: 2,
+            users_per_step: 3,
+            // Several passes, so that GradCache's dropout is replayed too.
+            slots_per_pass: 150,
+            ..config().batch
+        },
+        optimizer: OptimizerConfig {
+            // Numbers that JSON cannot be trusted with.
+            learning_rate: 0.003_333_333_333_333_333_5,
+            weight_decay: 1.0 / 30_000.0,
+            ..config().optimizer
+        },
         ..config()
     };
     resumes_exactly(Some(0.3), &config);
@@ -153,9 +162,11 @@ fn only_the_newest_checkpoints_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let config = TrainConfig {
         steps: 5,
-        checkpoint_every: 1,
-        keep_checkpoints: 2,
-        validate_every: 0,
+        checkpoint: CheckpointConfig { every: 1, keep: 2 },
+        validation: ValidationConfig {
+            every: 0,
+            ..config().validation
+        },
         ..config()
     };
     run(

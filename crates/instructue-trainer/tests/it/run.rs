@@ -9,7 +9,8 @@ use burn::tensor::{Device, TensorData};
 use instructue_model::config::LoraSettings;
 use instructue_model::{InstructUe, ModelConfig, Size, parameters};
 use instructue_trainer::{
-    Claim, Event, Metrics, Phase, RUN, Result, TrainConfig, Trained, metrics, train,
+    BatchConfig, CheckpointConfig, Claim, Event, Metrics, OptimizerConfig, Phase, RUN, Result,
+    TrainConfig, Trained, ValidationConfig, metrics, train,
 };
 use instructue_userqa::Split;
 use tempfile::TempDir;
@@ -25,15 +26,23 @@ pub fn alone() -> MutexGuard<'static, ()> {
 pub fn config() -> TrainConfig {
     TrainConfig {
         steps: 12,
-        users_per_step: 4,
-        instructions_per_user: 2,
-        length_window: 3,
-        slots_per_pass: 100_000,
-        learning_rate: 3e-3,
-        validate_every: 4,
-        validation_users: 8,
-        checkpoint_every: 4,
-        keep_checkpoints: 3,
+        batch: BatchConfig {
+            users_per_step: 4,
+            instructions_per_user: 2,
+            length_window: 3,
+            slots_per_pass: 100_000,
+            ..BatchConfig::default()
+        },
+        optimizer: OptimizerConfig {
+            learning_rate: 3e-3,
+            ..OptimizerConfig::default()
+        },
+        validation: ValidationConfig {
+            every: 4,
+            users: 8,
+            ..ValidationConfig::default()
+        },
+        checkpoint: CheckpointConfig { every: 4, keep: 3 },
         ..TrainConfig::default()
     }
 }

@@ -11,7 +11,7 @@ const TEXT: &str = r#"
     folds = 4
     [run.train]
     steps = 40
-    learning_rate = 0.001
+    optimizer.learning_rate = 0.001
     [[variant]]
     name = "short"
     title = "ten steps"
@@ -34,7 +34,7 @@ fn a_variant_changes_what_it_names() {
     let whole = suite.config().unwrap();
     let short = suite.variants[0].config(&suite).unwrap();
     assert_eq!((whole.train.steps, short.train.steps), (40, 10));
-    assert_eq!(short.train.learning_rate, 0.001);
+    assert_eq!(short.train.optimizer.learning_rate, 0.001);
     assert!(whole.model.lookup && !short.model.lookup);
     let fold = suite.in_fold(&whole, 3);
     assert_eq!(fold.userqa.test_from, 0.75);

@@ -218,7 +218,7 @@ fn numbers_out_of_range_are_refused_before_any_work() {
         }),
         ("userqa.horizon_days", |c| c.userqa.horizon_days = i64::MIN),
         ("instructions_per_user", |c| {
-            c.train.instructions_per_user = usize::MAX
+            c.train.batch.instructions_per_user = usize::MAX
         }),
         ("cache.max_bytes", |c| c.cache.max_bytes = u64::MAX),
         ("seed", |c| c.seed = u64::MAX),

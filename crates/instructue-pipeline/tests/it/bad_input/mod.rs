@@ -124,9 +124,9 @@ fn config() -> RunConfig {
     config.userqa.references = 2;
     config.userqa.triples_per_user = 4;
     config.train.steps = 2;
-    config.train.users_per_step = 4;
-    config.train.instructions_per_user = 2;
-    config.train.validate_every = 0;
+    config.train.batch.users_per_step = 4;
+    config.train.batch.instructions_per_user = 2;
+    config.train.validation.every = 0;
     config.evaluation.resamples = 20;
     config.evaluation.retrieval_queries = 10;
     config.evaluation.retrieval_instructions = 2;
