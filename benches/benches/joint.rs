@@ -16,7 +16,7 @@ use instructue::features::{
 use instructue::model::{InstructUe, ModelConfig, Preprocessor, Size};
 use instructue::schema::Shard;
 use instructue::schema::{DataText, Schema};
-use instructue::trainer::{TrainConfig, clip_global_norm, gradients};
+use instructue::trainer::{objective, TrainConfig, clip_global_norm, gradients};
 use instructue_benches::{device, reference, shard, workers};
 
 const USERS: usize = 24;
@@ -125,13 +125,14 @@ fn joint(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(USERS as u64));
 
     let config = TrainConfig::default();
+    let objectives = objective::standard(&config).expect("valid defaults");
     let mut optimizer = AdamWConfig::new().init();
     let mut trained = model.clone();
     group.bench_function("training step", |bencher| {
         bencher.iter(|| {
             let (losses, mut found) =
-                gradients(&trained, &rows, &config, 0).expect("finite losses");
-            clip_global_norm(trained.network(), &mut found, 1.0, config.clip_norm)
+                gradients(&trained, &rows, &objectives, &config, 0).expect("finite losses");
+            clip_global_norm(trained.network(), &mut found, 1.0, config.optimizer.clip_norm)
                 .expect("finite gradients");
             let rate = ModuleLearningRate::from(1e-6);
             let network = optimizer.step(rate, trained.network().clone(), found);

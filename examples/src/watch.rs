@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,6 +12,14 @@ use instructue::schema::printable;
 use instructue::trainer::{Event, Phase};
 
 use crate::say::{one_line, tell};
+
+/// The exit code after a signal.
+const INTERRUPTED: u8 = 130;
+
+/// Whether the program trains, which a signal ends in order.
+static TRAINING: AtomicBool = AtomicBool::new(false);
+/// Whether a signal has come.
+static INTERRUPT: AtomicBool = AtomicBool::new(false);
 
 /// Plain lines are at least so far apart.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -39,8 +48,14 @@ impl Console {
     pub fn new() -> Self {
         // Within one process the first one has done it.
         let _ = ctrlc::set_handler(|| {
+            // Training ends after the step at work, with a checkpoint; a second signal does
+            // not wait for that.
+            if TRAINING.load(Ordering::Relaxed) && !INTERRUPT.swap(true, Ordering::Relaxed) {
+                tell("interrupted: training ends after this step, with a checkpoint");
+                return;
+            }
             instructue::fs::remove_private();
-            std::process::exit(130);
+            std::process::exit(INTERRUPTED.into());
         });
         // A decoder that panics over a damaged file is an error of one line, no more.
         static QUIET: Once = Once::new();
@@ -105,9 +120,14 @@ impl Console {
 }
 
 impl Watch for Console {
+    fn interrupt(&self) -> &'static AtomicBool {
+        &INTERRUPT
+    }
+
     fn stage(&mut self, stage: Stage) {
         match stage {
             Stage::Begin { name } => {
+                TRAINING.store(name == "training", Ordering::Relaxed);
                 self.close_stage();
                 self.stage = name;
                 self.began = Instant::now();
@@ -163,15 +183,15 @@ impl Watch for Console {
                 });
                 let message = format!(
                     "contrastive {:.3}, next token {:.3}, {:.0} users/s{known}{eta}",
-                    metrics.contrastive,
-                    metrics.next_token,
+                    metrics.losses.of("contrastive"),
+                    metrics.losses.of("next_token"),
                     metrics.users_per_second.unwrap_or_default(),
                 );
                 self.move_to(metrics.step as u64, steps as u64, message);
             }
             Event::Metrics { metrics, .. } => self.line(&format!(
                 "  step {}: validation contrastive {:.3}, next token {:.3}",
-                metrics.step, metrics.contrastive, metrics.next_token
+                metrics.step, metrics.losses.of("contrastive"), metrics.losses.of("next_token")
             )),
             Event::EarlyStop { best_step } => {
                 self.line(&format!(
@@ -204,6 +224,10 @@ pub fn finish<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if INTERRUPT.load(Ordering::Relaxed) {
+                tell(&one_line(&format!("{error}; --resume goes on")));
+                return ExitCode::from(INTERRUPTED);
+            }
             tell(&format!("error: {}", one_line(&error.to_string())));
             ExitCode::FAILURE
         }

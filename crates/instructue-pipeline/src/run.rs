@@ -1,12 +1,13 @@
 //! One run: train on a data directory, prove, report.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use instructue_eval::Evaluation;
 use instructue_fs::{recover, remove_directory, remove_file};
 use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, ModelConfig, Preprocessor, save};
-use instructue_trainer::{Claim, Event, RUN, TrainConfig, TrainData, Trained, train};
+use instructue_trainer::{Claim, Event, RUN, RowSource, TrainConfig, TrainData, TrainInput, Trained, objective, train};
 use instructue_userqa::{Split, UserQa, UserQaConfig};
 
 use crate::cache::{keep_events, settle_events};
@@ -30,6 +31,12 @@ pub trait Watch {
     fn stage(&mut self, stage: Stage);
     /// Training says something.
     fn training(&mut self, event: Event<'_>);
+    /// True once training should end: it then does so after the step at work, with a
+    /// checkpoint.
+    fn interrupt(&self) -> &'static AtomicBool {
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        &NEVER
+    }
 }
 
 /// What a run leaves.
@@ -178,12 +185,16 @@ pub(crate) fn train_run(
         seconds,
         ..
     } = train(
-        untrained.clone(),
-        &training,
-        validation.as_ref(),
-        &train_config,
-        claim,
-        resume,
+        TrainInput {
+            model: untrained.clone(),
+            rows: &training,
+            validation: validation.as_ref().map(|data| data as &dyn RowSource),
+            objectives: &objective::standard(&train_config)?,
+            config: &train_config,
+            out: claim,
+            resume,
+            interrupt: watch.interrupt(),
+        },
         &mut |event| watch.training(event),
     )?;
     model.save(&out.join(MODEL_DIR))?;

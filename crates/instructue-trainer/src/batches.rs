@@ -4,9 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
 
-use crate::order::EpochOrder;
 use instructue_features::{ProfileTokenizer, ProfileTokens, ProfileWords, Row, Segment};
 use instructue_model::Preprocessor;
 use instructue_schema::{DataText, Timestamp};
@@ -21,11 +19,11 @@ use crate::answers::Answers;
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
 use crate::event_replacement::EventReplacement;
+use crate::order::EpochOrder;
+use crate::rows::{RowSource, Rows};
 
 /// Shards kept in memory: the order visits them one after the other.
 const SHARDS_IN_MEMORY: usize = 2;
-/// Steps prepared ahead of the one that computes.
-const STEPS_AHEAD: usize = 2;
 
 /// A user at one reference time, with the triples to choose from.
 #[derive(Debug, Clone)]
@@ -59,6 +57,7 @@ struct LoadedShard {
 pub struct TrainData {
     store: PathBuf,
     userqa: PathBuf,
+    split: Split,
     units: Vec<usize>,
     fingerprint: String,
 }
@@ -84,32 +83,36 @@ impl TrainData {
         Ok(Self {
             store: store.into(),
             userqa: userqa.into(),
+            split,
             units,
             fingerprint: fingerprint(triples.manifest())?,
         })
     }
+}
 
-    /// Units: users at a reference time.
-    pub fn units(&self) -> usize {
+impl RowSource for TrainData {
+    fn units(&self) -> usize {
         self.units.iter().sum()
     }
 
-    /// Changes whenever the data does.
-    pub fn fingerprint(&self) -> &str {
+    fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    fn open(&self, preprocessor: Arc<Preprocessor>, config: &TrainConfig) -> Result<Box<dyn Rows>> {
+        Ok(Box::new(Batches::new(self, preprocessor, config)?))
     }
 }
 
 /// Makes the rows of one step after another.
 #[derive(Debug)]
-pub struct Batches {
+struct Batches {
     data: TrainData,
     store: UserStore,
     userqa: UserQa,
-    split: Split,
     preprocessor: Arc<Preprocessor>,
     answers: Answers,
-    foreign: Option<EventReplacement>,
+    replacement: Option<EventReplacement>,
     tokenizer: ProfileTokenizer,
     config: TrainConfig,
     loaded: VecDeque<LoadedShard>,
@@ -121,9 +124,8 @@ impl Batches {
     ///
     /// # Errors
     /// When the data cannot be opened.
-    pub fn new(
+    fn new(
         data: &TrainData,
-        split: Split,
         preprocessor: Arc<Preprocessor>,
         config: &TrainConfig,
     ) -> Result<Self> {
@@ -136,9 +138,8 @@ impl Batches {
             data: data.clone(),
             store,
             userqa,
-            split,
             answers,
-            foreign: EventReplacement::new(config, preprocessor.schema()),
+            replacement: EventReplacement::new(config, preprocessor.schema()),
             tokenizer: preprocessor.profile_tokenizer(),
             preprocessor,
             config: config.clone(),
@@ -150,32 +151,6 @@ impl Batches {
     /// Units that one step takes.
     fn users_per_step(&self) -> usize {
         self.config.batch.users_per_step.min(self.data.units())
-    }
-
-    /// Steps in one epoch; units that do not fill a step wait for another epoch's order.
-    pub fn steps_per_epoch(&self) -> usize {
-        (self.data.units() / self.users_per_step()).max(1)
-    }
-
-    /// The rows of `step`, counted from the start of training.
-    ///
-    /// # Errors
-    /// When a shard cannot be read.
-    pub fn step(&mut self, step: usize) -> Result<Vec<Row>> {
-        let per_epoch = self.steps_per_epoch();
-        let (epoch, within) = (step / per_epoch, step % per_epoch);
-        let windows = per_epoch.div_ceil(self.config.batch.length_window);
-        let window = epoch * windows + within / self.config.batch.length_window;
-        if self
-            .window
-            .as_ref()
-            .is_none_or(|(loaded, _)| *loaded != window)
-        {
-            let steps = self.load_window(epoch, within / self.config.batch.length_window)?;
-            self.window = Some((window, steps));
-        }
-        let steps = &self.window.as_ref().expect("loaded above").1;
-        Ok(steps[within % self.config.batch.length_window].clone())
     }
 
     /// All steps of one window: its units sorted by length, cut into steps, the steps shuffled.
@@ -212,8 +187,8 @@ impl Batches {
         let parts = [epoch as u64, shard as u64, unit as u64];
         let unit = &loaded.units[unit];
         let at = (unit.user, unit.reference);
-        let foreign = self.foreign.as_ref();
-        let mixed = foreign.and_then(|of| of.mixed(&loaded.shard, at, &loaded.owners, &parts));
+        let replacement = self.replacement.as_ref();
+        let mixed = replacement.and_then(|of| of.mixed(&loaded.shard, at, &loaded.owners, &parts));
         let history = match &mixed {
             Some(alone) => alone.history(0),
             None => loaded.shard.history(unit.user),
@@ -288,7 +263,7 @@ impl Batches {
             return Ok(place);
         }
         let shard = self.store.shard(index)?;
-        let units = group(&shard, self.userqa.shard(index)?, self.split);
+        let units = group(&shard, self.userqa.shard(index)?, self.data.split);
         if self.loaded.len() >= SHARDS_IN_MEMORY {
             self.loaded.pop_front();
         }
@@ -300,21 +275,29 @@ impl Batches {
         });
         Ok(self.loaded.len() - 1)
     }
+}
 
-    /// Prepares the steps from `first` to before `end` on a thread of their own.
-    pub fn ahead(mut self, first: usize, end: usize) -> Receiver<Result<Vec<Row>>> {
-        let (sender, receiver) = sync_channel(STEPS_AHEAD);
-        std::thread::spawn(move || {
-            for step in first..end {
-                let rows = self.step(step);
-                let failed = rows.is_err();
-                // The receiver is gone when training has stopped.
-                if sender.send(rows).is_err() || failed {
-                    break;
-                }
-            }
-        });
-        receiver
+impl Rows for Batches {
+    // Units that do not fill a step wait for another epoch's order.
+    fn steps_per_epoch(&self) -> usize {
+        (self.data.units() / self.users_per_step()).max(1)
+    }
+
+    fn step(&mut self, step: usize) -> Result<Vec<Row>> {
+        let per_epoch = self.steps_per_epoch();
+        let (epoch, within) = (step / per_epoch, step % per_epoch);
+        let windows = per_epoch.div_ceil(self.config.batch.length_window);
+        let window = epoch * windows + within / self.config.batch.length_window;
+        if self
+            .window
+            .as_ref()
+            .is_none_or(|(loaded, _)| *loaded != window)
+        {
+            let steps = self.load_window(epoch, within / self.config.batch.length_window)?;
+            self.window = Some((window, steps));
+        }
+        let steps = &self.window.as_ref().expect("loaded above").1;
+        Ok(steps[within % self.config.batch.length_window].clone())
     }
 }
 

@@ -19,6 +19,12 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// Training was asked to end. Its newest checkpoint holds everything up to here.
+    #[error("interrupted after step {step}; the checkpoint of this step is written")]
+    Interrupted {
+        /// Optimizer steps done.
+        step: usize,
+    },
     /// There is nothing to train on.
     #[error("no training data: {0}")]
     NoData(String),
@@ -28,7 +34,7 @@ pub enum Error {
         /// The step.
         step: usize,
         /// Which loss.
-        loss: &'static str,
+        loss: String,
         /// Its value.
         value: f32,
     },

@@ -40,7 +40,10 @@
 //! use instructue_generate::{GenerateConfig, generate};
 //! use instructue_model::{InstructUe, ModelConfig, Preprocessor, Size};
 //! use instructue_schema::Schema;
-//! use instructue_trainer::{Claim, Event, RUN, TrainConfig, TrainData, metrics, train};
+//! use std::sync::atomic::AtomicBool;
+//! use instructue_trainer::{
+//!     Claim, Event, RUN, TrainConfig, TrainData, TrainInput, metrics, objective, train,
+//! };
 //! use instructue_userqa::{Split, UserQaConfig, build, split_of};
 //!
 //! // Generated users, grouped, and instructions with answers about them.
@@ -84,16 +87,28 @@
 //! config.batch.instructions_per_user = 2;
 //! config.checkpoint.every = 1;
 //! let out = Claim::take(&at("run"), RUN)?; // nobody else writes there meanwhile
-//! let trained = train(model.clone(), &data, None, &config, &out, false, &mut |_| {})?;
+//! let objectives = objective::standard(&config)?;
+//! let interrupt = AtomicBool::new(false);
+//! let input = |resume| TrainInput {
+//!     model: model.clone(),
+//!     rows: &data,
+//!     validation: None,
+//!     objectives: &objectives,
+//!     config: &config,
+//!     out: &out,
+//!     resume,
+//!     interrupt: &interrupt,
+//! };
+//! let trained = train(input(false), &mut |_| {})?;
 //! assert_eq!(trained.steps, 2);
 //! let lines = metrics::read(&at("run").join("metrics.jsonl"))?;
-//! assert!(lines[1].contrastive > 0.0 && lines[1].next_token > 0.0);
+//! assert!(lines[1].losses.of("contrastive") > 0.0 && lines[1].losses.of("next_token") > 0.0);
 //!
 //! // As if it had been killed before the second checkpoint: it goes on after
 //! // the first and ends where it did, bit for bit.
 //! std::fs::remove_dir_all(at("run/checkpoints/step-00000002"))?;
 //! let mut from = 0;
-//! let resumed = train(model, &data, None, &config, &out, true, &mut |event| {
+//! let resumed = train(input(true), &mut |event| {
 //!     if let Event::Resumed { step, .. } = event {
 //!         from = step;
 //!     }
@@ -111,13 +126,15 @@ mod error;
 mod event_replacement;
 mod gradients;
 pub mod metrics;
+pub mod objective;
 mod order;
+mod rows;
 mod step;
 mod tensorboard;
 mod trainer;
 mod tune;
 
-pub use batches::{Batches, TrainData};
+pub use batches::TrainData;
 pub use config::{
     BatchConfig, CheckpointConfig, LossConfig, OptimizerConfig, ScheduleConfig, TrainConfig,
     ValidationConfig,
@@ -127,6 +144,8 @@ pub use gradients::clip_global_norm;
 pub use instructue_fs::Claim;
 pub use metrics::{Metrics, MetricsSink, Phase};
 pub use order::EpochOrder;
-pub use step::{Losses, evaluate, gradients};
-pub use trainer::{Event, RUN, Trained, train};
+pub use objective::{Losses, Objective, Objectives, PassOutput, StepVectors};
+pub use rows::{RowSource, Rows, ahead};
+pub use step::{evaluate, gradients};
+pub use trainer::{Event, RUN, TrainInput, Trained, train};
 pub use tune::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};

@@ -6,6 +6,7 @@ use instructue_fs::{AppendFile, read_text};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::objective::Losses;
 use crate::tensorboard::EventWriter;
 
 /// One line of `metrics.jsonl`.
@@ -15,11 +16,10 @@ pub struct Metrics {
     pub step: usize,
     /// `train` or `validation`.
     pub phase: Phase,
-    /// Contrastive loss.
-    pub contrastive: f64,
-    /// Next-token loss.
-    pub next_token: f64,
-    /// Weighted sum of both.
+    /// Each loss by its name: `contrastive`, `next_token` and those that a program adds.
+    #[serde(flatten)]
+    pub losses: Losses,
+    /// Their weighted sum.
     pub loss: f64,
     /// Learning rate of the step; training only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -100,16 +100,16 @@ impl MetricsSink {
             Phase::Train => "train",
             Phase::Validation => "validation",
         };
+        let losses = metrics.losses.0.iter();
+        let losses = losses.map(|(name, value)| (name.as_str(), Some(*value)));
         let scalars = [
-            ("contrastive", Some(metrics.contrastive)),
-            ("next_token", Some(metrics.next_token)),
             ("loss", Some(metrics.loss)),
             ("learning_rate", metrics.learning_rate),
             ("gradient_norm", metrics.gradient_norm),
             ("users_per_second", metrics.users_per_second),
             ("event_hit_rate", metrics.event_hit_rate),
         ];
-        for (name, value) in scalars {
+        for (name, value) in losses.chain(scalars) {
             if let Some(value) = value {
                 self.events
                     .scalar(&format!("{phase}/{name}"), metrics.step, value as f32);

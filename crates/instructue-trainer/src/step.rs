@@ -3,56 +3,22 @@
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Int, Tensor, TensorData};
 use instructue_features::{Batch, Row, token_budget_batches};
-use instructue_losses::grad_cache::{GatheredEmbeddings, MicroBatch, Vectors};
-use instructue_losses::{
-    Contrastive, ContrastiveInput, ExtraNegatives, Weighting, weighted_next_token_loss,
-};
+use instructue_losses::grad_cache::{GatheredEmbeddings, Vectors};
 use instructue_model::{InstructUe, Network, TextInput};
 use instructue_schema::seed;
 
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
+use crate::objective::{Losses, Objective, PassOutput, StepVectors};
 
-/// Losses of one step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Losses {
-    /// Contrastive.
-    pub contrastive: f64,
-    /// Next token, the mean over the answers' tokens.
-    pub next_token: f64,
-}
-
-impl Losses {
-    /// The weighted sum that training minimises.
-    pub fn total(&self, config: &TrainConfig) -> f64 {
-        config.loss.contrastive_weight * self.contrastive
-            + config.loss.next_token_weight * self.next_token
-    }
-
-    /// Refuses a loss that is no number.
-    pub(crate) fn check(&self, step: usize) -> Result<()> {
-        let losses = [
-            ("contrastive", self.contrastive),
-            ("next-token", self.next_token),
-        ];
-        match losses.into_iter().find(|(_, value)| !value.is_finite()) {
-            None => Ok(()),
-            Some((loss, value)) => Err(Error::NonFiniteLoss {
-                step,
-                loss,
-                value: value as f32,
-            }),
-        }
-    }
-}
-
-/// Rows laid out for one pass, with the keys that the contrastive loss needs.
+/// Rows laid out for one pass, with the keys by which losses tell users and answers apart.
 #[derive(Debug, Clone)]
 struct Pack {
     batch: Batch,
     answer_keys: Vec<u64>,
-    other_keys: Vec<u64>,
-    weights: Vec<f32>,
+    extra_negative_keys: Vec<u64>,
+    /// Tokens of all answers of the step.
+    step_tokens: usize,
 }
 
 /// Cuts `rows` into passes of at most `slots_per_pass` slots, at least one for
@@ -92,15 +58,12 @@ fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<P
             let keys: Vec<u64> = batch.answers.iter().map(|a| answer_key(a)).collect();
             let answer_of = batch.answer_of.iter().flatten();
             let answer_keys = answer_of.map(|&answer| keys[answer as usize]).collect();
-            let other_keys = keys[batch.own_answers..].to_vec();
-            // Weights of the whole step, so that the passes' losses add up.
-            let weights = vec![1.0 / tokens.max(1) as f32; batch.targets.len()];
-            debug_assert_eq!(Weighting::Tokens, Weighting::default());
+            let extra_negative_keys = keys[batch.own_answers..].to_vec();
             Ok(Pack {
                 batch,
                 answer_keys,
-                other_keys,
-                weights,
+                extra_negative_keys,
+                step_tokens: tokens,
             })
         })
         .collect()
@@ -125,8 +88,19 @@ fn answer_key(answer: &[u32]) -> u64 {
     seed::derive(0, "answer", &parts)
 }
 
-/// Vectors of users and answers of one pass, and its share of the next-token loss.
-fn forward(model: &InstructUe, pack: &Pack, next_token: bool) -> MicroBatch {
+/// A pass's vectors, and its shares of the losses in the order of the objectives.
+struct Pass {
+    vectors: Vectors,
+    shares: Vec<Option<Tensor<1>>>,
+}
+
+/// Runs one pass. Without `shares` no objective is asked for its share.
+fn forward(
+    model: &InstructUe,
+    pack: &Pack,
+    objectives: &[Box<dyn Objective>],
+    shares: bool,
+) -> Result<Pass> {
     let network = model.network();
     let input = model.upload(&pack.batch);
     let output = network.forward(&input);
@@ -140,99 +114,122 @@ fn forward(model: &InstructUe, pack: &Pack, next_token: bool) -> MicroBatch {
         .collect();
     let count = index.len();
     let index = Tensor::<1, Int>::from_data(TensorData::new(index, [count]), &device);
-    let extra_loss = match (next_token, output.logits, input.targets) {
-        (true, Some(logits), Some(targets)) => {
-            let weights = TensorData::new(pack.weights.clone(), [pack.weights.len()]);
-            let weights = Tensor::from_data(weights, &device.clone().inner());
-            Some(weighted_next_token_loss(logits, targets, weights))
-        }
-        _ => None,
-    };
     let own = pack.batch.own_answers;
-    let others = pack.other_keys.len();
-    MicroBatch {
-        vectors: Vectors {
-            users: output.users,
-            others: (others > 0).then(|| texts.clone().narrow(0, own, others)),
-            answers: texts.select(0, index),
-        },
-        extra_loss,
-    }
+    let extra = pack.extra_negative_keys.len();
+    let vectors = Vectors {
+        users: output.users,
+        others: (extra > 0).then(|| texts.clone().narrow(0, own, extra)),
+        answers: texts.select(0, index),
+    };
+    let shares = match shares {
+        true => {
+            let pass = PassOutput {
+                batch: &pack.batch,
+                states: output.states,
+                logits: output.logits,
+                targets: input.targets,
+                step_tokens: pack.step_tokens,
+            };
+            let of_pass = objectives.iter().map(|objective| objective.of_pass(&pass));
+            of_pass.collect::<Result<_>>()?
+        }
+        false => Vec::new(),
+    };
+    Ok(Pass { vectors, shares })
 }
 
-fn contrastive_loss(loss: &Contrastive, packs: &[Pack], vectors: Vectors) -> Result<Tensor<1>> {
+/// The losses over the vectors of all passes, in the order of the objectives.
+fn step_losses(
+    objectives: &[Box<dyn Objective>],
+    packs: &[Pack],
+    vectors: Vectors,
+) -> Result<Vec<Option<Tensor<1>>>> {
     let keys = |of: fn(&Pack) -> &[u64]| packs.iter().flat_map(of).copied().collect();
-    Ok(loss
-        .forward(ContrastiveInput {
-            users: vectors.users,
-            answers: vectors.answers,
-            user_keys: keys(|pack| &pack.batch.user_keys),
-            answer_keys: keys(|pack| &pack.answer_keys),
-            others: vectors.others.map(|vectors| ExtraNegatives {
-                vectors,
-                keys: keys(|pack| &pack.other_keys),
-            }),
-        })?
-        .loss)
+    let step = StepVectors {
+        users: vectors.users,
+        answers: vectors.answers,
+        extra_negatives: vectors.others,
+        user_keys: keys(|pack| &pack.batch.user_keys),
+        answer_keys: keys(|pack| &pack.answer_keys),
+        extra_negative_keys: keys(|pack| &pack.extra_negative_keys),
+    };
+    let of_step = objectives.iter().map(|objective| objective.of_step(&step));
+    of_step.collect()
 }
 
 /// Losses without gradients.
 ///
 /// # Errors
 /// When a loss cannot be computed.
-pub fn evaluate(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Losses> {
-    let loss = config.loss.contrastive.init()?;
+pub fn evaluate(
+    model: &InstructUe,
+    rows: &[Row],
+    objectives: &[Box<dyn Objective>],
+    config: &TrainConfig,
+) -> Result<Losses> {
     let packs = packs(model, rows, config)?;
-    let passes: Vec<MicroBatch> = model
-        .workers()
-        .map(packs.iter().collect(), |_, pack| forward(model, pack, true));
+    let passes = model
+        .replicas()
+        .map(packs.iter().collect(), |_, pack| {
+            forward(model, pack, objectives, true)
+        });
+    let passes: Vec<Pass> = passes.into_iter().collect::<Result<_>>()?;
     let vectors: Vec<Vectors> = passes.iter().map(|pass| pass.vectors.clone()).collect();
     let vectors = GatheredEmbeddings::new(&vectors)?.vectors();
-    let contrastive = contrastive_loss(&loss, &packs, vectors)?;
-    let next_token: f64 = passes
-        .into_iter()
-        .filter_map(|p| p.extra_loss)
-        .map(scalar)
-        .sum();
-    Ok(Losses {
-        contrastive: scalar(contrastive),
-        next_token,
-    })
+    let mut losses = Losses::default();
+    let of_step = step_losses(objectives, &packs, vectors)?;
+    let of_passes = passes.into_iter().flat_map(|pass| named(objectives, pass.shares));
+    for (objective, loss) in named(objectives, of_step).into_iter().chain(of_passes) {
+        losses.add(objective.name(), scalar(loss));
+    }
+    Ok(losses)
+}
+
+/// The objectives that gave a loss, with it.
+fn named(
+    objectives: &[Box<dyn Objective>],
+    losses: Vec<Option<Tensor<1>>>,
+) -> Vec<(&dyn Objective, Tensor<1>)> {
+    let pairs = objectives.iter().zip(losses);
+    pairs
+        .filter_map(|(objective, loss)| Some((objective.as_ref(), loss?)))
+        .collect()
 }
 
 /// Losses and gradients of one step, those of the whole step however it is cut:
-/// the passes' vectors are gathered, the contrastive loss over all of them gives
+/// the passes' vectors are gathered, the losses over all of them give
 /// each pass its share of the gradient, and each goes back on its own. A step
-/// with more passes than workers keeps no tape in between and computes each pass
+/// with more passes than replicas keeps no tape in between and computes each pass
 /// again (GradCache).
 ///
-/// `seed` fixes all randomness (dropout) of the step.
+/// The seed of `config` and `step`, counted in batches, fix all randomness (dropout).
 ///
 /// # Errors
 /// When a loss is not finite or cannot be computed.
 pub fn gradients(
     model: &InstructUe,
     rows: &[Row],
+    objectives: &[Box<dyn Objective>],
     config: &TrainConfig,
     step: usize,
 ) -> Result<(Losses, GradientsParams)> {
-    let loss = config.loss.contrastive.init()?;
     let packs = packs(model, rows, config)?;
     let workers = model.workers();
     let replicas: Vec<InstructUe> = match workers.count() {
         1 => vec![model.clone()],
         count => (0..count).map(|_| model.replica()).collect(),
     };
-    let run = |index: usize, next_token: bool| {
+    let run = |index: usize, shares: bool| {
         let parts = [step as u64, index as u64];
         let seed = seed::derive(config.seed, "dropout", &parts);
         model.device().seed(seed);
-        forward(&replicas[index % replicas.len()], &packs[index], next_token)
+        let replica = &replicas[index % replicas.len()];
+        forward(replica, &packs[index], objectives, shares)
     };
     let kept = packs.len() <= workers.count();
     let all = || (0..packs.len()).collect::<Vec<usize>>();
-    let first: Vec<MicroBatch> = workers.map(all(), |_, index| {
-        let mut pass = run(index, kept);
+    let first = workers.map(all(), |_, index| {
+        let mut pass = run(index, kept)?;
         if !kept {
             let cut = Tensor::without_autodiff;
             pass.vectors = Vectors {
@@ -241,47 +238,60 @@ pub fn gradients(
                 others: pass.vectors.others.map(cut),
             };
         }
-        pass
+        Ok::<_, Error>(pass)
     });
+    let first: Vec<Pass> = first.into_iter().collect::<Result<_>>()?;
     let vectors: Vec<Vectors> = first.iter().map(|pass| pass.vectors.clone()).collect();
     let gathered = GatheredEmbeddings::new(&vectors)?;
     drop(vectors);
-    let contrastive = contrastive_loss(&loss, &packs, gathered.vectors())?;
-    let weighted = contrastive
-        .clone()
-        .mul_scalar(config.loss.contrastive_weight);
-    let shares = gathered.shares(&mut weighted.backward());
-
     // What is back-propagated is weighted; what is reported is not.
-    let weight = config.next_token_weight_at(step / config.batch.gradient_accumulation_steps);
+    let at = step / config.batch.gradient_accumulation_steps;
+    let mut losses = Losses::default();
+    let mut sum: Option<Tensor<1>> = None;
+    for (objective, loss) in named(objectives, step_losses(objectives, &packs, gathered.vectors())?)
+    {
+        losses.add(objective.name(), scalar(loss.clone()));
+        let weighted = loss.mul_scalar(objective.weight_at(at));
+        sum = Some(match sum {
+            Some(sum) => sum + weighted,
+            None => weighted,
+        });
+    }
+    let mut shares = match sum.filter(Tensor::is_tracked) {
+        Some(sum) => gathered.shares(&mut sum.backward()).into_iter().map(Some).collect(),
+        None => Vec::new(),
+    };
+    shares.resize_with(packs.len(), || None);
+
     let work = first.into_iter().zip(shares).collect();
     let passes = workers.map(work, |index, (pass, share)| {
         let network = replicas[index % replicas.len()].network();
-        let pass = if kept { pass } else { run(index, true) };
-        let surrogate = share.surrogate(pass.vectors)?;
-        let next_token = pass.extra_loss.clone().map_or(0.0, scalar);
-        let extra = pass.extra_loss.map(|loss| loss.mul_scalar(weight));
-        let total = [surrogate, extra].into_iter().flatten();
-        let gradients = total
+        let pass = if kept { pass } else { run(index, true)? };
+        let surrogate = match share {
+            Some(share) => share.surrogate(pass.vectors)?,
+            None => None,
+        };
+        let mut found = Losses::default();
+        let mut terms: Vec<Tensor<1>> = surrogate.into_iter().collect();
+        for (objective, loss) in named(objectives, pass.shares) {
+            found.add(objective.name(), scalar(loss.clone()));
+            terms.push(loss.mul_scalar(objective.weight_at(at)));
+        }
+        let gradients = terms
+            .into_iter()
             .reduce(|sum, term| sum + term)
             .filter(Tensor::is_tracked)
             .map(|total| GradientsParams::from_grads(total.backward(), network));
-        Ok::<_, Error>((next_token, gradients))
+        Ok::<_, Error>((found, gradients))
     });
     let mut sum = GradientsAccumulator::<Network>::new();
-    let mut next_token = 0.0;
     for pass in passes {
-        let (loss, gradients) = pass?;
-        next_token += loss;
+        let (found, gradients) = pass?;
+        losses.add_share(&found, 1);
         if let Some(gradients) = gradients {
             sum.accumulate(model.network(), gradients);
         }
     }
-    let contrastive = scalar(contrastive);
-    let losses = Losses {
-        contrastive,
-        next_token,
-    };
     losses.check(step)?;
     Ok((losses, sum.grads()))
 }

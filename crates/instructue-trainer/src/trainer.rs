@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::module::ParamGroup;
@@ -11,15 +12,15 @@ use instructue_features::Row;
 use instructue_fs::{Claim, clear_leftovers, remove_directory};
 use instructue_model::cache::{CacheMetrics, VectorCache};
 use instructue_model::{InstructUe, Network};
-use instructue_userqa::Split;
 
-use crate::batches::{Batches, TrainData};
 use crate::checkpoint::{self, State};
 use crate::config::{BatchConfig, TrainConfig};
 use crate::error::{Error, Result};
 use crate::gradients::clip_global_norm;
 use crate::metrics::{Metrics, MetricsSink, Phase};
-use crate::step::{Losses, evaluate, gradients};
+use crate::objective::{Losses, Objective};
+use crate::rows::{RowSource, ahead};
+use crate::step::{evaluate, gradients};
 
 /// The kind of a directory that [`train`] writes into, for [`Claim::take`].
 pub const RUN: &str = "run";
@@ -74,13 +75,34 @@ pub struct Trained {
     pub seconds: f64,
 }
 
-/// Trains `model` (on an autodiff device) on `data`, writing metrics,
-/// checkpoints and the best weights into `out`, a directory that is claimed as
-/// [`RUN`]: nothing else is removed or overwritten. A model that keeps the vectors of
-/// event texts ([`InstructUe::with_event_cache`]) does so here, too: frozen encoders
-/// then read each distinct text once. With `resume` it goes on from
-/// the newest whole checkpoint there, and ends bit-equal to an uninterrupted run on a
-/// CPU; without, it replaces what an earlier run left there.
+/// What a training run is made of.
+#[derive(Debug)]
+pub struct TrainInput<'a> {
+    /// The model, on an autodiff device.
+    pub model: InstructUe,
+    /// What it is trained on.
+    pub rows: &'a dyn RowSource,
+    /// What it is validated on.
+    pub validation: Option<&'a dyn RowSource>,
+    /// The losses; [`objective::standard`](crate::objective::standard) are the method's.
+    pub objectives: &'a [Box<dyn Objective>],
+    /// How.
+    pub config: &'a TrainConfig,
+    /// Where metrics, checkpoints and the best weights go: a directory that is claimed as
+    /// [`RUN`]. Nothing else is removed or overwritten.
+    pub out: &'a Claim,
+    /// Whether to go on from the newest whole checkpoint in `out`. Without it, what an
+    /// earlier run left there is replaced.
+    pub resume: bool,
+    /// Set it to true from anywhere, such as a signal handler: training then ends after the
+    /// step at work, with a checkpoint, and [`Error::Interrupted`].
+    pub interrupt: &'a AtomicBool,
+}
+
+/// Trains a model. A resumed run ends bit-equal to an uninterrupted one on a CPU.
+///
+/// A model that keeps the vectors of event texts ([`InstructUe::with_event_cache`]) does so
+/// here, too: frozen encoders then read each distinct text once.
 ///
 /// Burn's CPU backend has one random generator per process. Two trainings with
 /// dropout at a time in one process therefore disturb each other's replay: each
@@ -89,16 +111,18 @@ pub struct Trained {
 /// # Errors
 /// A configuration that makes no sense, a decoder whose own weights are to be
 /// trained in half precision, unreadable data, a checkpoint of another run, a loss
-/// or gradient that is not finite, or a disk that does not take a file.
-pub fn train(
-    model: InstructUe,
-    data: &TrainData,
-    validation: Option<&TrainData>,
-    config: &TrainConfig,
-    out: &Claim,
-    resume: bool,
-    watch: &mut dyn FnMut(Event<'_>),
-) -> Result<Trained> {
+/// or gradient that is not finite, a disk that does not take a file, or an interrupt.
+pub fn train(input: TrainInput<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<Trained> {
+    let TrainInput {
+        model,
+        rows: data,
+        validation,
+        objectives,
+        config,
+        out,
+        resume,
+        interrupt,
+    } = input;
     config.validate()?;
     let dir = out.directory();
     let checkpoints = dir.join("checkpoints");
@@ -148,11 +172,10 @@ pub fn train(
         }
         _ => Vec::new(),
     };
-    // Each optimiser step takes `gradient_accumulation_steps` steps of data.
-    let steps = Batches::new(data, Split::Train, preprocessor, config)?.ahead(
-        state.step * config.batch.gradient_accumulation_steps,
-        config.steps * config.batch.gradient_accumulation_steps,
-    );
+    // Each optimizer step takes `gradient_accumulation_steps` steps of data.
+    let parts = config.batch.gradient_accumulation_steps;
+    let rows = data.open(preprocessor, config)?;
+    let steps = ahead(rows, state.step * parts, config.steps * parts);
     let before = state.seconds;
     let started = Instant::now();
     let no_longer_improves =
@@ -162,24 +185,20 @@ pub fn train(
         let clock = Instant::now();
         let known = model.event_cache_metrics();
         let mut users = 0;
-        let mut losses = Losses {
-            contrastive: 0.0,
-            next_token: 0.0,
-        };
+        let mut losses = Losses::default();
         let mut sum = GradientsAccumulator::<Network>::new();
-        for part in 0..config.batch.gradient_accumulation_steps {
+        for part in 0..parts {
             let rows = steps.recv().map_err(|_| {
                 Error::NoData("the thread that prepares batches has stopped".into())
             })??;
-            let number = state.step * config.batch.gradient_accumulation_steps + part;
-            let (one, gradients) = gradients(&model, &rows, config, number)?;
+            let number = state.step * parts + part;
+            let (one, gradients) = gradients(&model, &rows, objectives, config, number)?;
             users += rows.len();
-            losses.contrastive += one.contrastive / config.batch.gradient_accumulation_steps as f64;
-            losses.next_token += one.next_token / config.batch.gradient_accumulation_steps as f64;
+            losses.add_share(&one, parts);
             sum.accumulate(model.network(), gradients);
         }
         let mut gradients = sum.grads();
-        let share = 1.0 / config.batch.gradient_accumulation_steps as f64;
+        let share = 1.0 / parts as f64;
         let norm = clip_global_norm(
             model.network(),
             &mut gradients,
@@ -199,9 +218,8 @@ pub fn train(
         let metrics = Metrics {
             step: state.step,
             phase: Phase::Train,
-            contrastive: losses.contrastive,
-            next_token: losses.next_token,
-            loss: losses.total(config),
+            loss: losses.total(objectives),
+            losses,
             learning_rate: Some(rate),
             gradient_norm: Some(norm),
             users_per_second: Some(users as f64 / clock.elapsed().as_secs_f64()),
@@ -216,7 +234,7 @@ pub fn train(
 
         let last = state.step == config.steps;
         if !held.is_empty() && (last || state.step.is_multiple_of(config.validation.every)) {
-            let metrics = validate(&model, &held, config, &state)?;
+            let metrics = validate(&model, &held, objectives, config, &state)?;
             sink.write(&metrics)?;
             watch(Event::Metrics {
                 metrics: &metrics,
@@ -233,8 +251,9 @@ pub fn train(
             }
         }
         let stop = no_longer_improves(&state);
+        let interrupted = !last && interrupt.load(Ordering::Relaxed);
         let due = config.checkpoint.every > 0 && state.step.is_multiple_of(config.checkpoint.every);
-        if due || last || stop {
+        if due || last || stop || interrupted {
             // What a resumed run will ask for again.
             model.event_caches().iter().for_each(VectorCache::keep);
             let path = checkpoint::write(
@@ -245,6 +264,9 @@ pub fn train(
                 config.checkpoint.keep,
             )?;
             watch(Event::Checkpoint { path: &path });
+        }
+        if interrupted {
+            return Err(Error::Interrupted { step: state.step });
         }
         if stop {
             let best_step = state.best.map_or(state.step, |(_, step)| step);
@@ -335,7 +357,7 @@ fn learning_rates(model: &InstructUe, rate: f64, config: &TrainConfig) -> Module
 
 /// The same validation steps for the whole run.
 fn validation_rows(
-    data: &TrainData,
+    data: &dyn RowSource,
     preprocessor: Arc<instructue_model::Preprocessor>,
     config: &TrainConfig,
 ) -> Result<Vec<Vec<Row>>> {
@@ -347,7 +369,7 @@ fn validation_rows(
         },
         ..config.clone()
     };
-    let mut batches = Batches::new(data, Split::Validation, preprocessor, &config)?;
+    let mut batches = data.open(preprocessor, &config)?;
     let per_step = config.batch.users_per_step.min(data.units());
     let steps = config
         .validation
@@ -360,27 +382,23 @@ fn validation_rows(
 fn validate(
     model: &InstructUe,
     steps: &[Vec<Row>],
+    objectives: &[Box<dyn Objective>],
     config: &TrainConfig,
     state: &State,
 ) -> Result<Metrics> {
     let model = model.frozen();
     let known = model.event_cache_metrics();
-    let mut mean = Losses {
-        contrastive: 0.0,
-        next_token: 0.0,
-    };
+    let mut mean = Losses::default();
     for rows in steps {
-        let losses = evaluate(&model, rows, config)?;
-        mean.contrastive += losses.contrastive / steps.len() as f64;
-        mean.next_token += losses.next_token / steps.len() as f64;
+        let losses = evaluate(&model, rows, objectives, config)?;
+        mean.add_share(&losses, steps.len());
     }
     mean.check(state.step)?;
     Ok(Metrics {
         step: state.step,
         phase: Phase::Validation,
-        contrastive: mean.contrastive,
-        next_token: mean.next_token,
-        loss: mean.total(config),
+        loss: mean.total(objectives),
+        losses: mean,
         learning_rate: None,
         gradient_norm: None,
         users_per_second: None,

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use instructue_features::Row;
 use instructue_schema::seed;
 use instructue_schema::{DataText, UserId};
-use instructue_trainer::{BatchConfig, Batches, TrainConfig};
+use instructue_trainer::{BatchConfig, RowSource, Rows, TrainConfig, ahead};
 use instructue_userqa::{Split, Triple, split_of};
 
 use crate::data::data;
 use crate::run::config;
 
-pub fn batches(split: Split, config: &TrainConfig) -> Batches {
+pub fn batches(split: Split, config: &TrainConfig) -> Box<dyn Rows> {
     let preprocessor = Arc::new(data().preprocessor.clone());
-    Batches::new(&data().open(split).unwrap(), split, preprocessor, config).unwrap()
+    let data = data().open(split).unwrap();
+    RowSource::open(&data, preprocessor, config).unwrap()
 }
 
 fn key(user: &UserId) -> u64 {
@@ -51,8 +52,7 @@ fn a_step_is_a_pure_function_of_seed_and_number() {
         let fresh = batches(Split::Train, &config).step(step).unwrap();
         assert_eq!(text(&fresh), walked[step], "step {step}");
     }
-    let ahead: Vec<_> = batches(Split::Train, &config)
-        .ahead(3, steps)
+    let ahead: Vec<_> = ahead(batches(Split::Train, &config), 3, steps)
         .iter()
         .map(|rows| text(&rows.unwrap()))
         .collect();

@@ -14,7 +14,7 @@ use crate::batches::batches;
 use crate::data::data;
 use crate::learning::values;
 use crate::resume::killed_after;
-use crate::run::{alone, config, lines, model_of, of, run, tensors};
+use crate::run::{objectives, alone, config, lines, model_of, of, run, tensors};
 use crate::sinks::scalars;
 
 /// Without lexical matches, which no encoder sees: they make states larger, and with them the
@@ -71,7 +71,7 @@ fn losses_are_those_without_a_cache_and_the_rate_is_written() {
         for (a, b) in expected.iter().zip(&found) {
             let step = (a.step, a.phase);
             assert_eq!(step, (b.step, b.phase));
-            for (a, b) in [(a.contrastive, b.contrastive), (a.next_token, b.next_token)] {
+            for (a, b) in [(a.losses.of("contrastive"), b.losses.of("contrastive")), (a.losses.of("next_token"), b.losses.of("next_token"))] {
                 assert!((a - b).abs() <= 1e-5, "{step:?}: {a} and {b}");
             }
             assert_eq!(a.event_hit_rate, None);
@@ -104,13 +104,13 @@ fn gradients_are_those_without_a_cache() {
     let plain = frozen(3);
     let kept = cached(3, &CacheConfig::default());
     let rows = batches(Split::Train, &config()).step(0).unwrap();
-    let (_, expected) = gradients(&plain, &rows, &config(), 0).unwrap();
+    let (_, expected) = gradients(&plain, &rows, &objectives(&config()), &config(), 0).unwrap();
     let expected = values(plain.network(), &expected);
     for workers in [1, 2] {
         // The second time all vectors are known.
         for _ in 0..2 {
             let kept = kept.clone().with_replicas(workers);
-            let (_, found) = gradients(&kept, &rows, &config(), 0).unwrap();
+            let (_, found) = gradients(&kept, &rows, &objectives(&config()), &config(), 0).unwrap();
             let found = values(kept.network(), &found);
             let mut compared = 0;
             for (parameter, (a, b)) in expected.iter().zip(&found).enumerate() {

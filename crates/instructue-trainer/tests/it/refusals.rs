@@ -12,7 +12,7 @@ use instructue_userqa::{Split, UserQaConfig, build};
 
 use crate::batches::batches;
 use crate::data::data;
-use crate::run::{alone, config, finished, lines, model, run, spoilt};
+use crate::run::{objectives, run_on, alone, config, finished, lines, model, run, spoilt};
 
 fn resumed(config: &TrainConfig, dir: &Path) -> Result<Trained> {
     run(
@@ -108,16 +108,8 @@ fn a_checkpoint_of_other_data_is_refused() {
     build(&data().store(), &userqa, &path, &mut |_, _| {}).unwrap();
     let other = data().open_at(&path, Split::Train).unwrap();
     let start = model(data(), None, 3);
-    let error = train(
-        start,
-        &other,
-        None,
-        &config(),
-        &Claim::take(dir.path(), RUN).unwrap(),
-        true,
-        &mut |_| {},
-    )
-    .unwrap_err();
+    let error = run_on((&other, None), start, &config(), dir.path(), true, &mut |_| {});
+    let error = error.unwrap_err();
     assert!(error.to_string().contains("`fingerprint`"), "{error}");
 }
 
@@ -225,9 +217,9 @@ fn a_configuration_that_makes_no_sense_is_refused_before_anything_is_written() {
 fn rows_that_cannot_be_trained_on_are_an_error_and_no_panic() {
     let _alone = alone();
     let model = model(data(), None, 3);
-    assert!(gradients(&model, &[], &config(), 0).is_err());
+    assert!(gradients(&model, &[], &objectives(&config()), &config(), 0).is_err());
     let mut rows: Vec<Row> = batches(Split::Train, &config()).step(0).unwrap();
     rows[0].segments[0].answer.clear();
-    let error = gradients(&model, &rows, &config(), 0).unwrap_err();
+    let error = gradients(&model, &rows, &objectives(&config()), &config(), 0).unwrap_err();
     assert!(error.to_string().contains("without an answer"), "{error}");
 }

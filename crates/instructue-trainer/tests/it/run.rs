@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use burn::tensor::{Device, TensorData};
 use instructue_model::config::LoraSettings;
 use instructue_model::{InstructUe, ModelConfig, Size, parameters};
-use instructue_trainer::{
+use instructue_trainer::{Objectives, RowSource, TrainInput, objective, 
     BatchConfig, CheckpointConfig, Claim, Event, Metrics, OptimizerConfig, Phase, RUN, Result,
     TrainConfig, Trained, ValidationConfig, metrics, train,
 };
@@ -102,9 +103,36 @@ pub fn run(
     let training = data.open(Split::Train).unwrap();
     // A handful of users may leave no one for validation.
     let validation = data.open(Split::Validation).ok();
-    let validation = validation.as_ref();
-    let out = Claim::take(dir, RUN)?;
-    train(model, &training, validation, config, &out, resume, watch)
+    let validation = validation.as_ref().map(|data| data as &dyn RowSource);
+    run_on((&training, validation), model, config, dir, resume, watch)
+}
+
+pub fn run_on(
+    (rows, validation): (&dyn RowSource, Option<&dyn RowSource>),
+    model: InstructUe,
+    config: &TrainConfig,
+    dir: &Path,
+    resume: bool,
+    watch: &mut dyn FnMut(Event<'_>),
+) -> Result<Trained> {
+    let input = TrainInput {
+        model,
+        rows,
+        validation,
+        objectives: &objectives(config),
+        config,
+        out: &Claim::take(dir, RUN)?,
+        resume,
+        interrupt: &AtomicBool::new(false),
+    };
+    train(input, watch)
+}
+
+/// The losses of the method; a configuration that is refused has those of the default.
+pub fn objectives(config: &TrainConfig) -> Objectives {
+    objective::standard(config)
+        .or_else(|_| objective::standard(&TrainConfig::default()))
+        .unwrap()
 }
 
 /// What a run wrote, without what depends on the clock.

@@ -102,9 +102,9 @@ fn both_losses_are_written_apart_to_both_sinks() {
     assert_eq!(steps(&train), (1..=12).collect::<Vec<_>>());
     assert_eq!(steps(&validation), [4, 8, 12]);
     for line in &lines {
-        assert!(line.contrastive > 0.0 && line.next_token > 0.0);
-        assert_ne!(line.contrastive, line.next_token);
-        assert!((line.loss - line.contrastive - line.next_token).abs() < 1e-9);
+        assert!(line.losses.of("contrastive") > 0.0 && line.losses.of("next_token") > 0.0);
+        assert_ne!(line.losses.of("contrastive"), line.losses.of("next_token"));
+        assert!((line.loss - line.losses.of("contrastive") - line.losses.of("next_token")).abs() < 1e-9);
     }
     for line in &train {
         assert!(line.gradient_norm.unwrap() > 0.0 && line.learning_rate.unwrap() > 0.0);
@@ -112,8 +112,8 @@ fn both_losses_are_written_apart_to_both_sinks() {
     let scalars = scalars(&dir.path().join("tensorboard"));
     for (phase, lines) in [("train", train), ("validation", validation)] {
         for (name, value) in [
-            ("contrastive", (|m| m.contrastive) as fn(&Metrics) -> f64),
-            ("next_token", |m| m.next_token),
+            ("contrastive", (|m| m.losses.of("contrastive")) as fn(&Metrics) -> f64),
+            ("next_token", |m| m.losses.of("next_token")),
             ("loss", |m| m.loss),
         ] {
             let written = &scalars[&format!("{phase}/{name}")];
