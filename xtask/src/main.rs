@@ -18,7 +18,6 @@ mod parity;
 mod prove;
 mod race;
 mod run;
-mod spdx;
 mod test;
 mod tidy;
 
@@ -52,9 +51,9 @@ enum Task {
     /// The proof of quality over folds, beside what one would use instead: target/suites/NAME.
     Prove(prove::Options),
     /// The house rules: crate graph, manifests, sources, files.
-    Tidy,
+    Tidy(tidy::Options),
     /// Licences, banned crates, sources and known vulnerabilities of dependencies.
-    Deny,
+    Deny(deny::Options),
 }
 
 fn main() -> ExitCode {
@@ -67,8 +66,8 @@ fn main() -> ExitCode {
         Task::Parity(options) => parity::run(&options),
         Task::Race(options) => race::run(&options),
         Task::Prove(options) => prove::run(&options),
-        Task::Tidy => tidy::run().map(|summary| println!("tidy: {summary}")),
-        Task::Deny => deny::run().map(|summary| println!("deny: {summary}")),
+        Task::Tidy(options) => tidy::run(&options),
+        Task::Deny(options) => deny::run(&options).map(|summary| println!("deny: {summary}")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,95 +1,35 @@
-//! The parts of `cargo metadata` that the tasks read.
+//! The members of the workspace, and where they lie.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use cargo_metadata::{Metadata, MetadataCommand, Package};
 
-use crate::run::{Result, cargo, output, root};
+use crate::run::{Result, root};
 
-/// The workspace as Cargo sees it.
-#[derive(Debug, Deserialize)]
-pub struct Metadata {
-    pub packages: Vec<Package>,
+/// The workspace as Cargo sees it: reads manifests, fetches nothing.
+fn workspace() -> Result<Metadata> {
+    Ok(MetadataCommand::new().no_deps().current_dir(root()).exec()?)
 }
 
-/// One package: a member of the workspace or a dependency.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Package {
-    pub name: String,
-    pub version: String,
-    pub license: Option<String>,
-    pub license_file: Option<String>,
-    /// Where it comes from; nothing for a member of the workspace.
-    pub source: Option<String>,
-    pub manifest_path: String,
-    #[serde(default)]
-    pub dependencies: Vec<Dependency>,
-    #[serde(default)]
-    pub targets: Vec<Target>,
-    #[serde(default)]
-    pub features: BTreeMap<String, Vec<String>>,
+/// The members of the workspace.
+pub fn members() -> Result<Vec<Package>> {
+    Ok(workspace()?.packages)
 }
 
-/// One line of a dependency table.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Dependency {
-    pub name: String,
-    /// The version requirement; `*` for a bare path.
-    pub req: String,
-    /// The directory of a path dependency.
-    pub path: Option<String>,
-    /// Nothing for an ordinary dependency, else `dev` or `build`.
-    pub kind: Option<String>,
-    #[serde(default)]
-    pub features: Vec<String>,
-    #[serde(default)]
-    pub uses_default_features: bool,
+/// Where Cargo puts what it builds.
+pub fn target_directory() -> Result<PathBuf> {
+    Ok(workspace()?.target_directory.into())
 }
 
-/// A library, binary, example, test or bench.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Target {
-    pub kind: Vec<String>,
-    pub src_path: String,
+/// A package's directory, relative to the workspace, with `/`.
+pub fn directory(package: &Package) -> String {
+    let manifest = package.manifest_path.as_std_path();
+    relative(manifest.parent().unwrap_or(manifest))
 }
 
-impl Metadata {
-    /// The members of the workspace only: reads manifests, fetches nothing.
-    pub fn workspace() -> Result<Self> {
-        Self::read(&["--no-deps"])
-    }
-
-    /// Members and everything that the lock file names, for every platform.
-    pub fn with_dependencies() -> Result<Self> {
-        Self::read(&["--all-features"])
-    }
-
-    fn read(arguments: &[&str]) -> Result<Self> {
-        let mut command = cargo(["metadata", "--format-version", "1"]);
-        command.args(arguments);
-        Ok(serde_json::from_slice(&output(&mut command)?)?)
-    }
-}
-
-impl Package {
-    /// The package's directory, relative to the workspace, with `/`.
-    pub fn directory(&self) -> String {
-        let manifest = Path::new(&self.manifest_path);
-        relative(manifest.parent().unwrap_or(manifest))
-    }
-
-    /// Whether this is one of the published crates below `crates/`.
-    pub fn is_crate(&self) -> bool {
-        self.directory().starts_with("crates/")
-    }
-}
-
-impl Dependency {
-    /// Whether only tests, examples and benches see it.
-    pub fn is_dev(&self) -> bool {
-        self.kind.as_deref() == Some("dev")
-    }
+/// Whether this is one of the published crates below `crates/`.
+pub fn is_crate(package: &Package) -> bool {
+    directory(package).starts_with("crates/")
 }
 
 /// A path relative to the workspace, with `/`.
@@ -98,26 +38,48 @@ pub fn relative(path: &Path) -> String {
     path.to_string_lossy().replace('\\', "/")
 }
 
+/// A package as `cargo metadata` prints it.
+#[cfg(test)]
+pub fn package(name: &str, dependencies: serde_json::Value) -> Package {
+    let manifest = root().join(format!("crates/{name}/Cargo.toml"));
+    serde_json::from_value(serde_json::json!({
+        "name": name,
+        "version": "1.0.0",
+        "id": name,
+        "dependencies": dependencies,
+        "targets": [],
+        "features": {},
+        "manifest_path": manifest,
+    }))
+    .expect("a package")
+}
+
+/// A dependency as `cargo metadata` prints it; nothing, `dev` or `build` is its kind.
+#[cfg(test)]
+pub fn dependency(name: &str, kind: Option<&str>, features: &[&str]) -> serde_json::Value {
+    serde_json::json!({
+        "name": name,
+        "req": "*",
+        "kind": kind,
+        "optional": false,
+        "uses_default_features": false,
+        "features": features,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn this_workspace_can_be_read() {
-        let metadata = Metadata::workspace().expect("cargo metadata");
-        let xtask = metadata
-            .packages
+        let members = members().expect("cargo metadata");
+        let xtask = members
             .iter()
-            .find(|package| package.name == "xtask")
+            .find(|package| package.name.as_str() == "xtask")
             .expect("xtask is a member");
-        assert_eq!(xtask.directory(), "xtask");
-        assert!(!xtask.is_crate());
-        assert!(
-            xtask
-                .dependencies
-                .iter()
-                .any(|d| d.name == "clap" && !d.is_dev())
-        );
-        assert!(metadata.packages.iter().any(Package::is_crate));
+        assert_eq!(directory(xtask), "xtask");
+        assert!(!is_crate(xtask));
+        assert!(members.iter().any(is_crate));
     }
 }

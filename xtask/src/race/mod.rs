@@ -16,7 +16,8 @@ use std::time::Instant;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::bench::{Machine, machine, target_directory};
+use crate::bench::{Machine, machine};
+use crate::metadata::target_directory;
 use crate::fixtures::interpreter;
 use crate::markdown::aligned;
 use crate::models::{DECODERS, ENCODERS, Model, fetched};

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cargo_metadata::{DependencyKind, Package};
+
 use super::Violation;
 use crate::markdown;
-use crate::metadata::Package;
+use crate::metadata::is_crate;
 use crate::run::Result;
 
 /// Crate to the crates of the workspace that it depends on.
@@ -58,31 +60,34 @@ pub fn arrows(documented: &Graph, packages: &[Package]) -> Vec<Violation> {
         .map(|package| package.name.as_str())
         .collect();
     let mut found = Vec::new();
-    for package in packages.iter().filter(|package| package.is_crate()) {
-        let Some(expected) = documented.get(&package.name) else {
+    for package in packages.iter().filter(|package| is_crate(package)) {
+        let Some(expected) = documented.get(package.name.as_str()) else {
             let message = "is not in the table of docs/architecture.md";
-            found.push(Violation::new(&package.name, message));
+            found.push(Violation::new(package.name.as_str(), message));
             continue;
         };
         let actual: BTreeSet<String> = package
             .dependencies
             .iter()
-            .filter(|dependency| !dependency.is_dev() && members.contains(dependency.name.as_str()))
+            .filter(|dependency| {
+                dependency.kind != DependencyKind::Development
+                    && members.contains(dependency.name.as_str())
+            })
             .map(|dependency| dependency.name.clone())
             .collect();
         for name in actual.difference(expected) {
             let message = format!("depends on {name}, which docs/architecture.md does not allow");
-            found.push(Violation::new(&package.name, message));
+            found.push(Violation::new(package.name.as_str(), message));
         }
         for name in expected.difference(&actual) {
             let message = format!("does not depend on {name}, which docs/architecture.md says");
-            found.push(Violation::new(&package.name, message));
+            found.push(Violation::new(package.name.as_str(), message));
         }
     }
     let gone = documented.keys().filter(|name| {
         !packages
             .iter()
-            .any(|package| package.is_crate() && &package.name == *name)
+            .any(|package| is_crate(package) && package.name.as_str() == *name)
     });
     found.extend(
         gone.map(|name| Violation::new(name, "is in docs/architecture.md but not in crates/")),
@@ -102,7 +107,7 @@ pub fn cycles(packages: &[Package]) -> Vec<Violation> {
                 .iter()
                 .map(|dependency| dependency.name.as_str())
                 // A crate's tests may turn on its own features.
-                .filter(|name| *name != package.name);
+                .filter(|name| *name != package.name.as_str());
             (package.name.as_str(), names.collect())
         })
         .collect();
@@ -135,8 +140,7 @@ fn reaches(graph: &BTreeMap<&str, BTreeSet<&str>>, start: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metadata::Dependency;
-    use crate::run::root;
+    use crate::metadata;
 
     const TABLE: &str = "| crate | what | depends on |\n|---|---|---|\n\
         | `instructue-a` | first | – |\n\
@@ -146,25 +150,10 @@ mod tests {
     /// A crate with ordinary dependencies and, marked by `dev:`, test ones.
     fn package(name: &str, dependencies: &[&str]) -> Package {
         let dependency = |text: &&str| match text.strip_prefix("dev:") {
-            Some(name) => Dependency {
-                name: name.into(),
-                kind: Some("dev".into()),
-                ..Dependency::default()
-            },
-            None => Dependency {
-                name: (*text).into(),
-                ..Dependency::default()
-            },
+            Some(name) => metadata::dependency(name, Some("dev"), &[]),
+            None => metadata::dependency(text, None, &[]),
         };
-        Package {
-            name: name.into(),
-            manifest_path: root()
-                .join(format!("crates/{name}/Cargo.toml"))
-                .to_string_lossy()
-                .into(),
-            dependencies: dependencies.iter().map(dependency).collect(),
-            ..Package::default()
-        }
+        metadata::package(name, dependencies.iter().map(dependency).collect())
     }
 
     fn agreeing() -> Vec<Package> {

@@ -1,9 +1,10 @@
 //! Rules for manifests and for what each crate must say of itself.
 
+use cargo_metadata::{DependencyKind, Package, Target, TargetKind};
 use toml::{Table, Value};
 
 use super::Violation;
-use crate::metadata::{Package, Target};
+use crate::metadata::{directory, is_crate};
 use crate::run::Result;
 
 /// Holds the CPU operators of our own, behind its feature `cpu`: the one place
@@ -59,17 +60,17 @@ const FACADE: &str = "instructue";
 pub fn backends(packages: &[Package]) -> Vec<Violation> {
     let below = packages
         .iter()
-        .filter(|package| package.is_crate() && package.name != FACADE);
+        .filter(|package| is_crate(package) && package.name.as_str() != FACADE);
     below.flat_map(backends_of).collect()
 }
 
 fn backends_of(package: &Package) -> Vec<Violation> {
     let mut found = Vec::new();
-    let manifest = format!("{}/Cargo.toml", package.directory());
+    let manifest = format!("{}/Cargo.toml", directory(package));
     for dependency in package
         .dependencies
         .iter()
-        .filter(|dependency| !dependency.is_dev())
+        .filter(|dependency| dependency.kind != DependencyKind::Development)
     {
         let name = dependency.name.as_str();
         if BACKEND_CRATES.contains(&name) {
@@ -96,7 +97,7 @@ fn backends_of(package: &Package) -> Vec<Violation> {
     for (feature, enables) in &package.features {
         for enabled in enables {
             let (name, inner) = enabled.split_once('/').unwrap_or((enabled, ""));
-            let kernels = package.name == KERNELS && feature == "cpu";
+            let kernels = package.name.as_str() == KERNELS && feature == "cpu";
             if name.starts_with("burn") && BACKEND_FEATURES.contains(&inner) && !kernels {
                 let message = format!(
                     "feature `{feature}` enables `{enabled}`: only the facade chooses a backend"
@@ -157,7 +158,7 @@ pub fn inherits_lints(path: &str, manifest: &str) -> Result<Option<Violation>> {
 
 /// The root of every library, binary, example and bench begins with `//!`.
 pub fn crate_docs(path: &str, target: &Target, text: &str) -> Option<Violation> {
-    if target.kind.iter().any(|kind| kind == "custom-build") {
+    if target.kind.contains(&TargetKind::CustomBuild) {
         return None;
     }
     let first = text.lines().find(|line| !line.trim().is_empty())?;
@@ -168,24 +169,20 @@ pub fn crate_docs(path: &str, target: &Target, text: &str) -> Option<Violation> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metadata::Dependency;
-    use crate::run::root;
+    use crate::metadata;
 
     fn package(name: &str, dependency: &str, kind: Option<&str>, features: &[&str]) -> Package {
-        Package {
-            name: name.into(),
-            manifest_path: root()
-                .join(format!("crates/{name}/Cargo.toml"))
-                .to_string_lossy()
-                .into(),
-            dependencies: vec![Dependency {
-                name: dependency.into(),
-                kind: kind.map(str::to_owned),
-                features: features.iter().map(|&feature| feature.to_owned()).collect(),
-                ..Dependency::default()
-            }],
-            ..Package::default()
-        }
+        let dependency = metadata::dependency(dependency, kind, features);
+        metadata::package(name, [dependency].into_iter().collect())
+    }
+
+    fn target(kind: &str) -> Target {
+        serde_json::from_value(serde_json::json!({
+            "name": "a",
+            "kind": [kind],
+            "src_path": "a.rs",
+        }))
+        .expect("a target")
     }
 
     #[test]
@@ -271,19 +268,13 @@ mod tests {
 
     #[test]
     fn crate_roots_must_be_documented() {
-        let library = Target {
-            kind: vec!["lib".into()],
-            ..Target::default()
-        };
+        let library = target("lib");
         assert_eq!(
             crate_docs("a.rs", &library, "\n//! What it is.\nfn a() {}\n"),
             None
         );
         assert!(crate_docs("a.rs", &library, "fn a() {}\n").is_some());
-        let script = Target {
-            kind: vec!["custom-build".into()],
-            ..Target::default()
-        };
+        let script = target("custom-build");
         assert_eq!(crate_docs("build.rs", &script, "fn main() {}\n"), None);
     }
 }

@@ -1,16 +1,20 @@
 //! The house rules. Each rule is a function from what it judges to the list of
 //! violations, so that each has a test with an input that it must refuse.
 
+mod circles;
 mod files;
 mod graph;
-mod lexer;
 mod manifests;
+mod names;
 mod sources;
+mod syntax;
 
 use std::fmt;
 use std::path::Path;
 
-use crate::metadata::Metadata;
+use clap::Args;
+
+use crate::metadata::{directory, members, relative};
 use crate::run::{Result, output, root};
 
 /// One broken rule and where.
@@ -67,9 +71,26 @@ impl File {
     }
 }
 
+#[derive(Args)]
+pub struct Options {
+    /// Print each circle of modules with all of its edges, listed or not, and judge nothing.
+    #[arg(long)]
+    circles: bool,
+}
+
+/// The command: the rules, or what one of them sees.
+pub fn run(options: &Options) -> Result<()> {
+    if options.circles {
+        print!("{}", circles::report(&circles::all(&members()?)?));
+    } else {
+        println!("tidy: {}", check()?);
+    }
+    Ok(())
+}
+
 /// Applies every rule; violations are printed, the text is for the summary.
-pub fn run() -> Result<String> {
-    let metadata = Metadata::workspace()?;
+pub fn check() -> Result<String> {
+    let packages = members()?;
     let architecture = read("docs/architecture.md")?;
     let manifest = read("Cargo.toml")?;
     let files = repository_files()?;
@@ -77,34 +98,35 @@ pub fn run() -> Result<String> {
     let mut found = Vec::new();
     found.extend(graph::arrows(
         &graph::documented(&architecture)?,
-        &metadata.packages,
+        &packages,
     ));
-    found.extend(graph::cycles(&metadata.packages));
-    found.extend(manifests::backends(&metadata.packages));
+    found.extend(graph::cycles(&packages));
+    found.extend(manifests::backends(&packages));
     found.extend(manifests::workspace_lints(&manifest)?);
-    for package in &metadata.packages {
-        let path = format!("{}/Cargo.toml", package.directory());
+    for package in &packages {
+        let path = format!("{}/Cargo.toml", directory(package));
         found.extend(manifests::inherits_lints(&path, &read(&path)?)?);
     }
-    for target in metadata
-        .packages
+    for target in packages
         .iter()
         .flat_map(|package| &package.targets)
     {
-        let path = crate::metadata::relative(Path::new(&target.src_path));
+        let path = relative(target.src_path.as_std_path());
         found.extend(manifests::crate_docs(&path, target, &read(&path)?));
     }
     for file in &files {
         found.extend(files::violations(file));
         if let (Some(text), "rs") = (&file.text, file.extension()) {
-            found.extend(sources::violations(&file.path, text));
+            found.extend(sources::violations(&file.path, text)?);
         }
     }
+    let listed = circles::listed(&read(circles::LIST)?)?;
+    found.extend(circles::violations(&circles::all(&packages)?, &listed));
 
     if found.is_empty() {
         Ok(format!(
             "{} crates, {} files",
-            metadata.packages.len(),
+            packages.len(),
             files.len()
         ))
     } else {
