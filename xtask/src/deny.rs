@@ -36,7 +36,9 @@ pub fn run(options: &Options) -> Result<String> {
             return Err("cargo-deny found advisories".into());
         }
     };
-    Ok(format!("licences, banned crates and sources checked; advisories {advisories}"))
+    Ok(format!(
+        "licences, banned crates and sources checked; advisories {advisories}"
+    ))
 }
 
 #[derive(Debug, PartialEq)]

@@ -8,7 +8,10 @@ use crate::run::{Result, root};
 
 /// The workspace as Cargo sees it: reads manifests, fetches nothing.
 fn workspace() -> Result<Metadata> {
-    Ok(MetadataCommand::new().no_deps().current_dir(root()).exec()?)
+    Ok(MetadataCommand::new()
+        .no_deps()
+        .current_dir(root())
+        .exec()?)
 }
 
 /// The members of the workspace.

@@ -17,9 +17,9 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::bench::{Machine, machine};
-use crate::metadata::target_directory;
 use crate::fixtures::interpreter;
 use crate::markdown::aligned;
+use crate::metadata::target_directory;
 use crate::models::{DECODERS, ENCODERS, Model, fetched};
 use crate::run::{Result, cargo, output, root, succeed};
 

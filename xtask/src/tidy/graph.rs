@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, Package};
 
-use super::Violation;
+use super::violation::Violation;
 use crate::markdown;
 use crate::metadata::is_crate;
 use crate::run::Result;

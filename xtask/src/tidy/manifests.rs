@@ -3,7 +3,7 @@
 use cargo_metadata::{DependencyKind, Package, Target, TargetKind};
 use toml::{Table, Value};
 
-use super::Violation;
+use super::violation::Violation;
 use crate::metadata::{directory, is_crate};
 use crate::run::Result;
 

@@ -6,70 +6,15 @@ mod files;
 mod graph;
 mod manifests;
 mod names;
+mod repository;
 mod sources;
 mod syntax;
-
-use std::fmt;
-use std::path::Path;
+mod violation;
 
 use clap::Args;
 
 use crate::metadata::{directory, members, relative};
-use crate::run::{Result, output, root};
-
-/// One broken rule and where.
-#[derive(Debug, PartialEq)]
-pub struct Violation {
-    /// A file, `file:line` or a crate.
-    place: String,
-    message: String,
-}
-
-impl Violation {
-    fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            message: message.into(),
-        }
-    }
-
-    fn at(path: &str, line: usize, message: impl Into<String>) -> Self {
-        Self::new(format!("{path}:{line}"), message)
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
-    }
-}
-
-/// A file that git tracks or would add.
-pub struct File {
-    /// Relative to the workspace, with `/`.
-    path: String,
-    size: u64,
-    /// Nothing for a binary file.
-    text: Option<String>,
-}
-
-impl File {
-    fn read(path: String) -> Result<Self> {
-        let bytes = std::fs::read(root().join(&path)).map_err(|e| format!("{path}: {e}"))?;
-        let size = bytes.len() as u64;
-        let text = String::from_utf8(bytes)
-            .ok()
-            .filter(|text| !text.contains('\0'));
-        Ok(Self { path, size, text })
-    }
-
-    fn extension(&self) -> &str {
-        let extension = Path::new(&self.path).extension();
-        extension
-            .and_then(|extension| extension.to_str())
-            .unwrap_or("")
-    }
-}
+use crate::run::{Result, root};
 
 #[derive(Args)]
 pub struct Options {
@@ -93,13 +38,10 @@ pub fn check() -> Result<String> {
     let packages = members()?;
     let architecture = read("docs/architecture.md")?;
     let manifest = read("Cargo.toml")?;
-    let files = repository_files()?;
+    let files = repository::files()?;
 
     let mut found = Vec::new();
-    found.extend(graph::arrows(
-        &graph::documented(&architecture)?,
-        &packages,
-    ));
+    found.extend(graph::arrows(&graph::documented(&architecture)?, &packages));
     found.extend(graph::cycles(&packages));
     found.extend(manifests::backends(&packages));
     found.extend(manifests::workspace_lints(&manifest)?);
@@ -107,10 +49,7 @@ pub fn check() -> Result<String> {
         let path = format!("{}/Cargo.toml", directory(package));
         found.extend(manifests::inherits_lints(&path, &read(&path)?)?);
     }
-    for target in packages
-        .iter()
-        .flat_map(|package| &package.targets)
-    {
+    for target in packages.iter().flat_map(|package| &package.targets) {
         let path = relative(target.src_path.as_std_path());
         found.extend(manifests::crate_docs(&path, target, &read(&path)?));
     }
@@ -124,11 +63,7 @@ pub fn check() -> Result<String> {
     found.extend(circles::violations(&circles::all(&packages)?, &listed));
 
     if found.is_empty() {
-        Ok(format!(
-            "{} crates, {} files",
-            packages.len(),
-            files.len()
-        ))
+        Ok(format!("{} crates, {} files", packages.len(), files.len()))
     } else {
         for violation in &found {
             eprintln!("    {violation}");
@@ -139,27 +74,4 @@ pub fn check() -> Result<String> {
 
 fn read(path: &str) -> Result<String> {
     Ok(std::fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))?)
-}
-
-/// Every file that is tracked or neither tracked nor ignored.
-fn repository_files() -> Result<Vec<File>> {
-    let mut git = std::process::Command::new("git");
-    git.args([
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ]);
-    let list = output(git.current_dir(root()))?;
-    let mut paths: Vec<&str> = std::str::from_utf8(&list)?
-        .split_terminator('\0')
-        .filter(|path| root().join(path).is_file())
-        .collect();
-    paths.sort_unstable();
-    paths.dedup();
-    paths
-        .into_iter()
-        .map(|path| File::read(path.to_owned()))
-        .collect()
 }

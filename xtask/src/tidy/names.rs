@@ -9,17 +9,10 @@ use syn::{Attribute, Expr, Item, ItemMod, ItemUse, Macro, Meta, Path, UseTree, V
 pub struct Reference {
     pub path: Vec<String>,
     pub line: usize,
-    pub extent: Extent,
-}
-
-/// How much of what a path leads to is named.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Extent {
-    One,
-    /// `use path::*`.
-    All,
-    /// `pub use path::*`.
-    AllHandedOn,
+    /// It stands in a `pub use`.
+    pub handed_on: bool,
+    /// It ends with `::*`.
+    pub whole: bool,
 }
 
 /// A name that a `use` brings into a module; without an alias all of another's.
@@ -68,7 +61,8 @@ impl Names {
         self.references.push(Reference {
             path,
             line,
-            extent: Extent::One,
+            handed_on: false,
+            whole: false,
         });
     }
 
@@ -138,11 +132,8 @@ impl<'ast> Visit<'ast> for Names {
             self.references.push(Reference {
                 path: leaf.path.clone(),
                 line: leaf.line,
-                extent: match (&leaf.alias, public) {
-                    (Some(_), _) => Extent::One,
-                    (None, false) => Extent::All,
-                    (None, true) => Extent::AllHandedOn,
-                },
+                handed_on: public,
+                whole: leaf.alias.is_none(),
             });
             if leaf.alias.as_deref() != Some("_") {
                 self.imports.push(Import {

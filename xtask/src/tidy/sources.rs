@@ -1,7 +1,8 @@
 //! Rules for Rust sources that no lint of clippy can hold.
 
 use super::names::{self, Reference};
-use super::{Violation, syntax};
+use super::syntax;
+use super::violation::Violation;
 use crate::run::Result;
 
 /// A longer file has outgrown its one idea.

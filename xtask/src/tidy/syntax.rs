@@ -116,10 +116,8 @@ fn needs_test(predicate: &Meta) -> bool {
         return predicate.path().is_ident("test");
     };
     let inner = || {
-        list.parse_args_with(
-            syn::punctuated::Punctuated::<Meta, syn::Token![,]>::parse_terminated,
-        )
-        .unwrap_or_default()
+        list.parse_args_with(syn::punctuated::Punctuated::<Meta, syn::Token![,]>::parse_terminated)
+            .unwrap_or_default()
     };
     if list.path.is_ident("all") {
         inner().iter().any(needs_test)

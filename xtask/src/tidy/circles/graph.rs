@@ -3,11 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::tree::Tree;
-use crate::tidy::names::Extent;
+use crate::tidy::names::Reference;
 
 /// Edges between the files of a crate, by their index in the tree, each with
-/// the places that make it: line and path as written.
-pub type Edges = BTreeMap<usize, BTreeMap<usize, Vec<(usize, String)>>>;
+/// the places that make it.
+pub type Edges = BTreeMap<usize, BTreeMap<usize, Vec<Place>>>;
+
+/// Where one file names an item of another one. Re-exports come last.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub handed_on: bool,
+    pub line: usize,
+    pub path: String,
+}
 
 /// What a path leads to.
 #[derive(Clone, Copy)]
@@ -20,24 +28,26 @@ enum Found {
 /// Every edge of a crate.
 pub fn edges(tree: &Tree) -> Edges {
     let mut edges = Edges::new();
+    let mut resolver = Resolver {
+        tree,
+        open: Vec::new(),
+    };
     for (index, module) in tree.modules.iter().enumerate() {
         for reference in &module.references {
-            let mut resolver = Resolver {
-                tree,
-                open: Vec::new(),
-            };
-            let target = match resolver.path(index, &reference.path) {
-                Some(Found::Item(target)) => target,
-                Some(Found::Module(target)) if reference.extent == Extent::AllHandedOn => target,
-                // A module by itself is no item: what is named through it counts.
-                _ => continue,
+            let Some(target) = resolver.target(index, reference) else {
+                continue;
             };
             let (from, to) = (module.file, tree.modules[target].file);
             if from != to {
-                let place = (reference.line, reference.path.join("::"));
+                let place = Place {
+                    handed_on: reference.handed_on,
+                    line: reference.line,
+                    path: reference.path.join("::"),
+                };
                 let places = edges.entry(from).or_default().entry(to).or_default();
-                if !places.iter().any(|(_, path)| *path == place.1) {
+                if !places.iter().any(|known| known.path == place.path) {
                     places.push(place);
+                    places.sort();
                 }
             }
         }
@@ -52,6 +62,24 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
+    /// The module of the item that is named in `from`. A module by itself is no
+    /// item: what is named through it counts.
+    fn target(&mut self, from: usize, reference: &Reference) -> Option<usize> {
+        let target = match self.path(from, &reference.path)? {
+            Found::Item(target) => target,
+            Found::Module(target) if reference.whole && reference.handed_on => target,
+            Found::Module(_) => return None,
+        };
+        // The import of a name has been counted by itself.
+        let imported = self.tree.modules[from]
+            .aliases
+            .get(reference.path.first()?)
+            .is_some_and(|import| {
+                *import != reference.path && matches!(self.path(from, import), Some(Found::Item(_)))
+            });
+        (!imported).then_some(target)
+    }
+
     /// Follows a path that is written in the module `from`.
     fn path(&mut self, from: usize, path: &[String]) -> Option<Found> {
         let mut at = from;
@@ -106,12 +134,12 @@ impl Resolver<'_> {
             };
         }
         let names: Vec<String> = [first].into_iter().chain(rest).cloned().collect();
-        node.globs.iter().find_map(|path| {
-            match self.path(module, path) {
+        node.globs
+            .iter()
+            .find_map(|path| match self.path(module, path) {
                 Some(Found::Module(target)) if target != module => self.names(target, &names),
                 _ => None,
-            }
-        })
+            })
     }
 }
 

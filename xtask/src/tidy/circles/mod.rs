@@ -14,7 +14,7 @@ use cargo_metadata::{Package, TargetKind};
 
 use self::graph::Edges;
 use self::tree::Tree;
-use super::Violation;
+use super::violation::Violation;
 use crate::metadata::directory;
 #[cfg(test)]
 use crate::metadata::relative;
@@ -108,12 +108,22 @@ fn inside(tree: &Tree, edges: &Edges, component: &BTreeSet<usize>) -> Vec<String
         .collect()
 }
 
-/// `a.rs:3 names crate::b::B of b.rs`.
+/// ``a.rs:3 names `crate::b::B` of b.rs``.
 fn edge(tree: &Tree, edges: &Edges, from: usize, to: usize, most: usize) -> String {
     let places: Vec<String> = edges[&from][&to]
         .iter()
         .take(most)
-        .map(|(line, path)| format!("{}:{line} names `{path}`", tree.files[from]))
+        .map(|place| {
+            let verb = if place.handed_on {
+                "re-exports"
+            } else {
+                "names"
+            };
+            format!(
+                "{}:{} {verb} `{}`",
+                tree.files[from], place.line, place.path
+            )
+        })
         .collect();
     format!("{} of {}", places.join(", "), tree.files[to])
 }
@@ -124,9 +134,15 @@ pub fn violations(found: &BTreeMap<String, Vec<Found>>, listed: &Listed) -> Vec<
     let mut violations = Vec::new();
     for (name, circles) in found {
         let known = listed.get(name).unwrap_or(&none);
-        for circle in circles.iter().filter(|circle| !known.contains(&circle.files)) {
+        for circle in circles
+            .iter()
+            .filter(|circle| !known.contains(&circle.files))
+        {
             let message = if known.iter().any(|known| circle.files.is_subset(known)) {
-                format!("a circle is smaller than {LIST} says: list {}", line(&circle.files))
+                format!(
+                    "a circle is smaller than {LIST} says: list {}",
+                    line(&circle.files)
+                )
             } else {
                 let way = circle.way.join("\n        ");
                 format!("modules name each other in a circle:\n        {way}")
@@ -138,11 +154,13 @@ pub fn violations(found: &BTreeMap<String, Vec<Found>>, listed: &Listed) -> Vec<
         let there = found.get(name);
         for circle in circles {
             // A smaller one of its files has been told of above.
-            let remains = there.is_some_and(|found| {
-                found.iter().any(|found| found.files.is_subset(circle))
-            });
+            let remains =
+                there.is_some_and(|found| found.iter().any(|found| found.files.is_subset(circle)));
             if !remains {
-                let message = format!("no longer a circle, remove it from the list: {}", line(circle));
+                let message = format!(
+                    "no longer a circle, remove it from the list: {}",
+                    line(circle)
+                );
                 violations.push(Violation::new(LIST, format!("{name}: {message}")));
             }
         }

@@ -50,7 +50,10 @@ fn a_re_export_stands_for_the_child_that_defines_the_item() {
     // `b` names what `a/inner.rs` defines, through `a.rs` and `lib.rs`.
     let found = files(&[
         ("lib.rs", "mod a;\nmod b;\npub use a::Inner;\n"),
-        ("a.rs", "mod inner;\npub use inner::Inner;\nuse crate::b::B;\n"),
+        (
+            "a.rs",
+            "mod inner;\npub use inner::Inner;\nuse crate::b::B;\n",
+        ),
         ("a/inner.rs", "pub struct Inner;\n"),
         ("b.rs", "use crate::Inner;\npub struct B(Inner);\n"),
     ]);
@@ -61,7 +64,10 @@ fn a_re_export_stands_for_the_child_that_defines_the_item() {
 fn a_parent_that_its_child_needs_and_that_uses_the_child_is_a_circle() {
     let found = files(&[
         ("lib.rs", "mod a;\npub use a::A;\npub struct Error;\n"),
-        ("a/mod.rs", "pub struct A;\nfn f() -> crate::Error { todo!() }\n"),
+        (
+            "a/mod.rs",
+            "pub struct A;\nfn f() -> crate::Error { todo!() }\n",
+        ),
     ]);
     assert_eq!(found, [["a/mod.rs", "lib.rs"]]);
     // To declare a child is not to use it.
@@ -171,9 +177,15 @@ fn the_list_may_only_shrink() {
 
     let smaller = messages(&two, "one = [[\"a.rs\", \"b.rs\", \"c.rs\"]]");
     assert_eq!(smaller.len(), 1);
-    assert!(smaller[0].ends_with("list [\"a.rs\", \"b.rs\"]"), "{smaller:?}");
+    assert!(
+        smaller[0].ends_with("list [\"a.rs\", \"b.rs\"]"),
+        "{smaller:?}"
+    );
 
-    for list in ["one = [[\"a.rs\", \"b.rs\"]]", "two = [[\"a.rs\", \"b.rs\"]]"] {
+    for list in [
+        "one = [[\"a.rs\", \"b.rs\"]]",
+        "two = [[\"a.rs\", \"b.rs\"]]",
+    ] {
         let gone = messages(&BTreeMap::new(), list);
         assert_eq!(gone.len(), 1);
         assert!(gone[0].contains("remove it from the list"), "{gone:?}");
