@@ -6,6 +6,7 @@ use clap::Args;
 use crate::run::{Result, cargo, has_subcommand, succeed};
 
 #[derive(Args)]
+#[group(skip)]
 pub struct Options {
     /// Install cargo-deny where it is missing: some four minutes on two cores.
     #[arg(long)]

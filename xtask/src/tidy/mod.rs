@@ -47,7 +47,7 @@ pub fn check() -> Result<String> {
     found.extend(manifests::workspace_lints(&manifest)?);
     for package in &packages {
         let path = format!("{}/Cargo.toml", directory(package));
-        found.extend(manifests::inherits_lints(&path, &read(&path)?)?);
+        found.extend(manifests::inherits_lints(&path, &read(&path)?, &manifest)?);
     }
     for target in packages.iter().flat_map(|package| &package.targets) {
         let path = relative(target.src_path.as_std_path());

@@ -16,6 +16,31 @@ const BACKENDS: [&str; 9] = [
 /// The crates that may know of Burn's optimisers.
 const OPTIMISING: [&str; 2] = ["crates/instructue-trainer/", FACADE];
 
+/// The crate that opens, writes and removes files, and what it alone may call:
+/// tests make files as they like, so clippy cannot hold this.
+const FILES: &str = "crates/instructue-fs/";
+const FILE_CALLS: [(&str, &[&str]); 3] = [
+    (
+        "fs",
+        &[
+            "copy",
+            "create_dir",
+            "create_dir_all",
+            "hard_link",
+            "read",
+            "read_to_string",
+            "remove_dir",
+            "remove_dir_all",
+            "remove_file",
+            "rename",
+            "set_permissions",
+            "write",
+        ],
+    ),
+    ("File", &["create", "create_new", "open", "options"]),
+    ("OpenOptions", &["new"]),
+];
+
 /// The crate that may name a backend.
 const FACADE: &str = "crates/instructue/";
 
@@ -29,6 +54,9 @@ pub fn violations(path: &str, text: &str) -> Result<Vec<Violation>> {
         let named = names::everywhere(&syntax::shipped(path, text)?.items);
         if !path.starts_with(FACADE) {
             found.extend(backends(path, &named));
+        }
+        if !path.starts_with(FILES) {
+            found.extend(files(path, &named));
         }
         if !OPTIMISING.iter().any(|allowed| path.starts_with(allowed)) {
             found.extend(optimisers(path, &named));
@@ -65,6 +93,24 @@ fn backends(path: &str, named: &[Reference]) -> Vec<Violation> {
             let pair = reference.path.windows(2).find(|pair| constructor(pair))?;
             let message = format!("`{}` names a backend; take a `Device`", pair.join("::"));
             Some(Violation::at(path, reference.line, message))
+        })
+        .collect()
+}
+
+/// Files are opened, written and removed in one place, which refuses what is no
+/// regular file and leaves nothing half done.
+fn files(path: &str, named: &[Reference]) -> Vec<Violation> {
+    let calls = |pair: &[String]| {
+        FILE_CALLS
+            .iter()
+            .any(|(owner, names)| pair[0] == *owner && names.contains(&pair[1].as_str()))
+    };
+    named
+        .iter()
+        .filter(|reference| reference.path.windows(2).any(calls))
+        .map(|reference| {
+            let message = format!("`{}`: take instructue-fs", reference.path.join("::"));
+            Violation::at(path, reference.line, message)
         })
         .collect()
 }
@@ -122,6 +168,25 @@ mod tests {
     fn documentation_and_tests_may_name_a_backend() {
         let text = "/// ```\n/// Device::flex();\n/// ```\nfn a() {}\n\
             #[cfg(test)]\nmod tests { fn b() { Device::flex(); } }\n";
+        assert!(messages(LIBRARY, text).is_empty());
+    }
+
+    #[test]
+    fn a_file_opened_outside_its_crate_is_found() {
+        for call in [
+            "std::fs::write",
+            "fs::read",
+            "File::open",
+            "fs::OpenOptions::new",
+        ] {
+            let text = format!("fn a() {{\n    {call}(path);\n}}\n");
+            let message = format!("{LIBRARY}:2: `{call}`: take instructue-fs");
+            assert_eq!(messages(LIBRARY, &text), [message]);
+            assert!(messages("crates/instructue-fs/src/read.rs", &text).is_empty());
+            assert!(messages("crates/instructue-nn/tests/golden.rs", &text).is_empty());
+        }
+        let text =
+            "fn a() { instructue_fs::read(path); fs::metadata(path); NewFile::create(path); }\n";
         assert!(messages(LIBRARY, text).is_empty());
     }
 

@@ -86,17 +86,17 @@ fn below(root: &Path, package: &str) -> Result<Vec<Found>> {
         .collect())
 }
 
-/// A circle as lines, each edge with the first place that makes it.
+/// A circle as lines.
 fn way(tree: &Tree, edges: &Edges, circle: &[usize]) -> Vec<String> {
     let next = circle.iter().cycle().skip(1);
     circle
         .iter()
         .zip(next)
-        .map(|(from, to)| edge(tree, edges, *from, *to, 1))
+        .map(|(from, to)| edge(tree, edges, *from, *to))
         .collect()
 }
 
-/// Every edge inside of a component.
+/// Every edge inside of a component, with every place that makes it.
 fn inside(tree: &Tree, edges: &Edges, component: &BTreeSet<usize>) -> Vec<String> {
     let pairs = component.iter().flat_map(|from| {
         let targets = edges.get(from).into_iter().flat_map(BTreeMap::keys);
@@ -104,28 +104,30 @@ fn inside(tree: &Tree, edges: &Edges, component: &BTreeSet<usize>) -> Vec<String
     });
     pairs
         .filter(|(_, to)| component.contains(to))
-        .map(|(from, to)| edge(tree, edges, from, to, usize::MAX))
+        .map(|(from, to)| {
+            let places: Vec<String> = edges[&from][&to]
+                .iter()
+                .map(|place| {
+                    let mark = if place.handed_on { "pub use " } else { "" };
+                    format!("{mark}{} (line {})", place.path, place.line)
+                })
+                .collect();
+            let (from, to) = (&tree.files[from], &tree.files[to]);
+            format!("{from} -> {to}: {}", places.join(", "))
+        })
         .collect()
 }
 
-/// ``a.rs:3 names `crate::b::B` of b.rs``.
-fn edge(tree: &Tree, edges: &Edges, from: usize, to: usize, most: usize) -> String {
-    let places: Vec<String> = edges[&from][&to]
-        .iter()
-        .take(most)
-        .map(|place| {
-            let verb = if place.handed_on {
-                "re-exports"
-            } else {
-                "names"
-            };
-            format!(
-                "{}:{} {verb} `{}`",
-                tree.files[from], place.line, place.path
-            )
-        })
-        .collect();
-    format!("{} of {}", places.join(", "), tree.files[to])
+/// ``a.rs:3 names `crate::b::B` of b.rs``, by the first place that makes the edge.
+fn edge(tree: &Tree, edges: &Edges, from: usize, to: usize) -> String {
+    let place = &edges[&from][&to][0];
+    let verb = if place.handed_on {
+        "re-exports"
+    } else {
+        "names"
+    };
+    let (from, to) = (&tree.files[from], &tree.files[to]);
+    format!("{from}:{} {verb} `{}` of {to}", place.line, place.path)
 }
 
 /// Compares what is found with the list, in both directions.
