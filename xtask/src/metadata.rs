@@ -1,17 +1,54 @@
-//! The members of the workspace, and where they lie.
+//! The parts of `cargo metadata` that the tasks read. The crate of that name asks
+//! serde_json for a feature that nothing else here has: building one crate and
+//! building all of them would each compile burn.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::{Metadata, MetadataCommand, Package};
+use serde::Deserialize;
 
-use crate::run::{Result, root};
+use crate::run::{Result, cargo, output, root};
 
-/// The workspace as Cargo sees it: reads manifests, fetches nothing.
+/// The workspace as Cargo sees it.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    target_directory: PathBuf,
+}
+
+/// A member of the workspace.
+#[derive(Default, Deserialize)]
+pub struct Package {
+    pub name: String,
+    pub manifest_path: PathBuf,
+    pub dependencies: Vec<Dependency>,
+    pub targets: Vec<Target>,
+    pub features: BTreeMap<String, Vec<String>>,
+}
+
+/// One line of a dependency table.
+#[derive(Default, Deserialize)]
+pub struct Dependency {
+    pub name: String,
+    /// Nothing for an ordinary dependency, else `dev` or `build`.
+    pub kind: Option<String>,
+    pub features: Vec<String>,
+    pub uses_default_features: bool,
+}
+
+/// A library, binary, example, test or bench.
+#[derive(Deserialize)]
+pub struct Target {
+    pub kind: Vec<String>,
+    pub src_path: PathBuf,
+}
+
+/// Reads manifests, fetches nothing.
 fn workspace() -> Result<Metadata> {
-    Ok(MetadataCommand::new()
-        .no_deps()
-        .current_dir(root())
-        .exec()?)
+    let text = output(&mut cargo(
+        "metadata --no-deps --format-version 1".split_whitespace(),
+    ))?;
+    Ok(serde_json::from_slice(&text)?)
 }
 
 /// The members of the workspace.
@@ -21,53 +58,39 @@ pub fn members() -> Result<Vec<Package>> {
 
 /// Where Cargo puts what it builds.
 pub fn target_directory() -> Result<PathBuf> {
-    Ok(workspace()?.target_directory.into())
+    Ok(workspace()?.target_directory)
 }
 
-/// A package's directory, relative to the workspace, with `/`.
-pub fn directory(package: &Package) -> String {
-    let manifest = package.manifest_path.as_std_path();
-    relative(manifest.parent().unwrap_or(manifest))
+impl Package {
+    /// The package's directory, relative to the workspace, with `/`.
+    pub fn directory(&self) -> String {
+        relative(self.manifest_path.parent().unwrap_or(&self.manifest_path))
+    }
+
+    /// Whether this is one of the published crates below `crates/`.
+    pub fn is_crate(&self) -> bool {
+        self.directory().starts_with("crates/")
+    }
 }
 
-/// Whether this is one of the published crates below `crates/`.
-pub fn is_crate(package: &Package) -> bool {
-    directory(package).starts_with("crates/")
+impl Dependency {
+    /// Whether only tests, examples and benches see it.
+    pub fn is_dev(&self) -> bool {
+        self.kind.as_deref() == Some("dev")
+    }
+}
+
+impl Target {
+    /// Whether it is of this kind, such as `test` or `custom-build`.
+    pub fn is(&self, kind: &str) -> bool {
+        self.kind.iter().any(|own| own == kind)
+    }
 }
 
 /// A path relative to the workspace, with `/`.
 pub fn relative(path: &Path) -> String {
     let path = path.strip_prefix(root()).unwrap_or(path);
     path.to_string_lossy().replace('\\', "/")
-}
-
-/// A package as `cargo metadata` prints it.
-#[cfg(test)]
-pub fn package(name: &str, dependencies: serde_json::Value) -> Package {
-    let manifest = root().join(format!("crates/{name}/Cargo.toml"));
-    serde_json::from_value(serde_json::json!({
-        "name": name,
-        "version": "1.0.0",
-        "id": name,
-        "dependencies": dependencies,
-        "targets": [],
-        "features": {},
-        "manifest_path": manifest,
-    }))
-    .expect("a package")
-}
-
-/// A dependency as `cargo metadata` prints it; nothing, `dev` or `build` is its kind.
-#[cfg(test)]
-pub fn dependency(name: &str, kind: Option<&str>, features: &[&str]) -> serde_json::Value {
-    serde_json::json!({
-        "name": name,
-        "req": "*",
-        "kind": kind,
-        "optional": false,
-        "uses_default_features": false,
-        "features": features,
-    })
 }
 
 #[cfg(test)]
@@ -79,10 +102,15 @@ mod tests {
         let members = members().expect("cargo metadata");
         let xtask = members
             .iter()
-            .find(|package| package.name.as_str() == "xtask")
+            .find(|package| package.name == "xtask")
             .expect("xtask is a member");
-        assert_eq!(directory(xtask), "xtask");
-        assert!(!is_crate(xtask));
-        assert!(members.iter().any(is_crate));
+        assert_eq!(xtask.directory(), "xtask");
+        assert!(!xtask.is_crate());
+        let kind = |name: &str| {
+            let found = xtask.dependencies.iter().find(|d| d.name == name);
+            found.expect(name).is_dev()
+        };
+        assert!(!kind("clap") && kind("tempfile"));
+        assert!(members.iter().any(Package::is_crate));
     }
 }

@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cargo_metadata::{DependencyKind, Package};
-
 use super::violation::Violation;
 use crate::markdown;
-use crate::metadata::is_crate;
+use crate::metadata::Package;
 use crate::run::Result;
 
 /// Crate to the crates of the workspace that it depends on.
@@ -60,34 +58,31 @@ pub fn arrows(documented: &Graph, packages: &[Package]) -> Vec<Violation> {
         .map(|package| package.name.as_str())
         .collect();
     let mut found = Vec::new();
-    for package in packages.iter().filter(|package| is_crate(package)) {
-        let Some(expected) = documented.get(package.name.as_str()) else {
+    for package in packages.iter().filter(|package| package.is_crate()) {
+        let Some(expected) = documented.get(&package.name) else {
             let message = "is not in the table of docs/architecture.md";
-            found.push(Violation::new(package.name.as_str(), message));
+            found.push(Violation::new(&package.name, message));
             continue;
         };
         let actual: BTreeSet<String> = package
             .dependencies
             .iter()
-            .filter(|dependency| {
-                dependency.kind != DependencyKind::Development
-                    && members.contains(dependency.name.as_str())
-            })
+            .filter(|dependency| !dependency.is_dev() && members.contains(dependency.name.as_str()))
             .map(|dependency| dependency.name.clone())
             .collect();
         for name in actual.difference(expected) {
             let message = format!("depends on {name}, which docs/architecture.md does not allow");
-            found.push(Violation::new(package.name.as_str(), message));
+            found.push(Violation::new(&package.name, message));
         }
         for name in expected.difference(&actual) {
             let message = format!("does not depend on {name}, which docs/architecture.md says");
-            found.push(Violation::new(package.name.as_str(), message));
+            found.push(Violation::new(&package.name, message));
         }
     }
     let gone = documented.keys().filter(|name| {
         !packages
             .iter()
-            .any(|package| is_crate(package) && package.name.as_str() == *name)
+            .any(|package| package.is_crate() && &package.name == *name)
     });
     found.extend(
         gone.map(|name| Violation::new(name, "is in docs/architecture.md but not in crates/")),
@@ -107,7 +102,7 @@ pub fn cycles(packages: &[Package]) -> Vec<Violation> {
                 .iter()
                 .map(|dependency| dependency.name.as_str())
                 // A crate's tests may turn on its own features.
-                .filter(|name| *name != package.name.as_str());
+                .filter(|name| *name != package.name);
             (package.name.as_str(), names.collect())
         })
         .collect();
@@ -140,7 +135,8 @@ fn reaches(graph: &BTreeMap<&str, BTreeSet<&str>>, start: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metadata;
+    use crate::metadata::Dependency;
+    use crate::run::root;
 
     const TABLE: &str = "| crate | what | depends on |\n|---|---|---|\n\
         | `instructue-a` | first | – |\n\
@@ -149,11 +145,20 @@ mod tests {
 
     /// A crate with ordinary dependencies and, marked by `dev:`, test ones.
     fn package(name: &str, dependencies: &[&str]) -> Package {
-        let dependency = |text: &&str| match text.strip_prefix("dev:") {
-            Some(name) => metadata::dependency(name, Some("dev"), &[]),
-            None => metadata::dependency(text, None, &[]),
+        let dependency = |text: &&str| {
+            let name = text.strip_prefix("dev:");
+            Dependency {
+                name: name.unwrap_or(text).to_owned(),
+                kind: name.map(|_| "dev".into()),
+                ..Dependency::default()
+            }
         };
-        metadata::package(name, dependencies.iter().map(dependency).collect())
+        Package {
+            name: name.into(),
+            manifest_path: root().join(format!("crates/{name}/Cargo.toml")),
+            dependencies: dependencies.iter().map(dependency).collect(),
+            ..Package::default()
+        }
     }
 
     fn agreeing() -> Vec<Package> {

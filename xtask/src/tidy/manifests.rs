@@ -1,10 +1,9 @@
 //! Rules for manifests and for what each crate must say of itself.
 
-use cargo_metadata::{DependencyKind, Package, Target, TargetKind};
 use toml::{Table, Value};
 
 use super::violation::Violation;
-use crate::metadata::{directory, is_crate};
+use crate::metadata::{Package, Target};
 use crate::run::Result;
 
 /// Holds the CPU operators of our own, behind its feature `cpu`: the one place
@@ -60,17 +59,17 @@ const FACADE: &str = "instructue";
 pub fn backends(packages: &[Package]) -> Vec<Violation> {
     let below = packages
         .iter()
-        .filter(|package| is_crate(package) && package.name.as_str() != FACADE);
+        .filter(|package| package.is_crate() && package.name != FACADE);
     below.flat_map(backends_of).collect()
 }
 
 fn backends_of(package: &Package) -> Vec<Violation> {
     let mut found = Vec::new();
-    let manifest = format!("{}/Cargo.toml", directory(package));
+    let manifest = format!("{}/Cargo.toml", package.directory());
     for dependency in package
         .dependencies
         .iter()
-        .filter(|dependency| dependency.kind != DependencyKind::Development)
+        .filter(|dependency| !dependency.is_dev())
     {
         let name = dependency.name.as_str();
         if BACKEND_CRATES.contains(&name) {
@@ -97,7 +96,7 @@ fn backends_of(package: &Package) -> Vec<Violation> {
     for (feature, enables) in &package.features {
         for enabled in enables {
             let (name, inner) = enabled.split_once('/').unwrap_or((enabled, ""));
-            let kernels = package.name.as_str() == KERNELS && feature == "cpu";
+            let kernels = package.name == KERNELS && feature == "cpu";
             if name.starts_with("burn") && BACKEND_FEATURES.contains(&inner) && !kernels {
                 let message = format!(
                     "feature `{feature}` enables `{enabled}`: only the facade chooses a backend"
@@ -177,7 +176,7 @@ pub fn inherits_lints(path: &str, manifest: &str, workspace: &str) -> Result<Vec
 
 /// The root of every library, binary, example and bench begins with `//!`.
 pub fn crate_docs(path: &str, target: &Target, text: &str) -> Option<Violation> {
-    if target.kind.contains(&TargetKind::CustomBuild) {
+    if target.is("custom-build") {
         return None;
     }
     let first = text.lines().find(|line| !line.trim().is_empty())?;
@@ -188,20 +187,28 @@ pub fn crate_docs(path: &str, target: &Target, text: &str) -> Option<Violation> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metadata;
+    use crate::metadata::Dependency;
+    use crate::run::root;
 
     fn package(name: &str, dependency: &str, kind: Option<&str>, features: &[&str]) -> Package {
-        let dependency = metadata::dependency(dependency, kind, features);
-        metadata::package(name, [dependency].into_iter().collect())
+        Package {
+            name: name.into(),
+            manifest_path: root().join(format!("crates/{name}/Cargo.toml")),
+            dependencies: vec![Dependency {
+                name: dependency.into(),
+                kind: kind.map(str::to_owned),
+                features: features.iter().map(|&feature| feature.to_owned()).collect(),
+                ..Dependency::default()
+            }],
+            ..Package::default()
+        }
     }
 
     fn target(kind: &str) -> Target {
-        serde_json::from_value(serde_json::json!({
-            "name": "a",
-            "kind": [kind],
-            "src_path": "a.rs",
-        }))
-        .expect("a target")
+        Target {
+            kind: vec![kind.into()],
+            src_path: "a.rs".into(),
+        }
     }
 
     #[test]

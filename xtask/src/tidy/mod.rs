@@ -13,7 +13,7 @@ mod violation;
 
 use clap::Args;
 
-use crate::metadata::{directory, members, relative};
+use crate::metadata::{members, relative};
 use crate::run::{Result, root};
 
 #[derive(Args)]
@@ -46,11 +46,11 @@ pub fn check() -> Result<String> {
     found.extend(manifests::backends(&packages));
     found.extend(manifests::workspace_lints(&manifest)?);
     for package in &packages {
-        let path = format!("{}/Cargo.toml", directory(package));
+        let path = format!("{}/Cargo.toml", package.directory());
         found.extend(manifests::inherits_lints(&path, &read(&path)?, &manifest)?);
     }
     for target in packages.iter().flat_map(|package| &package.targets) {
-        let path = relative(target.src_path.as_std_path());
+        let path = relative(&target.src_path);
         found.extend(manifests::crate_docs(&path, target, &read(&path)?));
     }
     for file in &files {

@@ -10,12 +10,10 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use cargo_metadata::{Package, TargetKind};
-
 use self::graph::Edges;
 use self::tree::Tree;
 use super::violation::Violation;
-use crate::metadata::directory;
+use crate::metadata::Package;
 #[cfg(test)]
 use crate::metadata::relative;
 use crate::run::Result;
@@ -55,13 +53,11 @@ pub fn all(packages: &[Package]) -> Result<BTreeMap<String, Vec<Found>>> {
     for package in packages {
         let mut found = Vec::new();
         for target in &package.targets {
-            let tests = [TargetKind::Test, TargetKind::CustomBuild];
-            if !target.kind.iter().any(|kind| tests.contains(kind)) {
-                let root = target.src_path.as_std_path();
-                found.extend(below(root, &directory(package))?);
+            if !target.is("test") && !target.is("custom-build") {
+                found.extend(below(&target.src_path, &package.directory())?);
             }
         }
-        all.insert(package.name.to_string(), found);
+        all.insert(package.name.clone(), found);
     }
     Ok(all)
 }
