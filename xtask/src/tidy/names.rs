@@ -87,7 +87,9 @@ impl Names {
                 other => {
                     self.flush(&mut path);
                     colons = 0;
-                    member = matches!(&other, TokenTree::Punct(punct) if punct.as_char() == '.');
+                    // Two points are a range.
+                    member = !member
+                        && matches!(&other, TokenTree::Punct(punct) if punct.as_char() == '.');
                     match other {
                         TokenTree::Group(group) => self.tokens(group.stream(), literals),
                         TokenTree::Literal(literal) if literals => self.literal(&literal),
@@ -247,8 +249,8 @@ mod tests {
     #[test]
     fn arguments_of_macros_and_attributes_are_searched() {
         assert_eq!(
-            paths("fn f() { m!(a, b.c(), d::e { f: 1 }); }"),
-            ["1:a", "1:b", "1:d::e", "1:f", "1:m"]
+            paths("fn f() { m!(a, b.c(), d::e { f: 1..g::h }); }"),
+            ["1:a", "1:b", "1:d::e", "1:f", "1:g::h", "1:m"]
         );
         assert_eq!(
             paths("#[serde(with = \"a::b\")]\n#[arg(value_parser = c::d)]\n/// e::f\nstruct S;"),
