@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: runs the criterion benches and collects what they left
 //! in `target/criterion` into one file and one table.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -9,6 +9,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::markdown::aligned;
+use crate::metadata::target_directory;
 use crate::run::{Result, cargo, output, root, succeed};
 
 #[derive(Args)]
@@ -149,21 +150,6 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Where Cargo puts what it builds.
-pub fn target_directory() -> Result<PathBuf> {
-    let metadata = output(&mut cargo([
-        "metadata",
-        "--no-deps",
-        "--format-version",
-        "1",
-    ]))?;
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata)?;
-    let directory = metadata["target_directory"].as_str();
-    Ok(directory
-        .ok_or("cargo metadata names no target directory")?
-        .into())
-}
-
 /// Every `new/estimates.json` below a directory that is at least this new.
 fn collect(directory: &Path, since: SystemTime) -> Result<Vec<Bench>> {
     let mut found = Vec::new();
@@ -277,6 +263,8 @@ pub fn machine() -> Machine {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     /// A directory as criterion leaves it, in a place of its own.

@@ -10,14 +10,16 @@ pub struct Options {
     /// Also type-check the wgpu and cuda backends, which are slow to build.
     #[arg(long)]
     backends: bool,
+    #[command(flatten)]
+    dependencies: deny::Options,
 }
 
 /// Runs every step, also behind one that fails, and prints the times.
 pub fn run(options: &Options) -> Result<()> {
     let mut steps = Steps::default();
     steps.step("format", || quietly("fmt --all --check"));
-    steps.step("tidy", tidy::run);
-    steps.step("dependencies", deny::run);
+    steps.step("tidy", tidy::check);
+    steps.step("dependencies", || deny::run(&options.dependencies));
     steps.step("clippy", || {
         quietly("clippy --workspace --all-targets -- -D warnings")
     });

@@ -2,23 +2,28 @@
 //!
 //! `check` and `test` are what the continuous integration runs; `tidy` and
 //! `deny` are parts of `check` that may be run alone; `bench` and `race` measure;
-//! `prove` shows what a model is worth; `fuzz` tries the readers of binary files; `fixtures` regenerates the golden
-//! files; `parity` compares real models with
-//! their reference implementations.
+//! `evaluate` shows what a model is worth; `fuzz` tries the readers of binary
+//! files; `fixtures` regenerates the golden files; `parity` compares real models
+//! with their reference implementations.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for a terminal"
+)]
 
 mod bench;
 mod check;
 mod deny;
+mod evaluate;
 mod fixtures;
 mod fuzz;
 mod markdown;
 mod metadata;
 mod models;
 mod parity;
-mod prove;
 mod race;
 mod run;
-mod spdx;
 mod test;
 mod tidy;
 
@@ -49,12 +54,13 @@ enum Task {
     Parity(parity::Options),
     /// Real models at the same work here and in PyTorch, in turn: target/bench/race.json.
     Race(race::Options),
-    /// The proof of quality over folds, beside what one would use instead: target/suites/NAME.
-    Prove(prove::Options),
+    /// Quality over folds, beside what one would use instead: target/suites/NAME.
+    #[command(alias = "prove")]
+    Evaluate(evaluate::Options),
     /// The house rules: crate graph, manifests, sources, files.
-    Tidy,
+    Tidy(tidy::Options),
     /// Licences, banned crates, sources and known vulnerabilities of dependencies.
-    Deny,
+    Deny(deny::Options),
 }
 
 fn main() -> ExitCode {
@@ -66,9 +72,9 @@ fn main() -> ExitCode {
         Task::Fixtures(options) => fixtures::run(&options),
         Task::Parity(options) => parity::run(&options),
         Task::Race(options) => race::run(&options),
-        Task::Prove(options) => prove::run(&options),
-        Task::Tidy => tidy::run().map(|summary| println!("tidy: {summary}")),
-        Task::Deny => deny::run().map(|summary| println!("deny: {summary}")),
+        Task::Evaluate(options) => evaluate::run(&options),
+        Task::Tidy(options) => tidy::run(&options),
+        Task::Deny(options) => deny::run(&options).map(|summary| println!("deny: {summary}")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -81,12 +87,20 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
-    use super::Cli;
+    use super::{Cli, Task};
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_earlier_name_of_evaluate_still_works() {
+        for name in ["evaluate", "prove"] {
+            let cli = Cli::try_parse_from(["xtask", name, "--suite", "quick"]);
+            assert!(matches!(cli.expect(name).task, Task::Evaluate(_)));
+        }
     }
 }

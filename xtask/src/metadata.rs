@@ -1,82 +1,70 @@
-//! The parts of `cargo metadata` that the tasks read.
+//! The parts of `cargo metadata` that the tasks read. The crate of that name asks
+//! serde_json for a feature that nothing else here has: building one crate and
+//! building all of them would each compile burn.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::run::{Result, cargo, output, root};
 
 /// The workspace as Cargo sees it.
-#[derive(Debug, Deserialize)]
-pub struct Metadata {
-    pub packages: Vec<Package>,
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    target_directory: PathBuf,
 }
 
-/// One package: a member of the workspace or a dependency.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// A member of the workspace.
+#[derive(Default, Deserialize)]
 pub struct Package {
     pub name: String,
-    pub version: String,
-    pub license: Option<String>,
-    pub license_file: Option<String>,
-    /// Where it comes from; nothing for a member of the workspace.
-    pub source: Option<String>,
-    pub manifest_path: String,
-    #[serde(default)]
+    pub manifest_path: PathBuf,
     pub dependencies: Vec<Dependency>,
-    #[serde(default)]
     pub targets: Vec<Target>,
-    #[serde(default)]
     pub features: BTreeMap<String, Vec<String>>,
 }
 
 /// One line of a dependency table.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct Dependency {
     pub name: String,
-    /// The version requirement; `*` for a bare path.
-    pub req: String,
-    /// The directory of a path dependency.
-    pub path: Option<String>,
     /// Nothing for an ordinary dependency, else `dev` or `build`.
     pub kind: Option<String>,
-    #[serde(default)]
     pub features: Vec<String>,
-    #[serde(default)]
     pub uses_default_features: bool,
 }
 
 /// A library, binary, example, test or bench.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Deserialize)]
 pub struct Target {
     pub kind: Vec<String>,
-    pub src_path: String,
+    pub src_path: PathBuf,
 }
 
-impl Metadata {
-    /// The members of the workspace only: reads manifests, fetches nothing.
-    pub fn workspace() -> Result<Self> {
-        Self::read(&["--no-deps"])
-    }
+/// Reads manifests, fetches nothing.
+fn workspace() -> Result<Metadata> {
+    let text = output(&mut cargo(
+        "metadata --no-deps --format-version 1".split_whitespace(),
+    ))?;
+    Ok(serde_json::from_slice(&text)?)
+}
 
-    /// Members and everything that the lock file names, for every platform.
-    pub fn with_dependencies() -> Result<Self> {
-        Self::read(&["--all-features"])
-    }
+/// The members of the workspace.
+pub fn members() -> Result<Vec<Package>> {
+    Ok(workspace()?.packages)
+}
 
-    fn read(arguments: &[&str]) -> Result<Self> {
-        let mut command = cargo(["metadata", "--format-version", "1"]);
-        command.args(arguments);
-        Ok(serde_json::from_slice(&output(&mut command)?)?)
-    }
+/// Where Cargo puts what it builds.
+pub fn target_directory() -> Result<PathBuf> {
+    Ok(workspace()?.target_directory)
 }
 
 impl Package {
     /// The package's directory, relative to the workspace, with `/`.
     pub fn directory(&self) -> String {
-        let manifest = Path::new(&self.manifest_path);
-        relative(manifest.parent().unwrap_or(manifest))
+        relative(self.manifest_path.parent().unwrap_or(&self.manifest_path))
     }
 
     /// Whether this is one of the published crates below `crates/`.
@@ -92,6 +80,13 @@ impl Dependency {
     }
 }
 
+impl Target {
+    /// Whether it is of this kind, such as `test` or `custom-build`.
+    pub fn is(&self, kind: &str) -> bool {
+        self.kind.iter().any(|own| own == kind)
+    }
+}
+
 /// A path relative to the workspace, with `/`.
 pub fn relative(path: &Path) -> String {
     let path = path.strip_prefix(root()).unwrap_or(path);
@@ -104,20 +99,18 @@ mod tests {
 
     #[test]
     fn this_workspace_can_be_read() {
-        let metadata = Metadata::workspace().expect("cargo metadata");
-        let xtask = metadata
-            .packages
+        let members = members().expect("cargo metadata");
+        let xtask = members
             .iter()
             .find(|package| package.name == "xtask")
             .expect("xtask is a member");
         assert_eq!(xtask.directory(), "xtask");
         assert!(!xtask.is_crate());
-        assert!(
-            xtask
-                .dependencies
-                .iter()
-                .any(|d| d.name == "clap" && !d.is_dev())
-        );
-        assert!(metadata.packages.iter().any(Package::is_crate));
+        let kind = |name: &str| {
+            let found = xtask.dependencies.iter().find(|d| d.name == name);
+            found.expect(name).is_dev()
+        };
+        assert!(!kind("clap") && kind("tempfile"));
+        assert!(members.iter().any(Package::is_crate));
     }
 }

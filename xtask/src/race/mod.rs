@@ -16,9 +16,10 @@ use std::time::Instant;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::bench::{Machine, machine, target_directory};
+use crate::bench::{Machine, machine};
 use crate::fixtures::interpreter;
 use crate::markdown::aligned;
+use crate::metadata::target_directory;
 use crate::models::{DECODERS, ENCODERS, Model, fetched};
 use crate::run::{Result, cargo, output, root, succeed};
 

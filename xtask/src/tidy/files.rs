@@ -1,6 +1,7 @@
 //! Rules for every file of the repository.
 
-use super::{File, Violation};
+use super::repository::File;
+use super::violation::Violation;
 
 /// The largest file that the repository takes, in bytes.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;

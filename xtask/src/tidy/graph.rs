@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Violation;
+use super::violation::Violation;
 use crate::markdown;
 use crate::metadata::Package;
 use crate::run::Result;
@@ -145,23 +145,17 @@ mod tests {
 
     /// A crate with ordinary dependencies and, marked by `dev:`, test ones.
     fn package(name: &str, dependencies: &[&str]) -> Package {
-        let dependency = |text: &&str| match text.strip_prefix("dev:") {
-            Some(name) => Dependency {
-                name: name.into(),
-                kind: Some("dev".into()),
+        let dependency = |text: &&str| {
+            let name = text.strip_prefix("dev:");
+            Dependency {
+                name: name.unwrap_or(text).to_owned(),
+                kind: name.map(|_| "dev".into()),
                 ..Dependency::default()
-            },
-            None => Dependency {
-                name: (*text).into(),
-                ..Dependency::default()
-            },
+            }
         };
         Package {
             name: name.into(),
-            manifest_path: root()
-                .join(format!("crates/{name}/Cargo.toml"))
-                .to_string_lossy()
-                .into(),
+            manifest_path: root().join(format!("crates/{name}/Cargo.toml")),
             dependencies: dependencies.iter().map(dependency).collect(),
             ..Package::default()
         }

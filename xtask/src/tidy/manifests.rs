@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::Violation;
+use super::violation::Violation;
 use crate::metadata::{Package, Target};
 use crate::run::Result;
 
@@ -132,32 +132,51 @@ pub fn workspace_lints(manifest: &str) -> Result<Vec<Violation>> {
 }
 
 /// A member takes the lints of the workspace, so unsafe code is forbidden in
-/// it; the one that may not denies what is not allowed by name.
-pub fn inherits_lints(path: &str, manifest: &str) -> Result<Option<Violation>> {
+/// it. The one that may not repeats them, and denies what is not allowed by name.
+pub fn inherits_lints(path: &str, manifest: &str, workspace: &str) -> Result<Vec<Violation>> {
     let table: Table = toml::from_str(manifest).map_err(|error| format!("{path}: {error}"))?;
-    let inherits = table
-        .get("lints")
-        .and_then(|lints| lints.get("workspace"))
-        .and_then(Value::as_bool);
-    if path == UNSAFE {
-        let level = |tool: &str, lint: &str| {
-            let lints = table.get("lints")?.get(tool)?;
-            lints.get(lint).and_then(Value::as_str)
-        };
-        let strict = level("rust", "unsafe_code") == Some("deny")
-            && level("clippy", "undocumented_unsafe_blocks") == Some("deny");
-        let message = "[lints] must deny rust.unsafe_code and clippy.undocumented_unsafe_blocks";
-        return Ok((!strict).then(|| Violation::new(path, message)));
+    let lints = table.get("lints");
+    if path != UNSAFE {
+        let inherits = lints.and_then(|lints| lints.get("workspace")?.as_bool());
+        let message = "[lints] must have workspace = true";
+        let found = (inherits != Some(true)).then(|| Violation::new(path, message));
+        return Ok(found.into_iter().collect());
     }
-    Ok(
-        (inherits != Some(true))
-            .then(|| Violation::new(path, "[lints] must have workspace = true")),
-    )
+    let shared: Table =
+        toml::from_str(workspace).map_err(|error| format!("Cargo.toml: {error}"))?;
+    let shared = shared
+        .get("workspace")
+        .and_then(|workspace| workspace.get("lints")?.as_table());
+    let denied = [
+        ("rust", "unsafe_code"),
+        ("clippy", "undocumented_unsafe_blocks"),
+    ];
+    let repeated = shared.into_iter().flatten().flat_map(|(tool, lints)| {
+        let levels = lints.as_table().into_iter().flatten();
+        levels.map(move |(lint, level)| (tool.as_str(), lint.as_str(), level.as_str()))
+    });
+    let mut wanted: Vec<(&str, &str, Option<&str>)> = denied
+        .map(|(tool, lint)| (tool, lint, Some("deny")))
+        .to_vec();
+    wanted.extend(repeated.filter(|(tool, lint, _)| !denied.contains(&(*tool, *lint))));
+    Ok(wanted
+        .into_iter()
+        .filter(|(tool, lint, level)| {
+            lints.and_then(|lints| lints.get(tool)?.get(lint)?.as_str()) != *level
+        })
+        .map(|(tool, lint, level)| {
+            let level = level.unwrap_or("what the workspace has");
+            Violation::new(
+                path,
+                format!("[lints.{tool}] must have {lint} = \"{level}\""),
+            )
+        })
+        .collect())
 }
 
 /// The root of every library, binary, example and bench begins with `//!`.
 pub fn crate_docs(path: &str, target: &Target, text: &str) -> Option<Violation> {
-    if target.kind.iter().any(|kind| kind == "custom-build") {
+    if target.is("custom-build") {
         return None;
     }
     let first = text.lines().find(|line| !line.trim().is_empty())?;
@@ -174,10 +193,7 @@ mod tests {
     fn package(name: &str, dependency: &str, kind: Option<&str>, features: &[&str]) -> Package {
         Package {
             name: name.into(),
-            manifest_path: root()
-                .join(format!("crates/{name}/Cargo.toml"))
-                .to_string_lossy()
-                .into(),
+            manifest_path: root().join(format!("crates/{name}/Cargo.toml")),
             dependencies: vec![Dependency {
                 name: dependency.into(),
                 kind: kind.map(str::to_owned),
@@ -185,6 +201,13 @@ mod tests {
                 ..Dependency::default()
             }],
             ..Package::default()
+        }
+    }
+
+    fn target(kind: &str) -> Target {
+        Target {
+            kind: vec![kind.into()],
+            src_path: "a.rs".into(),
         }
     }
 
@@ -237,53 +260,51 @@ mod tests {
         assert!(workspace_lints("[").is_err());
     }
 
+    const WORKSPACE: &str = "[workspace.lints.rust]\nunsafe_code = \"forbid\"\n\
+                             [workspace.lints.clippy]\ntodo = \"warn\"\n";
+
+    fn lints(path: &str, manifest: &str) -> Vec<String> {
+        let found = inherits_lints(path, manifest, WORKSPACE).expect("toml");
+        found.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
     fn members_must_inherit_the_lints() {
         let good = "[package]\nname = \"a\"\n[lints]\nworkspace = true\n";
-        assert_eq!(inherits_lints("a/Cargo.toml", good).expect("toml"), None);
+        assert!(lints("a/Cargo.toml", good).is_empty());
         let bad = good.replace("true", "false");
-        assert!(
-            inherits_lints("a/Cargo.toml", &bad)
-                .expect("toml")
-                .is_some()
-        );
-        assert!(
-            inherits_lints("a/Cargo.toml", "[package]\n")
-                .expect("toml")
-                .is_some()
-        );
+        assert_eq!(lints("a/Cargo.toml", &bad).len(), 1);
+        assert_eq!(lints("a/Cargo.toml", "[package]\n").len(), 1);
     }
 
     #[test]
     fn only_one_member_may_allow_unsafe_code_and_must_say_why() {
         let good = "[lints.rust]\nunsafe_code = \"deny\"\n\
-                    [lints.clippy]\nundocumented_unsafe_blocks = \"deny\"\n";
-        assert_eq!(inherits_lints(UNSAFE, good).expect("toml"), None);
-        for weak in [
-            good.replacen("deny", "warn", 1),
-            good.replace("blocks = \"deny", "blocks = \"warn"),
+                    [lints.clippy]\ntodo = \"warn\"\nundocumented_unsafe_blocks = \"deny\"\n";
+        assert!(lints(UNSAFE, good).is_empty());
+        for (weak, lint) in [
+            (good.replacen("deny", "warn", 1), "unsafe_code"),
+            (
+                good.replace("blocks = \"deny", "blocks = \"warn"),
+                "undocumented",
+            ),
+            (good.replace("todo = \"warn\"\n", ""), "todo = \"warn\""),
         ] {
-            assert!(inherits_lints(UNSAFE, &weak).expect("toml").is_some());
+            let found = lints(UNSAFE, &weak);
+            assert!(found.len() == 1 && found[0].contains(lint), "{found:?}");
         }
-        let elsewhere = inherits_lints("crates/a/Cargo.toml", good);
-        assert!(elsewhere.expect("toml").is_some());
+        assert_eq!(lints("crates/a/Cargo.toml", good).len(), 1);
     }
 
     #[test]
     fn crate_roots_must_be_documented() {
-        let library = Target {
-            kind: vec!["lib".into()],
-            ..Target::default()
-        };
+        let library = target("lib");
         assert_eq!(
             crate_docs("a.rs", &library, "\n//! What it is.\nfn a() {}\n"),
             None
         );
         assert!(crate_docs("a.rs", &library, "fn a() {}\n").is_some());
-        let script = Target {
-            kind: vec!["custom-build".into()],
-            ..Target::default()
-        };
+        let script = target("custom-build");
         assert_eq!(crate_docs("build.rs", &script, "fn main() {}\n"), None);
     }
 }

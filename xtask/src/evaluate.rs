@@ -1,4 +1,4 @@
-//! `cargo xtask prove`: runs a suite of `suites/` with the baselines of
+//! `cargo xtask evaluate`: runs a suite of `suites/` with the baselines of
 //! `scripts/baselines`.
 
 use std::path::PathBuf;
