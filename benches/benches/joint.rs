@@ -3,6 +3,11 @@
 //!
 //! The step's shapes are printed first, for the same step elsewhere:
 //! `scripts/bench/torch_step.py` takes them as arguments.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its shapes"
+)]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -16,7 +21,7 @@ use instructue::features::{
 use instructue::model::{InstructUe, ModelConfig, Preprocessor, Size};
 use instructue::schema::Shard;
 use instructue::schema::{DataText, Schema};
-use instructue::trainer::{objective, TrainConfig, clip_global_norm, gradients};
+use instructue::trainer::{TrainConfig, clip_global_norm, gradients, objective};
 use instructue_benches::{device, reference, shard, workers};
 
 const USERS: usize = 24;
@@ -132,8 +137,13 @@ fn joint(criterion: &mut Criterion) {
         bencher.iter(|| {
             let (losses, mut found) =
                 gradients(&trained, &rows, &objectives, &config, 0).expect("finite losses");
-            clip_global_norm(trained.network(), &mut found, 1.0, config.optimizer.clip_norm)
-                .expect("finite gradients");
+            clip_global_norm(
+                trained.network(),
+                &mut found,
+                1.0,
+                config.optimizer.clip_norm,
+            )
+            .expect("finite gradients");
             let rate = ModuleLearningRate::from(1e-6);
             let network = optimizer.step(rate, trained.network().clone(), found);
             trained = trained.clone().with_network(network);

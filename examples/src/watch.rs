@@ -55,6 +55,7 @@ impl Console {
                 return;
             }
             instructue::fs::remove_private();
+            #[expect(clippy::disallowed_methods, reason = "a signal ends the program here")]
             std::process::exit(INTERRUPTED.into());
         });
         // A decoder that panics over a damaged file is an error of one line, no more.
@@ -191,7 +192,9 @@ impl Watch for Console {
             }
             Event::Metrics { metrics, .. } => self.line(&format!(
                 "  step {}: validation contrastive {:.3}, next token {:.3}",
-                metrics.step, metrics.losses.of("contrastive"), metrics.losses.of("next_token")
+                metrics.step,
+                metrics.losses.of("contrastive"),
+                metrics.losses.of("next_token")
             )),
             Event::EarlyStop { best_step } => {
                 self.line(&format!(

@@ -92,6 +92,7 @@ fn program() {
         "tune_users" => tune_users::program(arguments),
         other => panic!("no example {other}"),
     };
+    #[expect(clippy::disallowed_methods, reason = "this process is the program")]
     std::process::exit(i32::from(code != ExitCode::SUCCESS));
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Each line is `{"seconds": …}` for one repetition or, at the end,
 //! `{"values": […]}`: what was computed, for comparing the two.
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,11 @@
 //! Loading holds the model and little else, whatever the types of file and model.
 //! Each case is a process of its own.
 #![cfg(target_os = "linux")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a process tells its parent what it used"
+)]
 
 use std::fs::{self, File};
 use std::io::Write;

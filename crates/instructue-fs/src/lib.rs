@@ -60,6 +60,7 @@ pub use directory::{
 };
 pub use error::{Error, Result};
 pub use file::{AppendFile, NewFile, copy, remove_file, write};
+pub use instructue_mmap::map;
 pub use manifest::{Entry, Files, digest, read_sealed, read_sealed_value, to_sealed, write_sealed};
 pub use read::{MAX_TEXT_BYTES, open, read, read_text};
 pub use temporary::{clear_leftovers, recover};

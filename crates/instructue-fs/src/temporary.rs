@@ -173,6 +173,10 @@ pub fn recover(target: &Path) {
             Owner::Unknown if !patient => {}
             Owner::Dead(_) => {}
             _ if patient => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "another process renames; nothing tells when it is done"
+                )]
                 std::thread::sleep(Duration::from_millis(10));
                 continue;
             }

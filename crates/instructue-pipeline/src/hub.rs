@@ -80,7 +80,7 @@ impl HubOptions {
         let hub = path("HF_HOME").or_else(|| Some(caches?.join("huggingface")));
         let saved = hub.as_ref().map(|hub| hub.join("token"));
         let saved = path("HF_TOKEN_PATH").or(saved);
-        let token = text("HF_TOKEN").or_else(|| std::fs::read_to_string(saved?).ok());
+        let token = text("HF_TOKEN").or_else(|| instructue_fs::read_text(&saved?).ok());
         let token = token.map(|token| token.trim().to_owned());
         let set = |name: &str| {
             let value = text(name).unwrap_or_default().to_uppercase();
@@ -255,7 +255,7 @@ impl<'a> Id<'a> {
 
 /// The folder of a revision: a commit, or a branch or tag that names one.
 fn snapshot(folder: &Path, revision: &str) -> Option<PathBuf> {
-    let named = std::fs::read_to_string(folder.join("refs").join(revision));
+    let named = instructue_fs::read_text(&folder.join("refs").join(revision));
     let commit = named.unwrap_or_else(|_| revision.into());
     let commit = commit.trim();
     let is_name = !commit.is_empty() && !commit.contains(['/', '\\', '.']);

@@ -7,7 +7,9 @@ use instructue_eval::Evaluation;
 use instructue_fs::{recover, remove_directory, remove_file};
 use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, ModelConfig, Preprocessor, save};
-use instructue_trainer::{Claim, Event, RUN, RowSource, TrainConfig, TrainData, TrainInput, Trained, objective, train};
+use instructue_trainer::{
+    Claim, Event, RUN, RowSource, TrainConfig, TrainData, TrainInput, Trained, objective, train,
+};
 use instructue_userqa::{Split, UserQa, UserQaConfig};
 
 use crate::cache::{keep_events, settle_events};

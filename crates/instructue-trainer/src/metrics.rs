@@ -158,8 +158,7 @@ mod tests {
         Metrics {
             step,
             phase: Phase::Train,
-            contrastive: 1.5,
-            next_token: 2.5,
+            losses: Losses([("contrastive".into(), 1.5), ("next_token".into(), 2.5)].into()),
             loss: 4.0,
             learning_rate: Some(1e-3),
             gradient_norm: None,

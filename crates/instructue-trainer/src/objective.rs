@@ -36,9 +36,7 @@ use std::fmt::Debug;
 
 use burn::tensor::{Int, Tensor, TensorData};
 use instructue_features::Batch;
-use instructue_losses::{
-    Contrastive, ContrastiveInput, ExtraNegatives, weighted_next_token_loss,
-};
+use instructue_losses::{Contrastive, ContrastiveInput, ExtraNegatives, weighted_next_token_loss};
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;

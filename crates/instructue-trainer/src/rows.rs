@@ -48,11 +48,7 @@ pub trait Rows: Debug + Send {
 }
 
 /// Prepares the steps from `first` to before `end` on a thread of their own.
-pub fn ahead(
-    mut rows: Box<dyn Rows>,
-    first: usize,
-    end: usize,
-) -> Receiver<Result<Vec<Row>>> {
+pub fn ahead(mut rows: Box<dyn Rows>, first: usize, end: usize) -> Receiver<Result<Vec<Row>>> {
     let (sender, receiver) = sync_channel(STEPS_AHEAD);
     std::thread::spawn(move || {
         for step in first..end {

@@ -168,17 +168,17 @@ pub fn evaluate(
     config: &TrainConfig,
 ) -> Result<Losses> {
     let packs = packs(model, rows, config)?;
-    let passes = model
-        .replicas()
-        .map(packs.iter().collect(), |_, pack| {
-            forward(model, pack, objectives, true)
-        });
+    let passes = model.workers().map(packs.iter().collect(), |_, pack| {
+        forward(model, pack, objectives, true)
+    });
     let passes: Vec<Pass> = passes.into_iter().collect::<Result<_>>()?;
     let vectors: Vec<Vectors> = passes.iter().map(|pass| pass.vectors.clone()).collect();
     let vectors = GatheredEmbeddings::new(&vectors)?.vectors();
     let mut losses = Losses::default();
     let of_step = step_losses(objectives, &packs, vectors)?;
-    let of_passes = passes.into_iter().flat_map(|pass| named(objectives, pass.shares));
+    let of_passes = passes
+        .into_iter()
+        .flat_map(|pass| named(objectives, pass.shares));
     for (objective, loss) in named(objectives, of_step).into_iter().chain(of_passes) {
         losses.add(objective.name(), scalar(loss));
     }
@@ -248,8 +248,10 @@ pub fn gradients(
     let at = step / config.batch.gradient_accumulation_steps;
     let mut losses = Losses::default();
     let mut sum: Option<Tensor<1>> = None;
-    for (objective, loss) in named(objectives, step_losses(objectives, &packs, gathered.vectors())?)
-    {
+    for (objective, loss) in named(
+        objectives,
+        step_losses(objectives, &packs, gathered.vectors())?,
+    ) {
         losses.add(objective.name(), scalar(loss.clone()));
         let weighted = loss.mul_scalar(objective.weight_at(at));
         sum = Some(match sum {
@@ -258,7 +260,11 @@ pub fn gradients(
         });
     }
     let mut shares = match sum.filter(Tensor::is_tracked) {
-        Some(sum) => gathered.shares(&mut sum.backward()).into_iter().map(Some).collect(),
+        Some(sum) => gathered
+            .shares(&mut sum.backward())
+            .into_iter()
+            .map(Some)
+            .collect(),
         None => Vec::new(),
     };
     shares.resize_with(packs.len(), || None);

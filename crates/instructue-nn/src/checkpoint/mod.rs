@@ -9,7 +9,7 @@
 //! and little else.
 //!
 //! As long as a tensor is in use nobody may write into its file or shorten it,
-//! see [`instructue_mmap`]. To write another one and rename it is fine.
+//! see [`instructue_fs::map`]. To write another one and rename it is fine.
 
 mod decode;
 mod fill;
@@ -159,7 +159,7 @@ impl Checkpoint {
             let file = number;
             self.entries.insert(name, Entry { file, info });
         }
-        let map = instructue_mmap::map(&file);
+        let map = instructue_fs::map(&file);
         self.files.push(Shard { path, file, map });
         Ok(())
     }

@@ -129,7 +129,10 @@ fn a_run_with_a_frozen_encoder_reads_each_text_once() {
     let (third, notes) = train(&at("data"), &at("third"), &config);
     assert!(!said(&notes, "event texts"), "{notes:?}");
     for ((a, b), c) in first.iter().zip(&second).zip(&third) {
-        assert_eq!((a.losses.of("contrastive"), a.losses.of("next_token")), (b.losses.of("contrastive"), b.losses.of("next_token")));
+        assert_eq!(
+            (a.losses.of("contrastive"), a.losses.of("next_token")),
+            (b.losses.of("contrastive"), b.losses.of("next_token"))
+        );
         assert!(
             (a.losses.of("contrastive") - c.losses.of("contrastive")).abs() <= 1e-5,
             "step {}",

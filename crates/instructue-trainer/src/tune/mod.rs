@@ -257,5 +257,9 @@ fn finite(value: f64, step: usize, loss: &'static str) -> Result<()> {
         return Ok(());
     }
     let value = value as f32;
-    Err(Error::NonFiniteLoss { step, loss, value })
+    Err(Error::NonFiniteLoss {
+        step,
+        loss: loss.into(),
+        value,
+    })
 }

@@ -14,7 +14,7 @@ use crate::batches::batches;
 use crate::data::data;
 use crate::learning::values;
 use crate::resume::killed_after;
-use crate::run::{objectives, alone, config, lines, model_of, of, run, tensors};
+use crate::run::{alone, config, lines, model_of, objectives, of, run, tensors};
 use crate::sinks::scalars;
 
 /// Without lexical matches, which no encoder sees: they make states larger, and with them the
@@ -71,7 +71,10 @@ fn losses_are_those_without_a_cache_and_the_rate_is_written() {
         for (a, b) in expected.iter().zip(&found) {
             let step = (a.step, a.phase);
             assert_eq!(step, (b.step, b.phase));
-            for (a, b) in [(a.losses.of("contrastive"), b.losses.of("contrastive")), (a.losses.of("next_token"), b.losses.of("next_token"))] {
+            for (a, b) in [
+                (a.losses.of("contrastive"), b.losses.of("contrastive")),
+                (a.losses.of("next_token"), b.losses.of("next_token")),
+            ] {
                 assert!((a - b).abs() <= 1e-5, "{step:?}: {a} and {b}");
             }
             assert_eq!(a.event_hit_rate, None);

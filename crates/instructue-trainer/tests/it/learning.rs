@@ -14,7 +14,7 @@ use instructue_userqa::Split;
 
 use crate::batches::batches;
 use crate::data::{data, few};
-use crate::run::{objectives, alone, config, lines, model, of, run, spoilt, tensors};
+use crate::run::{alone, config, lines, model, objectives, of, run, spoilt, tensors};
 
 fn flat(model: &InstructUe) -> Vec<f32> {
     let tensors = tensors(model).into_values();
@@ -59,13 +59,21 @@ fn several_passes_give_the_gradients_of_one() {
         },
         ..weighted.clone()
     };
-    let (whole, one_pass) = gradients(&model, &rows, &objectives(&with(1_000_000)), &with(1_000_000), 0).unwrap();
+    let (whole, one_pass) = gradients(
+        &model,
+        &rows,
+        &objectives(&with(1_000_000)),
+        &with(1_000_000),
+        0,
+    )
+    .unwrap();
     let expected = values(model.network(), &one_pass);
     // A row each, then about two rows each, then a pass per worker with its tape kept.
     let passes = [(1, 1), (250, 1), (1_000_000, 2), (1_000_000, 3), (1, 2)];
     for (slots, workers) in passes {
         let model = model.clone().with_replicas(workers);
-        let (losses, passes) = gradients(&model, &rows, &objectives(&with(slots)), &with(slots), 0).unwrap();
+        let (losses, passes) =
+            gradients(&model, &rows, &objectives(&with(slots)), &with(slots), 0).unwrap();
         assert!((losses.of("contrastive") - whole.of("contrastive")).abs() < 1e-5);
         assert!((losses.of("next_token") - whole.of("next_token")).abs() < 1e-5);
         let found = values(model.network(), &passes);
@@ -104,7 +112,11 @@ fn dropout_is_on_in_training_and_belongs_to_the_step() {
             },
             ..config()
         };
-        let losses = |step| gradients(&model, &rows, &objectives(&config), &config, step).unwrap().0;
+        let losses = |step| {
+            gradients(&model, &rows, &objectives(&config), &config, step)
+                .unwrap()
+                .0
+        };
         let first = losses(0);
         assert_ne!(first, losses(1));
         assert_eq!(first, losses(0));
@@ -131,7 +143,8 @@ fn a_loss_of_weight_zero_is_still_reported_but_not_trained() {
             },
             ..config()
         };
-        let (losses, found) = gradients(&model, &rows, &objectives(&only_answers), &only_answers, 0).unwrap();
+        let (losses, found) =
+            gradients(&model, &rows, &objectives(&only_answers), &only_answers, 0).unwrap();
         assert!((losses.of("contrastive") - both.of("contrastive")).abs() < 1e-5);
         assert!((losses.of("next_token") - both.of("next_token")).abs() < 1e-5);
         let names = instructue_model::parameters::parameters(model.network());
@@ -186,7 +199,10 @@ fn both_losses_fall_on_a_few_users_seen_again_and_again() {
         part.iter().map(of).sum::<f64>() / part.len() as f64
     };
     for (name, loss) in [
-        ("contrastive", (|m| m.losses.of("contrastive")) as fn(&Metrics) -> f64),
+        (
+            "contrastive",
+            (|m| m.losses.of("contrastive")) as fn(&Metrics) -> f64,
+        ),
         ("next token", |m| m.losses.of("next_token")),
     ] {
         let (start, end) = (mean(&lines[..3], loss), mean(&lines[117..], loss));

@@ -9,9 +9,10 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use burn::tensor::{Device, TensorData};
 use instructue_model::config::LoraSettings;
 use instructue_model::{InstructUe, ModelConfig, Size, parameters};
-use instructue_trainer::{Objectives, RowSource, TrainInput, objective, 
-    BatchConfig, CheckpointConfig, Claim, Event, Metrics, OptimizerConfig, Phase, RUN, Result,
-    TrainConfig, Trained, ValidationConfig, metrics, train,
+use instructue_trainer::{
+    BatchConfig, CheckpointConfig, Claim, Event, Metrics, Objectives, OptimizerConfig, Phase, RUN,
+    Result, RowSource, TrainConfig, TrainInput, Trained, ValidationConfig, metrics, objective,
+    train,
 };
 use instructue_userqa::Split;
 use tempfile::TempDir;

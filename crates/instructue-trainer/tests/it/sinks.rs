@@ -104,7 +104,9 @@ fn both_losses_are_written_apart_to_both_sinks() {
     for line in &lines {
         assert!(line.losses.of("contrastive") > 0.0 && line.losses.of("next_token") > 0.0);
         assert_ne!(line.losses.of("contrastive"), line.losses.of("next_token"));
-        assert!((line.loss - line.losses.of("contrastive") - line.losses.of("next_token")).abs() < 1e-9);
+        assert!(
+            (line.loss - line.losses.of("contrastive") - line.losses.of("next_token")).abs() < 1e-9
+        );
     }
     for line in &train {
         assert!(line.gradient_norm.unwrap() > 0.0 && line.learning_rate.unwrap() > 0.0);
@@ -112,7 +114,10 @@ fn both_losses_are_written_apart_to_both_sinks() {
     let scalars = scalars(&dir.path().join("tensorboard"));
     for (phase, lines) in [("train", train), ("validation", validation)] {
         for (name, value) in [
-            ("contrastive", (|m| m.losses.of("contrastive")) as fn(&Metrics) -> f64),
+            (
+                "contrastive",
+                (|m| m.losses.of("contrastive")) as fn(&Metrics) -> f64,
+            ),
             ("next_token", |m| m.losses.of("next_token")),
             ("loss", |m| m.loss),
         ] {
