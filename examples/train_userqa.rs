@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use instructue::DeviceName;
 use instructue::model::{Precision, Size};
-use instructue::pipeline::{RunConfig, train_userqa};
+use instructue::pipeline::{annotated_config, RunConfig, train_userqa};
 use instructue_examples::{Console, finish, parse, print_table, say};
 
 /// Trains on logs of events and leaves a model with its proof.
@@ -44,12 +44,19 @@ struct Arguments {
     /// Optimiser steps.
     #[arg(long)]
     steps: Option<usize>,
+    /// Print every key with its default and its meaning, as TOML, and do nothing else.
+    #[arg(long)]
+    print_config: bool,
     /// Go on where a killed run stopped.
     #[arg(long)]
     resume: bool,
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    if arguments.print_config {
+        print_table(annotated_config().trim_end());
+        return Ok(());
+    }
     let saved = arguments.out.join("config.toml");
     let goes_on = arguments.config.is_none() && arguments.resume && saved.exists();
     let mut config = match &arguments.config {

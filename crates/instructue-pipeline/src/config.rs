@@ -6,22 +6,27 @@ use std::path::{Path, PathBuf};
 use instructue_model::Size;
 use instructue_model::cache::CacheConfig;
 use instructue_schema::limits::{self, numbers};
-use instructue_schema::{Timestamp, excerpt, parse_toml};
+use instructue_schema::{Timestamp, excerpt, parse_toml, toml_fault};
 use instructue_trainer::TrainConfig;
 use instructue_userqa::DEFAULT_MIN_USERS;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
 use crate::prepare::userqa_config;
 use crate::pretrained::PretrainedSettings;
+use crate::recipe::Recipe;
 use crate::suggest;
 
 /// A run: `--config` reads it, and each run saves the one it used.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunConfig {
+    /// What the values start from; each key that a file names replaces one of them.
+    pub recipe: Recipe,
     /// The one dial: `tiny`, `small` or `base`.
+    #[schemars(with = "String")]
     pub size: Size,
     /// `cpu`, `wgpu`, `cuda` or `ndarray`.
     pub device: String,
@@ -46,7 +51,7 @@ pub struct RunConfig {
 }
 
 /// What differs from the size's default model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelSettings {
     /// Entries of the tokenizer trained on the run's own texts.
@@ -75,7 +80,7 @@ pub struct ModelSettings {
 }
 
 /// The adapter's kind by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Adapter {
     /// One linear layer.
@@ -86,7 +91,7 @@ pub enum Adapter {
 
 /// What may be kept of users' data in whatever leaves the user store: vocabularies,
 /// tables, questions and answers, reports.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PrivacySettings {
     /// A word or value is kept only if so many training users have it, and a number
@@ -96,7 +101,7 @@ pub struct PrivacySettings {
 }
 
 /// The training set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct UserQaSettings {
     /// Reference times per user, going back from the end of the training time.
@@ -120,10 +125,10 @@ pub struct UserQaSettings {
 
 /// Vectors of event texts that are kept, where encoders are frozen; with encoders
 /// that are trained nothing is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CacheSettings {
-    /// Whether any are.
+    /// Whether vectors are kept.
     pub enabled: bool,
     /// Where, for further runs with the same encoders; default: `events` below the
     /// run's output. Runs at the same time may share it.
@@ -134,7 +139,7 @@ pub struct CacheSettings {
 }
 
 /// Evaluation after training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvaluationSettings {
     /// Bootstrap resamples behind each interval.
@@ -148,7 +153,15 @@ pub struct EvaluationSettings {
 
 impl Default for RunConfig {
     fn default() -> Self {
+        Self::minutes()
+    }
+}
+
+impl RunConfig {
+    /// The recipe of the same name: all types' defaults.
+    pub(crate) fn minutes() -> Self {
         Self {
+            recipe: Recipe::Minutes,
             size: Size::Tiny,
             device: "cpu".into(),
             replicas: 0,
@@ -237,12 +250,26 @@ impl RunConfig {
             line,
             message,
         };
-        let config: Self =
+        // Read once as it stands, so that a fault is told with its line.
+        let named: Self =
             parse_toml(&text).map_err(|fault| wrong(Some(fault.line), suggest::shorten(&fault)))?;
+        let table = text.parse::<Table>().unwrap_or_default();
+        let config = Self::from_table(named.recipe, &table)
+            .map_err(|error| wrong(None, suggest::shorten(&toml_fault(&error))))?;
         config
             .validate()
             .map_err(|error| wrong(None, error.to_string()))?;
         Ok(config)
+    }
+
+    /// A recipe with the values that `changes` names in place of its own.
+    ///
+    /// # Errors
+    /// A key that does not exist, or a value of another type.
+    pub(crate) fn from_table(recipe: Recipe, changes: &Table) -> Result<Self, toml::de::Error> {
+        let mut table: Table = recipe.config().to_toml().parse()?;
+        merge(&mut table, changes);
+        table.try_into()
     }
 
     /// Checks every number against its [range](numbers).
@@ -363,6 +390,18 @@ impl RunConfig {
     /// If a number exceeds `i64::MAX`; one that was [validated](Self::validate) has none such.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("a configuration of plain values")
+    }
+}
+
+/// Puts `changes` into `table`, table by table.
+pub(crate) fn merge(table: &mut Table, changes: &Table) {
+    for (key, value) in changes {
+        match (table.get_mut(key), value) {
+            (Some(Value::Table(inner)), Value::Table(changes)) => merge(inner, changes),
+            _ => {
+                table.insert(key.clone(), value.clone());
+            }
+        }
     }
 }
 

@@ -13,12 +13,14 @@ mod embed;
 mod error;
 pub mod hub;
 mod id_type;
+mod keys;
 mod labels;
 mod parquet_file;
 mod prepare;
 mod pretrained;
 mod proof;
 mod readout;
+mod recipe;
 mod run;
 mod store_embedder;
 mod suggest;
@@ -37,12 +39,14 @@ pub use embed::{
     EmbedRequest, Embedded, MAX_INSTRUCTION_BYTES, check_embed_out, check_instruction, embed_users,
 };
 pub use error::{Error, Result};
+pub use keys::annotated_config;
 pub use labels::{Labelled, read_labels};
 pub use prepare::{
     Ingested, SCHEMA_FILE, Stage, TASKS_FILE, fit, ingest, references, userqa, userqa_config,
 };
 pub use pretrained::{Backbone, Encoder, FineTuning, PretrainedParts, PretrainedSettings};
 pub use proof::{PROOF_FILE, REPORT_FILE};
+pub use recipe::Recipe;
 pub use run::{MODEL_DIR, Outcome, Watch, model_dir, train_userqa};
 pub use store_embedder::StoreEmbedder;
 pub use tune::{TuneQuality, TuneRequest, TunedUsers, tune_users};

@@ -12,6 +12,7 @@ use instructue_model::config::LoraSettings;
 use instructue_model::{ModelConfig, Precision, Pretrained};
 use instructue_nn::lora::LoraConfig;
 use instructue_schema::{Schema, SourceKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -22,7 +23,7 @@ use burn::tensor::Device;
 const TOKENIZER: &str = "tokenizer.json";
 
 /// Weights to begin with: both parts are fresh by default.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PretrainedSettings {
     /// A decoder: a Hugging Face directory (Qwen2, Qwen3, Llama), a GGUF file, or
@@ -34,20 +35,23 @@ pub struct PretrainedSettings {
     /// How the encoder's token states become one vector, `"cls"` or `"mean"`. For a
     /// directory that declares none (a plain BERT), which would get the mean; another
     /// one than the declared is refused.
+    #[schemars(with = "Option<String>")]
     pub pooling: Option<Pooling>,
     /// What of the decoder is trained.
     pub train_backbone: FineTuning,
     /// What of the encoder is trained.
     pub train_encoder: FineTuning,
     /// LoRA, where it is trained.
+    #[schemars(with = "serde_json::Value")]
     pub lora: LoraSettings,
     /// What their matrices are held and multiplied in, in training and after:
     /// `f32`, or `bf16` where the decoder itself is not trained.
+    #[schemars(with = "String")]
     pub precision: Precision,
 }
 
 /// The fine-tuning mode of a pretrained part: what of it is trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FineTuning {
     /// Low-rank factors beside its weights.

@@ -2,6 +2,7 @@
 
 use instructue_losses::ContrastiveConfig;
 use instructue_schema::limits::{self, numbers};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -10,7 +11,7 @@ use crate::error::{Error, Result};
 ///
 /// The defaults suit a small model that is trained from scratch on a CPU for minutes. In a
 /// TOML file each topic is a table of its own: `[train.batch]`, `[train.loss]` and so on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
     /// Optimizer steps.
@@ -33,7 +34,7 @@ pub struct TrainConfig {
 }
 
 /// What a training step is made of.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BatchConfig {
     /// Users in a step.
@@ -67,7 +68,7 @@ pub struct BatchConfig {
 }
 
 /// The losses of a step and their weights.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
     /// Weight of the next-token loss (λ of arXiv:2510.11016).
@@ -81,7 +82,7 @@ pub struct LossConfig {
 }
 
 /// AdamW, and the norm that gradients are clipped to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OptimizerConfig {
     /// Peak learning rate.
@@ -102,7 +103,7 @@ pub struct OptimizerConfig {
 }
 
 /// The learning rate over the steps: it rises linearly, then falls along a cosine.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleConfig {
     /// Share of the steps in which the learning rate rises.
@@ -112,7 +113,7 @@ pub struct ScheduleConfig {
 }
 
 /// Validation and early stopping.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ValidationConfig {
     /// Steps between validations; 0: never.
@@ -124,7 +125,7 @@ pub struct ValidationConfig {
 }
 
 /// Checkpoints, from which a killed run resumes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckpointConfig {
     /// Steps between checkpoints; 0: only at the end.

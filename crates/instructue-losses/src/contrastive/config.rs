@@ -13,6 +13,7 @@ use crate::Error;
 /// masked. [`paper`](Self::paper) has the published values (arXiv:2602.10622, and the
 /// printed form of arXiv:2602.14492); the defaults are for a model trained from scratch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ContrastiveConfig {
     /// Temperature τ that cosines are divided by; positive.

@@ -7,7 +7,9 @@ use hf_hub::api::sync::{ApiBuilder, ApiError};
 use hf_hub::{Cache, Repo, RepoType};
 
 use super::files::gather;
-use super::{DownloadStep, HubError, HubOptions, Id};
+use super::error::{DownloadStep, HubError};
+use super::id::Id;
+use super::options::HubOptions;
 
 /// Downloads what makes a model and is not there yet; the snapshot's folder.
 pub(super) fn fetch(

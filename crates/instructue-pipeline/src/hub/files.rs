@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
-use super::HubError;
+use super::error::HubError;
 
 /// Gives the path of a file of the repository, or `None` when it has no such file.
 pub(super) type Get<'a> = dyn FnMut(&str) -> Result<Option<PathBuf>, HubError> + 'a;

@@ -7,7 +7,7 @@ use instructue_schema::seed;
 use instructue_schema::{Schema, SourceKind, parse_toml, printable, toml_fault};
 use serde::{Deserialize, Serialize};
 
-use crate::config::RunConfig;
+use crate::config::{RunConfig, merge};
 use crate::error::{Error, Result};
 use crate::prepare::SCHEMA_FILE;
 use crate::suggest;
@@ -281,9 +281,9 @@ impl Suite {
             line: None,
             message: format!("run: {message}"),
         };
-        let config: RunConfig = table
-            .try_into()
-            .map_err(|error| wrong(suggest::shorten(&toml_fault(&error))))?;
+        let fault = |error: toml::de::Error| wrong(suggest::shorten(&toml_fault(&error)));
+        let named: RunConfig = table.clone().try_into().map_err(fault)?;
+        let config = RunConfig::from_table(named.recipe, &table).map_err(fault)?;
         let validation = config.userqa.validation_share;
         if validation + 1.0 / self.folds as f64 >= 1.0 {
             return Err(wrong(format!(
@@ -378,17 +378,7 @@ impl Variant {
     }
 }
 
-/// Puts the values of `changes` into `table`, table by table.
-fn merge(table: &mut toml::Table, changes: &toml::Table) {
-    for (key, value) in changes {
-        match (table.get_mut(key), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(changes)) => merge(inner, changes),
-            _ => {
-                table.insert(key.clone(), value.clone());
-            }
-        }
-    }
-}
+
 
 #[cfg(test)]
 mod tests;
