@@ -22,6 +22,9 @@ mod files;
 #[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../generate_users.rs"]
 mod generate_users;
+#[allow(dead_code, reason = "their `main` is that of the example")]
+#[path = "../own_triples.rs"]
+mod own_triples;
 #[path = "cli/proving.rs"]
 mod proving;
 #[path = "cli/terminal.rs"]
@@ -88,6 +91,7 @@ fn program() {
         "embed_users" => embed_users::program(arguments),
         "generate_users" => generate_users::program(arguments),
         "evaluate_suite" => evaluate_suite::program(arguments),
+        "own_triples" => own_triples::program(arguments),
         "train_userqa" => train_userqa::program(arguments),
         "tune_users" => tune_users::program(arguments),
         other => panic!("no example {other}"),
@@ -512,4 +516,22 @@ fn ids(data: &Path) -> Vec<String> {
         ids.extend(column.iter().flatten().map(str::to_owned));
     }
     ids
+}
+
+#[test]
+fn triples_and_a_loss_of_ones_own_are_trained_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("own");
+    let printed = good(&run("own_triples", &["--steps", "2", "--out", &out.to_string_lossy()]));
+    assert!(printed.contains("trained 2 steps"), "{printed}");
+    let lines = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    for name in ["\"contrastive\":", "\"next_token\":", "\"spread\":"] {
+        assert_eq!(lines.matches(name).count(), 2, "{name}: {lines}");
+    }
+}
+
+#[test]
+fn every_key_of_a_configuration_is_printed() {
+    let printed = good(&run("train_userqa", &["--print-config"]));
+    assert!(printed.contains("[train.loss.contrastive]"), "{printed}");
 }
