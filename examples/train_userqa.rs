@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use instructue::DeviceName;
 use instructue::model::{Precision, Size};
-use instructue::pipeline::{annotated_config, RunConfig, train_userqa};
+use instructue::pipeline::{RunConfig, Watch, annotated_config, train_userqa};
 use instructue_examples::{Console, finish, parse, print_table, say};
 
 /// Trains on logs of events and leaves a model with its proof.
@@ -44,6 +44,10 @@ struct Arguments {
     /// Optimiser steps.
     #[arg(long)]
     steps: Option<usize>,
+    /// Show training as curves in the terminal; `q` ends it with a checkpoint.
+    #[cfg(feature = "tui")]
+    #[arg(long)]
+    tui: bool,
     /// Print every key with its default and its meaning, as TOML, and do nothing else.
     #[arg(long)]
     print_config: bool,
@@ -86,15 +90,32 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(steps) = arguments.steps {
         config.train.steps = steps;
     }
-    let mut console = Console::new();
-    let outcome = train_userqa(
-        &arguments.data,
-        &arguments.out,
-        &config,
-        arguments.resume,
-        &mut console,
-    )?;
-    console.done();
+    let train = |watch: &mut dyn Watch| {
+        train_userqa(
+            &arguments.data,
+            &arguments.out,
+            &config,
+            arguments.resume,
+            watch,
+        )
+    };
+    #[cfg(feature = "tui")]
+    let dashboard = arguments.tui.then(instructue_examples::Dashboard::new);
+    #[cfg(not(feature = "tui"))]
+    let dashboard: Option<Console> = None;
+    let outcome = match dashboard {
+        Some(mut dashboard) => {
+            let outcome = train(&mut dashboard)?;
+            dashboard.done();
+            outcome
+        }
+        None => {
+            let mut console = Console::new();
+            let outcome = train(&mut console)?;
+            console.done();
+            outcome
+        }
+    };
     print_table(&outcome.proof.table());
     let out = outcome.out.display();
     say!(

@@ -2,11 +2,15 @@
 //! terminal and plain lines elsewhere.
 
 mod arguments;
+#[cfg(feature = "tui")]
+mod dashboard;
 mod say;
 mod users;
 mod watch;
 
 pub use arguments::{instruction, parse};
+#[cfg(feature = "tui")]
+pub use dashboard::Dashboard;
 pub use say::{one_line, print_line, print_piece, print_table, tell};
 pub use users::{Opened, Users};
 pub use watch::{Console, finish};
