@@ -16,16 +16,16 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Tensor;
 use clap::Parser;
-use instructue::features::{Profile, ProfileBuilder, ProfileTokenizer, Row, TextTokenizer};
+use instructue::DeviceName;
+use instructue::features::{Profile, ProfileBuilder, Row, TextTokenizer};
 use instructue::generate::{GenerateConfig, generate};
 use instructue::model::{InstructUe, ModelConfig, Preprocessor, Size};
 use instructue::pipeline::ingest;
 use instructue::schema::{DataText, History, user_key};
 use instructue::trainer::{
-    Claim, Objective, RUN, Result, RowSource, Rows, StepVectors, TrainConfig, TrainInput,
-    objective, train,
+    Claim, Objective, RUN, Result as Trained, RowSource, Rows, StepVectors, TrainConfig,
+    TrainInput, objective, train,
 };
-use instructue::DeviceName;
 use instructue_examples::{finish, parse, say};
 
 /// Trains on triples that this program makes up
@@ -60,8 +60,12 @@ impl RowSource for OwnTriples {
         "own triples, version 1"
     }
 
-    fn open(&self, preprocessor: Arc<Preprocessor>, config: &TrainConfig) -> Result<Box<dyn Rows>> {
-        let tokenizer: ProfileTokenizer = preprocessor.profile_tokenizer();
+    fn open(
+        &self,
+        preprocessor: Arc<Preprocessor>,
+        config: &TrainConfig,
+    ) -> Trained<Box<dyn Rows>> {
+        let mut tokenizer = preprocessor.profile_tokenizer();
         let rows = self.0.iter().map(|asked| {
             let words = preprocessor.words(&asked.profile);
             let segment = |(instruction, answer): &(DataText, DataText)| {
@@ -94,7 +98,7 @@ impl Rows for OwnRows {
         self.rows.len().div_ceil(self.per_step)
     }
 
-    fn step(&mut self, step: usize) -> Result<Vec<Row>> {
+    fn step(&mut self, step: usize) -> Trained<Vec<Row>> {
         let from = step * self.per_step;
         let place = |at: usize| self.rows[at % self.rows.len()].clone();
         Ok((from..from + self.per_step).map(place).collect())
@@ -114,7 +118,7 @@ impl Objective for Spread {
         0.1
     }
 
-    fn of_step(&self, step: &StepVectors) -> Result<Option<Tensor<1>>> {
+    fn of_step(&self, step: &StepVectors) -> Trained<Option<Tensor<1>>> {
         let mean = step.users.clone().mean_dim(0);
         Ok(Some(mean.clone().mul(mean).sum()))
     }
@@ -136,7 +140,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     // Any question with any answer: here, how much a user does.
     let triples = |history: &History<'_>| -> Vec<(DataText, DataText)> {
         let sources = ingested.store.schema().sources.iter().enumerate();
-        let logs = sources.filter(|(_, source)| source.has_file() && source.time_column().is_some());
+        let logs =
+            sources.filter(|(_, source)| source.has_file() && source.time_column().is_some());
         logs.take(2)
             .map(|(at, source)| {
                 let events = history.events(at).len();
@@ -149,8 +154,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             })
             .collect()
     };
-    let builder =
-        ProfileBuilder::fit(ingested.store.schema(), histories(), Some(8), /* min_users */ 1);
+    let builder = ProfileBuilder::fit(
+        ingested.store.schema(),
+        histories(),
+        Some(8),
+        /* min_users */ 1,
+    );
     let asked: Vec<Asked> = histories()
         .map(|(history, reference)| Asked {
             user_key: user_key(history.user()),
@@ -166,8 +175,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let tokenizer = Arc::new(TextTokenizer::train(corpus, 400)?);
     let normalisers = Preprocessor::fit_normalisers(&builder, histories())?;
     let size = tokenizer.vocab_size();
-    let preprocessor =
-        Preprocessor::new(builder, normalisers, tokenizer.clone(), tokenizer, true);
+    let preprocessor = Preprocessor::new(builder, normalisers, tokenizer.clone(), tokenizer, true);
     let mut shape = ModelConfig::fresh(Size::Tiny, size, size);
     shape.lexical_matches = false;
     let device = DeviceName::from_env()?.open()?.autodiff();
@@ -194,7 +202,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         &mut |_| {},
     )?;
     say!("trained {} steps on {} users", trained.steps, people.users);
-    say!("wrote {}/metrics.jsonl, {0}/checkpoints", arguments.out.display());
+    say!(
+        "wrote {}/metrics.jsonl, {0}/checkpoints",
+        arguments.out.display()
+    );
     Ok(())
 }
 

@@ -103,7 +103,9 @@ impl Open {
         }
         let losses = metrics.losses.0.iter();
         let losses = losses.map(|(name, value)| (name.clone(), *value));
-        let rate = metrics.learning_rate.map(|rate| ("learning rate".to_owned(), rate));
+        let rate = metrics
+            .learning_rate
+            .map(|rate| ("learning rate".to_owned(), rate));
         let users = metrics.users_per_second;
         let users = users.map(|users| ("users per second".to_owned(), users));
         for (name, value) in losses.chain(rate).chain(users) {

@@ -522,7 +522,10 @@ fn ids(data: &Path) -> Vec<String> {
 fn triples_and_a_loss_of_ones_own_are_trained_on() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("own");
-    let printed = good(&run("own_triples", &["--steps", "2", "--out", &out.to_string_lossy()]));
+    let printed = good(&run(
+        "own_triples",
+        &["--steps", "2", "--out", &out.to_string_lossy()],
+    ));
     assert!(printed.contains("trained 2 steps"), "{printed}");
     let lines = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
     for name in ["\"contrastive\":", "\"next_token\":", "\"spread\":"] {

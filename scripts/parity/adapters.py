@@ -3,7 +3,7 @@
 Two ignored tests write adapters of the golden checkpoints, with an input and the
 states that Rust computed from it:
 
-    INSTRUCTUE_PEFT_OUT=target/peft cargo test --workspace --test peft -- --ignored
+    INSTRUCTUE_PEFT_OUT=target/peft cargo test --workspace --test it -- peft:: --ignored
     python scripts/parity/adapters.py --exports target/peft --crates crates
 
 Fails if a state differs by more than 1e-4, or if peft has to guess: a key missing,

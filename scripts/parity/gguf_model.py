@@ -4,7 +4,7 @@ An ignored test writes token ids, logits and best tokens of the prompts:
 
     INSTRUCTUE_PARITY_GGUF=model.gguf INSTRUCTUE_PARITY_PROMPTS=$PWD/scripts/parity/prompts.json \
         INSTRUCTUE_PARITY_OUT=target/parity/model \
-        cargo test --workspace --test parity -- --ignored
+        cargo test --workspace --test it -- parity:: --ignored
     python scripts/parity/gguf_model.py --gguf model.gguf --ours target/parity/model
 
 The reference dequantises with the `gguf` package and runs transformers in single

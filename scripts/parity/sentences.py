@@ -4,7 +4,7 @@ An ignored test writes the ids and vectors of the texts:
 
     INSTRUCTUE_PARITY_ENCODER=DIR INSTRUCTUE_PARITY_TEXTS=$PWD/scripts/parity/sentences.json \
         INSTRUCTUE_PARITY_OUT=target/parity/model \
-        cargo test --workspace --test encoder_parity -- --ignored
+        cargo test --workspace --test it -- encoder_parity:: --ignored
     python scripts/parity/sentences.py --model DIR --ours target/parity/model
 
 Fails if ids differ, or a cosine is below .99999 or a length not that of the reference.

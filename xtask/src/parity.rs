@@ -51,8 +51,8 @@ pub fn run(options: &Options) -> Result<()> {
 /// committed, read here.
 fn peft(python: &Path) -> Result<String> {
     let out = directory("peft")?;
-    let mut both = cargo(["test", "--workspace", "--test", "peft"]);
-    both.args(["--", "--include-ignored"]);
+    let mut both = cargo(["test", "--workspace", "--test", "it"]);
+    both.args(["--", "peft::", "--include-ignored"]);
     succeed(both.env("INSTRUCTUE_PEFT_OUT", &out))?;
     compare(python, "adapters", &["--exports".as_ref(), out.as_os_str()])
 }
@@ -114,10 +114,12 @@ fn encoder(model: &Model, python: &Path) -> Result<String> {
     compare(python, "sentences", &arguments)
 }
 
-/// The ignored tests of the test files of one name. With `--workspace` the
+/// The ignored tests of the test modules of one name. With `--workspace` the
 /// dependencies are those of `cargo xtask test`, which are built already.
 fn ignored(test: &str) -> Command {
-    cargo(["test", "--workspace", "--test", test, "--", "--ignored"])
+    let mut command = cargo(["test", "--workspace", "--test", "it", "--"]);
+    command.args([&format!("{test}::"), "--ignored"]);
+    command
 }
 
 #[cfg(test)]

@@ -32,10 +32,15 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     /// The type that a schema refers to, or itself.
     fn resolved(&self, schema: &'a Json) -> &'a Json {
-        let several = ["anyOf", "allOf"].iter().find_map(|key| schema[*key].as_array());
+        let several = ["anyOf", "allOf"]
+            .iter()
+            .find_map(|key| schema[*key].as_array());
         let of_several = several.and_then(|list| list.iter().find(|one| one["type"] != "null"));
         let schema = of_several.unwrap_or(schema);
-        match schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+        match schema["$ref"]
+            .as_str()
+            .and_then(|path| path.rsplit('/').next())
+        {
             Some(name) => &self.definitions[name],
             None => schema,
         }
@@ -125,8 +130,15 @@ mod tests {
     #[test]
     fn the_page_of_all_keys_is_what_the_types_say() {
         let page = include_str!("../../../docs/configuration.md");
-        let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+        let block = page
+            .split("```toml\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next());
         let hint = "write it again: cargo run --example train_userqa -- --print-config";
-        assert_eq!(block, Some(annotated_config().as_str()), "docs/configuration.md: {hint}");
+        assert_eq!(
+            block,
+            Some(annotated_config().as_str()),
+            "docs/configuration.md: {hint}"
+        );
     }
 }

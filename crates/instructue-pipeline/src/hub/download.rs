@@ -6,8 +6,8 @@ use hf_hub::api::Progress;
 use hf_hub::api::sync::{ApiBuilder, ApiError};
 use hf_hub::{Cache, Repo, RepoType};
 
-use super::files::gather;
 use super::error::{DownloadStep, HubError};
+use super::files::gather;
 use super::id::Id;
 use super::options::HubOptions;
 

@@ -378,7 +378,5 @@ impl Variant {
     }
 }
 
-
-
 #[cfg(test)]
 mod tests;
