@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::OutOfRange;
+use super::out_of_range::OutOfRange;
 
 /// What a whole number may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

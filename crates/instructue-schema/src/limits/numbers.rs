@@ -1,49 +1,49 @@
-//! Every range of a number, with its reason.
+//! The table of ranges: one row for every number of a configuration, with its reason.
 
-use super::{Real, Whole};
+use super::number::{Real, Whole};
 
-/// Where no sensible declaration goes, and arithmetic is far from overflow.
+/// A bound beyond which no sensible declaration goes, with arithmetic far from overflow.
 const MILLION: i128 = 1_000_000;
 const BILLION: i128 = 1_000_000_000;
 
 // General.
 /// A seed.
 pub static SEED: Whole = Whole::new(0, i64::MAX as i128, "TOML holds no larger number");
-/// A share of something, all and none included.
+/// A share of something; 0 and 1 are valid.
 pub static SHARE: Real = Real::new(0.0, 1.0, "a share");
-/// A share of something, but not all.
+/// A share of something; 1 is not valid.
 pub static SHARE_BELOW_ONE: Real = Real::new(0.0, 1.0, "a share that leaves some").below();
-/// A share of something, neither all nor none.
+/// A share of something; neither 0 nor 1 is valid.
 pub static SHARE_BETWEEN: Real = Real::new(0.0, 1.0, "a share with some on both sides")
     .above()
     .below();
-/// A share of something, but not none.
+/// A share of something; 0 is not valid.
 pub static SHARE_ABOVE_ZERO: Real = Real::new(0.0, 1.0, "a share of something").above();
-/// Bytes of memory or of a folder.
+/// A number of bytes in memory or in a folder.
 pub static BYTES: Whole = Whole::new(0, 1 << 62, "TOML holds hardly more, no disk does");
 /// A time in seconds since 1970.
 pub static TIME: Whole = Whole::new(-62_135_596_800, 253_402_300_799, "the years 1 to 9999");
 
 // Sources of a schema.
-/// Slots of a source, and of all sources together.
+/// Slots of one source, or of all sources together.
 pub static SLOTS: Whole = Whole::new(1, MILLION, "each is a token of every user");
 /// Tokens of an event's text.
 pub static EVENT_TOKENS: Whole = Whole::new(1, MILLION, "no encoder reads longer texts");
 /// Days of a window.
 pub static WINDOW_DAYS: Whole = Whole::new(1, MILLION, "days of 2700 years");
-/// Values of a field that are counted apart.
+/// Values of a field that have aggregates of their own.
 pub static TOP_GROUPS: Whole = Whole::new(1, MILLION, "each is a number of every user");
-/// Numbers that one aggregate may declare.
+/// Aggregates that one `[[source.aggregate]]` may declare.
 pub static AGGREGATES: Whole = Whole::new(0, 10 * MILLION, "each is a number of every user");
-/// Sources, columns, lookups, aggregates or windows in a list.
+/// The length of a list of sources, columns, lookups, aggregates or windows.
 pub static LIST: Whole = Whole::new(0, 10_000, "each is read for every user");
 
 // Training.
 /// Optimiser steps.
 pub static STEPS: Whole = Whole::new(1, BILLION, "more would take years");
-/// Steps between two events, or a count of such events; 0 switches off.
+/// The number of steps between two events, or of such events; 0 switches them off.
 pub static EVERY: Whole = Whole::new(0, BILLION, "no run has more steps");
-/// The same where it cannot be switched off.
+/// The number of steps between two events that cannot be switched off.
 pub static EVERY_AT_LEAST_ONE: Whole = Whole::new(1, BILLION, "no run has more steps");
 /// Users in a step.
 pub static USERS_PER_STEP: Whole = Whole::new(1, 65_536, "each is compared with each, in memory");
@@ -52,32 +52,32 @@ pub static INSTRUCTIONS_PER_USER: Whole =
     Whole::new(1, 1_000, "each is a further text behind the profile");
 /// Users × instructions of a step, with their extra negatives.
 pub static PAIRS_PER_STEP: Whole = Whole::new(1, 131_072, "each is compared with each, in memory");
-/// Families of a step.
+/// Question families of a step.
 pub static FAMILIES: Whole = Whole::new(0, 1_000, "there are not so many");
-/// Further negatives of an instruction.
+/// Extra negatives of an instruction.
 pub static EXTRA_NEGATIVES: Whole = Whole::new(0, 1_000, "each is a further text to encode");
-/// Steps that are sorted together.
+/// Steps whose users are sorted by length together.
 pub static LENGTH_WINDOW: Whole = Whole::new(1, 10_000, "their profiles are held in memory");
 /// Slots of a pass.
 pub static SLOTS_PER_PASS: Whole = Whole::new(1, BILLION, "no device holds more");
 /// Steps whose gradients are averaged.
 pub static ACCUMULATE: Whole = Whole::new(1, 65_536, "more would hardly ever step");
-/// Passes at a time.
+/// Passes that run at the same time.
 pub static REPLICAS: Whole = Whole::new(0, 256, "each has threads of its own");
 /// The weight of a loss.
 pub static LOSS_WEIGHT: Real = Real::new(0.0, 1e6, "a weight that a loss stays finite under");
 /// A learning rate.
 pub static LEARNING_RATE: Real =
     Real::new(0.0, 1e3, "a rate that weights stay finite under").above();
-/// A moment's decay.
+/// The decay of an optimiser's moment.
 pub static MOMENT: Real = Real::new(0.0, 1.0, "a decay").below();
 /// An optimiser's ε.
 pub static EPSILON: Real = Real::new(0.0, 1.0, "a guard against division by 0").above();
 /// Weight decay.
 pub static WEIGHT_DECAY: Real = Real::new(0.0, 1e3, "weights shrink by this share of the rate");
-/// The largest norm of gradients.
+/// The largest norm of the gradients.
 pub static CLIP_NORM: Real = Real::new(0.0, 1e30, "a norm; the largest is as good as none").above();
-/// A temperature of a draw; a large one makes all tokens alike.
+/// The temperature of a random draw. A high temperature makes all tokens equally likely.
 pub static DRAW_TEMPERATURE: Real =
     Real::new(1e-6, 1e9, "scores are divided by it and must stay finite");
 /// A temperature of a loss.
@@ -92,11 +92,11 @@ pub static MARGIN: Real = Real::new(0.0, 1e3, "cosines differ by 2 at most");
 pub static VALIDATION_USERS: Whole = Whole::new(0, MILLION, "their rows are held in memory");
 /// Checkpoints that are kept.
 pub static KEEP_CHECKPOINTS: Whole = Whole::new(1, MILLION, "each is a copy of the model");
-/// Tokens that tuning learns.
+/// Tokens of a soft prompt.
 pub static TUNED_TOKENS: Whole = Whole::new(0, 1_024, "each is read behind every profile");
 /// Tokens of an answer.
 pub static ANSWER_TOKENS: Whole = Whole::new(0, 65_536, "each is a pass of the decoder");
-/// Texts that are listed as the nearest.
+/// Texts in a list of nearest texts.
 pub static NEAREST: Whole = Whole::new(0, MILLION, "each is a line");
 
 // Model.
@@ -106,7 +106,7 @@ pub static VOCABULARY: Whole = Whole::new(
     MILLION,
     "padding, end and 256 bytes; each is a row of the tables",
 );
-/// Principal components.
+/// PCA components.
 pub static PCA_COMPONENTS: Whole = Whole::new(0, 4_096, "their matrix is held in memory");
 /// Rank of LoRA.
 pub static LORA_RANK: Whole = Whole::new(1, 16_384, "no decoder is wider");
@@ -118,7 +118,7 @@ pub static LORA_ALPHA: Real = Real::new(0.0, 1e6, "a scale that sums stay finite
 pub static REFERENCES: Whole = Whole::new(1, 1_000, "each is a further profile of every user");
 /// Days between two reference times.
 pub static REFERENCE_STEP_DAYS: Whole = Whole::new(1, 3_650, "ten years");
-/// Days of the future that questions ask about.
+/// Days after the reference time that future questions ask about.
 pub static HORIZON_DAYS: Whole = Whole::new(1, 3_650, "ten years");
 /// Triples of a user at a reference time.
 pub static TRIPLES: Whole =
@@ -128,11 +128,11 @@ pub static HELD_OUT_TRIPLES: Whole =
     Whole::new(0, 10_000, "each is a question that differs from the others");
 /// Triples of a user at all reference times.
 pub static TRIPLES_PER_USER: Whole = Whole::new(1, MILLION, "a shard's triples are held in memory");
-/// Users that something is fitted on.
+/// Users that a vocabulary, normaliser or table is fitted on.
 pub static FIT_USERS: Whole = Whole::new(1, BILLION, "their values are counted in memory");
-/// Users who must have a word or value for it to be kept.
+/// Users who must have a word or value for an artefact to keep it (k-anonymity).
 pub static MIN_USERS: Whole = Whole::new(1, 10_000, "vocabularies are fitted to 20000 users");
-/// Popular values of a field.
+/// Values of a field in the pool of candidates that questions name.
 pub static POOL: Whole = Whole::new(2, MILLION, "they are held in memory");
 
 // Evaluation.
@@ -140,20 +140,20 @@ pub static POOL: Whole = Whole::new(2, MILLION, "they are held in memory");
 pub static RESAMPLES: Whole = Whole::new(1, 100_000, "an interval hardly moves after 10000");
 /// Resamples × users that are held in memory.
 pub static RESAMPLED_USERS: Whole = Whole::new(0, 1 << 33, "four bytes each, held in memory");
-/// Answers that are searched with.
+/// Answers that retrieval searches with.
 pub static QUERIES: Whole = Whole::new(0, 100_000, "each is compared with every user");
-/// Instructions that every test user is embedded under.
+/// Instructions under which every test user is embedded.
 pub static QUERY_INSTRUCTIONS: Whole =
     Whole::new(0, 10_000, "every test user is embedded under each");
-/// Days of a label's window or of activity.
+/// Days of a label's window, or of the window in which a user must be active.
 pub static LABEL_DAYS: Whole = Whole::new(1, 36_500, "a hundred years");
 /// Folds of users.
 pub static FOLDS: Whole = Whole::new(2, 1_000, "each is a model to train");
-/// Folds of them that something is tried in; 0: all.
+/// Folds that are used; 0 means all.
 pub static FOLDS_TRIED: Whole = Whole::new(0, 1_000, "there are not so many folds");
-/// Labelled users to tune or to list.
+/// Labelled users of few-shot tuning or of a lookalike list.
 pub static LABELLED_USERS: Whole = Whole::new(1, MILLION, "few labels is what is asked for");
-/// Lists drawn.
+/// Lists that are drawn.
 pub static DRAWS: Whole = Whole::new(1, 100_000, "each is a search over all users");
 /// Sampled negatives.
 pub static NEGATIVES: Whole = Whole::new(1, MILLION, "they are drawn anew for each user");
