@@ -1,20 +1,20 @@
-//! What a `tokenizer.json` puts around a text for an encoder, and lower case.
+//! The post-processor of a `tokenizer.json`, which puts special tokens around an encoder's text;
+//! and its lower-casing.
 
 use serde_json::{Value, json};
 
-use super::plain::invalid;
 use crate::error::Error;
 
-/// The ids before and after a text.
+/// The ids of the special tokens before and after a text.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Marks {
+pub(super) struct PostProcessor {
     pub(super) before: Vec<u32>,
     pub(super) after: Vec<u32>,
 }
 
-impl Marks {
-    /// By the post-processor; where it says nothing, `cls` and `sep`. A tokenizer
-    /// that has neither is none of an encoder, and has no marks.
+impl PostProcessor {
+    /// Reads the post-processor. If it names no tokens, they are `cls` and `sep`. A tokenizer
+    /// with neither belongs to no encoder and adds no special tokens.
     pub(super) fn read(
         file: &str,
         processor: &Value,
@@ -28,20 +28,20 @@ impl Marks {
         if by_name == Self::default() {
             return Ok(by_name);
         }
-        // A sequence of them holds one that adds tokens.
+        // In a sequence of post-processors, one adds tokens.
         let several = processor["processors"].as_array();
         let one = std::slice::from_ref(processor);
-        let mut marks = None;
+        let mut post_processor = None;
         for processor in several.map_or(one, Vec::as_slice) {
             match processor["type"].as_str() {
-                Some("TemplateProcessing") => marks = Some(template(file, processor)?),
+                Some("TemplateProcessing") => post_processor = Some(template(file, processor)?),
                 Some("BertProcessing" | "RobertaProcessing") => {
                     let id = |key: &str| {
                         let id = processor[key][1].as_u64().and_then(|id| id.try_into().ok());
                         let expected = format!("a token with its id in `post_processor.{key}`");
-                        id.ok_or_else(|| invalid(file, expected, &processor[key]))
+                        id.ok_or_else(|| Error::tokenizer(file, expected, &processor[key]))
                     };
-                    marks = Some(Self {
+                    post_processor = Some(Self {
                         before: vec![id("cls")?],
                         after: vec![id("sep")?],
                     });
@@ -49,7 +49,7 @@ impl Marks {
                 _ => {}
             }
         }
-        Ok(marks.unwrap_or(by_name))
+        Ok(post_processor.unwrap_or(by_name))
     }
 
     pub(super) fn count(&self) -> usize {
@@ -61,9 +61,9 @@ impl Marks {
     }
 }
 
-/// The template of a single text: special tokens, the text, special tokens.
-fn template(file: &str, processor: &Value) -> Result<Marks, Error> {
-    let mut marks = Marks::default();
+/// Reads the template of a single text: special tokens, the text, special tokens.
+fn template(file: &str, processor: &Value) -> Result<PostProcessor, Error> {
+    let mut post_processor = PostProcessor::default();
     let mut text = 0;
     let pieces = processor["single"].as_array();
     for piece in pieces.into_iter().flatten() {
@@ -78,27 +78,31 @@ fn template(file: &str, processor: &Value) -> Result<Marks, Error> {
             ids.collect()
         });
         let expected = "special tokens with their ids in `post_processor.single`";
-        let ids = ids.ok_or_else(|| invalid(file, expected, piece))?;
+        let ids = ids.ok_or_else(|| Error::tokenizer(file, expected, piece))?;
         match text {
-            0 => marks.before.extend(ids),
-            _ => marks.after.extend(ids),
+            0 => post_processor.before.extend(ids),
+            _ => post_processor.after.extend(ids),
         }
     }
     match text {
-        1 => Ok(marks),
-        _ => Err(invalid(file, "one text in `post_processor.single`", text)),
+        1 => Ok(post_processor),
+        _ => Err(Error::tokenizer(
+            file,
+            "one text in `post_processor.single`",
+            text,
+        )),
     }
 }
 
-/// The same `tokenizer.json` with a BERT normaliser that lower-cases or does not.
+/// The same `tokenizer.json` with a BERT normaliser that lower-cases, or does not.
 ///
-/// transformers lets `do_lower_case` of `tokenizer_config.json` decide for
-/// BERT's tokenizer class. Nothing changes where the two agree, or where another
+/// In transformers, `do_lower_case` of `tokenizer_config.json` decides this for BERT's tokenizer
+/// class. Nothing changes if the two agree, or if the normaliser is another one.
 /// normaliser stands.
 pub(super) fn with_bert_case(file: &str, json: String, lower: bool) -> Result<String, Error> {
     let mut tokenizer: Value =
-        serde_json::from_str(&json).map_err(|error| invalid(file, "JSON", error))?;
-    // What is no object has no normaliser, and is refused by who reads on.
+        serde_json::from_str(&json).map_err(|error| Error::tokenizer(file, "JSON", error))?;
+    // A file that is no object has no normaliser. The caller refuses it later.
     let Some(normalizer) = tokenizer.get_mut("normalizer") else {
         return Ok(json);
     };
@@ -112,7 +116,7 @@ pub(super) fn with_bert_case(file: &str, json: String, lower: bool) -> Result<St
 /// The same `tokenizer.json` with lower-casing before its own normaliser.
 pub(super) fn lower_cased(file: &str, json: &str) -> Result<String, Error> {
     let mut tokenizer: Value =
-        serde_json::from_str(json).map_err(|error| invalid(file, "JSON", error))?;
+        serde_json::from_str(json).map_err(|error| Error::tokenizer(file, "JSON", error))?;
     let own = tokenizer["normalizer"].take();
     let mut steps = match own["normalizers"].as_array() {
         Some(steps) => steps.clone(),
