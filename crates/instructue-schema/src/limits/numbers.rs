@@ -133,7 +133,7 @@ pub static FIT_USERS: Whole = Whole::new(1, BILLION, "their values are counted i
 /// Users who must have a word or value for an artefact to keep it (k-anonymity).
 pub static MIN_USERS: Whole = Whole::new(1, 10_000, "vocabularies are fitted to 20000 users");
 /// Values of a field in the pool of candidates that questions name.
-pub static POOL: Whole = Whole::new(2, MILLION, "they are held in memory");
+pub static CANDIDATE_POOL: Whole = Whole::new(2, MILLION, "they are held in memory");
 
 // Evaluation.
 /// Bootstrap resamples.
