@@ -49,7 +49,7 @@ fn no_events_give_no_tokens() {
             let features = Tensor::zeros([0, 2], &device);
             let tokens = adapter.forward(vectors, Some(features));
             assert_eq!(tokens.dims(), [0, 10]);
-            // Joining it with the tokens of another source is harmless.
+            // These tokens can be joined with the tokens of another source.
             let joined = Tensor::cat(vec![tokens, random(4, 10, &device)], 0);
             assert_eq!(joined.dims(), [4, 10]);
         }

@@ -1,4 +1,4 @@
-//! The MLP against torch (`scripts/golden/bert.py`).
+//! The MLP compared with torch (`scripts/golden/bert.py`).
 
 use std::fs;
 use std::path::Path;

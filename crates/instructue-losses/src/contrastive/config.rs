@@ -1,52 +1,50 @@
-//! Switches of the contrastive loss and what it is computed from.
+//! Configuration and input of the contrastive loss.
 
 use burn::config::Config;
 use burn::tensor::Tensor;
 
-use crate::Error;
+use crate::error::Error;
 
-/// Switches of the [`Contrastive`] loss.
+/// The configuration of the [`Contrastive`] loss.
 ///
-/// With `u_i` the vector of user row i, `v_i` that of its answer and `s` their
-/// cosine, the loss of anchor i is `−ln( e^{s(u_i,v_i)/τ} / Z_i )`, where `Z_i`
-/// is the positive plus, over `j ≠ i`, the terms that are switched on and not
-/// masked (the published losses, arXiv 2602.10622 and 2602.14492; the defaults
-/// are the latter's printed form).
+/// Let `u_i` be the vector of user row i, `v_i` that of its answer and `s` their cosine. The loss
+/// of anchor i is `−ln( e^{s(u_i,v_i)/τ} / Z_i )`. `Z_i` is the positive plus, over `j ≠ i`, the
+/// terms that are switched on and not masked. The losses are those of arXiv:2602.10622 and
+/// arXiv:2602.14492; the defaults are the printed form of the latter.
 #[derive(Config, Debug, PartialEq)]
 pub struct ContrastiveConfig {
-    /// Temperature τ that cosines are divided by; positive.
+    /// The temperature τ by which cosines are divided; positive.
     #[config(default = 0.07)]
     pub temperature: f64,
-    /// Margin c: a negative whose cosine exceeds `s(u_i,v_i) + c` counts as a
-    /// false one. Not negative; see [`mask_false_negatives`](Self::mask_false_negatives).
+    /// The margin c; not negative. A negative whose cosine exceeds `s(u_i,v_i) + c` counts as
+    /// false, see [`mask_false_negatives`](Self::mask_false_negatives).
     #[config(default = 0.1)]
     pub margin: f64,
-    /// Negatives `s(u_i, v_j)`.
+    /// Whether `s(u_i, v_j)` are negatives.
     #[config(default = true)]
     pub user_answer: bool,
-    /// Negatives `s(u_i, u_j)`; rows of the same user are always left out, since
-    /// two vectors of one user are near for a reason.
+    /// Whether `s(u_i, u_j)` are negatives. Rows of the same user are always left out, because
+    /// two vectors of one user may well be near.
     #[config(default = true)]
     pub user_user: bool,
-    /// Negatives `s(v_i, v_j)`.
+    /// Whether `s(v_i, v_j)` are negatives.
     #[config(default = true)]
     pub answer_answer: bool,
-    /// Negatives `s(v_i, u_j)`, which the published code has instead of
-    /// answer–answer.
+    /// Whether `s(v_i, u_j)` are negatives. The published code has them instead of answer–answer
+    /// negatives.
     #[config(default = false)]
     pub answer_user: bool,
-    /// Mean of the loss anchored on users and the one anchored on answers. In
-    /// the latter, user–answer and answer–user change places; user–user and
-    /// answer–answer keep their meaning and their masks.
+    /// Whether the loss is the mean of the one anchored on users and the one anchored on answers.
+    /// In the latter, user–answer and answer–user change places; user–user and answer–answer keep
+    /// their meaning and their masks.
     #[config(default = false)]
     pub symmetric: bool,
-    /// Leave out likely false negatives: a term's j whose own cosine exceeds
-    /// `s(u_i,v_i) + margin`, and all terms of a j with the same answer as i.
+    /// Whether likely false negatives are left out: a term's j whose cosine exceeds `s(u_i,v_i) +
+    /// margin`, and all terms of a j with the same answer as i.
     #[config(default = true)]
     pub mask_false_negatives: bool,
-    /// Keep rows of the same user under another instruction as user–answer (and
-    /// answer–user) negatives. They are the only negatives that force a vector to
-    /// follow the instruction.
+    /// Whether rows of the same user under another instruction stay user–answer (and answer–user)
+    /// negatives. They are the only negatives that force a vector to follow the instruction.
     #[config(default = true)]
     pub same_user_negatives: bool,
 }
@@ -77,47 +75,46 @@ impl ContrastiveConfig {
     }
 }
 
-/// The contrastive loss; made by [`ContrastiveConfig::init`].
+/// The contrastive loss, made by [`ContrastiveConfig::init`].
 #[derive(Debug, Clone)]
 pub struct Contrastive {
     config: ContrastiveConfig,
 }
 
 impl Contrastive {
-    /// The switches it was made with.
+    /// The configuration that it was made with.
     pub fn config(&self) -> &ContrastiveConfig {
         &self.config
     }
 }
 
-/// One batch: row i of each part belongs together.
+/// The vectors of one batch. Rows i of all parts belong together.
 #[derive(Debug, Clone)]
 pub struct ContrastiveInput {
-    /// User vectors of length 1 (see [`l2_normalize`](crate::l2_normalize)), `[n, width]`.
+    /// The users' vectors of length 1 (see [`l2_normalize`](crate::l2_normalize)), `[n, width]`.
     pub users: Tensor<2>,
-    /// Answer vectors of length 1, `[n, width]`.
+    /// The answers' vectors of length 1, `[n, width]`.
     pub answers: Tensor<2>,
-    /// Which user each row is about; equal keys mean the same user.
+    /// The user of each row. Equal keys mean the same user.
     pub user_keys: Vec<u64>,
-    /// Which answer each row has; equal keys mean the same text.
+    /// The answer of each row. Equal keys mean the same text.
     pub answer_keys: Vec<u64>,
-    /// Answers of no row, as further negatives `s(u_i, v_j)`.
+    /// Answers of no row, as additional negatives `s(u_i, v_j)`.
     pub others: Option<ExtraNegatives>,
 }
 
-/// Answers that belong to no row of the batch, such as what other users answer
-/// to the same questions. They make a vector tell answers apart, not just
-/// questions.
+/// Answers that belong to no row of the batch, such as those of other users to the same
+/// questions. With them a vector must tell answers apart, not just questions.
 #[derive(Debug, Clone)]
 pub struct ExtraNegatives {
-    /// Vectors of length 1, `[m, width]`.
+    /// The vectors of length 1, `[m, width]`.
     pub vectors: Tensor<2>,
-    /// One key each, as in [`ContrastiveInput::answer_keys`].
+    /// One key per answer, as in [`ContrastiveInput::answer_keys`].
     pub keys: Vec<u64>,
 }
 
 impl ContrastiveInput {
-    /// The number of rows, once all parts agree on it.
+    /// The number of rows, if all parts agree on it.
     pub(super) fn check(&self) -> Result<usize, Error> {
         let [rows, width] = self.users.dims();
         let [answers, answer_width] = self.answers.dims();
