@@ -1,5 +1,5 @@
-//! Embeds a user base with a trained model: one row per user, one vector column
-//! per instruction.
+//! Embeds all users of a data set with a trained model: one row per user, one vector column per
+//! instruction.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    // Before anything is read.
+    // The path is checked before anything is read.
     check_embed_out(&arguments.out)?;
     let mut console = Console::new();
     let opened = arguments.users.open(&mut console)?;

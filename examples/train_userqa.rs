@@ -1,8 +1,7 @@
-//! Trains a user-embedding model on real logs and proves it.
+//! Trains a user-embedding model on logs of events and evaluates it.
 //!
-//! `cargo run --release --example train_userqa` takes the shopping logs of
-//! `data/complete-journey`; `--data DIR` takes your own Parquet files and
-//! `schema.toml`.
+//! `cargo run --release --example train_userqa` uses the shopping logs of
+//! `data/complete-journey`. `--data DIR` takes other Parquet files with their `schema.toml`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! Which users and instructions each step sees: a pure function of
-//! (seed, step), so that any step can be replayed and a run can be resumed.
+//! The users and instructions of each step. They are a pure function of (seed, step), so that any
+//! step can be replayed and a run can be resumed.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -22,12 +22,12 @@ use crate::config::TrainConfig;
 use crate::error::{Error, Result};
 use crate::event_replacement::EventReplacement;
 
-/// Shards kept in memory: the order visits them one after the other.
+/// The number of shards in memory. The order visits shards one after the other.
 const SHARDS_IN_MEMORY: usize = 2;
-/// Steps prepared ahead of the one that computes.
+/// The number of steps that are prepared ahead.
 const STEPS_AHEAD: usize = 2;
 
-/// A user at one reference time, with the triples to choose from.
+/// A user at one reference time, with the triples to choose from. It is the unit of an epoch.
 #[derive(Debug, Clone)]
 struct Unit {
     user: usize,
@@ -40,7 +40,7 @@ struct Unit {
 struct Draft {
     user_key: u64,
     profile: ProfileTokens,
-    /// For what instructions name, where the model asks.
+    /// The profile's words for lexical matches, if the model uses them.
     words: Option<ProfileWords>,
     triples: Vec<Triple>,
 }
@@ -50,11 +50,11 @@ struct LoadedShard {
     index: usize,
     shard: Shard,
     units: Vec<Unit>,
-    /// The units' users; one with more units comes more often.
+    /// The user of each unit. A user with more units occurs more often.
     owners: Vec<usize>,
 }
 
-/// Where training reads from.
+/// The data of a training run: a user store and its training set.
 #[derive(Debug, Clone)]
 pub struct TrainData {
     store: PathBuf,
@@ -67,7 +67,7 @@ impl TrainData {
     /// Opens a user store and its training set, and counts the units of `split`.
     ///
     /// # Errors
-    /// When either cannot be read or nothing belongs to the split.
+    /// One of them cannot be read, or nothing belongs to the split.
     pub fn open(store: &Path, userqa: &Path, split: Split) -> Result<Self> {
         let users = UserStore::open(store)?;
         let triples = UserQa::open(userqa)?;
@@ -89,18 +89,18 @@ impl TrainData {
         })
     }
 
-    /// Units: users at a reference time.
+    /// The number of units, which are users at a reference time.
     pub fn units(&self) -> usize {
         self.units.iter().sum()
     }
 
-    /// Changes whenever the data does.
+    /// A digest of the data.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 }
 
-/// Makes the rows of one step after another.
+/// A source of the rows of each step.
 #[derive(Debug)]
 pub struct Batches {
     data: TrainData,
@@ -117,10 +117,10 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Batches of `data`, tokenised by `preprocessor`.
+    /// Prepares batches of `data`, tokenised by `preprocessor`.
     ///
     /// # Errors
-    /// When the data cannot be opened.
+    /// The data cannot be opened.
     pub fn new(
         data: &TrainData,
         split: Split,
@@ -147,12 +147,13 @@ impl Batches {
         })
     }
 
-    /// Units that one step takes.
+    /// The number of units in a step.
     fn users_per_step(&self) -> usize {
         self.config.users_per_step.min(self.data.units())
     }
 
-    /// Steps in one epoch; units that do not fill a step wait for another epoch's order.
+    /// The number of steps in an epoch. Units that do not fill a step are left for another epoch,
+    /// whose order differs.
     pub fn steps_per_epoch(&self) -> usize {
         (self.data.units() / self.users_per_step()).max(1)
     }
@@ -160,7 +161,7 @@ impl Batches {
     /// The rows of `step`, counted from the start of training.
     ///
     /// # Errors
-    /// When a shard cannot be read.
+    /// A shard cannot be read.
     pub fn step(&mut self, step: usize) -> Result<Vec<Row>> {
         let per_epoch = self.steps_per_epoch();
         let (epoch, within) = (step / per_epoch, step % per_epoch);
@@ -178,7 +179,8 @@ impl Batches {
         Ok(steps[within % self.config.length_window].clone())
     }
 
-    /// All steps of one window: its units sorted by length, cut into steps, the steps shuffled.
+    /// The steps of one window: its units are sorted by length and divided into steps, and the
+    /// steps are shuffled.
     fn load_window(&mut self, epoch: usize, window: usize) -> Result<Vec<Vec<Row>>> {
         let per_step = self.users_per_step();
         let first = window * self.config.length_window;
@@ -233,7 +235,7 @@ impl Batches {
         self.config.families_per_step > 0 && step as f64 >= self.config.mixed_families * steps
     }
 
-    /// Chooses the instructions of one step's users.
+    /// Chooses the instructions of a step's users.
     fn finish(&self, drafts: &[Draft], focused: bool, rng: &mut ChaCha8Rng) -> Vec<Row> {
         let families: BTreeSet<&str> = drafts
             .iter()
@@ -251,9 +253,10 @@ impl Batches {
         for draft in drafts {
             let mut triples: Vec<&Triple> = draft.triples.iter().collect();
             seed::shuffle(&mut triples, rng);
-            // Stable: within the step's families and outside of them the order stays random.
+            // The sort is stable, so the order within and outside the step's families stays
+            // random.
             triples.sort_by_key(|triple| !families.contains(&triple.family.as_str()));
-            // From the start again when a user has fewer triples than wanted.
+            // A user with fewer triples than needed gets some of them again.
             let chosen = triples
                 .into_iter()
                 .cycle()
@@ -300,14 +303,14 @@ impl Batches {
         Ok(self.loaded.len() - 1)
     }
 
-    /// Prepares the steps from `first` to before `end` on a thread of their own.
+    /// Prepares the steps from `first` to before `end` on a separate thread.
     pub fn ahead(mut self, first: usize, end: usize) -> Receiver<Result<Vec<Row>>> {
         let (sender, receiver) = sync_channel(STEPS_AHEAD);
         std::thread::spawn(move || {
             for step in first..end {
                 let rows = self.step(step);
                 let failed = rows.is_err();
-                // The receiver is gone when training has stopped.
+                // The receiver is dropped when training has stopped.
                 if sender.send(rows).is_err() || failed {
                     break;
                 }
@@ -317,8 +320,8 @@ impl Batches {
     }
 }
 
-/// A digest of everything the training set was made from; the user store's own
-/// fingerprint is in it.
+/// A digest of everything from which the training set was made, including the user store's own
+/// fingerprint.
 fn fingerprint(manifest: &Manifest) -> Result<String> {
     let json = serde_json::to_vec(manifest).map_err(|e| Error::Format {
         path: "userqa manifest".into(),
@@ -330,7 +333,8 @@ fn fingerprint(manifest: &Manifest) -> Result<String> {
         .collect())
 }
 
-/// The triples of one split by (user, reference), in the order of users, then references.
+/// The triples of one split by (user, reference time), in the order of users, then reference
+/// times.
 fn group(shard: &Shard, triples: Vec<Triple>, split: Split) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     let mut triples: Vec<(usize, Triple)> = triples

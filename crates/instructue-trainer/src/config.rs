@@ -1,4 +1,4 @@
-//! Every knob of training, readable from TOML.
+//! The configuration of training, readable from TOML.
 
 use instructue_losses::ContrastiveConfig;
 use instructue_schema::limits::{self, numbers};
@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Switches of the contrastive loss, see [`ContrastiveConfig`].
+/// The configuration of the contrastive loss, see [`ContrastiveConfig`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ContrastiveSettings {
-    /// Temperature τ.
+    /// The temperature τ.
     pub temperature: f64,
-    /// Margin c of the false-negative mask.
+    /// The margin c of the false-negative mask.
     pub margin: f64,
-    /// Negatives user–answer.
+    /// Whether user–answer pairs are negatives.
     pub user_answer: bool,
-    /// Negatives user–user.
+    /// Whether user–user pairs are negatives.
     pub user_user: bool,
-    /// Negatives answer–answer.
+    /// Whether answer–answer pairs are negatives.
     pub answer_answer: bool,
-    /// Negatives answer–user.
+    /// Whether answer–user pairs are negatives.
     pub answer_user: bool,
-    /// Anchored on both sides.
+    /// Whether the loss is anchored on both sides.
     pub symmetric: bool,
-    /// Leave out likely false negatives.
+    /// Whether likely false negatives are left out.
     pub mask_false_negatives: bool,
-    /// Keep the same user under another instruction as a user–answer negative.
+    /// Whether the same user under another instruction stays a user–answer negative.
     pub same_user_negatives: bool,
 }
 
@@ -37,12 +37,12 @@ impl Default for ContrastiveSettings {
             temperature: config.temperature,
             margin: config.margin,
             user_answer: true,
-            // In a fresh model users are alike and answers are alike, so these two
-            // terms are masked as false negatives until all vectors have become
-            // alike, and a model trained from scratch stays there.
+            // In an untrained model all users are alike and all answers are alike. So these two
+            // terms would be masked as false negatives until all vectors have become alike, and a
+            // model trained from scratch would stay there.
             user_user: false,
             answer_answer: false,
-            // As in the published code.
+            // The published code has these negatives.
             answer_user: true,
             symmetric: config.symmetric,
             mask_false_negatives: config.mask_false_negatives,
@@ -52,7 +52,7 @@ impl Default for ContrastiveSettings {
 }
 
 impl ContrastiveSettings {
-    /// As the loss takes it.
+    /// The configuration in the form of `instructue-losses`.
     pub fn config(&self) -> ContrastiveConfig {
         ContrastiveConfig::new()
             .with_temperature(self.temperature)
@@ -67,81 +67,79 @@ impl ContrastiveSettings {
     }
 }
 
-/// How a run trains. The defaults suit a small model trained from scratch on a
-/// CPU; the papers' large-scale recipe is in method §6.
+/// The configuration of a training run. The defaults suit a small model that is trained from
+/// scratch on a CPU.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
-    /// All randomness derives from it.
+    /// The seed from which all randomness follows.
     pub seed: u64,
-    /// Optimiser steps.
+    /// The number of optimiser steps.
     pub steps: usize,
-    /// Users in a step.
+    /// The number of users in a step.
     pub users_per_step: usize,
-    /// Instructions per user in a step; at least 2, so that the same user under
+    /// The number of instructions per user in a step; at least 2, so that the same user under
     /// another instruction is a negative.
     pub instructions_per_user: usize,
-    /// Families that a step's instructions are drawn from as far as its users
-    /// have them; 0: all. Few families make users under the same question each
-    /// other's negatives, so that a vector must tell users apart and not just
-    /// questions.
+    /// The number of families from which a step's instructions come, as far as its users have
+    /// them; 0 means all. With few families, users under the same question are each other's
+    /// negatives, so a vector must tell users apart and not just questions.
     pub families_per_step: usize,
-    /// Share of the steps before `families_per_step` counts; until then all
-    /// families mix, because telling questions apart is learned first and
-    /// opens the way to telling users apart.
+    /// The share of the steps before `families_per_step` applies. Until then all families mix,
+    /// because a model first learns to tell questions apart and then to tell users apart.
     pub mixed_families: f64,
-    /// Further negatives per instruction: answers of others to the same
-    /// question. They make vectors tell answers apart, not just questions.
+    /// The number of extra negatives per instruction: answers of other users to the same
+    /// question. With them a vector must tell answers apart, not just questions.
     pub extra_negatives: usize,
-    /// Steps whose users are sorted by length together, against padding.
+    /// The number of steps whose users are sorted by length together, which reduces padding.
     pub length_window: usize,
-    /// Slots (rows × padded length) of one pass; a step that needs more is cut
-    /// into micro-batches and trained with GradCache.
+    /// The largest number of slots (rows × padded length) in a pass. A step that needs more is
+    /// divided into micro-batches and trained with GradCache.
     pub slots_per_pass: usize,
-    /// Steps whose gradients are averaged before the optimiser moves.
+    /// The number of steps whose gradients are averaged before the optimiser moves.
     pub gradient_accumulation_steps: usize,
-    /// Share of segments that lose their instruction, so that the general
-    /// vector is trained too.
+    /// The share of segments that lose their instruction, so that the general vector is trained
+    /// too.
     pub instruction_dropout: f64,
-    /// Half of the training profiles have up to this share of their events replaced by
-    /// events of other users, so that vectors rest on what a history says more than once.
+    /// The largest share of a profile's events that are replaced by events of other users, in
+    /// half of the training profiles. Vectors then rely on what a history says more than once.
     pub event_replacement: f64,
-    /// Weight of the next-token loss (λ).
+    /// The weight of the next-token loss (λ).
     pub next_token_weight: f64,
-    /// Share of the steps in which that weight rises linearly from 0.
+    /// The share of the steps in which that weight rises linearly from 0.
     pub next_token_warmup: f64,
-    /// Weight of the contrastive loss; 0 switches it off.
+    /// The weight of the contrastive loss; 0 switches it off.
     pub contrastive_weight: f64,
-    /// Contrastive loss.
+    /// The contrastive loss.
     pub contrastive: ContrastiveSettings,
-    /// Peak learning rate.
+    /// The peak learning rate.
     pub learning_rate: f64,
-    /// The same for what changes a pretrained decoder or encoder, such as the
-    /// factors of LoRA.
+    /// The peak learning rate of parameters that change a pretrained decoder or encoder, such as
+    /// the factors of LoRA.
     pub pretrained_learning_rate: f64,
-    /// Share of the steps in which the learning rate rises linearly.
+    /// The share of the steps in which the learning rate rises linearly.
     pub warmup: f64,
-    /// Learning rate at the end as a share of the peak (cosine).
+    /// The learning rate at the end (cosine schedule), as a share of the peak.
     pub final_learning_rate: f64,
-    /// AdamW β₁.
+    /// β₁ of AdamW.
     pub beta1: f64,
-    /// AdamW β₂.
+    /// β₂ of AdamW.
     pub beta2: f64,
-    /// AdamW ε.
+    /// ε of AdamW.
     pub epsilon: f64,
-    /// AdamW weight decay.
+    /// The weight decay of AdamW.
     pub weight_decay: f64,
-    /// Largest global norm of the gradients.
+    /// The largest global norm of the gradients.
     pub clip_norm: f64,
-    /// Steps between validations; 0: never.
+    /// The number of steps between validations; 0 means never.
     pub validate_every: usize,
-    /// Validation users.
+    /// The number of validation users.
     pub validation_users: usize,
-    /// Validations without improvement after which training ends; 0: never.
+    /// The number of validations without improvement after which training ends; 0 means never.
     pub patience: usize,
-    /// Steps between checkpoints; 0: only at the end.
+    /// The number of steps between checkpoints; 0 means only at the end.
     pub checkpoint_every: usize,
-    /// Checkpoints kept.
+    /// The number of checkpoints that are kept.
     pub keep_checkpoints: usize,
 }
 
@@ -183,11 +181,10 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// Checks every number against its [range](numbers), and that the values make sense
-    /// together.
+    /// Checks every number against its [range](numbers), and that the values fit together.
     ///
     /// # Errors
-    /// [`Error::Config`] names the first key that does not.
+    /// [`Error::Config`] names the first key with an invalid value.
     pub fn validate(&self) -> Result<()> {
         limits::check([
             ("seed", numbers::SEED.of(self.seed)),

@@ -1,4 +1,4 @@
-//! One step: rows in, losses and gradients out.
+//! The losses and gradients of one training step.
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Int, Tensor, TensorData};
@@ -13,12 +13,12 @@ use instructue_schema::seed;
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
 
-/// Losses of one step.
+/// The losses of one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Losses {
-    /// Contrastive.
+    /// The contrastive loss.
     pub contrastive: f64,
-    /// Next token, the mean over the answers' tokens.
+    /// The next-token loss: the mean over the answers' tokens.
     pub next_token: f64,
 }
 
@@ -28,7 +28,7 @@ impl Losses {
         config.contrastive_weight * self.contrastive + config.next_token_weight * self.next_token
     }
 
-    /// Refuses a loss that is no number.
+    /// Refuses a loss that is not finite.
     pub(crate) fn check(&self, step: usize) -> Result<()> {
         let losses = [
             ("contrastive", self.contrastive),
@@ -45,7 +45,7 @@ impl Losses {
     }
 }
 
-/// Rows laid out for one pass, with the keys that the contrastive loss needs.
+/// The rows of one pass as a batch, with the keys that the contrastive loss needs.
 #[derive(Debug, Clone)]
 struct Pack {
     batch: Batch,
@@ -54,8 +54,8 @@ struct Pack {
     weights: Vec<f32>,
 }
 
-/// Cuts `rows` into passes of at most `slots_per_pass` slots, at least one for
-/// each worker where there are rows enough.
+/// Divides `rows` into passes of at most `slots_per_pass` slots. There is at least one pass per
+/// worker if there are enough rows.
 fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<Pack>> {
     if rows.is_empty() {
         return Err(Error::NoData("a step without rows".into()));
@@ -68,7 +68,7 @@ fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<P
         .map(|s| s.answer.len())
         .sum();
     let shares = model.workers().count().min(rows.len());
-    // Every n-th of the rows by length: the shares cost the same.
+    // Each part takes every n-th row by length, so that all parts cost the same.
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by_key(|&row| lengths[row]);
     let shares = (0..shares).map(|share| {
@@ -92,7 +92,7 @@ fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<P
             let answer_of = batch.answer_of.iter().flatten();
             let answer_keys = answer_of.map(|&answer| keys[answer as usize]).collect();
             let other_keys = keys[batch.own_answers..].to_vec();
-            // Weights of the whole step, so that the passes' losses add up.
+            // The weights are those of the whole step, so that the passes' losses add up.
             let weights = vec![1.0 / tokens.max(1) as f32; batch.targets.len()];
             debug_assert_eq!(Weighting::Tokens, Weighting::default());
             Ok(Pack {
@@ -124,7 +124,7 @@ fn answer_key(answer: &[u32]) -> u64 {
     seed::derive(0, "answer", &parts)
 }
 
-/// Vectors of users and answers of one pass, and its share of the next-token loss.
+/// The vectors of users and answers of one pass, and its share of the next-token loss.
 fn forward(model: &InstructUe, pack: &Pack, next_token: bool) -> MicroBatch {
     let network = model.network();
     let input = model.upload(&pack.batch);
@@ -175,10 +175,10 @@ fn contrastive_loss(loss: &Contrastive, packs: &[Pack], vectors: Vectors) -> Res
         .loss)
 }
 
-/// Losses without gradients.
+/// Computes the losses without gradients.
 ///
 /// # Errors
-/// When a loss cannot be computed.
+/// A loss cannot be computed.
 pub fn evaluate(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Losses> {
     let loss = config.contrastive.config().init()?;
     let packs = packs(model, rows, config)?;
@@ -199,16 +199,16 @@ pub fn evaluate(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Resul
     })
 }
 
-/// Losses and gradients of one step, those of the whole step however it is cut:
-/// the passes' vectors are gathered, the contrastive loss over all of them gives
-/// each pass its share of the gradient, and each goes back on its own. A step
-/// with more passes than workers keeps no tape in between and computes each pass
-/// again (GradCache).
+/// Computes the losses and gradients of one step. The gradients are those of the whole step,
+/// however it is divided: the passes' vectors are gathered, the contrastive loss over all of them
+/// gives each pass its share of the gradient, and each pass is back-propagated on its own. A step
+/// with more passes than workers keeps no tape in between and computes each pass again
+/// (GradCache).
 ///
-/// `seed` fixes all randomness (dropout) of the step.
+/// `seed` determines all randomness (dropout) of the step.
 ///
 /// # Errors
-/// When a loss is not finite or cannot be computed.
+/// A loss is not finite or cannot be computed.
 pub fn gradients(
     model: &InstructUe,
     rows: &[Row],
@@ -249,7 +249,7 @@ pub fn gradients(
     let weighted = contrastive.clone().mul_scalar(config.contrastive_weight);
     let shares = gathered.shares(&mut weighted.backward());
 
-    // What is back-propagated is weighted; what is reported is not.
+    // The back-propagated loss is weighted; the reported one is not.
     let weight = config.next_token_weight_at(step / config.gradient_accumulation_steps);
     let work = first.into_iter().zip(shares).collect();
     let passes = workers.map(work, |index, (pass, share)| {

@@ -1,27 +1,21 @@
-//! Which users and instructions the steps see.
+//! The users and instructions of each step.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use instructue_features::Row;
 use instructue_schema::seed;
 use instructue_schema::{DataText, UserId};
-use instructue_trainer::{Batches, TrainConfig};
+use instructue_trainer::TrainConfig;
 use instructue_userqa::{Split, Triple, split_of};
 
-use crate::data::data;
-use crate::run::config;
-
-pub fn batches(split: Split, config: &TrainConfig) -> Batches {
-    let preprocessor = Arc::new(data().preprocessor.clone());
-    Batches::new(&data().open(split).unwrap(), split, preprocessor, config).unwrap()
-}
+use crate::common::data::data;
+use crate::common::run::{batches, config};
 
 fn key(user: &UserId) -> u64 {
     seed::derive(0, user.as_str(), &[])
 }
 
-/// NaN stands for a missing number, so rows are compared as text.
+/// The rows as text, in which missing numbers (NaN) are equal.
 fn text(rows: &[Row]) -> Vec<String> {
     rows.iter().map(|row| format!("{row:?}")).collect()
 }
@@ -33,7 +27,7 @@ fn triples() -> Vec<Triple> {
         .collect()
 }
 
-/// As a segment holds it.
+/// The instruction's tokens as a segment holds them.
 fn instruction(triple: &Triple) -> Vec<u32> {
     let text = DataText::new(triple.instruction.as_str());
     data().preprocessor.segment(Some(&text), None).instruction

@@ -4,8 +4,8 @@ use burn::tensor::{DType, Device};
 use instructue_model::{InstructUe, Precision, parameters};
 use instructue_trainer::{Phase, TrainConfig, checkpoint};
 
-use crate::data::{data, few};
-use crate::run::{alone, config, lines, model, of, run, tensors};
+use crate::common::data::{data, few};
+use crate::common::run::{alone, config, lines, model, of, run, tensors};
 
 fn supported() -> bool {
     Device::default().supports_dtype(DType::BF16)
