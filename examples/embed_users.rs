@@ -22,7 +22,7 @@ struct Arguments {
     #[arg(long)]
     tuned: Option<PathBuf>,
     /// unit: vectors of length 1, to compare by cosine with each other and with
-    /// texts; state: what a model of your own reads more from.
+    /// texts; state: vectors from which a model of your own learns more.
     #[arg(long, default_value = "unit")]
     vectors: VectorKind,
     /// Embed though most users have no event in the windows before the reference time.

@@ -37,7 +37,7 @@ struct Arguments {
     /// cpu, wgpu, cuda or ndarray; the last three want a build with that feature.
     #[arg(long)]
     device: Option<DeviceName>,
-    /// TOML with every knob; each run saves the one it used as OUT/config.toml.
+    /// TOML with the settings; each run saves the one it used as OUT/config.toml.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Optimiser steps.

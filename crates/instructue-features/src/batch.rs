@@ -125,7 +125,7 @@ pub struct Batch {
     pub segment_of: Vec<u32>,
     /// The first slot that a slot may attend to, `[rows, length]`, flat: the slot of its `<USER>`
     /// for an answer's slot under the answer bottleneck, otherwise 0. See [`Layout::bottleneck`].
-    pub sees_from: Vec<u32>,
+    pub attends_from: Vec<u32>,
     /// The distinct backbone tokens in `inputs`.
     pub tokens: Vec<u32>,
     /// The sources, in schema order.
@@ -188,7 +188,7 @@ impl Batch {
             inputs: Vec::with_capacity(rows.len() * length),
             positions: Vec::with_capacity(rows.len() * length),
             segment_of: Vec::with_capacity(rows.len() * length),
-            sees_from: Vec::with_capacity(rows.len() * length),
+            attends_from: Vec::with_capacity(rows.len() * length),
             tokens: Vec::new(),
             sources,
             users: Vec::new(),
@@ -212,8 +212,8 @@ impl Batch {
                 .extend(std::iter::repeat_n(Input::Pad, missing));
             batch.positions.append(&mut laid.positions);
             batch.positions.extend(std::iter::repeat_n(0, missing));
-            batch.sees_from.append(&mut laid.sees_from);
-            batch.sees_from.extend(std::iter::repeat_n(0, missing));
+            batch.attends_from.append(&mut laid.attends_from);
+            batch.attends_from.extend(std::iter::repeat_n(0, missing));
             batch.segment_of.append(&mut laid.segment_of);
             batch
                 .segment_of
@@ -265,7 +265,7 @@ impl Batch {
     /// by the answer bottleneck.
     pub fn may_attend(&self, row: usize, query: usize, key: usize) -> bool {
         let of = |slot: usize| self.segment_of[row * self.length + slot];
-        let from = self.sees_from[row * self.length + query] as usize;
+        let from = self.attends_from[row * self.length + query] as usize;
         (from..=query).contains(&key)
             && of(key) != PADDING
             && (of(key) == 0 || of(key) == of(query))
@@ -312,7 +312,7 @@ struct LaidRow {
     slots: Vec<Slot>,
     positions: Vec<u32>,
     segment_of: Vec<u32>,
-    sees_from: Vec<u32>,
+    attends_from: Vec<u32>,
     users: Vec<usize>,
 }
 
@@ -322,14 +322,15 @@ impl LaidRow {
         let profile = slots.len();
         let mut positions: Vec<u32> = (0..profile as u32).collect();
         let mut segment_of = vec![0; profile];
-        let mut sees_from = vec![0; profile];
+        let mut attends_from = vec![0; profile];
         let mut users = Vec::with_capacity(row.segments.len());
         for (number, segment) in row.segments.iter().enumerate() {
             let (mut more, user) = layout.segment_slots(segment);
-            let mark = slots.len() + user;
-            users.push(mark);
-            let hidden = if layout.bottleneck() { mark as u32 } else { 0 };
-            sees_from.extend((0..more.len()).map(|offset| if offset > user { hidden } else { 0 }));
+            let slot = slots.len() + user;
+            users.push(slot);
+            let hidden = if layout.bottleneck() { slot as u32 } else { 0 };
+            attends_from
+                .extend((0..more.len()).map(|offset| if offset > user { hidden } else { 0 }));
             positions.extend((0..more.len()).map(|offset| (profile + offset) as u32));
             segment_of.extend(std::iter::repeat_n(number as u32 + 1, more.len()));
             slots.append(&mut more);
@@ -338,7 +339,7 @@ impl LaidRow {
             slots,
             positions,
             segment_of,
-            sees_from,
+            attends_from,
             users,
         }
     }

@@ -96,7 +96,7 @@ mod tests {
         let found = count_features(&schema, &shard.history(0), day(200.0));
         let log = |x: f64| x.ln_1p() as f32;
         let bill = [
-            log(1.5), // days since the last
+            log(1.5), // days since the last event
             log(2.0),
             log(3.0),
             log(4.0),

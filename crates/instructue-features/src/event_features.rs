@@ -3,7 +3,7 @@
 
 use std::f64::consts::TAU;
 
-use instructue_schema::{ColumnRole, Repeats, SECONDS_PER_DAY, Source, Timestamp};
+use instructue_schema::{Repeats, SECONDS_PER_DAY, Source, Timestamp};
 
 use crate::fields::{LARGEST, number_fields, signed_log1p};
 use instructue_schema::DistinctUsers;

@@ -224,7 +224,7 @@ impl GatheredEmbeddings {
     }
 
     /// Takes the vectors' gradients out of `gradients`, one share per pass.
-    pub fn shares(&self, gradients: &mut Gradients) -> Vec<Share> {
+    pub fn shares(&self, gradients: &mut Gradients) -> Vec<GradientShare> {
         let all = self.leaves.clone();
         let all = all.map(|leaf| leaf.and_then(|leaf| leaf.grad_remove(gradients)));
         let mut start = [0; SIDES];
@@ -239,7 +239,7 @@ impl GatheredEmbeddings {
                 }
             }
             let shape = |side: usize| [rows[side], self.width()];
-            shares.push(Share {
+            shares.push(GradientShare {
                 index,
                 shapes: [shape(0), shape(1), shape(2)],
                 gradients,
@@ -255,13 +255,13 @@ impl GatheredEmbeddings {
 
 /// One pass's share of the gradient, see [`GatheredEmbeddings`].
 #[derive(Debug, Clone)]
-pub struct Share {
+pub struct GradientShare {
     index: usize,
     shapes: [[usize; 2]; SIDES],
     gradients: [Option<Tensor<2>>; SIDES],
 }
 
-impl Share {
+impl GradientShare {
     /// A scalar whose gradient with respect to the model is the pass's part of the gradient of
     /// the whole loss; `None` when the loss does not depend on the pass. `vectors` are the pass's
     /// vectors, on its tape.

@@ -70,7 +70,7 @@ mod surrogate;
 
 pub use contrastive::{
     Contrastive, ContrastiveConfig, ContrastiveInput, ContrastiveOutput, DroppedNegatives,
-    ExtraNegatives, TermCount,
+    ExtraNegatives, PairCount,
 };
 pub use error::Error;
 pub use next_token::{Weighting, next_token_loss, weighted_next_token_loss};

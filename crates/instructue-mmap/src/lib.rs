@@ -85,7 +85,7 @@ mod tests {
             let file = File::open(&path).unwrap();
             map(&file).expect("a map").slice(1..4)
         };
-        // Replaced, as everything here is saved.
+        // The file is replaced by a rename, as everything in this workspace is saved.
         let aside = dir.path().join("aside");
         fs::write(&aside, "other").unwrap();
         fs::rename(&aside, &path).unwrap();
@@ -102,7 +102,7 @@ mod tests {
         fs::write(&path, "").unwrap();
         assert!(map(&File::open(&path).unwrap()).is_none());
         assert!(map(&File::open("/dev/null").unwrap()).is_none());
-        // Open for writing only.
+        // This file is open for writing only.
         let path = dir.path().join("written");
         fs::write(&path, "bytes").unwrap();
         let file = File::options().append(true).open(&path).unwrap();

@@ -41,7 +41,7 @@ impl Timestamp {
     }
 }
 
-/// For people: `2017-07-01 12:30:00 UTC`.
+/// The form for people: `2017-07-01 12:30:00 UTC`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = self.date();

@@ -31,7 +31,7 @@ impl ColumnType {
     }
 }
 
-/// What a column is used for.
+/// The use of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColumnRole {

@@ -49,7 +49,7 @@
 //! assert_eq!(fields[0].name, "amount");
 //! assert_eq!((fields[1].label.as_str(), fields[1].role), ("product category", ColumnRole::Category));
 //!
-//! // A wrong declaration says where, what is allowed and what stands there.
+//! // An error names the key, the allowed values and the value that was found.
 //! let wrong = schema.to_toml().replace("role = \"time\"", "role = \"number\"");
 //! let error = Schema::from_toml(&wrong).unwrap_err().to_string();
 //! assert_eq!(
@@ -105,7 +105,7 @@
 //! any letter case; names that begin with `.` or `_` are left out. A column may
 //! also be the key of a folder between the data directory and the file, as in
 //! `country=de/dt=2024-01-31/part-0.parquet`: its value is read as the declared
-//! type, `%3A` and the like are undone, and `__HIVE_DEFAULT_PARTITION__` is a
+//! type, escapes such as `%3A` are decoded, and `__HIVE_DEFAULT_PARTITION__` is a
 //! missing value. If the file has the column too, every row must hold the folder's value.
 //! Two columns or two folders of one declared name are refused.
 //!

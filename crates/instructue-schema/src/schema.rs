@@ -17,7 +17,7 @@ impl Schema {
     /// Parses and validates a schema.
     ///
     /// # Errors
-    /// [`Error::Syntax`] for what is not TOML, unknown or missing keys and
+    /// [`Error::Syntax`] for text that is not TOML, unknown or missing keys and
     /// values of another type; [`Error::Invalid`] for broken rules.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
         let schema: Self = parse_toml(text).map_err(|fault| Error::Syntax {

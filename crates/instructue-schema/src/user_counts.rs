@@ -112,7 +112,7 @@ impl<K: Hash + Eq> UserCounts<K> {
 
     /// Adds as many occurrences of the item as `counted` holds, such as those of a text that
     /// contains a word.
-    pub fn absorb<Q>(&mut self, item: &Q, counted: &Tally)
+    pub fn add_counts<Q>(&mut self, item: &Q, counted: &Tally)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
@@ -217,7 +217,7 @@ mod tests {
             };
             let mut parts = count(&first);
             for (item, tally) in count(&second).drain() {
-                parts.absorb(&item, &tally);
+                parts.add_counts(&item, &tally);
             }
             let all = [first, second].concat();
             let expected = all.iter().filter(|(_, item)| {

@@ -145,7 +145,7 @@ impl UserStore {
             });
         }
         let manifest = Manifest::read(store)?;
-        let path = store.join(MANIFEST);
+        let path = store.join(manifest::NAME);
         let schema = Schema::from_toml(&manifest.schema).map_err(|error| Error::Manifest {
             path,
             expected: "a valid schema".into(),

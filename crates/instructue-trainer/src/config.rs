@@ -216,7 +216,7 @@ impl TrainConfig {
             ),
             (
                 "gradient_accumulation_steps",
-                numbers::ACCUMULATE.of(self.gradient_accumulation_steps),
+                numbers::GRADIENT_ACCUMULATION_STEPS.of(self.gradient_accumulation_steps),
             ),
             (
                 "instruction_dropout",
@@ -251,18 +251,21 @@ impl TrainConfig {
                 "final_learning_rate",
                 numbers::SHARE.of(self.final_learning_rate),
             ),
-            ("beta1", numbers::MOMENT.of(self.beta1)),
-            ("beta2", numbers::MOMENT.of(self.beta2)),
+            ("beta1", numbers::MOMENT_DECAY.of(self.beta1)),
+            ("beta2", numbers::MOMENT_DECAY.of(self.beta2)),
             ("epsilon", numbers::EPSILON.of(self.epsilon)),
             ("weight_decay", numbers::WEIGHT_DECAY.of(self.weight_decay)),
             ("clip_norm", numbers::CLIP_NORM.of(self.clip_norm)),
-            ("validate_every", numbers::EVERY.of(self.validate_every)),
+            ("validate_every", numbers::INTERVAL.of(self.validate_every)),
             (
                 "validation_users",
                 numbers::VALIDATION_USERS.of(self.validation_users),
             ),
-            ("patience", numbers::EVERY.of(self.patience)),
-            ("checkpoint_every", numbers::EVERY.of(self.checkpoint_every)),
+            ("patience", numbers::INTERVAL.of(self.patience)),
+            (
+                "checkpoint_every",
+                numbers::INTERVAL.of(self.checkpoint_every),
+            ),
             (
                 "keep_checkpoints",
                 numbers::KEEP_CHECKPOINTS.of(self.keep_checkpoints),

@@ -6,7 +6,7 @@ use instructue_schema::{History, Shard, seed, user_key};
 use instructue_schema::{Schema, Timestamp};
 use rayon::prelude::*;
 
-use crate::candidate_pool::{CandidatePool, Popular, pick};
+use crate::candidate_pool::{CandidatePool, PopularValue, pick};
 use crate::config::{UserQaConfig, split_of};
 use crate::error::{Error, Result};
 use crate::fit::{Fit, Fitted};
@@ -96,7 +96,7 @@ impl TripleBuilder {
     }
 
     /// The popular values of each category field, named `source.field`.
-    pub fn popular(&self) -> &BTreeMap<String, Vec<Popular>> {
+    pub fn popular(&self) -> &BTreeMap<String, Vec<PopularValue>> {
         &self.fitted.popular
     }
 

@@ -15,7 +15,7 @@ use crate::triple::TripleKind;
 /// A popular value of a category field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Popular {
+pub struct PopularValue {
     /// The value.
     pub value: String,
     /// The share of training profiles with the source that have the value in the window.
@@ -34,7 +34,7 @@ const OWN: f64 = 4.0;
 /// would make up for rejections, and rejections create the balance.
 const TRIES: usize = 2;
 
-impl Popular {
+impl PopularValue {
     /// The shares of training profiles that would answer yes and no, weighted by the chance that
     /// the value is kept for them.
     fn future_odds(&self) -> (f64, f64) {
@@ -52,7 +52,7 @@ impl Popular {
 /// The popular values of one field.
 #[derive(Debug, Clone)]
 pub(crate) struct CandidatePool {
-    values: Vec<(Arc<str>, Popular)>,
+    values: Vec<(Arc<str>, PopularValue)>,
     index: HashMap<Arc<str>, usize>,
     past: Proposals,
     future: Proposals,
@@ -105,10 +105,10 @@ impl Proposals {
 }
 
 impl CandidatePool {
-    pub fn new(values: &[Popular]) -> Self {
-        let past = Proposals::new(values.iter().map(Popular::past_odds));
-        let future = Proposals::new(values.iter().map(Popular::future_odds));
-        let values: Vec<(Arc<str>, Popular)> = values
+    pub fn new(values: &[PopularValue]) -> Self {
+        let past = Proposals::new(values.iter().map(PopularValue::past_odds));
+        let future = Proposals::new(values.iter().map(PopularValue::future_odds));
+        let values: Vec<(Arc<str>, PopularValue)> = values
             .iter()
             .map(|entry| (entry.value.as_str().into(), entry.clone()))
             .collect();
@@ -136,7 +136,7 @@ impl CandidatePool {
         among
     }
 
-    /// One of the user's values with chance `own`, otherwise another one. Popular values are more
+    /// One of the user's values with chance `own`, otherwise another one. PopularValue values are more
     /// likely.
     fn pick_from(&self, had: &[bool], own: f64, rng: &mut impl RngCore) -> Option<usize> {
         let mut want = coin(rng, own);

@@ -16,7 +16,7 @@ use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 
 use crate::builder::{ShardTriples, TripleBuilder};
-use crate::candidate_pool::Popular;
+use crate::candidate_pool::PopularValue;
 use crate::config::UserQaConfig;
 use crate::error::{Error, Result};
 use crate::report::UserQaReport;
@@ -54,7 +54,7 @@ pub struct Manifest {
     /// The thresholds, fitted on the training users.
     pub thresholds: Thresholds,
     /// The values that questions name, per `source.field`, fitted on the training users.
-    pub popular: BTreeMap<String, Vec<Popular>>,
+    pub popular: BTreeMap<String, Vec<PopularValue>>,
 }
 
 /// Builds the triples of all users of `store` into the directory `out`.

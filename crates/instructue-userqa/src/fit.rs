@@ -6,7 +6,7 @@ use std::sync::Arc;
 use instructue_schema::{ColumnRole, Schema, Timestamp};
 use instructue_schema::{DistinctUsers, History, Shard, seed, user_key};
 
-use crate::candidate_pool::Popular;
+use crate::candidate_pool::PopularValue;
 use crate::config::{UserQaConfig, split_of};
 use crate::snapshot::{Future, Past, active_days, covers, event_sources, rank, sum};
 use crate::split::{Split, unit};
@@ -53,7 +53,7 @@ struct Value {
 #[derive(Debug, Clone)]
 pub(crate) struct Fitted {
     pub thresholds: Thresholds,
-    pub popular: BTreeMap<String, Vec<Popular>>,
+    pub popular: BTreeMap<String, Vec<PopularValue>>,
 }
 
 impl<'a> Fit<'a> {
@@ -200,9 +200,9 @@ impl<'a> Fit<'a> {
             let declared = &self.schema.sources[source];
             let name = field_name(&declared.name, &declared.fields()[field].name);
             let common = || values.iter().filter(|(_, value)| value.users.enough());
-            let mut most: Vec<Popular> = common()
+            let mut most: Vec<PopularValue> = common()
                 .filter(|(value, _)| nameable(value))
-                .map(|(value, of)| Popular {
+                .map(|(value, of)| PopularValue {
                     value: value.to_string(),
                     past: share(of.profiles[0], profiles[0]),
                     next: share(of.profiles[1], profiles[1]),

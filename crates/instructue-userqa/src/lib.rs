@@ -122,7 +122,7 @@ mod verify;
 mod words;
 
 pub use builder::{ShardTriples, TripleBuilder};
-pub use candidate_pool::Popular;
+pub use candidate_pool::PopularValue;
 pub use config::{DEFAULT_MIN_USERS, UserQaConfig, default_held_out, split_of};
 pub use error::{Error, Result};
 pub use files::{MANIFEST_FILE, Manifest, TRIPLES_FILE, UserQa, build};
@@ -130,6 +130,6 @@ pub use report::{FamilyCounts, UserQaReport};
 pub use rules::{Family, families};
 pub use split::Split;
 pub use thresholds::Thresholds;
-pub use triple::{Facts, Finding, Ranked, Triple, TripleKind, Week};
+pub use triple::{Facts, Finding, RankedValue, Triple, TripleKind, WeekSummary};
 pub use verify::{Mismatch, verify};
 pub use words::MAX_VALUE_CHARS;

@@ -10,7 +10,7 @@ use instructue_schema::{Events, History};
 use instructue_schema::{SECONDS_PER_DAY, Schema, SourceKind, Timestamp};
 
 use crate::thresholds::Thresholds;
-use crate::triple::Ranked;
+use crate::triple::RankedValue;
 use crate::words::shown;
 
 /// The subject of a question, as positions in the schema.
@@ -165,8 +165,8 @@ pub(crate) fn positions(
     (0..events.len()).filter(move |&i| events.text(i, field).is_some_and(|text| &**text == value))
 }
 
-pub(crate) fn ranked(entry: &(&Arc<str>, u32)) -> Ranked {
-    Ranked {
+pub(crate) fn ranked(entry: &(&Arc<str>, u32)) -> RankedValue {
+    RankedValue {
         value: shown(entry.0),
         count: entry.1,
     }

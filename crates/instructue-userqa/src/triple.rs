@@ -149,7 +149,7 @@ pub enum Finding {
     /// Values by falling count.
     Ranking {
         /// The first few values.
-        values: Vec<Ranked>,
+        values: Vec<RankedValue>,
         /// The number of different values.
         distinct: u32,
         /// The sum of all counts.
@@ -179,14 +179,14 @@ pub enum Finding {
     /// The events by week.
     Weeks {
         /// One entry per week, in order.
-        weeks: Vec<Week>,
+        weeks: Vec<WeekSummary>,
     },
 }
 
 /// A value and its number of occurrences.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ranked {
+pub struct RankedValue {
     /// The value, clipped to [`MAX_VALUE_CHARS`](crate::MAX_VALUE_CHARS).
     pub value: String,
     /// The number of occurrences.
@@ -196,7 +196,7 @@ pub struct Ranked {
 /// One week of a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Week {
+pub struct WeekSummary {
     /// The number of events.
     pub events: u32,
     /// The value chosen for the week by frequency. It differs from those of earlier weeks where

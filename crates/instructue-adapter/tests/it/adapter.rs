@@ -4,12 +4,10 @@ use burn::prelude::*;
 use burn::tensor::Distribution;
 use instructue_adapter::{AdapterConfig, AdapterKind, Projection};
 
+use crate::common::distance;
+
 fn random(rows: usize, width: usize, device: &Device) -> Tensor<2> {
     Tensor::random([rows, width], Distribution::Normal(0.0, 1.0), device)
-}
-
-fn distance(a: Tensor<2>, b: Tensor<2>) -> f32 {
-    (a - b).abs().max().into_scalar()
 }
 
 #[test]

@@ -86,7 +86,9 @@ impl Counts {
         for (source, mut texts) in texts.into_iter().enumerate() {
             for (text, tally) in texts.drain() {
                 let of_text = word_ids(text.as_str());
-                of_text.iter().for_each(|word| words.absorb(word, &tally));
+                of_text
+                    .iter()
+                    .for_each(|word| words.add_counts(word, &tally));
                 counted.push((source, of_text, tally));
             }
         }
@@ -101,7 +103,7 @@ impl Counts {
                 *known.entry(word).or_default() += 1;
             }
             if !set.is_empty() {
-                sets.absorb(&*set, tally);
+                sets.add_counts(&*set, tally);
             }
         }
         let sets = most_frequent(sets.common(), MOST_TEXTS).into_iter();

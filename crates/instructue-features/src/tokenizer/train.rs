@@ -142,7 +142,7 @@ fn split_words(text: String, tally: &Tally, words: &mut UserCounts<String>) {
     for (word, _, _) in pieces.get_splits(OffsetReferential::Original, OffsetType::None) {
         // At most two bytes of UTF-8 stand for a byte.
         if word.len() <= 2 * MAX_WORD {
-            words.absorb(word, tally);
+            words.add_counts(word, tally);
         }
     }
 }

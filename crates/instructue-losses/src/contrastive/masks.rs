@@ -118,14 +118,14 @@ impl TermMask {
 
 /// The numbers of pairs of a term, and of masked ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TermCount {
+pub struct PairCount {
     /// The number of ordered pairs `(i, j)`, `i ≠ j`.
     pub pairs: u64,
     /// The number of masked pairs, for any reason.
     pub dropped: u64,
 }
 
-impl TermCount {
+impl PairCount {
     /// The share of masked pairs; 0 when there are no pairs.
     pub fn share(&self) -> f64 {
         if self.pairs == 0 {
@@ -139,15 +139,15 @@ impl TermCount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DroppedNegatives {
     /// The pairs of `s(u_i, v_j)`.
-    pub user_answer: Option<TermCount>,
+    pub user_answer: Option<PairCount>,
     /// The pairs of `s(u_i, u_j)`.
-    pub user_user: Option<TermCount>,
+    pub user_user: Option<PairCount>,
     /// The pairs of `s(v_i, v_j)`.
-    pub answer_answer: Option<TermCount>,
+    pub answer_answer: Option<PairCount>,
     /// The pairs of `s(v_i, u_j)`.
-    pub answer_user: Option<TermCount>,
+    pub answer_user: Option<PairCount>,
     /// The pairs of `s(u_i, v_j)` with answers of no row.
-    pub user_other: Option<TermCount>,
+    pub user_other: Option<PairCount>,
 }
 
 impl DroppedNegatives {
@@ -166,7 +166,7 @@ impl DroppedNegatives {
             let [rows, columns] = mask.0.dims().map(|size| size as u64);
             // The diagonal of a square is masked but is no pair.
             let diagonal = if *term == Term::UserOther { 0 } else { rows };
-            let count = TermCount {
+            let count = PairCount {
                 pairs: rows * columns - diagonal,
                 dropped: (excluded as u64).saturating_sub(diagonal),
             };

@@ -4,7 +4,7 @@ mod config;
 mod masks;
 
 pub use config::{Contrastive, ContrastiveConfig, ContrastiveInput, ExtraNegatives};
-pub use masks::{DroppedNegatives, TermCount};
+pub use masks::{DroppedNegatives, PairCount};
 
 use burn::tensor::{FloatDType, Tensor};
 

@@ -3,7 +3,7 @@
 use crate::common::{Golden, assert_close, values};
 use burn::tensor::{Device, Tensor};
 use instructue_losses::{
-    ContrastiveConfig, ContrastiveInput, Error, ExtraNegatives, TermCount, l2_normalize,
+    ContrastiveConfig, ContrastiveInput, Error, ExtraNegatives, PairCount, l2_normalize,
 };
 
 #[derive(serde::Deserialize)]
@@ -69,7 +69,7 @@ fn loss_gradients_and_counts_equal_the_reference() {
             ("answer_answer", dropped.answer_answer),
             ("answer_user", dropped.answer_user),
         ] {
-            let expected = case.dropped.get(name).map(|&dropped| TermCount {
+            let expected = case.dropped.get(name).map(|&dropped| PairCount {
                 pairs: n * (n - 1),
                 dropped,
             });
@@ -147,7 +147,7 @@ fn another_instruction_of_the_same_user_is_a_negative_only_beside_answers() {
     let orthogonal = [[1.0, 0.0], [0.0, 1.0]];
     let mut input = two_rows(orthogonal, orthogonal, &device);
     input.user_keys = vec![7, 7];
-    let count = |dropped| Some(TermCount { pairs: 2, dropped });
+    let count = |dropped| Some(PairCount { pairs: 2, dropped });
     let config = ContrastiveConfig::new().with_answer_user(true);
 
     let dropped = config.init().unwrap().forward(input.clone()).unwrap();
@@ -328,7 +328,7 @@ fn answers_of_no_row_are_negatives_of_every_user() {
     let pairs = 6;
     assert_eq!(
         count,
-        Some(TermCount {
+        Some(PairCount {
             pairs,
             dropped: pairs - kept
         })

@@ -23,5 +23,5 @@ mod out_of_range;
 pub mod texts;
 pub mod trials;
 
-pub use number::{Number, Real, Whole, check, product};
+pub use number::{BoundedNumber, FloatRange, IntegerRange, check, product};
 pub use out_of_range::OutOfRange;

@@ -1,4 +1,4 @@
-//! Bad values and bad rows: what is wrong with them, and whether an ingest goes on.
+//! Bad values and bad rows, and how an ingest handles them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -327,8 +327,8 @@ fn a_damaged_store_is_made_anew_where_its_inputs_are() {
 fn other_peoples_files_are_not_replaced() {
     let case = Case::new();
     fs::create_dir(case.store()).unwrap();
-    case.ingest().unwrap(); // An empty directory will do,
-    case.ingest().unwrap(); // and so will a store.
+    case.ingest().unwrap(); // An empty directory may be used,
+    case.ingest().unwrap(); // and a store may be replaced.
     fs::remove_dir_all(case.store()).unwrap();
     fs::create_dir(case.store()).unwrap();
     fs::write(case.store().join("thesis.tex"), "").unwrap();

@@ -198,7 +198,7 @@ fn uuids_are_text_in_their_usual_form() {
     write(&data.path().join("web/a.parquet"), &marked, None);
     assert_eq!(rows_of(data.path()), expected);
 
-    // Without a mark the values are bytes, which are no text.
+    // Without the extension type the values are bytes, which are no text.
     assert!(matches!(
         error(replaced("page", Arc::new(ids))),
         Error::Row {

@@ -80,13 +80,13 @@ impl TuneConfig {
             ("clip_norm", numbers::CLIP_NORM.of(self.clip_norm)),
             (
                 "validation_share",
-                numbers::SHARE_BETWEEN.of(self.validation_share),
+                numbers::SHARE_BETWEEN_ZERO_AND_ONE.of(self.validation_share),
             ),
             (
                 "validate_every",
-                numbers::EVERY_AT_LEAST_ONE.of(self.validate_every),
+                numbers::POSITIVE_INTERVAL.of(self.validate_every),
             ),
-            ("patience", numbers::EVERY.of(self.patience)),
+            ("patience", numbers::INTERVAL.of(self.patience)),
             ("cache_bytes", numbers::BYTES.of(self.cache_bytes)),
         ])?;
         Ok(())

@@ -5,7 +5,7 @@ use instructue_schema::SECONDS_PER_DAY;
 use super::definition::{Find, Needs, Rule, Span};
 use crate::snapshot::{Past, Target, active_days, mode};
 use crate::thresholds::quantity;
-use crate::triple::{Finding, Ranked};
+use crate::triple::{Finding, RankedValue};
 use crate::words::{DAY_PARTS, OFTEN, WEEKDAYS, count, days, level, list, percent, times};
 
 /// Fewer active days show no habit.
@@ -428,7 +428,7 @@ fn main_source(past: &Past<'_>, target: &Target) -> Option<Finding> {
     counts.sort_by_key(|(_, events)| std::cmp::Reverse(*events));
     let total = counts.iter().map(|(_, events)| events).sum();
     let values = (counts.iter().take(3))
-        .map(|(source, events)| Ranked {
+        .map(|(source, events)| RankedValue {
             value: past.name(*source).into(),
             count: *events,
         })

@@ -4,7 +4,7 @@ use super::definition::{Find, Needs, Rule, Span};
 use super::habits::weekday;
 use crate::snapshot::{Future, Past, Target, active_days, mode};
 use crate::thresholds::quantity;
-use crate::triple::{Finding, Ranked};
+use crate::triple::{Finding, RankedValue};
 use crate::words::{WEEKDAYS, count, days, level, list, times};
 
 pub(crate) const RULES: &[Rule] = &[
@@ -305,9 +305,9 @@ fn first_return(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option
 }
 
 fn overview(past: &Past<'_>, future: &Future<'_>, _: &Target) -> Option<Finding> {
-    let mut values: Vec<Ranked> = past
+    let mut values: Vec<RankedValue> = past
         .sources()
-        .map(|source| Ranked {
+        .map(|source| RankedValue {
             value: past.name(source).into(),
             count: future.events(source).len() as u32,
         })

@@ -8,7 +8,7 @@ use super::next::MAX_WEEKS;
 use super::values::{new_entries, such_as};
 use crate::snapshot::{Future, Past, Target, cents, occurrences, positions, rank, ranked, sum};
 use crate::thresholds::quantity;
-use crate::triple::{Finding, Week};
+use crate::triple::{Finding, WeekSummary};
 use crate::words::{about, days, level, list, shown, times};
 
 pub(crate) const RULES: &[Rule] = &[
@@ -378,7 +378,7 @@ fn summary(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Find
             .find(|name| !given.contains(name))
             .or_else(|| names().next());
         given.extend(value.clone());
-        Week {
+        WeekSummary {
             events: events.len() as u32,
             value,
         }

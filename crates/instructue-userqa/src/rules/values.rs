@@ -3,7 +3,7 @@
 use super::definition::{Find, Needs, Rule, Span};
 use crate::snapshot::{Past, Target, occurrences, positions, rank, ranked};
 use crate::thresholds::quantity;
-use crate::triple::{Finding, Ranked};
+use crate::triple::{Finding, RankedValue};
 use crate::words::{days, level, list, percent, times};
 
 pub(crate) const RULES: &[Rule] = &[
@@ -376,7 +376,7 @@ fn favourite_within_value(past: &Past<'_>, target: &Target) -> Option<Finding> {
     }
     Some(Finding::Ranking {
         values: (counts.iter().take(1))
-            .map(|(value, count)| Ranked {
+            .map(|(value, count)| RankedValue {
                 value: crate::words::shown(value),
                 count: *count,
             })
@@ -389,7 +389,7 @@ fn favourite_within_value(past: &Past<'_>, target: &Target) -> Option<Finding> {
 fn preference_between(past: &Past<'_>, target: &Target) -> Option<Finding> {
     let events = past.events(target.source?);
     let field = target.field?;
-    let entry = |value: &str| Ranked {
+    let entry = |value: &str| RankedValue {
         value: value.into(),
         count: occurrences(&events, field, value),
     };
