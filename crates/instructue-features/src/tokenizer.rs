@@ -4,6 +4,7 @@
 //! This is the only module that uses the `tokenizers` crate.
 
 mod added;
+mod lower_case;
 mod plain;
 mod post_processor;
 mod special;
@@ -99,7 +100,7 @@ impl TextTokenizer {
             false => SpecialNames::default(),
         };
         if let Some(lower) = names.lower_case() {
-            json = post_processor::with_bert_case(&name, json, lower)?;
+            json = lower_case::with_bert_case(&name, json, lower)?;
         }
         Self::from_json(&name, json, names)
     }
@@ -152,7 +153,7 @@ impl TextTokenizer {
     /// # Errors
     /// [`Error::Tokenizer`], which would be a bug of this crate.
     pub fn lower_cased(&self) -> Result<Self, Error> {
-        let json = post_processor::lower_cased("tokenizer", &self.0.json)?;
+        let json = lower_case::lower_cased("tokenizer", &self.0.json)?;
         Self::from_json("tokenizer", json, self.0.names.clone())
     }
 

@@ -119,7 +119,6 @@ impl NewDirectory {
     ///
     /// # Errors
     /// The disk refuses. The target is then as it was, unless only the last sync of names failed.
-    /// that could not be brought to the disk.
     pub fn commit(mut self) -> Result<()> {
         sync_tree(&self.path)?;
         let parent = parent(&self.target).to_path_buf();
