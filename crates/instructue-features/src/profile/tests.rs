@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::counts::count_features;
 use crate::testing::{Cell, Null, Number, Row, day, row, schema, shard, text};
-use instructue_schema::Shard;
+use instructue_schema::{Shard, Timestamp};
 
 const USERS: [&str; 3] = ["u", "v", "w"];
 
