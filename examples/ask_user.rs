@@ -1,5 +1,5 @@
-//! Asks a trained model about one user: the answer in words, the nearest
-//! descriptions, and what the instruction changed about the vector.
+//! Asks a trained model about one user: the answer in words, the nearest descriptions, and how
+//! the instruction changed the vector.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use instructue::pipeline::{AskRequest, ask_user, known_answers};
 use instructue::schema::Timestamp;
 use instructue_examples::{Console, Users, finish, instruction, parse, print_piece, say};
 
-/// Training answers to compare with, unless descriptions are given.
+/// The number of training answers that are compared, unless descriptions are given.
 const KNOWN_ANSWERS: usize = 2_000;
 
 /// Prints the answer as it is made.
@@ -62,7 +62,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             ..AnswerOptions::default()
         },
     };
-    // Before anything is read.
+    // The request is checked before anything is read.
     request.validate()?;
     let mut console = Console::new();
     let opened = arguments.users.open(&mut console)?;

@@ -1,5 +1,5 @@
-//! Embeds a user base with a trained model: one row per user, one vector column
-//! per instruction.
+//! Embeds all users of a data set with a trained model: one row per user, one vector column per
+//! instruction.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ struct Arguments {
     #[arg(long)]
     tuned: Option<PathBuf>,
     /// unit: vectors of length 1, to compare by cosine with each other and with
-    /// texts; state: what a model of your own reads more from.
+    /// texts; state: vectors from which a model of your own learns more.
     #[arg(long, default_value = "unit")]
     vectors: VectorKind,
     /// Embed though most users have no event in the windows before the reference time.
@@ -34,7 +34,7 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    // Before anything is read.
+    // The path is checked before anything is read.
     check_embed_out(&arguments.out)?;
     let mut console = Console::new();
     let opened = arguments.users.open(&mut console)?;

@@ -1,6 +1,6 @@
-//! Proves a model over folds beside what one would use instead; see `suites/`.
+//! Evaluates a model over folds, compared with baselines; see `suites/`.
 //!
-//! `cargo xtask prove --suite NAME` is this with the baselines' Python found for it.
+//! `cargo xtask evaluate --suite NAME` runs this program and finds the baselines' Python.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
-//! Makes up a user base with known answers: six sources, ready for train_userqa.
+//! Generates users with known answers: six sources, ready for train_userqa.
 //!
-//! `cargo run --release --example generate_users -- --users 10000 --out target/users`
-//! writes Parquet files, `schema.toml`, `tasks.toml` and the hidden traits. Results on
-//! generated users say what a model can learn, not how good it is on people.
+//! `cargo run --release --example generate_users -- --users 10000 --out target/users` writes
+//! Parquet files, `schema.toml`, `tasks.toml` and the hidden traits. Results on generated users
+//! show what a model can learn, not how good it is on people.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,8 +1,7 @@
-//! Trains a user-embedding model on real logs and proves it.
+//! Trains a user-embedding model on logs of events and evaluates it.
 //!
-//! `cargo run --release --example train_userqa` takes the shopping logs of
-//! `data/complete-journey`; `--data DIR` takes your own Parquet files and
-//! `schema.toml`.
+//! `cargo run --release --example train_userqa` uses the shopping logs of
+//! `data/complete-journey`. `--data DIR` takes other Parquet files with their `schema.toml`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -38,7 +37,7 @@ struct Arguments {
     /// cpu, wgpu, cuda or ndarray; the last three want a build with that feature.
     #[arg(long)]
     device: Option<DeviceName>,
-    /// TOML with every knob; each run saves the one it used as OUT/config.toml.
+    /// TOML with the settings; each run saves the one it used as OUT/config.toml.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Optimiser steps.

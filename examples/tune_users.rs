@@ -1,5 +1,5 @@
-//! Tunes one question on a few labelled users: the model stays as it is, a file of
-//! kilobytes is learned beside it.
+//! Tunes one question on a few labelled users. The model does not change; the result is a file of
+//! kilobytes.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         seed: arguments.seed,
         ..TuneConfig::default()
     };
-    // Before anything is read.
+    // The configuration is checked before anything is read.
     config.validate()?;
     SoftPrompt::check_replaceable(&arguments.out)?;
     let mut console = Console::new();

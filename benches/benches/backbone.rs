@@ -1,4 +1,4 @@
-//! The decoder: four blocks with the shape of SmolLM2-135M, fresh weights.
+//! Benches of the decoder: four blocks with the shape of SmolLM2-135M, random weights.
 
 use std::hint::black_box;
 
@@ -40,7 +40,7 @@ fn backbone(criterion: &mut Criterion) {
 
     let decoder = config().init(None, &device).expect("a valid shape");
     group.bench_function("forward", |bencher| {
-        // Reading the result waits for a device that works behind.
+        // Reading the result waits for an asynchronous device.
         bencher.iter(|| black_box(run(&decoder, &ids, &device).into_data()));
     });
 

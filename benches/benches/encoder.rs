@@ -1,4 +1,4 @@
-//! The text encoder with the shape of all-MiniLM-L6-v2, fresh weights.
+//! Benches of the text encoder with the shape of all-MiniLM-L6-v2, random weights.
 
 use std::hint::black_box;
 
@@ -6,10 +6,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use instructue::encoders::{BertConfig, Pooling};
 use instructue_benches::{device, token_ids};
 
-/// Rows of the embedding table: it is looked up in, so its size hardly matters.
+/// The rows of the embedding table. Rows are only looked up, so their number hardly matters.
 const VOCABULARY: usize = 8_192;
 
-/// Texts in a batch; an event text has 8 to 32 tokens.
+/// The texts in a batch. An event text has 8 to 32 tokens.
 const TEXTS: usize = 64;
 
 fn forward(criterion: &mut Criterion) {
@@ -35,7 +35,7 @@ fn forward(criterion: &mut Criterion) {
         group.bench_with_input(id, &ids, |bencher, ids| {
             bencher.iter(|| {
                 let batch = encoder.batch(ids, &device).expect("a valid batch");
-                // Reading the result waits for a device that works behind.
+                // Reading the result waits for an asynchronous device.
                 black_box(encoder.forward(batch).into_data())
             });
         });

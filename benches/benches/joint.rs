@@ -1,5 +1,5 @@
-//! A joint training step (both losses, backward, clipping, AdamW) and the
-//! embedding of users, with the model that `train_userqa` trains by default.
+//! Benches of a joint training step (both losses, backward, clipping, AdamW) and of embedding
+//! users, with the default model of `train_userqa`.
 //!
 //! The step's shapes are printed first, for the same step elsewhere:
 //! `scripts/bench/torch_step.py` takes them as arguments.
@@ -70,7 +70,7 @@ fn answer(number: usize) -> String {
 }
 
 fn model(preprocessor: Preprocessor, device: &instructue::Device) -> InstructUe {
-    // The table is as large as the default run's, however few texts there are.
+    // The table is as large as that of the default run, however few texts there are.
     let config = ModelConfig::fresh(Size::Tiny, VOCABULARY, VOCABULARY);
     let model = InstructUe::new(config, preprocessor, 7, device).expect("a valid shape");
     model.with_replicas(workers())
@@ -159,8 +159,8 @@ fn joint(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One user under many instructions: each with a full pass, packed into rows of
-/// eight, and over a profile that was read once (reading included).
+/// One user under many instructions: each with a full pass, packed into rows of eight, and with a
+/// profile that was read once (including the reading).
 fn instructions(criterion: &mut Criterion) {
     const MANY: usize = 16;
     let device = device();

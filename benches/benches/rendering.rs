@@ -1,4 +1,4 @@
-//! From histories to token ids: rendering, profiles, tokenisation.
+//! Benches of the path from histories to token ids: rendering, profiles, tokenisation.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ fn rendering(criterion: &mut Criterion) {
     let profiles: Vec<_> = histories()
         .map(|(history, reference)| builder.build(&history, reference))
         .collect();
-    // A fresh one per iteration: it remembers the texts that it has seen.
+    // Each iteration needs a new tokenizer, because it caches texts.
     let fresh = || ProfileTokenizer::new(Arc::clone(&tokenizer), &schema);
     group.bench_function("tokenise profiles", |bencher| {
         bencher.iter_batched(

@@ -1,5 +1,4 @@
-//! Fixtures shared by the benches: users in memory and token ids, the same on
-//! every run.
+//! Fixtures of the benches: users in memory and token ids, which are the same in every run.
 //!
 //! ```
 //! use instructue::schema::Schema;
@@ -20,13 +19,13 @@ use instructue::{Device, DeviceName};
 /// The seed of every fixture.
 const SEED: u64 = 1;
 
-/// Distinct values of a text column: as in real logs, most texts return.
+/// The number of distinct values of a text column. As in real logs, most texts repeat.
 const VALUES: u64 = 400;
 
-/// Seconds between two events of a user and source.
+/// The seconds between two events of a user in a source.
 const GAP: i64 = 3_600;
 
-/// Words of the generated values.
+/// The words of the generated values.
 const WORDS: [&str; 16] = [
     "bakery",
     "market",
@@ -49,13 +48,13 @@ const WORDS: [&str; 16] = [
 /// The device that `INSTRUCTUE_DEVICE` names, or the CPU.
 ///
 /// # Panics
-/// If the variable names none or the build is without it.
+/// If the variable names no device, or the build lacks it.
 pub fn device() -> Device {
     let device = DeviceName::from_env().and_then(DeviceName::open);
     device.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Passes that a default run has at a time on that device.
+/// The number of passes that a default run computes at the same time on that device.
 ///
 /// # Panics
 /// As [`device`].
@@ -67,7 +66,7 @@ pub fn workers() -> usize {
 /// A time after every event of [`shard`].
 ///
 /// # Shapes
-/// `events` is what was given to [`shard`].
+/// `events` is the argument of [`shard`].
 pub fn reference(events: usize) -> Timestamp {
     Timestamp(GAP * (events as i64 + 1))
 }
@@ -83,8 +82,8 @@ pub fn shard(schema: &Schema, users: usize, events: usize) -> Shard {
     }
 }
 
-/// Rows of token ids below `vocabulary`, each `length` long; never below 10,
-/// where reserved ids lie.
+/// Rows of token ids below `vocabulary`, each `length` long. Ids below 10 are reserved and do not
+/// occur.
 pub fn token_ids(rows: usize, length: usize, vocabulary: u64) -> Vec<Vec<u32>> {
     let id = |row: usize, at: usize| {
         let number = seed::derive(SEED, "token", &[row as u64, at as u64]);
@@ -95,7 +94,7 @@ pub fn token_ids(rows: usize, length: usize, vocabulary: u64) -> Vec<Vec<u32>> {
         .collect()
 }
 
-/// Ids of equal width, so that they are sorted.
+/// A user's id. All ids have the same width, so they are sorted.
 fn user(index: usize) -> UserId {
     UserId::new(format!("user{index:09}")).expect("the id is not empty")
 }
@@ -104,7 +103,7 @@ fn table(index: u64, source: &Source, users: usize, events: usize) -> SourceTabl
     let fields = source.fields();
     let rows = match source.kind {
         SourceKind::Events => events,
-        // A table that is computed from other sources has no rows of its own.
+        // A tabular source of aggregates has no rows of its own.
         SourceKind::Tabular => usize::from(!fields.is_empty()),
     };
     let total = users * rows;

@@ -1,4 +1,4 @@
-//! Arguments of a program.
+//! Parsing of a program's arguments.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -6,18 +6,18 @@ use std::ffi::OsString;
 use clap::Parser;
 use instructue::pipeline::{self, check_instruction};
 
-/// Reads arguments. What does not fit is an error of one line, as every other
-/// error of the examples; `--help` prints and ends the program.
+/// Parses the arguments. An invalid one is an error of one line, like every other error of the
+/// examples. `--help` prints and ends the program.
 ///
 /// # Errors
-/// An argument that is unknown, missing or malformed.
+/// An argument is unknown, missing or malformed.
 pub fn parse<A: Parser>(arguments: impl Iterator<Item = OsString>) -> Result<A, Box<dyn Error>> {
     A::try_parse_from(arguments).map_err(|error| {
         if !error.use_stderr() {
             error.exit();
         }
         let text = error.to_string();
-        // Behind the first empty line stand usage and a hint.
+        // The usage and a hint follow the first empty line.
         let first = text.split("\n\n").next().unwrap_or(&text);
         let first = first.strip_prefix("error: ").unwrap_or(first);
         let tips = text.lines().map(str::trim);
@@ -27,7 +27,7 @@ pub fn parse<A: Parser>(arguments: impl Iterator<Item = OsString>) -> Result<A, 
     })
 }
 
-/// An instruction, for `value_parser`: a bad one is refused before data are read.
+/// A `value_parser` for an instruction. An invalid one is refused before data are read.
 ///
 /// # Errors
 /// As [`check_instruction`].

@@ -1,5 +1,5 @@
-//! What the examples share: arguments, errors of one line, progress as bars on a
-//! terminal and plain lines elsewhere.
+//! The common parts of the examples: arguments, errors of one line, and progress as bars on a
+//! terminal and as plain lines elsewhere.
 
 mod arguments;
 #[cfg(feature = "tui")]
@@ -15,8 +15,8 @@ pub use say::{one_line, print_line, print_piece, print_table, tell};
 pub use users::{Opened, Users};
 pub use watch::{Console, finish};
 
-/// Large tensors are allocated and freed in every operation. The system's
-/// allocator hands them back to the kernel each time, and faulting them in again
-/// costs a third of a training step; this one keeps them.
+/// The allocator of the programs. Every operation allocates and frees large tensors. The system's
+/// allocator returns them to the kernel each time, and faulting them in again costs a third of a
+/// training step; this one keeps them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,5 +1,4 @@
-//! What the programs print: escaped, so that no name, id or text of a file can drive
-//! the terminal.
+//! Printing with escaped text, so that no name, id or text of a file can control the terminal.
 
 use std::io::Write;
 
@@ -8,8 +7,8 @@ use instructue::schema::{printable, printable_lines};
 /// The longest line of an error, in characters.
 const LONGEST: usize = 2_000;
 
-/// Prints a line to standard output, as `println!` does, with everything escaped that
-/// a terminal would obey. Whoever closed the pipe does not want the rest.
+/// Prints a line to standard output like `println!`, with everything escaped that a terminal
+/// would obey. A closed pipe is no error.
 #[macro_export]
 macro_rules! say {
     ($($argument:tt)*) => {
@@ -17,7 +16,7 @@ macro_rules! say {
     };
 }
 
-/// What [`say!`] does with its text.
+/// Prints the text of [`say!`].
 pub fn print_line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", printable(text));
 }
@@ -27,7 +26,7 @@ pub fn print_table(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", printable_lines(text));
 }
 
-/// Prints a part of a line to standard output, at once.
+/// Prints a part of a line to standard output and flushes it.
 pub fn print_piece(text: &str) {
     let mut out = std::io::stdout();
     let _ = write!(out, "{}", printable_lines(text)).and_then(|()| out.flush());
@@ -38,8 +37,8 @@ pub fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", printable(text));
 }
 
-/// An error as one line that can be read: blanks are made one, hostile characters
-/// escaped, and what is endless is cut.
+/// An error as one readable line: blanks are joined, control characters escaped, and a long text
+/// is truncated.
 pub fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ");

@@ -1,4 +1,4 @@
-//! A trained model and the users that it is asked about.
+//! The arguments that name a trained model and the data of users, and the loading of both.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use instructue::{DeviceName, schema::Timestamp};
 
 use crate::Console;
 
-/// Arguments that name model and data.
+/// Arguments that name the model and the data.
 #[derive(Debug, Args)]
 pub struct Users {
     /// A model directory, or the output directory of train_userqa.
@@ -41,14 +41,14 @@ pub struct Users {
     pub event_cache: Option<PathBuf>,
 }
 
-/// Both, opened.
+/// The loaded model and data.
 #[derive(Debug)]
 pub struct Opened {
     /// The model.
     pub model: InstructUe,
-    /// The users' events.
+    /// The ingested users.
     pub ingested: Ingested,
-    /// Events before it are seen.
+    /// The reference time. Only events before it are read.
     pub reference: Timestamp,
     _temporary: Option<NewDirectory>,
 }
@@ -57,7 +57,7 @@ impl Users {
     /// Loads the model and reads the events.
     ///
     /// # Errors
-    /// A directory that holds no model or no data, a day that is none.
+    /// A directory holds no model or no data, or the reference is no day.
     pub fn open(&self, console: &mut Console) -> Result<Opened, Box<dyn Error>> {
         let device = self.device.map_or_else(DeviceName::from_env, Ok)?;
         let (dir, opened) = (model_dir(&self.model), device.open()?);
@@ -74,8 +74,8 @@ impl Users {
             Some(store) => (store.clone(), None),
             None => {
                 let aside = std::env::temp_dir().join("instructue-events");
-                // Gone when the program ends, by a signal, too; after a kill the next one
-                // clears it.
+                // The directory is removed when the program ends, also by a signal. After a kill
+                // the next program clears it.
                 let temporary = NewDirectory::create_private(&aside)?;
                 (temporary.path().join("store"), Some(temporary))
             }

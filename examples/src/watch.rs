@@ -1,4 +1,4 @@
-//! Progress for people who wait.
+//! Progress displays, and the end of a program.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -24,8 +24,8 @@ static INTERRUPT: AtomicBool = AtomicBool::new(false);
 /// Plain lines are at least so far apart.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Shows progress, escaped as everything that is printed: a bar with both losses, users/s and
-/// the time left on a terminal, plain lines elsewhere.
+/// A display of progress. On a terminal it is a bar with both losses, users/s and the time left,
+/// elsewhere plain lines. All text is escaped.
 #[derive(Debug)]
 pub struct Console {
     terminal: bool,
@@ -43,10 +43,11 @@ impl Default for Console {
 }
 
 impl Console {
-    /// Decides by where standard error goes. From here on a signal removes what is
-    /// [private](instructue::fs::NewDirectory::create_private) before it ends the program.
+    /// Chooses the form by the kind of standard error. From now on a signal removes
+    /// [private](instructue::fs::NewDirectory::create_private) directories before it ends the
+    /// program.
     pub fn new() -> Self {
-        // Within one process the first one has done it.
+        // An earlier console of this process may already have set the handler.
         let _ = ctrlc::set_handler(|| {
             // Training ends after the step at work, with a checkpoint; a second signal does
             // not wait for that.
@@ -58,7 +59,8 @@ impl Console {
             #[expect(clippy::disallowed_methods, reason = "a signal ends the program here")]
             std::process::exit(INTERRUPTED.into());
         });
-        // A decoder that panics over a damaged file is an error of one line, no more.
+        // A decoder's panic over a damaged file becomes an error of one line, so the hook need
+        // not print it.
         static QUIET: Once = Once::new();
         QUIET.call_once(|| {
             let print = std::panic::take_hook();
@@ -133,7 +135,7 @@ impl Watch for Console {
                 self.stage = name;
                 self.began = Instant::now();
                 self.last_line = self.began;
-                // One run may train several models.
+                // A run may train several models.
                 self.last_step = None;
                 if self.terminal {
                     let style = "{prefix} [{bar:30}] {pos}/{len} {msg} (left: {eta})";
@@ -208,7 +210,7 @@ impl Watch for Console {
 
 impl Drop for Console {
     fn drop(&mut self) {
-        // An error's line must not be drawn over.
+        // The bar must not overwrite the line of an error.
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
@@ -216,13 +218,13 @@ impl Drop for Console {
 }
 
 impl Console {
-    /// Ends the running stage's bar.
+    /// Ends the bar of the running stage.
     pub fn done(mut self) {
         self.close_stage();
     }
 }
 
-/// Ends a program: one readable line and a code other than 0 on an error.
+/// Ends a program. An error gives one readable line and an exit code other than 0.
 pub fn finish<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,8 +1,8 @@
-//! The example programs as a user runs them: real processes, their standard
-//! error and exit codes, on good and on bad input.
+//! The example programs as real processes: their standard error and exit codes, on valid and on
+//! invalid input.
 //!
-//! Cargo builds no examples for a test, so this file contains them and starts
-//! itself again: [`program`] is the process under test.
+//! Cargo builds no examples for a test. So this file contains them and starts itself again:
+//! [`program`] is the process under test.
 
 #[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../ask_user.rs"]
@@ -54,7 +54,7 @@ const PROGRAM: &str = "INSTRUCTUE_TEST_PROGRAM";
 const ARGUMENTS: &str = "INSTRUCTUE_TEST_ARGUMENTS";
 const SEPARATOR: &str = "\u{1f}";
 
-/// Everything small: two steps are enough to leave every file.
+/// A small configuration. Two steps are enough to write every file.
 const CONFIG: &str = "
 [model]
 vocabulary = 300
@@ -73,7 +73,7 @@ retrieval_queries = 10
 retrieval_instructions = 2
 ";
 
-/// Not a test of its own: what [`run`] starts.
+/// The program that [`run`] starts; it is no test of its own.
 #[test]
 fn program() {
     let Ok(name) = std::env::var(PROGRAM) else {
@@ -100,8 +100,8 @@ fn program() {
     std::process::exit(i32::from(code != ExitCode::SUCCESS));
 }
 
-/// Runs an example; `limit` is the largest file that it may write, in KiB, as
-/// on a disk that gets full.
+/// Runs an example. `limit` is the largest file that it may write, in KiB, as on a disk that gets
+/// full.
 fn run_limited(name: &str, arguments: &[&str], limit: Option<u64>) -> Output {
     let this = std::env::current_exe().expect("a test is a program");
     let mut command = match limit {
@@ -133,15 +133,15 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What it printed, provided that it ended well.
+/// The standard output of a program that ended well.
 #[track_caller]
 fn good(output: &Output) -> String {
     assert!(output.status.success(), "{}", stderr(output));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The one line of the error. It must be the last one, of readable length, and
-/// the program must have ended with code 1, not by a panic.
+/// The one line of the error. It must be the last one and of readable length, and the program
+/// must have ended with code 1, not by a panic.
 #[track_caller]
 fn bad(output: &Output, expected: &[&str]) -> String {
     let text = stderr(output);
@@ -160,7 +160,7 @@ fn bad(output: &Output, expected: &[&str]) -> String {
     errors[0].to_owned()
 }
 
-/// Names below a directory; none if it does not exist.
+/// The names below a directory; none if it does not exist.
 fn names(directory: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
@@ -417,7 +417,7 @@ fn what_to_embed_is_checked() {
         &embed(&["--instruction", " "]),
         &["instruction", "an empty text"],
     );
-    // Before anything is read.
+    // These errors come before anything is read.
     let early = ["--model", "no/such", "--data", "no/such", "--out", "x"];
     let early = run(
         "embed_users",
@@ -444,7 +444,7 @@ fn what_to_embed_is_checked() {
     assert!(names(dir.path()).is_empty(), "{:?}", names(dir.path()));
 }
 
-/// Writing fails in the middle: nothing is left that looks whole.
+/// Writing fails in the middle, and nothing incomplete remains.
 #[test]
 fn a_full_disk_leaves_nothing_half_written() {
     if !Path::new("/bin/bash").exists() || cfg!(not(unix)) {
@@ -500,7 +500,7 @@ fn a_full_disk_leaves_nothing_half_written() {
             "{artefact}"
         );
     }
-    // With room again, the same command runs to its end.
+    // Once there is room again, the same command runs to its end.
     good(&run("train_userqa", &arguments));
 }
 

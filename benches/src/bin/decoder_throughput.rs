@@ -1,6 +1,6 @@
-//! How fast a decoder is on a device: tokens per second, TFLOP/s and the share of
-//! the device's peak, of forward passes and of steps that train LoRA beside frozen
-//! weights. Fresh weights and made-up tokens; nothing is read.
+//! The speed of a decoder on a device: tokens per second, TFLOP/s and the share of the device's
+//! peak, for forward passes and for steps that train LoRA beside frozen weights. Weights and
+//! tokens are random; nothing is read.
 //!
 //! ```sh
 //! cargo run --release -p instructue-benches --features vulkan --bin decoder_throughput -- \
@@ -124,10 +124,9 @@ impl Arguments {
         Ok(())
     }
 
-    /// Floating-point operations of one forward pass: products with matrices, and
-    /// attention with all pairs of tokens counted, masked or not; then those of
-    /// one step of training. Weights are frozen, so backward has one product per
-    /// matrix where it has two per factor of LoRA.
+    /// The numbers of floating-point operations of one forward pass and of one training step.
+    /// They count products with matrices, and attention with all pairs of tokens, masked or not.
+    /// Weights are frozen, so backward has one product per matrix and two per factor of LoRA.
     fn operations(&self) -> [f64; 2] {
         let config = self.config();
         let width = config.head_width();
@@ -175,7 +174,7 @@ fn loss(decoder: &Decoder, ids: &Tensor<2, Int>, targets: usize) -> Tensor<1> {
     log_softmax(logits, 1).gather(1, wanted).mean().neg()
 }
 
-/// What a step gave: reading it waits for the device.
+/// Reads a loss, which waits for the device.
 fn number(tensor: Tensor<1>) -> Result<f32, String> {
     let value = tensor.into_scalar::<f32>();
     match value.is_finite() {
@@ -227,7 +226,7 @@ fn ids(arguments: &Arguments, device: &Device) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(flat, shape), device)
 }
 
-/// Times `step` and prints what it did per second.
+/// Times `step` and prints its speed.
 fn report(
     arguments: &Arguments,
     mode: &str,

@@ -1,5 +1,5 @@
-//! One side of a race: real weights at work, seconds as JSON lines.
-//! `scripts/bench/torch_real.py` is the other side, `cargo xtask race` the track.
+//! One side of a race: work with real weights, timed in seconds as JSON lines.
+//! `scripts/bench/torch_real.py` is the other side, and `cargo xtask race` runs both.
 //!
 //! Each line is `{"seconds": …}` for one repetition or, at the end,
 //! `{"values": […]}`: what was computed, for comparing the two.
@@ -21,7 +21,7 @@ use instructue::schema::DataText;
 use instructue::trainer::clip_global_norm;
 use instructue_benches::device;
 
-/// As in the examples.
+/// The allocator of the examples.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -69,7 +69,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A token that both sides can compute.
+/// A token that both sides compute alike.
 fn token(row: usize, at: usize, vocabulary: usize) -> i64 {
     let number = (row * 7_919 + at * 104_729 + 12_345) as u64 * 2_654_435_761;
     ((number % (1 << 32)) / 256 % vocabulary as u64) as i64
@@ -87,7 +87,7 @@ fn load(model: &Path, device: &Device) -> Result<Decoder, Box<dyn Error>> {
     Ok(DecoderConfig::load(model)?.load_weights(model, None, device)?)
 }
 
-/// Causal rows without padding.
+/// The states of causal rows without padding.
 fn states(decoder: &Decoder, ids: Tensor<2, Int>) -> Tensor<3> {
     let shape = ids.dims();
     let all = TensorData::new(vec![true; shape[0] * shape[1]], shape);
@@ -102,7 +102,7 @@ fn last(states: Tensor<3>) -> Result<Vec<f32>, Box<dyn Error>> {
     Ok(values.try_to_vec()?)
 }
 
-/// Runs the work once for warming up, then for the record.
+/// Runs the work once for warm-up, then with timing.
 fn timed<T>(
     repetitions: usize,
     mut work: impl FnMut() -> Result<T, Box<dyn Error>>,
@@ -163,7 +163,7 @@ fn encode(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Er
 
 const ROWS: usize = 4;
 const LENGTH: usize = 256;
-/// A row is four segments, each with a user's place, an answer and its end.
+/// A row has four segments, each with `<USER>`, an answer and its end mark.
 const SEGMENT: usize = 64;
 
 fn train(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Error>> {

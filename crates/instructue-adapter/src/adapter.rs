@@ -1,45 +1,42 @@
-//! One source's map from event vectors to backbone tokens (method §3.3).
+//! The adapter of a source: the map from event vectors to backbone tokens.
 
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 
-use crate::error::at_least_one;
-use crate::mlp::linear_weights;
-use crate::{Error, Mlp, MlpConfig};
+use crate::error::{Error, at_least_one};
+use crate::mlp::{Mlp, MlpConfig, linear_weights};
 
-/// Which map an [`Adapter`] is.
+/// The kind of an [`Adapter`].
 #[derive(Config, Debug, Copy, PartialEq, Eq)]
 pub enum AdapterKind {
-    /// One linear layer (InstructUE, arXiv 2510.11016).
+    /// One linear layer (InstructUE, arXiv:2510.11016).
     Linear,
-    /// LayerNorm → Linear → GELU → Linear (Q-Anchor, arXiv 2602.14492).
+    /// LayerNorm → Linear → GELU → Linear (Q-Anchor, arXiv:2602.14492).
     Mlp,
 }
 
-/// Widths and kind of an [`Adapter`].
+/// The kind and widths of an [`Adapter`].
 #[derive(Config, Debug, PartialEq)]
 pub struct AdapterConfig {
-    /// Linear or MLP.
+    /// The kind.
     #[config(default = "AdapterKind::Mlp")]
     pub kind: AdapterKind,
-    /// Width of the encoder's vectors.
+    /// The width of the encoder's vectors.
     pub input: usize,
-    /// Numeric features of each event (time gaps, recency, amounts; method
-    /// §3.10); 0 for none.
+    /// The number of numeric features of each event (time gaps, recency, amounts); 0 for none.
     pub features: usize,
-    /// Width of the backbone's tokens.
+    /// The width of the backbone's tokens.
     pub output: usize,
-    /// Width between the MLP's layers; the output's width when absent.
+    /// The width between the MLP's layers; default: the output's width.
     pub hidden: Option<usize>,
 }
 
-/// Event vectors → backbone tokens; one event becomes one token.
+/// A map from event vectors to backbone tokens. One event becomes one token.
 ///
-/// The features have a linear map of their own, without bias, whose result is
-/// added to the token. They bypass the layer norm, so that their magnitude
-/// survives.
+/// The features have a linear map of their own, without bias, whose result is added to the token.
+/// They bypass the layer norm, so that their magnitude is kept.
 #[derive(Module, Debug)]
 pub struct Adapter {
     /// The map of the encoder's vectors.
@@ -49,8 +46,8 @@ pub struct Adapter {
     output: usize,
 }
 
-/// The two kinds of map.
-// A model has one per source: the smaller variant's spare bytes do not matter.
+/// The map of the encoder's vectors, in one of two kinds.
+// A model has one per source, so the unused bytes of the smaller variant do not matter.
 #[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum Projection {
@@ -71,7 +68,7 @@ impl AdapterConfig {
         at_least_one("AdapterConfig", "hidden", self.hidden.unwrap_or(1))
     }
 
-    /// How many weights it has.
+    /// The number of weights.
     pub fn weights(&self) -> u128 {
         let projection = match self.kind {
             AdapterKind::Linear => linear_weights(self.input, self.output),
@@ -83,7 +80,7 @@ impl AdapterConfig {
         projection + self.features as u128 * self.output as u128
     }
 
-    /// Fresh weights on `device`.
+    /// Initialises the weights on `device`.
     ///
     /// # Errors
     /// As [`AdapterConfig::validate`].
@@ -113,8 +110,7 @@ impl AdapterConfig {
 }
 
 impl Adapter {
-    /// Maps events to tokens, each on its own. No events give no tokens:
-    /// `[0, output]` without touching a weight.
+    /// Maps each event to a token. No events give no tokens, `[0, output]`.
     ///
     /// # Shapes
     /// - `vectors`: `[events, input]`
@@ -123,8 +119,8 @@ impl Adapter {
     /// - result: `[events, output]`
     ///
     /// # Panics
-    /// When a width differs from the configuration's, the numbers of rows
-    /// differ, or `features` is missing or superfluous.
+    /// If a width differs from the configuration's, the numbers of rows differ, or `features` is
+    /// missing or superfluous.
     pub fn forward(&self, vectors: Tensor<2>, features: Option<Tensor<2>>) -> Tensor<2> {
         let [events, _] = vectors.dims();
         if events == 0 {
@@ -145,7 +141,7 @@ impl Adapter {
         }
     }
 
-    /// Width of the tokens.
+    /// The width of the tokens.
     pub fn output(&self) -> usize {
         self.output
     }

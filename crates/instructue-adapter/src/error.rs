@@ -1,50 +1,50 @@
-//! What can be wrong with a configuration or a call.
+//! The error type of this crate.
 
 /// Errors of this crate. Each names what was found and what was expected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A width or a count in a configuration is zero.
+    /// A width or number in a configuration is zero.
     #[error("{config}: `{key}` must be at least 1")]
     Zero {
-        /// The configuration, e.g. `AdapterConfig`.
+        /// The configuration, such as `AdapterConfig`.
         config: &'static str,
-        /// The key in it.
+        /// The key.
         key: &'static str,
     },
-    /// A source index beyond the configured number of sources.
+    /// There is no source of this index.
     #[error("source {found}: this summary has {sources} sources, numbered from 0")]
     UnknownSource {
-        /// The index that was asked for.
+        /// The index.
         found: usize,
-        /// How many sources there are.
+        /// The number of sources.
         sources: usize,
     },
-    /// An event that belongs to no row of the batch.
+    /// An event names a row that the batch does not have.
     #[error("source {index}: event {event} belongs to row {found}, but the batch has {rows} rows")]
     RowOutOfRange {
         /// The source.
         index: usize,
         /// The event's position in the list.
         event: usize,
-        /// The row it names.
+        /// The row that it names.
         found: usize,
-        /// Rows in the batch.
+        /// The number of rows in the batch.
         rows: usize,
     },
-    /// A tensor or list of another size than announced.
+    /// A tensor or list has another size than expected.
     #[error("{what}: expected {expected:?}, found {found:?}")]
     Shape {
-        /// Which tensor or list.
+        /// The name of the tensor or list.
         what: &'static str,
-        /// The shape it should have.
+        /// The expected shape.
         expected: Vec<usize>,
-        /// The shape it has.
+        /// The shape that was found.
         found: Vec<usize>,
     },
 }
 
-/// Fails when `value` is zero.
+/// Refuses a `value` of zero.
 pub(crate) fn at_least_one(
     config: &'static str,
     key: &'static str,

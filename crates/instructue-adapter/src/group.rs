@@ -1,17 +1,17 @@
-//! Which row of a batch each event belongs to, worked out on the host.
+//! The rows of a batch to which events belong. Means over events need them.
 
 use burn::prelude::*;
 use burn::tensor::IndexingUpdateOp;
 
-use crate::Error;
+use crate::error::Error;
 
-/// The rows that have events, numbered compactly, and each event's number.
+/// The rows that have events, numbered without gaps, and each event's number.
 ///
-/// Known on the host, so that no step reads a tensor back.
+/// They are kept on the host, so that no step reads a tensor back.
 pub(crate) struct Groups {
-    /// For each row: does it have an event?
+    /// For each row, whether it has an event.
     pub present: Vec<bool>,
-    /// How many rows have one.
+    /// The number of rows that have an event.
     pub groups: usize,
     member: Vec<i32>,
     counts: Vec<f32>,
@@ -48,17 +48,17 @@ impl Groups {
         })
     }
 
-    /// Mean over each group's events.
+    /// The mean over each group's events.
     ///
-    /// An indexed sum: its cost grows with the events alone, where a product
-    /// with a `[groups, events]` averaging matrix grows with the square of the
-    /// batch. Its backward is a gather.
+    /// It is an indexed sum, whose cost grows with the number of events alone. A product with a
+    /// `[groups, events]` averaging matrix would grow with the square of the batch. Its backward
+    /// pass is a gather.
     ///
     /// # Shapes
     /// - `events`: `[events, w]`
     /// - result: `[groups, w]`
     pub fn mean(&self, events: Tensor<2>) -> Tensor<2> {
-        // One event per row, in order (the tabular source): nothing to average.
+        // With one event per row, in order, there is nothing to average (a tabular source).
         if self
             .member
             .iter()
@@ -81,7 +81,7 @@ impl Groups {
     }
 }
 
-/// Puts compact rows back in their places; the others get `fallback`.
+/// Puts compact rows back in their places. The other rows get `fallback`.
 ///
 /// # Shapes
 /// - `values`: `[number of true in present, w]`, `None` when that is 0

@@ -1,7 +1,8 @@
-//! Event vectors to backbone tokens, with source and user summary tokens.
+//! Adapters from event vectors to backbone tokens, with source and user summary tokens. One needs
+//! them to feed events to a language model.
 //!
-//! An encoder gives one vector per event; an [`Adapter`], one per source, maps
-//! it and the event's numeric features into the backbone's width, so that one
+//! An encoder gives one vector per event. An [`Adapter`], one per source, maps
+//! it and the event's numeric features to the backbone's width, so that one
 //! event is one token. A [`Summary`] condenses the tokens of each source, and
 //! then the sources, into tokens that stand before the events.
 //!
@@ -11,17 +12,17 @@
 //!
 //! # fn main() -> Result<(), instructue_adapter::Error> {
 //! let device = Device::default();
-//! // Encoder vectors 8 wide, 2 numeric features per event, backbone 16 wide.
+//! // The encoder's vectors are 8 wide, the backbone's 16. Each event has 2 numeric features.
 //! let adapter = AdapterConfig::new(8, 2, 16).init(&device)?;
 //! let vectors = Tensor::random([3, 8], burn::tensor::Distribution::Default, &device);
 //! let features = Tensor::ones([3, 2], &device);
 //! let tokens = adapter.forward(vectors, Some(features));
 //! assert_eq!(tokens.dims(), [3, 16]);
 //!
-//! // Two users, two sources. Source 0: events 0 and 2 are the first user's.
+//! // There are two users and two sources. In source 0, events 0 and 2 are the first user's.
 //! let summary = SummaryConfig::new(16, 2).init(&device)?;
 //! let bill = summary.source_tokens(0, tokens, &[0, 1, 0], 2)?;
-//! // Nobody has events of source 1: both rows are its learned empty token.
+//! // Nobody has events of source 1, so both rows are its learned empty token.
 //! let search = summary.source_tokens(1, Tensor::zeros([0, 16], &device), &[], 2)?;
 //! assert_eq!(search.present, [false, false]);
 //!

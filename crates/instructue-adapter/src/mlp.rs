@@ -1,4 +1,4 @@
-//! LayerNorm → Linear → GELU → Linear.
+//! The MLP of adapters and summary tokens: LayerNorm → Linear → GELU → Linear.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -6,32 +6,31 @@ use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::prelude::*;
 use burn::tensor::activation::gelu;
 
-use crate::Error;
-use crate::error::at_least_one;
+use crate::error::{Error, at_least_one};
 
-/// Widths of an [`Mlp`].
+/// The widths of an [`Mlp`].
 #[derive(Config, Debug, PartialEq)]
 pub struct MlpConfig {
-    /// Width of the input.
+    /// The width of the input.
     pub input: usize,
-    /// Width of the output.
+    /// The width of the output.
     pub output: usize,
-    /// Width between the two linear layers; the output's width when absent.
+    /// The width between the two linear layers; default: the output's width.
     pub hidden: Option<usize>,
-    /// Added to the variance in the layer norm.
+    /// The number that the layer norm adds to the variance.
     #[config(default = 1e-5)]
     pub norm_eps: f64,
 }
 
-/// LayerNorm → Linear → GELU (exact) → Linear: the adapter of Q-Anchor
-/// (arXiv 2602.14492), also used for summary tokens.
+/// LayerNorm → Linear → GELU (exact) → Linear. It is the adapter of Q-Anchor (arXiv:2602.14492),
+/// and is also used for summary tokens.
 #[derive(Module, Debug)]
 pub struct Mlp {
-    /// Over the input's width.
+    /// The layer norm over the input.
     pub norm: LayerNorm,
-    /// Input to hidden.
+    /// The map from input to hidden.
     pub up: Linear,
-    /// Hidden to output.
+    /// The map from hidden to output.
     pub down: Linear,
 }
 
@@ -46,14 +45,14 @@ impl MlpConfig {
         at_least_one("MlpConfig", "hidden", self.hidden.unwrap_or(1))
     }
 
-    /// How many weights it has.
+    /// The number of weights.
     pub fn weights(&self) -> u128 {
         let hidden = self.hidden.unwrap_or(self.output);
         let norm = 2 * self.input as u128;
         norm + linear_weights(self.input, hidden) + linear_weights(hidden, self.output)
     }
 
-    /// Fresh weights on `device`.
+    /// Initialises the weights on `device`.
     ///
     /// # Errors
     /// As [`MlpConfig::validate`].
@@ -78,19 +77,19 @@ impl Mlp {
     /// - result: `[n, output]`
     ///
     /// # Panics
-    /// When the last dimension is not `input`.
+    /// If the last dimension is not `input`.
     pub fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         let hidden = gelu(self.up.forward(self.norm.forward(rows)));
         self.down.forward(hidden)
     }
 
-    /// Width of the output.
+    /// The width of the output.
     pub fn output(&self) -> usize {
         self.down.weight.dims()[1]
     }
 }
 
-/// The weights of a linear map with a bias.
+/// The number of weights of a linear map with a bias.
 pub(crate) fn linear_weights(input: usize, output: usize) -> u128 {
     (input as u128 + 1) * output as u128
 }

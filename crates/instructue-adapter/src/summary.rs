@@ -1,55 +1,54 @@
-//! Source and user summary tokens (method §3.4).
+//! Summary tokens of sources and of the user, which stand before the events (arXiv:2602.14492).
 
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::prelude::*;
 
-use crate::error::at_least_one;
+use crate::error::{Error, at_least_one};
 use crate::group::{Groups, place};
-use crate::{Error, Mlp, MlpConfig};
+use crate::mlp::{Mlp, MlpConfig};
 
-/// Widths of a [`Summary`].
+/// The widths of a [`Summary`].
 #[derive(Config, Debug, PartialEq)]
 pub struct SummaryConfig {
-    /// Width of the backbone's tokens.
+    /// The width of the backbone's tokens.
     pub width: usize,
-    /// Number of sources.
+    /// The number of sources.
     pub sources: usize,
-    /// Width between the layers of the two adapters; `width` when absent.
+    /// The width between the layers of the two adapters; default: `width`.
     pub hidden: Option<usize>,
-    /// Standard deviation of the fresh empty tokens.
+    /// The standard deviation of the empty tokens at initialisation.
     #[config(default = 0.02)]
     pub init_std: f64,
 }
 
-/// The hierarchy of Q-Anchor (arXiv 2602.14492): a token per source, the mean
-/// over its events through the *modal* adapter, which all sources share; and a
-/// token per user, the mean over the sources present through the *user*
-/// adapter.
+/// The token hierarchy of Q-Anchor (arXiv:2602.14492). A source's token is the mean over its
+/// events, mapped by the *modal* adapter, which all sources share. A user's token is the mean
+/// over the sources with events, mapped by the *user* adapter.
 ///
-/// A source without events is a learned token of its own and does not count
-/// into the user's mean; a user without any source is a learned token too.
+/// A source without events has a learned token of its own and does not count in the user's mean.
+/// A user without any source has a learned token too.
 #[derive(Module, Debug)]
 pub struct Summary {
     modal: Mlp,
     user: Mlp,
-    /// `[sources, width]`
+    /// The learned tokens of sources without events, `[sources, width]`.
     empty: Param<Tensor<2>>,
-    /// `[1, width]`
+    /// The learned token of a user without any source, `[1, width]`.
     nobody: Param<Tensor<2>>,
 }
 
-/// One source's summary tokens and which of them stand for real events.
+/// The summary tokens of one source, and which of them stand for events.
 #[derive(Debug, Clone)]
 pub struct SourceTokens {
-    /// `[rows, width]`
+    /// The tokens, `[rows, width]`.
     pub tokens: Tensor<2>,
-    /// For each row: does it have an event of this source?
+    /// For each row, whether it has an event of the source.
     pub present: Vec<bool>,
 }
 
 impl SummaryConfig {
-    /// Checks that no width or count is zero.
+    /// Checks that no width or number is zero.
     ///
     /// # Errors
     /// [`Error::Zero`] names the key.
@@ -59,13 +58,13 @@ impl SummaryConfig {
         at_least_one("SummaryConfig", "hidden", self.hidden.unwrap_or(1))
     }
 
-    /// How many weights it has.
+    /// The number of weights.
     pub fn weights(&self) -> u128 {
         let mlp = MlpConfig::new(self.width, self.width).with_hidden(self.hidden);
         2 * mlp.weights() + (self.sources as u128 + 1) * self.width as u128
     }
 
-    /// Fresh weights on `device`.
+    /// Initialises the weights on `device`.
     ///
     /// # Errors
     /// As [`SummaryConfig::validate`].
@@ -86,16 +85,16 @@ impl SummaryConfig {
 }
 
 impl Summary {
-    /// The tokens of one source for all rows of a batch. `event_rows[e]` is the
-    /// row of event e, in any order. Rows without events, and so every row when
-    /// there are no events at all, get [`Summary::empty_token`] exactly.
+    /// The tokens of one source for all rows of a batch. `event_rows[e]` is the row of event e,
+    /// in any order. Rows without events get exactly [`Summary::empty_token`]; if there are no
+    /// events at all, every row does.
     ///
     /// # Shapes
     /// - `events`: `[events, width]`, backbone tokens; may have 0 rows
     /// - result: `[rows, width]`
     ///
     /// # Errors
-    /// An unknown source, an event outside the rows, or another shape.
+    /// There is no such source, an event names no row, or a shape differs.
     pub fn source_tokens(
         &self,
         source: usize,
@@ -113,15 +112,15 @@ impl Summary {
         })
     }
 
-    /// The user tokens of all rows: the mean over each row's present sources,
-    /// through the user adapter.
+    /// The user tokens of all rows: the mean over each row's sources with events, mapped by the
+    /// user adapter.
     ///
     /// # Shapes
     /// - `sources[s].tokens`: `[rows, width]`, the same rows for each source
     /// - result: `[rows, width]`
     ///
     /// # Errors
-    /// No sources, or rows or widths that differ.
+    /// There are no sources, or rows or widths differ.
     pub fn user_tokens(&self, sources: &[SourceTokens]) -> Result<Tensor<2>, Error> {
         let Some(first) = sources.first() else {
             return Err(Error::Shape {
@@ -199,7 +198,7 @@ impl Summary {
         Ok(self.empty.val().narrow(0, source, 1))
     }
 
-    /// Width of the tokens.
+    /// The width of the tokens.
     pub fn width(&self) -> usize {
         self.empty.dims()[1]
     }

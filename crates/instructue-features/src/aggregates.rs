@@ -1,28 +1,19 @@
-//! Counts, sums and shares over the events of a source: numbers of a tabular source.
+//! Aggregates: counts, sums and shares of a source's events per window. They are features of a
+//! tabular source.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use instructue_schema::{Aggregate, SECONDS_PER_DAY, Schema, Timestamp};
 
-use crate::event_features::{number_fields, signed_log1p};
+use crate::fields::{number_fields, signed_log1p, sum};
 use instructue_schema::{Events, History};
 use instructue_schema::{UserCounts, user_key};
 
-/// Keeps sums finite whatever the data hold.
-pub(crate) const LARGEST: f64 = 1e100;
-/// The group of a value that is none of the top ones.
+/// The group of a value that is not one of the top values.
 const NO_GROUP: u32 = u32::MAX;
 
-/// Sum of a number field and how many values it has.
-pub(crate) fn sum(events: &Events<'_>, field: usize) -> (f64, usize) {
-    let values = (0..events.len()).filter_map(|i| events.number(i, field));
-    values.fold((0.0, 0), |(sum, n), value| {
-        (sum + value.clamp(-LARGEST, LARGEST), n + 1)
-    })
-}
-
-/// Number of different days (UTC) among ascending times.
+/// The number of different days (UTC) among ascending times.
 pub(crate) fn active_days(times: &[Timestamp]) -> usize {
     let mut days = 0;
     let mut last = None;
@@ -36,18 +27,19 @@ pub(crate) fn active_days(times: &[Timestamp]) -> usize {
     days
 }
 
-/// The number of users that have each value of the grouping columns of one aggregate.
+/// The number of users that have each value of the grouping columns of an aggregate.
 #[derive(Debug, Clone)]
 pub(crate) struct GroupFit {
     source: usize,
     window: i64,
     top: usize,
-    /// Field and users per value, one entry per grouping column.
+    /// For each grouping column, its field and the users of each value.
     columns: Vec<(usize, UserCounts<Arc<str>>)>,
 }
 
 impl GroupFit {
-    /// Values that at least `min_users` users have can become groups.
+    /// Counts users for `aggregate`. Values that at least `min_users` users have can become
+    /// groups.
     pub(crate) fn new(schema: &Schema, aggregate: &Aggregate, min_users: usize) -> Self {
         let plan = AggregatePlan::new(schema, aggregate, &[]);
         Self {
@@ -81,7 +73,7 @@ impl GroupFit {
         }
     }
 
-    /// The values most users have, per grouping column.
+    /// For each grouping column, the values that most users have.
     pub(crate) fn finish(self) -> Vec<Vec<String>> {
         self.columns
             .into_iter()
@@ -90,7 +82,7 @@ impl GroupFit {
     }
 }
 
-/// The `top` values with the largest counts, ties by the value.
+/// The `top` values with the largest counts. Equal counts are ordered by the value.
 pub(crate) fn most_frequent<V: Ord>(counts: HashMap<V, u64>, top: usize) -> Vec<(V, u64)> {
     let mut values: Vec<_> = counts.into_iter().collect();
     values.sort_unstable_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
@@ -98,31 +90,31 @@ pub(crate) fn most_frequent<V: Ord>(counts: HashMap<V, u64>, top: usize) -> Vec<
     values
 }
 
-/// The same by name.
+/// Like [`most_frequent`], with names as values.
 pub(crate) fn most_frequent_names(counts: HashMap<Arc<str>, u64>, top: usize) -> Vec<String> {
     let values = most_frequent(counts, top).into_iter();
     values.map(|(value, _)| value.to_string()).collect()
 }
 
-/// One declared aggregate with everything looked up.
+/// A declared aggregate whose names are resolved.
 #[derive(Debug, Clone)]
 pub(crate) struct AggregatePlan {
-    /// The source that is counted.
+    /// The source whose events are aggregated.
     pub(crate) source: usize,
-    /// In days, ascending; at least one.
+    /// The windows in days, ascending; at least one.
     windows: Vec<i64>,
     numbers: Vec<usize>,
     group_fields: Vec<usize>,
-    /// Group of each value, per grouping column.
+    /// For each grouping column, the group of each value.
     groups: Vec<HashMap<String, u32>>,
 }
 
 impl AggregatePlan {
-    /// `groups` has the values of each grouping column.
+    /// `groups` holds the values of each grouping column.
     pub(crate) fn new(schema: &Schema, aggregate: &Aggregate, groups: &[Vec<String>]) -> Self {
         let (source, declared) = match schema.source(&aggregate.source) {
             Some(found) => found,
-            // A validated schema has it; without one there is nothing to count.
+            // A validated schema has the source. Without it there is nothing to aggregate.
             None => (0, &schema.sources[0]),
         };
         let mut windows: Vec<i64> = aggregate
@@ -151,7 +143,7 @@ impl AggregatePlan {
         self.windows.last().copied().unwrap_or_default()
     }
 
-    /// The names of [`AggregatePlan::compute`]'s numbers, in order.
+    /// The names of the features of [`AggregatePlan::compute`], in order.
     pub(crate) fn names(&self, schema: &Schema, groups: &[Vec<String>]) -> Vec<String> {
         let source = &schema.sources[self.source];
         let fields = source.fields();
@@ -198,7 +190,7 @@ impl AggregatePlan {
         columns.collect()
     }
 
-    /// Appends the numbers of a user. `codes` are the shard's [`AggregatePlan::group_codes`].
+    /// Appends the features of a user. `codes` are the shard's [`AggregatePlan::group_codes`].
     pub(crate) fn compute(
         &self,
         history: &History<'_>,
@@ -219,7 +211,8 @@ impl AggregatePlan {
         }
         let count = |days: i64| events.between(reference.plus_days(-days), reference).len() as f64;
         if let [short, long, ..] = self.windows[..] {
-            // Zero when the rate is the same in both, and when there is no event.
+            // The feature is 0 when the rate is the same in both windows, and when there is no
+            // event.
             let share = short as f64 / long as f64;
             numbers.push(((count(short) + share) / (share * (count(long) + 1.0))).ln() as f32);
         }
@@ -231,7 +224,8 @@ impl AggregatePlan {
     }
 }
 
-/// Share of the events, log of their number and closeness of the last one, for each group.
+/// Appends three features per group: the share of the events, the log of their number and the
+/// closeness of the last one.
 fn push_groups(
     events: &Events<'_>,
     reference: Timestamp,

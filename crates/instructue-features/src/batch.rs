@@ -1,8 +1,9 @@
-//! The seam between data and compute: plain arrays on the host, no tensors.
+//! Batches of packed rows as plain arrays on the host. They are the interface between data and
+//! tensors.
 //!
-//! [`Batch::collate`] lays the slots of several [`Row`]s side by side, collects
-//! what has to be encoded (each distinct event text once, each distinct answer
-//! once) and notes where the vectors and next-token targets are to be read.
+//! [`Batch::collate`] lays the slots of several [`Row`]s side by side, collects the distinct
+//! event texts and answers that have to be encoded, and records where vectors and next-token
+//! targets are read.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,26 +15,26 @@ use crate::pack::{Layout, ProfileTokens, Row, Slot, SourceTokens};
 /// The events of one source over all rows of a batch.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EventBatch {
-    /// Distinct texts as encoder tokens.
+    /// The distinct texts as tokens of the encoder.
     pub texts: Vec<Arc<[u32]>>,
-    /// Each of these as tokens of the backbone, where profiles bring them; else empty.
+    /// The same texts as tokens of the backbone, if the profiles hold these; otherwise empty.
     pub words: Vec<Arc<[u32]>>,
-    /// For each event its text.
+    /// For each event, the index of its text.
     pub text_of: Vec<u32>,
-    /// For each event its row.
+    /// For each event, its row.
     pub row_of: Vec<u32>,
-    /// `[events, features]`, flat.
+    /// The event features, `[events, features]`, flat.
     pub features: Vec<f32>,
-    /// For each row its first event.
+    /// For each row, its first event.
     first: Vec<usize>,
 }
 
 /// One tabular source over all rows of a batch.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TabularBatch {
-    /// One raw row each: NaN stands for a missing number.
+    /// The numeric features of each row. NaN stands for a missing value.
     pub numbers: Vec<Vec<f32>>,
-    /// Category codes of each row; 0 is missing.
+    /// The category codes of each row. 0 stands for a missing value.
     pub categories: Vec<Vec<u32>>,
 }
 
@@ -46,63 +47,63 @@ pub enum SourceBatch {
     Tabular(TabularBatch),
 }
 
-/// Where a slot's input vector comes from.
+/// The origin of a slot's input vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// Index into [`Batch::tokens`].
+    /// An index into [`Batch::tokens`].
     Token(u32),
     /// The opening delimiter of a source.
     Open(usize),
     /// The closing delimiter of a source.
     Close(usize),
-    /// Event `index` of the batch's source.
+    /// An event of the batch's source.
     Event {
-        /// Source, in schema order.
+        /// The source, in schema order.
         source: usize,
-        /// Event within [`EventBatch`].
+        /// The event within [`EventBatch`].
         index: usize,
     },
-    /// The tabular vector of `row`.
+    /// The vector of a tabular source in a row.
     Tabular {
-        /// Source, in schema order.
+        /// The source, in schema order.
         source: usize,
-        /// Row of the batch.
+        /// The row of the batch.
         row: usize,
     },
-    /// The learned token of an absent source.
+    /// The learned token of a source without events.
     Empty(usize),
-    /// The summary of a source in `row`.
+    /// The summary token of a source in a row.
     SourceSummary {
-        /// Source, in schema order.
+        /// The source, in schema order.
         source: usize,
-        /// Row of the batch.
+        /// The row of the batch.
         row: usize,
     },
-    /// The summary of `row`.
+    /// The summary token of the user in a row.
     UserSummary(usize),
     /// `<USER>`.
     User,
-    /// Nothing: the row ended.
+    /// Padding after the row's end.
     Pad,
 }
 
-/// Where one segment's vector is read.
+/// The position from which a segment's vector is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserPosition {
-    /// Row of the batch.
+    /// The row of the batch.
     pub row: usize,
-    /// Slot of `<USER>` in that row.
+    /// The slot of `<USER>` in that row.
     pub slot: usize,
 }
 
-/// One next-token target.
+/// A next-token target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target {
-    /// Row of the batch.
+    /// The row of the batch.
     pub row: usize,
     /// The slot whose hidden state predicts the token.
     pub slot: usize,
-    /// The token that comes next.
+    /// The token to predict.
     pub token: u32,
     /// The segment, counted over the whole batch.
     pub segment: usize,
@@ -111,61 +112,62 @@ pub struct Target {
 /// Rows side by side, padded to the longest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// Number of rows.
+    /// The number of rows.
     pub rows: usize,
-    /// Padded length.
+    /// The padded length.
     pub length: usize,
-    /// `[rows, length]`, flat.
+    /// The origin of each slot's vector, `[rows, length]`, flat.
     pub inputs: Vec<Input>,
-    /// `[rows, length]`, flat: position within the segment's own sequence.
+    /// Each slot's position within its segment's own sequence, `[rows, length]`, flat.
     pub positions: Vec<u32>,
-    /// `[rows, length]`, flat: 0 = profile, k ≥ 1 = k-th segment, `u32::MAX` = padding.
+    /// Each slot's segment, `[rows, length]`, flat: 0 for the profile, k ≥ 1 for the k-th
+    /// segment, `u32::MAX` for padding.
     pub segment_of: Vec<u32>,
-    /// `[rows, length]`, flat: for a slot of an answer the slot of its `<USER>`,
-    /// from which on it may look back; 0 elsewhere. See [`Layout::bottleneck`].
-    pub sees_from: Vec<u32>,
-    /// Distinct backbone tokens in `inputs`.
+    /// The first slot that a slot may attend to, `[rows, length]`, flat: the slot of its `<USER>`
+    /// for an answer's slot under the answer bottleneck, otherwise 0. See [`Layout::bottleneck`].
+    pub attends_from: Vec<u32>,
+    /// The distinct backbone tokens in `inputs`.
     pub tokens: Vec<u32>,
-    /// One entry per source, schema order.
+    /// The sources, in schema order.
     pub sources: Vec<SourceBatch>,
-    /// One entry per segment, in row order.
+    /// The position of each segment's vector, in row order.
     pub users: Vec<UserPosition>,
-    /// For each segment the key of its user.
+    /// The key of each segment's user.
     pub user_keys: Vec<u64>,
-    /// `[segments, numbers]`, flat: each segment's [`lexical_matches`](crate::Segment::lexical_matches).
+    /// Each segment's [`lexical_matches`](crate::Segment::lexical_matches), `[segments,
+    /// numbers]`, flat.
     pub lexical_matches: Vec<f32>,
-    /// Next-token targets of all answers.
+    /// The next-token targets of all answers.
     pub targets: Vec<Target>,
-    /// Distinct answers without end mark, for the answer side: those of the
+    /// The distinct answers without end mark, which are encoded as texts: first those of the
     /// segments, then extra negatives that are no segment's answer.
     pub answers: Vec<Vec<u32>>,
-    /// How many of `answers` are segments' answers.
+    /// The number of `answers` that belong to segments.
     pub own_answers: usize,
-    /// For each segment its answer in `answers`; `None` when it has none.
+    /// For each segment, the index of its answer; `None` when it has none.
     pub answer_of: Vec<Option<u32>>,
 }
 
-/// Marks a padded slot in [`Batch::segment_of`].
+/// The value of a padded slot in [`Batch::segment_of`].
 pub const PADDING: u32 = u32::MAX;
 
 impl Batch {
     /// Lays `rows` side by side.
     ///
     /// # Panics
-    /// If a row's profile does not fit `layout` or a row has no segment: both
-    /// come from the same schema in correct code.
+    /// If a row's profile does not fit `layout` or a row has no segment. Rows and layout of one
+    /// schema always fit.
     pub fn collate(layout: &Layout, rows: &[Row]) -> Self {
         let complete = rows.iter().all(|row| !row.segments.is_empty());
         assert!(complete, "a row needs a segment");
         Self::lay(layout, rows)
     }
 
-    /// Lays profiles side by side without any segment: what is the same under
+    /// Lays profiles side by side without segments: the part of a row that is the same under
     /// every instruction.
     ///
     /// # Panics
-    /// If a profile does not fit `layout`: both come from the same schema in
-    /// correct code.
+    /// If a profile does not fit `layout`. Profiles and layout of one schema always fit.
     pub fn of_profiles(layout: &Layout, profiles: &[ProfileTokens]) -> Self {
         let rows = profiles.iter().zip(0..).map(|(profile, user_key)| Row {
             user_key,
@@ -186,7 +188,7 @@ impl Batch {
             inputs: Vec::with_capacity(rows.len() * length),
             positions: Vec::with_capacity(rows.len() * length),
             segment_of: Vec::with_capacity(rows.len() * length),
-            sees_from: Vec::with_capacity(rows.len() * length),
+            attends_from: Vec::with_capacity(rows.len() * length),
             tokens: Vec::new(),
             sources,
             users: Vec::new(),
@@ -210,8 +212,8 @@ impl Batch {
                 .extend(std::iter::repeat_n(Input::Pad, missing));
             batch.positions.append(&mut laid.positions);
             batch.positions.extend(std::iter::repeat_n(0, missing));
-            batch.sees_from.append(&mut laid.sees_from);
-            batch.sees_from.extend(std::iter::repeat_n(0, missing));
+            batch.attends_from.append(&mut laid.attends_from);
+            batch.attends_from.extend(std::iter::repeat_n(0, missing));
             batch.segment_of.append(&mut laid.segment_of);
             batch
                 .segment_of
@@ -253,23 +255,23 @@ impl Batch {
         batch
     }
 
-    /// Number of segments over all rows.
+    /// The number of segments over all rows.
     pub fn segments(&self) -> usize {
         self.users.len()
     }
 
-    /// Whether slot `query` of `row` may attend to slot `key`: the key is not
-    /// later, not padding, belongs to the profile or to the same segment, and
-    /// is not hidden from answers.
+    /// Whether slot `query` of `row` may attend to slot `key`. The key must not be later, must
+    /// not be padding, must belong to the profile or to the same segment, and must not be hidden
+    /// by the answer bottleneck.
     pub fn may_attend(&self, row: usize, query: usize, key: usize) -> bool {
         let of = |slot: usize| self.segment_of[row * self.length + slot];
-        let from = self.sees_from[row * self.length + query] as usize;
+        let from = self.attends_from[row * self.length + query] as usize;
         (from..=query).contains(&key)
             && of(key) != PADDING
             && (of(key) == 0 || of(key) == of(query))
     }
 
-    /// The slots that are not padding.
+    /// The number of slots that are not padding.
     pub fn used_slots(&self) -> usize {
         self.segment_of
             .iter()
@@ -301,7 +303,7 @@ impl Batch {
     }
 }
 
-/// The end mark is predicted, never read.
+/// The answer without the end mark, which is predicted and never read.
 fn without_end(answer: &[u32]) -> &[u32] {
     &answer[..answer.len().saturating_sub(1)]
 }
@@ -310,7 +312,7 @@ struct LaidRow {
     slots: Vec<Slot>,
     positions: Vec<u32>,
     segment_of: Vec<u32>,
-    sees_from: Vec<u32>,
+    attends_from: Vec<u32>,
     users: Vec<usize>,
 }
 
@@ -320,14 +322,15 @@ impl LaidRow {
         let profile = slots.len();
         let mut positions: Vec<u32> = (0..profile as u32).collect();
         let mut segment_of = vec![0; profile];
-        let mut sees_from = vec![0; profile];
+        let mut attends_from = vec![0; profile];
         let mut users = Vec::with_capacity(row.segments.len());
         for (number, segment) in row.segments.iter().enumerate() {
             let (mut more, user) = layout.segment_slots(segment);
-            let mark = slots.len() + user;
-            users.push(mark);
-            let hidden = if layout.bottleneck() { mark as u32 } else { 0 };
-            sees_from.extend((0..more.len()).map(|offset| if offset > user { hidden } else { 0 }));
+            let slot = slots.len() + user;
+            users.push(slot);
+            let hidden = if layout.bottleneck() { slot as u32 } else { 0 };
+            attends_from
+                .extend((0..more.len()).map(|offset| if offset > user { hidden } else { 0 }));
             positions.extend((0..more.len()).map(|offset| (profile + offset) as u32));
             segment_of.extend(std::iter::repeat_n(number as u32 + 1, more.len()));
             slots.append(&mut more);
@@ -336,7 +339,7 @@ impl LaidRow {
             slots,
             positions,
             segment_of,
-            sees_from,
+            attends_from,
             users,
         }
     }
@@ -351,8 +354,8 @@ fn collect_sources(layout: &Layout, profiles: &[&ProfileTokens]) -> Vec<SourceBa
         .collect()
 }
 
-/// A text as tokens of the encoder and of the backbone: what an encoder takes for
-/// equal may differ for the backbone.
+/// A text as tokens of the encoder and of the backbone. Texts that are equal for the encoder may
+/// differ for the backbone.
 type TextKey = (Arc<[u32]>, Option<Arc<[u32]>>);
 
 fn collect_events(source: usize, profiles: &[&ProfileTokens]) -> EventBatch {

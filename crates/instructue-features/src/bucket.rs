@@ -1,18 +1,16 @@
-//! Batches of rows of similar length.
+//! Batches of rows of similar length, so that little is padding.
 
 use instructue_schema::seed;
 
-/// Lengths are compared up to this share of themselves, so that batches are not
-/// the same in every epoch.
+/// Lengths are randomised by this share of themselves, so that batches differ between epochs.
 const JITTER: f64 = 0.1;
 
 /// Groups rows of the given lengths into batches, in random order.
 ///
-/// Rows of similar length come together, and a batch takes rows while it has at
-/// most `max_rows` and its padded size (rows × longest) stays within
-/// `max_tokens`; a row longer than that stands alone. Every index is in exactly
-/// one batch. A pure function of its arguments: pass a seed derived from the
-/// epoch or step.
+/// Rows of similar length come together. A batch has at most `max_rows` rows, and its padded size
+/// (rows × longest) stays within `max_tokens`; a longer row stands alone. Every index is in
+/// exactly one batch. The result is a pure function of the arguments, so the seed must be derived
+/// from the epoch or step.
 ///
 /// ```
 /// use instructue_features::token_budget_batches;
@@ -32,7 +30,7 @@ pub fn token_budget_batches(
         .iter()
         .enumerate()
         .map(|(row, &length)| {
-            // In 1/1024ths, so that equal lengths are mixed too.
+            // The unit is 1/1024, so that equal lengths are mixed too.
             let exact = (length as u64).saturating_mul(1024);
             let spread = (exact as f64 * JITTER) as u64 + 1024;
             (exact.saturating_add(seed::below(&mut rng, spread)), row)
@@ -100,7 +98,7 @@ mod tests {
             .map(|batch| batch.len() * batch.iter().map(|&row| lengths[row]).max().unwrap())
             .sum();
         let share = lengths.iter().sum::<usize>() as f64 / padded as f64;
-        // In random order about half would be padding.
+        // In random order about half of the slots would be padding.
         assert!(share > 0.9, "{share}");
     }
 

@@ -1,21 +1,20 @@
-//! How much, how often and how lately: a baseline without any text.
+//! Count features of a user: recency, counts and sums. They are a baseline that reads no text.
 
 use instructue_schema::{Schema, SourceKind, Timestamp};
 
-use crate::aggregates::{active_days, sum};
-use crate::event_features::{number_fields, signed_log1p};
+use crate::aggregates::active_days;
+use crate::fields::{number_fields, signed_log1p, sum};
 use instructue_schema::History;
 
-/// Windows in days; the last is the longest.
+/// The windows in days. The last is the longest.
 const WINDOWS: [i64; 3] = [7, 30, 90];
-/// Stands for the days since an event that never was.
+/// The days since the last event of a source without events.
 const NEVER_DAYS: f64 = 365.0;
 
-/// What the events before `reference` say by their number alone, per events source.
+/// Recency, counts and sums of the events before `reference`, per events source.
 ///
-/// The values are finite, on a logarithmic scale and in the order of
-/// [`count_feature_names`]. A source without events has zeros, and a recency as
-/// if its last event were a year ago.
+/// The values are finite, on a logarithmic scale and in the order of [`count_feature_names`]. A
+/// source without events has zeros, and its recency is that of a last event a year ago.
 ///
 /// # Panics
 /// If `history` is not of `schema`.
@@ -49,7 +48,8 @@ pub fn count_features(schema: &Schema, history: &History<'_>, reference: Timesta
     features
 }
 
-/// The names of [`count_features`], in order; `source.amount.…` has the first number field's name.
+/// The names of [`count_features`], in order. `source.amount.…` stands for the first number field
+/// and has its name.
 pub fn count_feature_names(schema: &Schema) -> Vec<String> {
     let mut names = Vec::new();
     for source in schema
@@ -96,7 +96,7 @@ mod tests {
         let found = count_features(&schema, &shard.history(0), day(200.0));
         let log = |x: f64| x.ln_1p() as f32;
         let bill = [
-            log(1.5), // days since the last
+            log(1.5), // days since the last event
             log(2.0),
             log(3.0),
             log(4.0),

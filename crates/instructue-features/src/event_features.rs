@@ -1,14 +1,15 @@
-//! Numbers that go with each event beside its text (method, explicit time).
+//! Numeric features of each event, which the model reads beside the event's text. They make times
+//! and amounts explicit.
 
 use std::f64::consts::TAU;
 
-use instructue_schema::{ColumnRole, Repeats, SECONDS_PER_DAY, Source, Timestamp};
+use instructue_schema::{Repeats, SECONDS_PER_DAY, Source, Timestamp};
 
-use crate::aggregates::LARGEST;
+use crate::fields::{LARGEST, number_fields, signed_log1p};
 use instructue_schema::DistinctUsers;
 use instructue_schema::Events;
 
-/// Names of the features that every event has, in order.
+/// The names of the features that every event has, in order.
 const TIME_FEATURES: [&str; 6] = [
     "days_before",
     "days_since_previous",
@@ -18,19 +19,19 @@ const TIME_FEATURES: [&str; 6] = [
     "weekday_cos",
 ];
 
-/// Names of the further features of merged events, in order.
+/// The names of the further features of merged events, in order.
 const REPEAT_FEATURES: [&str; 3] = ["repeats", "days_before_first", "recent_share"];
 
-/// So many repetitions are 1 as a feature.
+/// The number of repetitions whose feature is 1.
 const MANY_REPEATS: f64 = 50.0;
 
-/// Scaled numbers beyond this are cut.
+/// Scaled numbers are clipped to this bound.
 const LIMIT: f64 = 2.0;
-/// The scale of a number field of which too few users had a value in fitting.
+/// The scale of a number field for which too few users had a value.
 const UNFITTED_SCALE: f32 = 8.0;
 
-/// Number of features of an event: six of time, two per number field, three
-/// more where repeated events are merged.
+/// The number of features of an event: six of time and two per number field, plus three where
+/// repeated events are merged.
 pub fn event_feature_width(source: &Source) -> usize {
     TIME_FEATURES.len() + repeat_features(source).len() + 2 * number_fields(source).len()
 }
@@ -44,17 +45,16 @@ fn repeat_features(source: &Source) -> &'static [&'static str] {
 
 /// The names of the features of an event, in order.
 ///
-/// `days_before` and `days_since_previous` are log(1 + days) / log(1 + window),
-/// the latter cut at 1, which also stands for "no previous event". Hour and
-/// weekday (UTC) are points on a circle. A number field `x` has `x`, its signed
-/// log(1 + |value|) over twice its root mean square in fitting, and `x_missing`,
-/// which is 1 when there is no value and 0 otherwise.
+/// `days_before` and `days_since_previous` are log(1 + days) / log(1 + window). The latter is
+/// clipped at 1, which also stands for "no previous event". Hour and weekday (UTC) are points on
+/// a circle. A number field `x` has two features: `x` is its signed log(1 + |value|) over twice
+/// its root mean square in fitting, and `x_missing` is 1 when there is no value and 0 otherwise.
 ///
-/// Where repeated events are merged, the features of time are those of the
-/// newest of them, its previous event is the one before it with the same text,
-/// and `x` is made of the sum of the values. Then there are also `repeats`,
-/// log(1 + how many) / log(51), `days_before_first`, scaled as `days_before`,
-/// and `recent_share`, the share of them in the newest third of the window.
+/// Where repeated events are merged, the features of time are those of the newest of them, the
+/// previous event is the one before it with the same text, and `x` is computed from the sum of
+/// the values. Three features are added: `repeats` is log(1 + repetitions) / log(51),
+/// `days_before_first` is scaled as `days_before`, and `recent_share` is the share of the
+/// repetitions in the newest third of the window.
 pub fn event_feature_names(source: &Source) -> Vec<String> {
     let fields = source.fields();
     let numbers = number_fields(source).into_iter().flat_map(|field| {
@@ -69,25 +69,7 @@ pub fn event_feature_names(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// Positions of the number fields among a source's fields.
-pub(crate) fn number_fields(source: &Source) -> Vec<usize> {
-    fields_with(source, ColumnRole::Number)
-}
-
-/// Positions of the fields with `role` among a source's fields.
-pub(crate) fn fields_with(source: &Source, role: ColumnRole) -> Vec<usize> {
-    let fields = source.fields();
-    (0..fields.len())
-        .filter(|&i| fields[i].role == role)
-        .collect()
-}
-
-/// log(1 + |value|) with the sign of the value.
-pub(crate) fn signed_log1p(value: f64) -> f64 {
-    value.abs().ln_1p().copysign(value)
-}
-
-/// Sums what is needed for the scale of one number field.
+/// Sums from which the scale of one number field follows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ScaleFit {
     min_users: usize,
@@ -97,7 +79,8 @@ pub(crate) struct ScaleFit {
 }
 
 impl ScaleFit {
-    /// A scale of fewer than `min_users` users would tell their values.
+    /// With values of fewer than `min_users` users a default scale is used, because the scale
+    /// would reveal their values.
     pub(crate) fn new(min_users: usize) -> Self {
         Self {
             min_users,
@@ -111,7 +94,7 @@ impl ScaleFit {
         self.count += 1;
     }
 
-    /// Twice the root mean square, so that most values lie within ±1.
+    /// The scale: twice the root mean square, so that most values lie within ±1.
     pub(crate) fn scale(self) -> f32 {
         if !self.users.enough() {
             return UNFITTED_SCALE;
@@ -126,13 +109,13 @@ impl ScaleFit {
     }
 }
 
-/// How to compute the features of a source's events.
+/// The computation of a source's event features.
 #[derive(Debug, Clone)]
 pub(crate) struct EventFeatures {
-    /// In days.
+    /// The window in days.
     window: f64,
     repeats: Repeats,
-    /// Position among the source's fields, and scale.
+    /// The position of each number field among the source's fields, with its scale.
     numbers: Vec<(usize, f64)>,
 }
 
@@ -147,14 +130,15 @@ impl EventFeatures {
         }
     }
 
-    /// The features of event `i` of `events` as seen from `reference`, which is later.
+    /// The features of event `i` of `events`. `reference` must be later than the event.
     pub(crate) fn of_one(&self, events: &Events<'_>, i: usize, reference: Timestamp) -> Vec<f32> {
         let mut features = self.time(events, i, i.checked_sub(1), reference);
         self.push_numbers(events, &[i], &mut features);
         features
     }
 
-    /// The features of all of `same`, events of one text in their order; at least one.
+    /// The features of merged events: `same` holds the positions of the events of one text in
+    /// ascending order, at least one.
     pub(crate) fn of_merged(
         &self,
         events: &Events<'_>,
@@ -238,7 +222,7 @@ mod tests {
     fn features_of_known_events() {
         let schema = schema();
         let source = &schema.sources[0];
-        // Day 4 was a Monday (1970-01-05); 6 o'clock is a quarter of the day.
+        // Day 4 was a Monday (1970-01-05), and 6 o'clock is a quarter of the day.
         let rows = [
             row("u", 0, day(3.25), &[text("a"), Number(-99.0), Null, Null]),
             row("u", 0, day(4.25), &[text("a"), Null, Null, Number(0.0)]),

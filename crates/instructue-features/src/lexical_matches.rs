@@ -1,10 +1,10 @@
-//! How much of a user's history an instruction names.
+//! Lexical matches: how many events of a user share words with an instruction, and how recent
+//! they are. A model that is asked about named things needs them.
 //!
-//! "Will this user buy dog food?" names the events whose texts say so. How many
-//! there were, and how lately, is most of the answer, and a small network that
-//! must find and count them by attention stays behind a plain count. So they are
-//! counted here: every event weighs as much as its text has to do with the
-//! instruction, by the rare words that the two share.
+//! "Will this user buy dog food?" names the events whose texts contain these words. Their number
+//! and recency are most of the answer, and a small network that must find and count them by
+//! attention stays behind a plain count. So they are counted here. Each event has a weight, which
+//! follows from the rare words that its text shares with the instruction.
 
 mod fitted;
 mod words;
@@ -20,49 +20,48 @@ use fitted::{Counts, Fitted};
 use instructue_schema::user_key;
 use words::{WordId, joined, word_ids};
 
-/// Numbers of an instruction and a profile, see [`LexicalMatches::numbers`].
+/// The number of features of an instruction and a profile, see [`LexicalMatches::numbers`].
 pub const LEXICAL_FEATURES: usize = RECENT.len() + 5;
 
-/// Shares of a source's window in which mentioned events are counted.
+/// The shares of a source's window in which matching events are counted.
 const RECENT: [f64; 6] = [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0, 1.0 / 3.0, 0.5, 1.0];
-/// How fast an event is forgotten, per window of its source.
+/// The rates at which an event's recency decays, per window of its source.
 const DECAYS: [f64; 2] = [6.0, 2.0];
-/// A text that has half as much to do with an instruction as the best one weighs
-/// 1/16: what shares a word by chance, and there is much of it, should not outweigh
-/// what is meant.
+/// The exponent of an event's weight. A text that matches half as well as the best one weighs
+/// 1/16. Many texts share a word by chance, and they should not outweigh the intended ones.
 const SHARPNESS: i32 = 4;
-/// Brings logarithms of counts near 1.
+/// The factor that brings logarithms of counts near 1.
 const SCALE: f64 = 0.5;
 
 /// Weights of words, fitted to event texts and to questions.
 ///
-/// A word weighs as much as it tells texts apart (its inverse document frequency
-/// among event texts) times how seldom questions have it: "buy" and "next" are in
-/// most questions and say nothing of what is asked about. What a text has to do with
-/// an instruction is the sum over the words they share, by the length of the text's
-/// own vector of weights, as a share of the best known text, to the fourth power.
+/// A word's weight is its inverse document frequency among event texts times its rarity among
+/// questions: "buy" and "next" are in most questions and do not say what a question is about. A
+/// text's score under an instruction is the sum of the weights of the shared words, divided by
+/// the norm of the text's own vector of weights. The weight of an event is its text's score as a
+/// share of the best known text's score, to the fourth power.
 ///
-/// A word is known if enough users have it; any other, in a text or an instruction,
-/// weighs nothing, as if it were not there.
+/// A word is known if enough users have it. Any other word of a text or an instruction is
+/// ignored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "Fitted", into = "Fitted")]
 pub struct LexicalMatches {
     fitted: Fitted,
-    /// The length of each known text's vector of weights.
+    /// The norm of each known text's vector of weights.
     norms: Vec<f64>,
-    /// Which texts have a word.
+    /// The texts that contain each word.
     with_word: HashMap<WordId, Vec<u32>>,
 }
 
-/// An instruction's words with their weights.
+/// The words of an instruction with their weights.
 #[derive(Debug, Clone)]
 pub struct MentionQuery {
     weights: HashMap<WordId, f64>,
-    /// What the best known text scores; 0: no word of the instruction counts.
+    /// The score of the best known text; 0 if no word of the instruction has a weight.
     best: f64,
 }
 
-/// A profile's events as [`LexicalMatches`] counts them.
+/// The words of a profile's events.
 #[derive(Debug, Clone, Default)]
 pub struct ProfileWords {
     events: Vec<EventWords>,
@@ -70,23 +69,23 @@ pub struct ProfileWords {
 
 #[derive(Debug, Clone)]
 struct EventWords {
-    /// Of its text and of what its source is called: a log of coupons need not say in
-    /// each event that it is one.
+    /// The words of the event's text and of its source's description. A log of coupons need not
+    /// say in each event that it is one.
     words: Arc<[WordId]>,
-    /// Length of their vector of weights.
+    /// The norm of their vector of weights.
     norm: f64,
-    /// Of its source, in days.
+    /// The window of the event's source, in days.
     window: f64,
-    /// Days before the reference time of all events that it stands for, the newest first.
+    /// The days before the reference time of all events that it stands for, the newest first.
     days: Arc<[f32]>,
 }
 
 impl LexicalMatches {
-    /// Fits the weights to the events of profiles of `schema` and to questions, each with
-    /// the [key](instructue_schema::user_key) of the user who was asked about.
+    /// Fits the weights to the events of profiles of `schema` and to questions. Each question
+    /// comes with the [key](instructue_schema::user_key) of the user it asks about.
     ///
-    /// What is kept are words that at least `min_users` distinct users have, and of the
-    /// sets of them that make up a text of so many users the most frequent 20,000.
+    /// A word is kept if at least `min_users` distinct users have it. A text is kept as a set of
+    /// words if that many users have the set; of these sets the 20,000 most frequent are kept.
     pub fn fit(
         schema: &Schema,
         profiles: impl Iterator<Item = Profile>,
@@ -108,12 +107,12 @@ impl LexicalMatches {
         counts.finish().into()
     }
 
-    /// How much a word tells texts apart.
+    /// The inverse document frequency of a word.
     fn rarity(&self, word: WordId) -> f64 {
         rarity(&self.fitted, word)
     }
 
-    /// The events of a profile of `schema`, for any number of instructions.
+    /// Prepares the events of a profile of `schema`, for any number of instructions.
     pub fn profile(&self, schema: &Schema, profile: &Profile) -> ProfileWords {
         let mut out = ProfileWords::default();
         for (source, found) in schema.sources.iter().zip(&profile.sources) {
@@ -132,7 +131,7 @@ impl LexicalMatches {
         out
     }
 
-    /// An instruction, for any number of profiles.
+    /// Prepares an instruction, for any number of profiles.
     pub fn instruction(&self, instruction: &DataText) -> MentionQuery {
         let questions = self.fitted.questions as f64;
         let words = word_ids(instruction.as_str());
@@ -142,8 +141,8 @@ impl LexicalMatches {
             (weight > 0.0).then_some((word, weight))
         });
         let weights: HashMap<WordId, f64> = weights.collect();
-        // In the order of the words, as an event's score is summed up, so that the best
-        // text weighs exactly 1.
+        // The sum runs in the order of the words, as for an event's score, so that the best text
+        // weighs exactly 1.
         let mut scores = vec![0.0; self.norms.len()];
         for word in &*words {
             let Some((weight, texts)) = weights.get(word).zip(self.with_word.get(word)) else {
@@ -162,13 +161,14 @@ impl LexicalMatches {
         }
     }
 
-    /// What an instruction says of a profile: [`LEXICAL_FEATURES`] of them, all 0 without
-    /// an instruction and where none of its words is known from events.
+    /// The [`LEXICAL_FEATURES`] features of an instruction and a profile. All are 0 without an
+    /// instruction, and where none of its words is known from events.
     ///
-    /// The logarithm of 1 + mentioned events in the newest 1/24, 1/12, 1/6, 1/3, 1/2
-    /// and all of their source's window; how lately the newest was, by two decays; the
-    /// logarithm of 1 + days with one; how well the best of them fits; and how well
-    /// the instruction's words fit anything known, which is of the instruction alone.
+    /// The features are, in order: the logarithm of 1 + the weighted number of events in the
+    /// newest 1/24, 1/12, 1/6, 1/3, 1/2 and all of their source's window; the recency of the
+    /// newest one, under two decays; the logarithm of 1 + the number of days with a match; the
+    /// weight of the best match; and how well the instruction's words match any known text, which
+    /// does not depend on the user.
     pub fn numbers(
         &self,
         profile: &ProfileWords,
@@ -217,7 +217,7 @@ impl LexicalMatches {
 }
 
 impl MentionQuery {
-    /// How much an event weighs, 0 to 1; only for a query of which some word counts.
+    /// The weight of an event, 0 to 1. `best` must be above 0.
     fn share(&self, event: &EventWords) -> f64 {
         let shared = event.words.iter().filter_map(|word| self.weights.get(word));
         let score = shared.sum::<f64>();
@@ -259,7 +259,7 @@ impl From<LexicalMatches> for Fitted {
     }
 }
 
-/// ln(1 + texts / texts with the word); 0 for a word that is not known.
+/// ln(1 + texts / texts with the word); 0 for an unknown word.
 fn rarity(fitted: &Fitted, word: WordId) -> f64 {
     let with = fitted.known.get(&word);
     with.map_or(0.0, |&with| {

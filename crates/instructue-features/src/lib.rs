@@ -1,11 +1,11 @@
-//! A user's history as a model reads it: profiles, texts, tokens, numbers, packed rows.
+//! A user's history as a model reads it: profiles, texts, tokens, numeric features, packed rows.
+//! One needs it to prepare a model's input: in training, in embedding, in a server.
 //!
-//! You need it wherever a model is fed: in training, in embedding, in a server. It reads no
-//! Parquet; a [`History`](instructue_schema::History) comes from `instructue-store` or from
-//! whatever holds users in memory.
+//! The crate reads no Parquet. A [`History`](instructue_schema::History) comes from
+//! `instructue-store` or from any other holder of users in memory.
 //!
 //! 1. [`ProfileBuilder`] makes a [`Profile`] of a user's history at a
-//!    *reference time*: only what happened strictly before it is seen.
+//!    *reference time*: it holds only events strictly before that time.
 //! 2. [`ProfileTokenizer`] encodes the profile's event texts.
 //! 3. A [`Row`] is a profile with one [`Segment`] per instruction, and
 //!    [`Batch::collate`] lays rows side by side, as plain arrays.
@@ -21,7 +21,7 @@
 //! use instructue_schema::{DataText, Schema, Timestamp, UserId};
 //! use parquet::arrow::ArrowWriter;
 //!
-//! // A table of events in any order, and what its columns mean.
+//! // A table of events in any order, and a schema for its columns.
 //! let dir = tempfile::tempdir()?;
 //! let day = 86_400;
 //! let columns: [(&str, ArrayRef); 4] = [
@@ -51,13 +51,13 @@
 //!     "#,
 //! )?;
 //!
-//! // Read, check, group by user.
+//! // Ingest reads, checks and groups the rows.
 //! let store = dir.path().join("store");
 //! let options = IngestOptions::default();
 //! let (store, report) = UserStore::ingest(&schema, dir.path(), &store, &options, &mut |_| {})?;
 //! assert_eq!((report.users, report.sources[0].kept), (2, 4));
 //!
-//! // Ann as she was on day 10: the event of day 20 is not there.
+//! // Ann's profile at day 10 lacks the event of day 20.
 //! let ann = UserId::new("ann").expect("a name that is not empty");
 //! let shard = store.shard(store.shard_of(&ann))?;
 //! let history = shard.history(shard.find(&ann).expect("she has events"));
@@ -69,7 +69,7 @@
 //! assert_eq!(texts.len(), 2);
 //! assert!(texts[1].contains("books"));
 //!
-//! // Tokens. Whatever a text spells, it never becomes a delimiter or `<USER>`.
+//! // Whatever a text spells, its tokens are never a delimiter or `<USER>`.
 //! let question = DataText::new("Does this user like books?");
 //! let corpus = texts.into_iter().chain([question.as_str().to_string()]);
 //! let tokenizer = Arc::new(TextTokenizer::train(corpus, 300)?);
@@ -83,7 +83,7 @@
 //!     ],
 //! };
 //!
-//! // One row, two places from which a user's vector is read.
+//! // The row has two positions from which a user's vector is read.
 //! let layout = Layout::new(&schema, &tokenizer, /* summaries */ true);
 //! let batch = Batch::collate(&layout, &[row]);
 //! assert_eq!((batch.rows, batch.users.len()), (1, 2));
@@ -93,8 +93,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What a training run visits, and in which order, is a pure function of a seed:
-//! see [`token_budget_batches`] and [`seed`](instructue_schema::seed).
+//! The order in which a training run visits rows is a pure function of a seed, see
+//! [`token_budget_batches`] and [`seed`](instructue_schema::seed).
 
 mod aggregates;
 mod batch;
@@ -102,6 +102,7 @@ mod bucket;
 mod counts;
 mod error;
 mod event_features;
+mod fields;
 mod lexical_matches;
 mod pack;
 mod profile;

@@ -1,12 +1,13 @@
-//! From a profile and instructions to one packed row of slots.
+//! Packed rows: a profile and its instructions as one sequence of slots. Training and embedding
+//! read rows.
 //!
-//! A row is one user's profile followed by K segments, one per instruction.
-//! Segments see the profile and themselves, never each other, and their
-//! positions all start where the profile ends: so the profile is computed once
-//! for K instructions, and the result equals K separate rows.
+//! A row is one user's profile followed by K segments, one per instruction. Segments see the
+//! profile and themselves, never each other, and their positions all start where the profile
+//! ends. So the profile is computed once for K instructions, and the result equals K separate
+//! rows.
 //!
-//! Delimiters and `<USER>` are [`Slot`]s, placed here by position. They are not
-//! entries of any vocabulary, so no text can become one.
+//! Delimiters and `<USER>` are [`Slot`]s, which are placed by position. They are no entries of
+//! any vocabulary, so no text can become one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,22 +26,22 @@ pub enum Slot {
     Open(usize),
     /// The closing delimiter of a source.
     Close(usize),
-    /// The `index`-th event of the row's source.
+    /// An event of the row's source.
     Event {
-        /// Source, in schema order.
+        /// The source, in schema order.
         source: usize,
-        /// Event within the row, oldest first.
+        /// The event within the row, oldest first.
         index: usize,
     },
     /// The row's vector of a tabular source.
     Tabular(usize),
-    /// Stands for a source without any event.
+    /// The token of a source without events.
     Empty(usize),
-    /// Mean over the events of a source.
+    /// The mean over the events of a source.
     SourceSummary(usize),
-    /// Mean over the row's sources.
+    /// The mean over the row's sources.
     UserSummary,
-    /// The position whose hidden state becomes the user's vector.
+    /// `<USER>`, whose hidden state becomes the user's vector.
     User,
 }
 
@@ -49,15 +50,15 @@ pub enum Slot {
 pub enum SourceTokens {
     /// Event texts as encoder tokens, oldest first, with their features.
     Events {
-        /// One token list per event; equal texts share one list.
+        /// One token list per event. Equal texts share one list.
         texts: Vec<Arc<[u32]>>,
-        /// The same texts as tokens of the backbone, see
-        /// [`ProfileTokenizer::with_words`]; else empty.
+        /// The same texts as tokens of the backbone, see [`ProfileTokenizer::with_words`];
+        /// otherwise empty.
         words: Vec<Arc<[u32]>>,
-        /// `[events, features]`, flat.
+        /// The event features, `[events, features]`, flat.
         features: Vec<f32>,
     },
-    /// The raw tabular row: NaN stands for a missing number, 0 for a missing category.
+    /// The row of a tabular source. NaN stands for a missing number, 0 for a missing category.
     Tabular {
         /// Numeric features.
         numbers: Vec<f32>,
@@ -66,21 +67,21 @@ pub enum SourceTokens {
     },
 }
 
-/// A profile ready for packing.
+/// A tokenised profile, ready for packing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileTokens {
-    /// Schema order.
+    /// The sources, in schema order.
     pub sources: Vec<SourceTokens>,
 }
 
 impl ProfileTokens {
-    /// Number of slots that the profile takes in a row.
+    /// The number of slots that the profile takes in a row.
     pub fn slots(&self, layout: &Layout) -> usize {
         layout.profile_slots(self).len()
     }
 }
 
-/// Turns profiles into encoder tokens and remembers texts it has seen.
+/// Tokenises the event texts of profiles and caches the results.
 #[derive(Debug)]
 pub struct ProfileTokenizer {
     tokenizer: Arc<TextTokenizer>,
@@ -93,9 +94,9 @@ pub struct ProfileTokenizer {
 /// An event's text as tokens.
 #[derive(Debug, Clone)]
 struct EventText {
-    /// Of the encoder.
+    /// The tokens of the encoder.
     ids: Arc<[u32]>,
-    /// Of the backbone, where they are asked for.
+    /// The tokens of the backbone, if they are needed.
     words: Option<Arc<[u32]>>,
 }
 
@@ -112,14 +113,14 @@ impl ProfileTokenizer {
         }
     }
 
-    /// The same tokenizer, which gives the texts as tokens of the backbone, too:
-    /// for looking up events by words where the encoder has another vocabulary.
+    /// Also tokenises the texts for the backbone. This is needed to look up events by words if
+    /// the encoder has another vocabulary.
     pub fn with_words(mut self, backbone: Arc<TextTokenizer>) -> Self {
         self.words = Some(backbone);
         self
     }
 
-    /// Encodes all event texts of a profile, cut at each source's token limit.
+    /// Tokenises all event texts of a profile, each truncated at its source's token limit.
     pub fn tokenize(&mut self, profile: &Profile) -> ProfileTokens {
         let sources = profile
             .sources
@@ -157,7 +158,7 @@ impl ProfileTokenizer {
         }
         let mut ids = self.tokenizer.encode_marked(text, self.max_tokens[source]);
         if ids.is_empty() {
-            // An encoder cannot take an empty text.
+            // An encoder cannot read an empty text.
             ids.push(self.tokenizer.end_id());
         }
         let words = self.words.as_ref().map(|backbone| {
@@ -171,7 +172,7 @@ impl ProfileTokenizer {
             ids: ids.into(),
             words,
         };
-        // Bounds the memory over a long run; texts repeat, so it fills up again at once.
+        // This bounds the memory of a long run. Texts repeat, so the cache soon fills again.
         if self.seen.len() >= self.capacity {
             self.seen.clear();
         }
@@ -183,29 +184,30 @@ impl ProfileTokenizer {
 /// An instruction, and in training its answer.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Segment {
-    /// Backbone tokens of the instruction; empty: no instruction.
+    /// The backbone tokens of the instruction; empty for no instruction.
     pub instruction: Vec<u32>,
-    /// Backbone tokens of the answer with the end mark; empty: no answer.
+    /// The backbone tokens of the answer with the end mark; empty for no answer.
     pub answer: Vec<u32>,
-    /// How much of the row's profile the instruction names, see
-    /// [`LexicalMatches`](crate::LexicalMatches); empty where the model does not ask.
+    /// The [lexical matches](crate::LexicalMatches) of the instruction and the row's profile;
+    /// empty if the model does not use them.
     pub lexical_matches: Vec<f32>,
-    /// In training: what others answer to the same question, each as `answer`.
+    /// The extra negatives in training: answers of other users to the same question, each in the
+    /// form of `answer`.
     pub extra_negatives: Vec<Vec<u32>>,
 }
 
 /// A user's profile with its segments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Equal keys mean the same user.
+    /// The key of the user. Equal keys mean the same user.
     pub user_key: u64,
     /// The user's profile.
     pub profile: ProfileTokens,
-    /// At least one.
+    /// The segments, at least one.
     pub segments: Vec<Segment>,
 }
 
-/// How a profile becomes slots.
+/// The rules by which a profile becomes slots.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     kinds: Vec<SourceKind>,
@@ -215,14 +217,14 @@ pub struct Layout {
     lead: Vec<u32>,
 }
 
-/// What stands before the profile.
+/// The text before the profile.
 pub const INTRO: &str = "User profile.";
-/// What stands before an instruction.
+/// The text before an instruction.
 pub const LEAD: &str = "Instruction:";
 
 impl Layout {
-    /// The layout for the sources of `schema`; `summaries` adds source and user
-    /// summary tokens (the hierarchy option, Q-Anchor).
+    /// The layout for the sources of `schema`. `summaries` adds source and user summary tokens
+    /// (the hierarchy of arXiv:2602.14492).
     pub fn new(schema: &Schema, tokenizer: &TextTokenizer, summaries: bool) -> Self {
         Self {
             kinds: schema.sources.iter().map(|s| s.kind).collect(),
@@ -233,9 +235,8 @@ impl Layout {
         }
     }
 
-    /// With `bottleneck` an answer's tokens see `<USER>` and each other only, so
-    /// that what they need of the profile and the instruction has to go through
-    /// the state that becomes the user's vector.
+    /// With `bottleneck`, an answer's tokens see `<USER>` and each other only. What they need of
+    /// profile and instruction then has to go through the state that becomes the user's vector.
     pub fn with_bottleneck(mut self, bottleneck: bool) -> Self {
         self.bottleneck = bottleneck;
         self
@@ -246,7 +247,7 @@ impl Layout {
         self.bottleneck
     }
 
-    /// Whether rows carry summary tokens.
+    /// Whether rows have summary tokens.
     pub fn summaries(&self) -> bool {
         self.summaries
     }
@@ -289,13 +290,13 @@ impl Layout {
         }
         let user = slots.len();
         slots.push(Slot::User);
-        // The end mark is predicted, never read.
+        // The end mark is predicted and never read.
         let read = segment.answer.len().saturating_sub(1);
         slots.extend(segment.answer[..read].iter().map(|&id| Slot::Token(id)));
         (slots, user)
     }
 
-    /// Number of slots of a whole row.
+    /// The number of slots of a whole row.
     pub fn row_slots(&self, row: &Row) -> usize {
         let segments: usize = row
             .segments
@@ -313,7 +314,7 @@ impl Layout {
         self.kinds[source]
     }
 
-    /// Number of sources.
+    /// The number of sources.
     pub fn sources(&self) -> usize {
         self.kinds.len()
     }

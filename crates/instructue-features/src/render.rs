@@ -1,4 +1,4 @@
-//! Events as short texts.
+//! Rendering of events as short texts, which text encoders read.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -7,16 +7,17 @@ use instructue_schema::{ColumnRole, DataText, Source};
 
 use instructue_schema::{Events, NULL_CODE};
 
-/// What stands between two fields.
+/// The text between two fields.
 const SEPARATOR: &str = " | ";
-/// Texts remembered per source and shard; it bounds the memory when numbers are rendered.
+/// The number of cached texts per source and shard. It bounds the memory when numbers are
+/// rendered.
 const REMEMBERED: usize = 1 << 18;
 
-/// The text of event `i`: its rendered fields in declared order, with ` | ` between.
+/// The text of event `i`: its rendered fields in declared order, with ` | ` between them.
 ///
-/// Missing values are left out, runs of white space become one space, and
-/// numbers have at most two decimals. Times are not in the text: they are event
-/// features. An event without any rendered value has an empty text.
+/// Missing values are left out, runs of white space become one space, and numbers have at most
+/// two decimals. Times are not in the text, because they are event features. An event without any
+/// rendered value has an empty text.
 ///
 /// # Panics
 /// If `events` is not of `source` or has no event `i`.
@@ -24,10 +25,10 @@ pub fn render_event(source: &Source, events: &Events<'_>, i: usize) -> DataText 
     Renderer::new(source).render(events, i)
 }
 
-/// Which fields of a source are text.
+/// The fields of a source that are rendered.
 #[derive(Debug, Clone)]
 pub(crate) struct Renderer {
-    /// Position among the source's fields, and whether it is a number.
+    /// The position of each field among the source's fields, and whether it is a number.
     fields: Vec<(usize, bool)>,
 }
 
@@ -66,7 +67,7 @@ impl Renderer {
         DataText::from(text)
     }
 
-    /// Equal keys mean equal texts within a shard.
+    /// Writes a key of event `i`. Equal keys mean equal texts within a shard.
     fn key(&self, events: &Events<'_>, i: usize, key: &mut Vec<u32>) {
         key.clear();
         for &(field, is_number) in &self.fields {
@@ -80,7 +81,7 @@ impl Renderer {
     }
 }
 
-/// The texts of one source of one shard, each kept once.
+/// The texts of one source in one shard, each stored once.
 #[derive(Debug, Default)]
 pub(crate) struct TextCache(RwLock<HashMap<Box<[u32]>, DataText>>);
 
@@ -129,7 +130,7 @@ fn push_words(text: &mut String, value: &str) {
     }
 }
 
-/// At most two decimals; very large and very small numbers in scientific form.
+/// A number with at most two decimals. Very large and very small numbers are in scientific form.
 fn format_number(number: f64) -> String {
     let size = number.abs();
     if size != 0.0 && !(0.005..1e15).contains(&size) {

@@ -1,4 +1,4 @@
-//! Hand-made shards for this crate's tests.
+//! Hand-made shards for the tests of this crate.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,13 +39,13 @@ pub(crate) fn row(user: &'static str, source: usize, time: Timestamp, cells: &[C
     }
 }
 
-/// Midnight of the given day, plus a fraction of a day.
+/// The given day's midnight plus a fraction of a day.
 pub(crate) fn day(days: f64) -> Timestamp {
     Timestamp((days * SECONDS_PER_DAY as f64) as i64)
 }
 
-/// Purchases (product, shop, amount), searches (query), and a tabular source
-/// with age, region and aggregates over the purchases.
+/// Three sources: purchases (product, shop, amount), searches (query), and a tabular source with
+/// age, region and aggregates over the purchases.
 pub(crate) fn schema() -> Schema {
     Schema::from_toml(
         r#"
@@ -96,7 +96,7 @@ pub(crate) fn schema() -> Schema {
     .expect("a valid schema")
 }
 
-/// The shard with these rows; `dictionary_salt` changes codes but no value.
+/// The shard with these rows. `dictionary_salt` changes codes but no value.
 pub(crate) fn shard(schema: &Schema, rows: &[Row], dictionary_salt: usize) -> Shard {
     let users: BTreeSet<&str> = rows.iter().map(|row| row.user).collect();
     let sources = schema.sources.iter().enumerate().map(|(index, source)| {

@@ -1,10 +1,13 @@
-//! Text to token ids, such that no text can become a special token.
+//! Tokenizers of text, by which no text can become a special token. Every text that a model reads
+//! goes through one.
 //!
-//! This is the only module that knows the `tokenizers` crate.
+//! This is the only module that uses the `tokenizers` crate.
 
 mod added;
-mod marks;
+mod lower_case;
 mod plain;
+mod post_processor;
+mod special;
 #[cfg(test)]
 mod tests;
 mod train;
@@ -19,29 +22,24 @@ use instructue_schema::DataText;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use marks::Marks;
-use plain::SpecialNames;
+use post_processor::PostProcessor;
+use special::SpecialNames;
+pub use special::{END, PAD};
 
-/// The padding token of trained tokenizers, with id 0.
-pub const PAD: &str = "<|pad|>";
-/// The end mark of trained tokenizers, with id 1.
-pub const END: &str = "<|end|>";
-
-/// Where Hugging Face directories name the special tokens.
+/// The file of a Hugging Face directory that names the special tokens.
 const CONFIG: &str = "tokenizer_config.json";
-/// Longer texts per wanted token are cut before they are tokenised, see
+/// The number of bytes per wanted token at which a text is truncated before it is tokenised, see
 /// [`TextTokenizer::encode_limited`].
 const BYTES_PER_TOKEN: usize = 64;
 
 /// A tokenizer whose added tokens cannot be reached from text.
 ///
-/// A Hugging Face `tokenizer.json` finds its added tokens (`[SEP]`,
-/// `<|im_end|>`, …) wherever they stand in a text. Here they are taken out
-/// before the tokenizer is built, from the vocabulary too, so a text that spells
-/// one is encoded like any other; their ids are known as
-/// [`TextTokenizer::reserved_ids`] and placed by position only. What the
-/// file's post-processor puts around a text is added by
-/// [`TextTokenizer::encode_marked`]; its truncation and padding are ignored. Clones share everything.
+/// A Hugging Face `tokenizer.json` finds its added tokens (`[SEP]`, `<|im_end|>`, …) wherever
+/// they stand in a text. Here they are removed before the tokenizer is built, also from the
+/// vocabulary, so a text that spells one is encoded like any other. Their ids are the
+/// [`TextTokenizer::reserved_ids`] and are placed by position only.
+/// [`TextTokenizer::encode_marked`] adds the special tokens of the file's post-processor; the
+/// file's truncation and padding are ignored. Clones share all data.
 ///
 /// ```
 /// use instructue_features::TextTokenizer;
@@ -54,12 +52,12 @@ const BYTES_PER_TOKEN: usize = 64;
 /// let ids = tokenizer.encode(&text);
 /// assert!(!ids.contains(&tokenizer.end_id()));
 /// assert_eq!(tokenizer.decode(&ids), text.as_str());
-/// # Ok::<(), instructue_store::Error>(())
+/// # Ok::<(), instructue_features::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct TextTokenizer(Arc<Inner>);
 
-/// Equal when made from equal files.
+/// Tokenizers are equal when they were made from equal files.
 impl PartialEq for TextTokenizer {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.0.json == other.0.json
@@ -68,7 +66,7 @@ impl PartialEq for TextTokenizer {
 
 struct Inner {
     plain: tokenizers::Tokenizer,
-    /// The original file, for saving.
+    /// The original file's text, for saving.
     json: String,
     names: SpecialNames,
     reserved: BTreeSet<u32>,
@@ -78,20 +76,20 @@ struct Inner {
     end: u32,
     cls: Option<u32>,
     sep: Option<u32>,
-    marks: Marks,
+    post_processor: PostProcessor,
 }
 
 impl TextTokenizer {
     /// Reads a Hugging Face `tokenizer.json` with a BPE, WordPiece, WordLevel or Unigram
     /// (SentencePiece) model.
     ///
-    /// If a `tokenizer_config.json` lies beside it, it says which tokens pad and
-    /// end a text; otherwise the usual names are tried. For BERT's tokenizer class
-    /// its `do_lower_case` decides, as in transformers.
+    /// If a `tokenizer_config.json` lies beside it, that file names the tokens that pad and end a
+    /// text; otherwise the usual names are tried. For BERT's tokenizer class its `do_lower_case`
+    /// decides on lower-casing, as in transformers.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file cannot be read; [`Error::Tokenizer`] when it
-    /// is no tokenizer, has another model, or no token that pads or ends a text.
+    /// [`Error::File`] when the file cannot be read; [`Error::Tokenizer`] when it is no
+    /// tokenizer, has another model, or has no token that pads or ends a text.
     pub fn from_file(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
         let read = instructue_fs::read_text;
@@ -102,20 +100,19 @@ impl TextTokenizer {
             false => SpecialNames::default(),
         };
         if let Some(lower) = names.lower_case() {
-            json = marks::with_bert_case(&name, json, lower)?;
+            json = lower_case::with_bert_case(&name, json, lower)?;
         }
         Self::from_json(&name, json, names)
     }
 
-    /// Trains a byte-level BPE of at most `vocab_size` entries on `texts`, all of which
-    /// are taken as public: **any word of them may become an entry, whoever wrote it**.
-    /// For texts of users see [`TextTokenizer::train_on_users`].
+    /// Trains a byte-level BPE of at most `vocab_size` entries on `texts`. All texts are treated
+    /// as public: **any word of them may become an entry, whoever wrote it**. For texts of users
+    /// see [`TextTokenizer::train_on_users`].
     ///
-    /// The first ids are fixed: 0 is [`PAD`], 1 is [`END`], then come the 256
-    /// bytes, so every text can be encoded and decoded without loss. Merges that
-    /// occur only once are not made. The result depends on the texts and how
-    /// often each occurs, not on their order. Train on everything that will be
-    /// read: event texts, instructions and answers.
+    /// The first ids are fixed: 0 is [`PAD`], 1 is [`END`], then come the 256 bytes, so every
+    /// text can be encoded and decoded without loss. A pair that occurs only once is not merged.
+    /// The result depends on the texts and their numbers of occurrences, not on their order. The
+    /// texts should cover everything that will be read: event texts, instructions and answers.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] when `vocab_size` is below 258.
@@ -126,10 +123,10 @@ impl TextTokenizer {
         Self::train_on_users(texts.map(|text| (0, text)), vocab_size, 1)
     }
 
-    /// As [`TextTokenizer::train`], on texts that come with the
-    /// [key](instructue_schema::user_key) of the user whose they are. Entries are made of words
-    /// alone that at least `min_users` distinct users have; whatever fewer have is
-    /// spelled with what others have, and the file says nothing of it.
+    /// Like [`TextTokenizer::train`], on texts of users, each with the
+    /// [key](instructue_schema::user_key) of its user. Entries are made only from words that at
+    /// least `min_users` distinct users have. A rarer word is spelled with other words' entries
+    /// and leaves no trace in the file.
     ///
     /// ```
     /// use instructue_features::TextTokenizer;
@@ -137,7 +134,7 @@ impl TextTokenizer {
     /// let texts = (0..9).flat_map(|user| [(user, "milk".to_string()), (0, "Xyzzy".into())]);
     /// let tokenizer = TextTokenizer::train_on_users(texts, 300, 5)?;
     /// assert!(tokenizer.json().contains("milk") && !tokenizer.json().contains("xyzzy"));
-    /// # Ok::<(), instructue_store::Error>(())
+    /// # Ok::<(), instructue_features::Error>(())
     /// ```
     ///
     /// # Errors
@@ -151,12 +148,12 @@ impl TextTokenizer {
         Self::from_json("trained tokenizer", json, SpecialNames::default())
     }
 
-    /// The same tokenizer for texts in lower case: it makes them so first.
+    /// The same tokenizer with lower-casing before it.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`], which would be a fault of this crate.
+    /// [`Error::Tokenizer`], which would be a bug of this crate.
     pub fn lower_cased(&self) -> Result<Self, Error> {
-        let json = marks::lower_cased("tokenizer", &self.0.json)?;
+        let json = lower_case::lower_cased("tokenizer", &self.0.json)?;
         Self::from_json("tokenizer", json, self.0.names.clone())
     }
 
@@ -173,37 +170,37 @@ impl TextTokenizer {
             end: parts.end,
             cls: parts.cls,
             sep: parts.sep,
-            marks: parts.marks,
+            post_processor: parts.post_processor,
         })))
     }
 
-    /// Writes the original `tokenizer.json`, added tokens included; other programs can read it.
+    /// Writes the original `tokenizer.json`, added tokens included, so that other programs can
+    /// read it.
     ///
-    /// The file appears under its name only when it is complete. If a
-    /// `tokenizer_config.json` named the special tokens, one is written beside it.
+    /// The file appears under its name only when it is complete. If a `tokenizer_config.json`
+    /// named the special tokens, one is written beside it.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be written.
+    /// [`Error::File`] when it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         write_files(path, &self.0.json, &self.0.names)
     }
 
-    /// The original `tokenizer.json`, which decides what ids a text gets.
+    /// The original `tokenizer.json`, which decides the ids of a text.
     pub fn json(&self) -> &str {
         &self.0.json
     }
 
-    /// The ids of a text; never one of [`TextTokenizer::reserved_ids`].
+    /// The ids of a text. None of them is in [`TextTokenizer::reserved_ids`].
     pub fn encode(&self, text: &DataText) -> Vec<u32> {
         self.ids(text.as_str())
     }
 
     /// At most the first `max_tokens` ids of a text.
     ///
-    /// The text is cut at 64 bytes per wanted token first, so a very long text
-    /// costs no more than a long one. Where tokens are shorter than that, as in
-    /// any ordinary text, these are exactly the first ids of
-    /// [`TextTokenizer::encode`].
+    /// The text is first truncated at 64 bytes per wanted token, so that a very long text costs
+    /// no more than a long one. In any ordinary text tokens are shorter, and these are exactly
+    /// the first ids of [`TextTokenizer::encode`].
     pub fn encode_limited(&self, text: &DataText, max_tokens: usize) -> Vec<u32> {
         let text = text.as_str();
         let end = text.floor_char_boundary(max_tokens.saturating_mul(BYTES_PER_TOKEN));
@@ -212,45 +209,46 @@ impl TextTokenizer {
         ids
     }
 
-    /// The ids of a text for an encoder: at most `max_tokens`, those that its
-    /// post-processor puts before and after a text counted (`[CLS]` … `[SEP]`). A
-    /// long text loses its end, never a mark; at least one token of it is kept.
+    /// The ids of a text for an encoder, with the special tokens that the post-processor puts
+    /// before and after it (`[CLS]` … `[SEP]`). There are at most `max_tokens` ids, special
+    /// tokens included. A long text loses its end, never a special token, and keeps at least one
+    /// token.
     ///
-    /// A tokenizer without `[CLS]` and `[SEP]` puts nothing around a text.
+    /// A tokenizer without `[CLS]` and `[SEP]` adds no special tokens.
     pub fn encode_marked(&self, text: &DataText, max_tokens: usize) -> Vec<u32> {
-        let marks = &self.0.marks;
-        let room = max_tokens.saturating_sub(marks.count()).max(1);
-        let mut ids = marks.before.clone();
+        let post_processor = &self.0.post_processor;
+        let room = max_tokens.saturating_sub(post_processor.count()).max(1);
+        let mut ids = post_processor.before.clone();
         ids.extend(self.encode_limited(text, room));
-        ids.extend(&marks.after);
+        ids.extend(&post_processor.after);
         ids
     }
 
-    /// The ids of a piece of a template: text of the program, not of data.
+    /// The ids of a template's text, which comes from the program and not from data.
     ///
-    /// It is encoded as any text is, because delimiters are slots rather than text.
+    /// It is encoded like any text, because delimiters are slots and not text.
     pub fn encode_template(&self, text: &'static str) -> Vec<u32> {
         self.ids(text)
     }
 
     fn ids(&self, text: &str) -> Vec<u32> {
-        // An error is only possible for an unknown token that the vocabulary
-        // lacks, which `strip` refuses.
+        // The only possible error is an unknown token that the vocabulary lacks, and `strip`
+        // refuses such a file.
         let encoding = self.0.plain.encode_fast(text, false);
         let ids = encoding.map(|encoding| encoding.get_ids().to_vec());
         let mut ids = ids.unwrap_or_default();
-        // They are not in the vocabulary any more; this keeps the promise even
-        // if a tokenizer has a way to them that is not thought of.
+        // Reserved ids are no longer in the vocabulary. This filter guards against an unforeseen
+        // way to them.
         ids.retain(|id| !self.0.reserved.contains(id));
         ids
     }
 
-    /// The text of ids; reserved and unknown ids are left out, invalid UTF-8 is replaced.
+    /// The text of ids. Reserved and unknown ids are left out, and invalid UTF-8 is replaced.
     pub fn decode(&self, ids: &[u32]) -> String {
         self.0.plain.decode(ids, false).unwrap_or_default()
     }
 
-    /// The SHA-256 of the files it was made from: equal for equal tokenizers.
+    /// The SHA-256 of the files that it was made from. Equal tokenizers have equal digests.
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
         hasher.update(&self.0.json);
@@ -259,26 +257,25 @@ impl TextTokenizer {
         hasher.finalize().into()
     }
 
-    /// One more than the largest id: the rows of an embedding table that has one for
-    /// each.
+    /// The largest id plus 1: the rows of an embedding table with one row per id.
     pub fn vocab_size(&self) -> usize {
         self.0.vocab_size
     }
 
-    /// One more than the largest id that is ever given: of a text, or what is put at
-    /// its ends. Published files have added tokens beyond the table of their model;
-    /// those that no text becomes need no row. Neither does what pads, which is
-    /// masked and may be any id.
+    /// The largest id that the tokenizer returns, in a text or at its ends, plus 1. Published
+    /// files have added tokens beyond their model's table; those that no text becomes need no
+    /// row. The padding token needs none either, since it is masked and may be any id.
     pub fn rows(&self) -> usize {
         self.0.rows
     }
 
-    /// The ids that no text becomes: added tokens, and those that pad, end, open or separate texts.
+    /// The ids that no text becomes: added tokens, and those that pad, end, open or separate
+    /// texts.
     pub fn reserved_ids(&self) -> &BTreeSet<u32> {
         &self.0.reserved
     }
 
-    /// The id that fills up short rows.
+    /// The id of padding.
     pub fn pad_id(&self) -> u32 {
         self.0.pad
     }
@@ -308,7 +305,7 @@ impl fmt::Debug for TextTokenizer {
     }
 }
 
-/// Writes a `tokenizer.json`, and before it what names its special tokens.
+/// Writes a `tokenizer.json`, and before it the file that names its special tokens.
 fn write_files(path: &Path, json: &str, names: &SpecialNames) -> Result<(), Error> {
     if let Some(config) = names.to_config() {
         instructue_fs::write(&path.with_file_name(CONFIG), config.as_bytes())?;

@@ -1,4 +1,5 @@
-//! Who may write into a directory: the program that made it, one process at a time.
+//! The claim of a directory: a marker and a lock by which one process at a time may write there.
+//! A program needs it before it writes into a directory over a longer time.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -11,11 +12,11 @@ use crate::operations;
 use crate::read::{kind_of, read_text};
 use crate::temporary::{is_aside, lock};
 
-/// The right to write into a directory, for as long as the value lives.
+/// The right to write into a directory, which holds as long as the value lives.
 ///
-/// A directory is claimed by a marker, a file `.instructue-KIND` in it. Without the marker
-/// only an empty directory, or none, can be claimed, so nothing that somebody else put there
-/// is overwritten. The marker is locked; the lock ends with the process, however that ends.
+/// A marker, the file `.instructue-KIND`, claims the directory that holds it. Without a marker
+/// only an empty or missing directory can be claimed, so no file of somebody else is overwritten.
+/// The marker is locked. The lock ends with the process, however the process ends.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -43,14 +44,14 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Claims `directory`, which is made if need be, for a `kind` of content.
+    /// Claims `directory` for a `kind` of content. The directory is created if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Foreign`] for what somebody else put there, [`Error::InUse`] while another
+    /// [`Error::Foreign`] if the directory holds something else, [`Error::InUse`] while another
     /// process has the claim, [`Error::Io`] when the operating system refuses.
     pub fn take(directory: &Path, kind: &str) -> Result<Self> {
         let path = marker(directory, kind);
-        // A marker that is there is locked once, below.
+        // An existing marker is only locked, below.
         if !is_marker(&path) {
             Self::check(directory, kind)?;
         }
@@ -60,7 +61,7 @@ impl Claim {
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
                     return Err(Error::io(&path)(error));
                 }
-                // Another process was faster: the lock decides.
+                // Another process was faster. The lock decides between the two.
                 _ => {}
             }
         }
@@ -131,13 +132,13 @@ impl Claim {
         Err(foreign(format!("other content: {found}")))
     }
 
-    /// The directory.
+    /// The claimed directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 }
 
-/// No link: it could lead to somebody else's file.
+/// Whether the marker is a regular file. A link could lead to somebody else's file.
 fn is_marker(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
 }
@@ -150,7 +151,7 @@ fn in_use(directory: &Path, marker: &Path) -> Error {
     let text = read_text(marker).unwrap_or_default();
     let line = |number: usize| {
         let line = text.lines().nth(number).unwrap_or("?");
-        // Whatever stands there, it is a number or a time in a message.
+        // The marker may hold any bytes. A message shows at most a short visible text of them.
         line.chars()
             .filter(char::is_ascii_graphic)
             .take(40)

@@ -1,4 +1,4 @@
-//! Directories that appear whole or not at all.
+//! Writing and replacing of whole directories. It is needed for every artefact of several files.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,14 +10,15 @@ use crate::error::{Error, Result};
 use crate::manifest::{Entry, to_sealed};
 use crate::operations;
 use crate::temporary::{
-    Kind, beside, clear_leftovers, clear_leftovers_of, is_aside, lock, make_locked, parent, recover,
+    Kind, beside, clear_leftovers, clear_leftovers_of, is_aside, lock, make_locked, parent,
+    recover, resolved,
 };
 
-/// Directories that hold what nobody else may read, by their paths: a signal removes them.
+/// The paths of this process's private directories, which a handler of signals removes.
 static PRIVATE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// A directory that is filled aside and takes its name when it is whole. Dropped before
-/// that, nothing is left of it, and what had the name is as it was.
+/// A directory that is filled under a temporary name and renamed to its target once it is
+/// complete. If it is dropped before, it is removed and the target stays as it was.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,18 +36,18 @@ static PRIVATE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 pub struct NewDirectory {
     target: PathBuf,
     path: PathBuf,
-    /// The lock by which others know that its process lives.
+    /// The lock shows other processes that this one is alive.
     _lock: Option<File>,
     committed: bool,
 }
 
 impl NewDirectory {
-    /// Begins a directory beside `target`; those above are made if need be. Of a link it is
-    /// what the link leads to.
+    /// Creates a temporary directory beside `target`, and the directories above it if needed. If
+    /// `target` is a link, the link's target is meant.
     ///
     /// # Errors
-    /// When it cannot be made, or `target` is there and is no directory, or one that nothing
-    /// can take the place of: `.`, `..`, or where another file system begins.
+    /// The directory cannot be created, `target` is no directory, or no other directory can take
+    /// its place: it is `.` or `..`, or another file system begins there.
     pub fn create(target: &Path) -> Result<Self> {
         let target = &resolved(target);
         recover(target);
@@ -57,12 +58,13 @@ impl NewDirectory {
         Self::make(target, false)
     }
 
-    /// Begins one that nobody else may look into and that never takes its target's name, for
-    /// what is needed while a process runs: it goes with the value, with [`remove_private`],
-    /// or, after a kill, with the next one of this user that is made beside the same target.
+    /// Creates a private directory, which nobody else may read and which is never renamed to its
+    /// target. It is for data that are needed while a process runs. It is removed with the value,
+    /// or by [`remove_private`]. After a kill, the next private directory that this user creates
+    /// beside the same target removes it.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// The directory cannot be created.
     pub fn create_private(target: &Path) -> Result<Self> {
         let parent = parent(target);
         operations::create_directories(parent).map_err(Error::io(parent))?;
@@ -76,7 +78,7 @@ impl NewDirectory {
     fn make(target: &Path, private: bool) -> Result<Self> {
         let (path, (), lock) = make_locked(target, |path| {
             operations::create_directory(path, private)?;
-            // Where directories cannot be opened there are no locks on them either.
+            // A system that cannot open directories has no locks on them either.
             Ok(((), File::open(path).ok()))
         })?;
         Ok(Self {
@@ -87,10 +89,10 @@ impl NewDirectory {
         })
     }
 
-    /// Writes a file into it, and gives its size and digest for a manifest.
+    /// Writes a file into the directory and returns its size and digest for a manifest.
     ///
     /// # Errors
-    /// When the disk does not take it, or there is one of this name.
+    /// The file cannot be written, or the name is taken.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<Entry> {
         let path = self.path.join(name);
         let mut file = operations::create_new(&path).map_err(Error::io(&path))?;
@@ -98,26 +100,25 @@ impl NewDirectory {
         Ok(Entry::of_bytes(bytes))
     }
 
-    /// Writes a manifest into it: JSON with a seal.
+    /// Writes a manifest into the directory: JSON with a seal.
     ///
     /// # Errors
-    /// As [`write`](Self::write); when `value` is no JSON object.
+    /// As [`write`](Self::write), or `value` is no JSON object.
     pub fn write_sealed(&self, name: &str, value: &impl Serialize) -> Result<()> {
         let bytes = to_sealed(&self.path.join(name), value)?;
         self.write(name, &bytes).map(|_| ())
     }
 
-    /// Where it is while it is filled.
+    /// The temporary path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Brings everything to the disk, then puts it in the place of the target. One that is
-    /// there is replaced; whether it may be is the caller's to know.
+    /// Syncs everything to the disk, then renames the directory to its target. An existing target
+    /// is replaced; the caller decides whether it may be.
     ///
     /// # Errors
-    /// When the disk does not take it. The target is then as it was, unless it is the names
-    /// that could not be brought to the disk.
+    /// The disk refuses. The target is then as it was, unless only the last sync of names failed.
     pub fn commit(mut self) -> Result<()> {
         sync_tree(&self.path)?;
         let parent = parent(&self.target).to_path_buf();
@@ -127,7 +128,7 @@ impl NewDirectory {
         };
         if let Err(error) = operations::rename(&self.path, &self.target) {
             if let Some((old, _)) = &old {
-                // If that fails, too, the next reader brings it back.
+                // If this fails too, the next reader brings the old directory back.
                 let _ = operations::rename(old, &self.target);
             }
             return Err(Error::io(&self.target)(error));
@@ -135,15 +136,16 @@ impl NewDirectory {
         self.committed = true;
         operations::sync_directory(&parent).map_err(Error::io(&parent))?;
         if let Some((old, _lock)) = old {
-            // What cannot be removed now is cleared by the next one who writes here; half of
-            // it must not be brought back, so it gets the name of what is to go.
+            // If the old directory cannot be removed now, the next writer clears it. A
+            // half-removed directory must not be brought back, so it first gets a name that marks
+            // it as removed.
             let gone = beside(&self.target, Kind::Gone);
             let _ = operations::rename(&old, &gone).and_then(|()| operations::remove_tree(&gone));
         }
         Ok(())
     }
 
-    /// Renames the target, locked, so that readers wait for the new one.
+    /// Renames the target under a lock, so that readers wait for the new directory.
     fn set_old_aside(&self) -> Result<(PathBuf, Option<File>)> {
         let old = beside(&self.target, Kind::Old);
         let handle = File::open(&self.target).ok();
@@ -164,22 +166,14 @@ impl Drop for NewDirectory {
         if self.committed {
             return;
         }
-        // What cannot be removed now is cleared by the next one who writes here.
+        // If the removal fails, the next writer clears the directory.
         let _ = operations::remove_tree(&self.path);
         let mut private = PRIVATE.lock().unwrap_or_else(PoisonError::into_inner);
         private.retain(|path| *path != self.path);
     }
 }
 
-/// What a link leads to, and all else as it is: a rename would replace the link.
-pub(crate) fn resolved(target: &Path) -> PathBuf {
-    match target.is_symlink() {
-        true => target.canonicalize().unwrap_or_else(|_| target.into()),
-        false => target.into(),
-    }
-}
-
-/// Whether another directory can take the place of `target`, or its name if it is not there.
+/// Checks that another directory can take the place of `target`.
 fn check_movable(target: &Path) -> Result<()> {
     let foreign = |found: &str| Error::Foreign {
         path: target.into(),
@@ -208,11 +202,11 @@ fn check_movable(target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether `target` may be replaced: it is not there, it is empty, or it holds `marker` and
-/// nothing but files that belong to `what`. To be asked before the work begins.
+/// Checks that `target` may be replaced: it does not exist, is empty, or holds `marker` and
+/// otherwise only files that belong to `what`. A program calls this before its work begins.
 ///
 /// # Errors
-/// [`Error::Foreign`] names what would be lost.
+/// [`Error::Foreign`] names a file that would be lost.
 pub fn check_replaceable(
     target: &Path,
     what: &str,
@@ -251,13 +245,13 @@ pub fn check_replaceable(
     }
 }
 
-/// Removes the private directories of this process: for a handler of signals, before the
+/// Removes the private directories of this process. A handler of signals calls it before the
 /// process ends.
 pub fn remove_private() {
     let mut all = PRIVATE.lock().unwrap_or_else(PoisonError::into_inner);
     for path in all.drain(..) {
-        // Other threads still write there: under another name they find nothing to write into,
-        // but for files that are open already.
+        // Other threads still write there. Under another name they find no directory to write
+        // into; only files that are already open go on.
         let gone = beside(&path, Kind::Gone);
         let path = match operations::rename(&path, &gone) {
             Ok(()) => gone,
@@ -267,21 +261,21 @@ pub fn remove_private() {
     }
 }
 
-/// Makes a directory and those above it.
+/// Creates a directory and those above it.
 ///
 /// # Errors
-/// When that cannot be done.
+/// The operating system refuses.
 pub fn create_directory(path: &Path) -> Result<()> {
     operations::create_directories(path).map_err(Error::io(path))
 }
 
-/// Removes a directory with everything in it in one step: under its name it is there whole
-/// or not at all. That there is none is no error.
+/// Removes a directory with its content in one step: under its name it is complete or missing. A
+/// missing directory is no error.
 ///
 /// # Errors
-/// When the operating system refuses, or `path` is no directory.
+/// The operating system refuses, or `path` is no directory.
 pub fn remove_directory(path: &Path) -> Result<()> {
-    // Or what a killed replacement left would come back under the name.
+    // Without this, the rest of a killed replacement would come back under the name.
     recover(path);
     clear_leftovers(parent(path));
     if fs::symlink_metadata(path).is_err() {
@@ -296,13 +290,13 @@ pub fn remove_directory(path: &Path) -> Result<()> {
     }
     let gone = beside(path, Kind::Gone);
     let handle = File::open(path).ok();
-    // A lock that another one has is of a writer that just finished with this directory.
+    // If the lock is taken, a writer has just finished with this directory.
     let _ = handle.as_ref().map(lock);
     operations::rename(path, &gone).map_err(Error::io(path))?;
     operations::remove_tree(&gone).map_err(Error::io(&gone))
 }
 
-/// Content of all files below a directory, then the names.
+/// Syncs the content of all files below a directory, then the names.
 fn sync_tree(directory: &Path) -> Result<()> {
     for entry in fs::read_dir(directory).map_err(Error::io(directory))? {
         let entry = entry.map_err(Error::io(directory))?;

@@ -1,4 +1,4 @@
-//! What can go wrong with a file.
+//! The error type of this crate.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Errors of reading, writing, locking and checking; each names the path.
+/// Errors of reading, writing, locking and checking. Each names the path.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -15,26 +15,27 @@ pub enum Error {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// Its reason.
+        /// The operating system's reason.
         #[source]
         source: io::Error,
     },
-    /// A directory, a pipe or a device where a file is expected: reading one may never end.
+    /// A directory, a pipe or a device stands where a file is expected. Reading it might never
+    /// end.
     #[error("{}: expected a regular file, found {found}", path.display())]
     NotRegular {
         /// The path.
         path: PathBuf,
-        /// What is there.
+        /// What was found.
         found: &'static str,
     },
-    /// The content is not what its manifest, its format or a limit says.
+    /// The content differs from what its manifest, its format or a limit demands.
     #[error("{}: expected {expected}, found {found}", path.display())]
     Content {
         /// The file.
         path: PathBuf,
-        /// What it should be.
+        /// The expected content.
         expected: String,
-        /// What it is.
+        /// The content that was found.
         found: String,
     },
     /// Another process works in the directory.
@@ -47,10 +48,10 @@ pub enum Error {
         path: PathBuf,
         /// The other process, or `?`.
         pid: String,
-        /// When it began, or `?`.
+        /// The time at which it claimed the directory, or `?`.
         since: String,
     },
-    /// What is there was not made by this program, so it is neither changed nor removed.
+    /// The existing content was not made by this program, so it is neither changed nor removed.
     #[error(
         "{}: expected {expected}, found {found}: nothing was changed; choose another path, or move this away",
         path.display()
@@ -58,9 +59,9 @@ pub enum Error {
     Foreign {
         /// The path.
         path: PathBuf,
-        /// What may be replaced.
+        /// The content that may be replaced.
         expected: String,
-        /// What is there.
+        /// The content that was found.
         found: String,
     },
 }
@@ -84,7 +85,7 @@ impl Error {
         }
     }
 
-    /// The path that it is about.
+    /// The path that the error is about.
     pub fn path(&self) -> &Path {
         match self {
             Self::Io { path, .. }
@@ -95,15 +96,14 @@ impl Error {
         }
     }
 
-    /// What is wrong, for those who name the path by themselves.
+    /// The error without the path.
     pub fn reason(&self) -> String {
         let whole = self.to_string();
         let path = format!("{}: ", self.path().display());
         whole.strip_prefix(&path).map(String::from).unwrap_or(whole)
     }
 
-    /// Whether the content is not what it should be, or is not there, as opposed to what the
-    /// operating system refuses just now.
+    /// Whether the content is wrong or missing, in contrast to a refusal of the operating system.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Content { .. } | Self::NotRegular { .. }) || self.is_not_found()
     }

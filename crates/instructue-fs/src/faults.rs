@@ -1,24 +1,24 @@
-//! Faults at any operation that changes the disk, for tests.
+//! Injected faults at any operation that changes the disk. Tests of crash safety need them.
 //!
-//! Every change of this crate (a file or directory made, bytes written, a sync,
-//! a rename, a removal) asks [`next`] first. A test counts the operations of a
-//! run, then repeats it with a fault at each of them: what is on disk after a
-//! [`Fault::Kill`] is what a process leaves that was killed there.
+//! Every change of this crate (creation of a file or directory, write, sync, rename, removal)
+//! calls [`next`] first. A test counts the operations of a run, then repeats the run with a fault
+//! at each of them. After a [`Fault::Kill`] the disk holds what a process leaves that was killed
+//! at this operation.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-/// What happens at the chosen operation.
+/// The fault at the chosen operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The operation is done by half, and nothing after it changes the disk any more.
+    /// The operation is done by half, and no later one changes the disk.
     Kill,
-    /// The operation fails, as on a full disk; those after it do not.
+    /// The operation fails, as on a full disk. Later ones succeed.
     Fail,
 }
 
 struct State {
-    /// Operations so far.
+    /// The number of operations so far.
     seen: u64,
     armed: Option<(u64, Fault)>,
 }
@@ -28,8 +28,8 @@ static STATE: Mutex<State> = Mutex::new(State {
     armed: None,
 });
 
-/// Begins to count from 0, with `fault` at operation `at` (from 0), if any. The count is
-/// of the whole process: a test that uses it is alone in its process.
+/// Starts counting from 0, with `fault` at operation `at` (from 0), if any. The count belongs to
+/// the whole process, so a test that uses it must be alone in its process.
 pub fn arm(fault: Option<(u64, Fault)>) {
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
     *state = State {
@@ -38,25 +38,25 @@ pub fn arm(fault: Option<(u64, Fault)>) {
     };
 }
 
-/// Ends the faults and gives the number of operations since [`arm`].
+/// Ends the faults and returns the number of operations since [`arm`].
 pub fn disarm() -> u64 {
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
     state.armed = None;
     state.seen
 }
 
-/// What to do with an operation.
+/// How an operation is carried out.
 pub(crate) enum Next {
-    /// Do it.
+    /// In full.
     Go,
-    /// Do half of it and fail with this.
+    /// By half, then it fails with this error.
     Half(io::Error),
 }
 
-/// Asked before each operation.
+/// Decides on the next operation.
 ///
 /// # Errors
-/// Where the operation is not to be done at all.
+/// The operation is not to be done at all.
 pub(crate) fn next() -> io::Result<Next> {
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
     let number = state.seen;

@@ -1,16 +1,17 @@
-//! Files that appear whole or not at all.
+//! Writing of whole files, and of logs that only grow. Every file of an artefact is written this
+//! way.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::directory::resolved;
 use crate::error::{Error, Result};
 use crate::operations;
-use crate::temporary::{clear_leftovers, make_locked, parent};
+use crate::read;
+use crate::temporary::{clear_leftovers, make_locked, parent, resolved};
 
-/// A file that is written aside and takes its name when it is whole. Dropped before that,
-/// nothing is left of it, and what had the name is as it was.
+/// A file that is written under a temporary name and renamed to its target once it is complete.
+/// If it is dropped before, it is removed and the target stays as it was.
 ///
 /// It has the permissions that any other file of this process gets.
 ///
@@ -32,17 +33,17 @@ use crate::temporary::{clear_leftovers, make_locked, parent};
 pub struct NewFile {
     target: PathBuf,
     path: PathBuf,
-    /// Also the lock by which others know that its process lives.
+    /// The handle also holds the lock that shows other processes that this one is alive.
     file: File,
     committed: bool,
 }
 
 impl NewFile {
-    /// Begins a file, in a directory that is made if need be. Of a link it is what the link
-    /// leads to.
+    /// Creates a temporary file beside `target`, and its directory if needed. If `target` is a
+    /// link, the link's target is meant.
     ///
     /// # Errors
-    /// When it cannot be made, or `target` is there and is no file.
+    /// The file cannot be created, or `target` exists and is no file.
     pub fn create(target: &Path) -> Result<Self> {
         let target = &resolved(target);
         check_file(target)?;
@@ -62,10 +63,10 @@ impl NewFile {
         })
     }
 
-    /// Brings the content to the disk, then gives the file its name.
+    /// Syncs the content to the disk, then renames the file to its target.
     ///
     /// # Errors
-    /// When the disk does not take it; the name then keeps what it had.
+    /// The disk refuses. The target then stays as it was.
     pub fn commit(mut self) -> Result<()> {
         operations::sync(&self.file).map_err(Error::io(&self.target))?;
         operations::rename(&self.path, &self.target).map_err(Error::io(&self.target))?;
@@ -74,8 +75,8 @@ impl NewFile {
         operations::sync_directory(parent).map_err(Error::io(parent))
     }
 
-    /// As [`commit`](Self::commit), but a file that has the name stays: `false`, and this
-    /// one can be given another name.
+    /// Like [`commit`](Self::commit), but an existing target stays. Then the file is returned, so
+    /// that it can be given another name.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
@@ -84,31 +85,31 @@ impl NewFile {
         match operations::hard_link(&self.path, &self.target) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(Err(self)),
-            // Without second names in a file system the first one to look has it.
+            // On a file system without hard links an existing target decides.
             Err(_) if self.target.exists() => return Ok(Err(self)),
             Err(_) => return self.commit().map(Ok),
         }
-        // The other name goes with this value.
+        // The temporary name is removed with this value.
         let parent = parent(&self.target).to_path_buf();
         self.remove();
         operations::sync_directory(&parent).map_err(Error::io(&parent))?;
         Ok(Ok(()))
     }
 
-    /// The same content for another name in the same directory.
+    /// The same content for another target in the same directory.
     pub fn renamed(mut self, target: &Path) -> Self {
         self.target = target.into();
         self
     }
 
-    /// The name that it will have.
+    /// The target's path.
     pub fn target(&self) -> &Path {
         &self.target
     }
 
     fn remove(&mut self) {
         self.committed = true;
-        // What cannot be removed now is cleared by the next one who writes here.
+        // If the removal fails, the next writer clears the file.
         let _ = operations::remove_file(&self.path);
     }
 }
@@ -137,31 +138,31 @@ impl Drop for NewFile {
     }
 }
 
-/// Writes a file in one step: it has its old content or the new one.
+/// Writes a file in one step. A reader finds the old content or the new one.
 ///
 /// # Errors
-/// When the disk does not take it, or `path` is there and is no file.
+/// The disk refuses, or `path` exists and is no file.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = NewFile::create(path)?;
     file.write_all(bytes).map_err(Error::io(path))?;
     file.commit()
 }
 
-/// Copies a regular file; the copy appears whole or not at all.
+/// Copies a regular file. The copy appears complete or not at all.
 ///
 /// # Errors
-/// When one cannot be read or the other not be written.
+/// The source cannot be read, or the copy cannot be written.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
-    let mut source = crate::read::open(from)?;
+    let mut source = read::open(from)?;
     let mut file = NewFile::create(to)?;
     io::copy(&mut source, &mut file).map_err(Error::io(to))?;
     file.commit()
 }
 
-/// Removes a file; that there is none is no error.
+/// Removes a file. A missing file is no error.
 ///
 /// # Errors
-/// When the operating system refuses.
+/// The operating system refuses.
 pub fn remove_file(path: &Path) -> Result<()> {
     match operations::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(path)(error)),
@@ -169,8 +170,8 @@ pub fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-/// A file that only grows, line by line or record by record. A kill may cut the last one, so
-/// whoever reads it takes whole records only.
+/// A file that only grows, line by line or record by record. A kill may cut the last record, so a
+/// reader must take complete records only.
 #[derive(Debug)]
 pub struct AppendFile {
     path: PathBuf,
@@ -178,10 +179,10 @@ pub struct AppendFile {
 }
 
 impl AppendFile {
-    /// Opens a file to append to; makes it, and its directory, if it is not there.
+    /// Opens a file to append to. The file and its directory are created if needed.
     ///
     /// # Errors
-    /// When that cannot be done, or `path` is no file.
+    /// The operating system refuses, or `path` is no file.
     pub fn open(path: &Path) -> Result<Self> {
         check_file(path)?;
         let parent = parent(path);
@@ -196,28 +197,28 @@ impl AppendFile {
     /// Appends one record.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// The disk refuses.
     pub fn append(&mut self, record: &[u8]) -> Result<()> {
         operations::write(&mut self.file, record).map_err(Error::io(&self.path))
     }
 
-    /// Brings everything so far to the disk.
+    /// Syncs everything written so far to the disk.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// The disk refuses.
     pub fn sync(&self) -> Result<()> {
         operations::sync(&self.file).map_err(Error::io(&self.path))
     }
 
-    /// Where it is.
+    /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// A rename would replace a pipe or a link's target's name without a word.
+/// Refuses a path that is no file. A rename would silently replace a pipe.
 fn check_file(path: &Path) -> Result<()> {
-    match crate::read::kind_of(path) {
+    match read::kind_of(path) {
         Some(found) => Err(Error::NotRegular {
             path: path.into(),
             found,

@@ -1,19 +1,21 @@
-//! Files and directories that appear whole or not at all.
+//! Files and directories that appear complete or not at all. One needs this crate to write
+//! anything that a killed process must not leave half done.
 //!
-//! Everything that this workspace leaves on disk goes through this crate, so that a kill, a
-//! full disk, a second process or a flipped bit never leaves, or passes for, something whole:
+//! Everything that this workspace leaves on disk goes through this crate. After a kill, a full
+//! disk, a second process or a flipped bit, a reader therefore never takes damaged content for
+//! complete content:
 //!
-//! - **Writing.** [`NewFile`], [`write()`] and [`NewDirectory`] write aside, bring the content to
-//!   the disk and rename. [`AppendFile`] is for logs, whose reader takes whole records only.
-//!   [`remove_directory`] takes the name away first.
-//! - **After a kill.** What a dead process left lies beside its target under a name of its own
-//!   and is not locked: whoever writes there next clears it ([`clear_leftovers`]), and a
-//!   target that was just being replaced is brought back by its reader ([`recover`]).
-//! - **Who may write.** [`Claim`] marks a directory as this program's and lets one process in.
+//! - **Writing.** [`NewFile`], [`write()`] and [`NewDirectory`] write under a temporary name, sync
+//!   the content to the disk and rename it. [`AppendFile`] is for logs, of which a reader takes
+//!   complete records only. [`remove_directory`] first renames the directory, then removes it.
+//! - **After a kill.** The rest of a dead process lies beside its target under a temporary name
+//!   and is not locked. The next writer clears it ([`clear_leftovers`]). The next reader brings
+//!   back a target that was being replaced ([`recover`]).
+//! - **Who may write.** [`Claim`] marks a directory as this program's and admits one process.
 //! - **Checking.** [`Files`] holds size and digest of each file of an artefact;
-//!   [`write_sealed`] and [`read_sealed`] hold a JSON file to its own digest.
-//! - **Reading.** [`open`], [`read`] and [`read_text`] take regular files only: a pipe or a
-//!   device never ends.
+//!   [`write_sealed`] and [`read_sealed`] protect a JSON file by a digest of its own content.
+//! - **Reading.** [`open`], [`read`] and [`read_text`] take regular files only, because a pipe
+//!   or a device may never end.
 //!
 //! ```
 //! use instructue_fs::{Files, NewDirectory, read_sealed, write_sealed};
@@ -34,7 +36,7 @@
 //! write_sealed(&new.path().join("manifest.json"), &manifest)?;
 //! new.commit()?;
 //!
-//! // A reader trusts nothing that the manifest does not vouch for.
+//! // A reader trusts only files whose digest the manifest holds.
 //! let manifest: Manifest = read_sealed(&target.join("manifest.json"), "a manifest")?;
 //! assert_eq!(manifest.files.read(&target, "users.txt")?, b"anna\nbo\n");
 //! std::fs::write(target.join("users.txt"), "anna\nbp\n")?;

@@ -1,4 +1,5 @@
-//! What an artefact says of its own files, and whether that is true.
+//! Checksums of an artefact's files. A writer needs them for a manifest, a reader to detect
+//! damage.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,10 +15,10 @@ use crate::error::{Error, Result};
 use crate::file::write;
 use crate::read::{open, read, read_text};
 
-/// The key of a sealed JSON file that holds the digest of all others.
+/// The key of a sealed JSON file that holds the digest of all other keys.
 const SEAL: &str = "seal";
 
-/// SHA-256 of some bytes, in hexadecimal.
+/// The SHA-256 of bytes, in hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
@@ -26,21 +27,21 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Size and digest of one file.
+/// The size and digest of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Bytes.
+    /// The size in bytes.
     pub bytes: u64,
-    /// SHA-256 in hexadecimal.
+    /// The SHA-256 in hexadecimal.
     pub sha256: String,
 }
 
 impl Entry {
-    /// Of a regular file.
+    /// Computes the entry of a regular file.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// The file cannot be read.
     pub fn of(path: &Path) -> Result<Self> {
         let mut file = open(path)?;
         let (mut digest, mut bytes) = (Sha256::new(), 0);
@@ -56,7 +57,7 @@ impl Entry {
         }
     }
 
-    /// Of bytes that a file will hold.
+    /// Computes the entry of a file that will hold `bytes`.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self {
             bytes: bytes.len() as u64,
@@ -64,7 +65,7 @@ impl Entry {
         }
     }
 
-    /// Whether a file that was found is the one that was written.
+    /// Checks that the file that was found is the one that was written.
     fn check(&self, path: &Path, found: &Self) -> Result<()> {
         if self.bytes != found.bytes {
             let expected = format!("{} bytes as in the manifest", self.bytes);
@@ -84,10 +85,10 @@ impl Entry {
 pub struct Files(BTreeMap<String, Entry>);
 
 impl Files {
-    /// All files below `directory`, which is just being written.
+    /// Computes the entries of all files below `directory`.
     ///
     /// # Errors
-    /// When one cannot be read.
+    /// A file cannot be read.
     pub fn of(directory: &Path) -> Result<Self> {
         let mut files = Self::default();
         files.add_all(directory, "")?;
@@ -122,17 +123,17 @@ impl Files {
         self.0.get(name)
     }
 
-    /// The path of a file whose content is what the manifest says.
+    /// The path of a file, once its content was checked.
     ///
     /// # Errors
-    /// A name that the manifest lacks, a file that is not there, or other content.
+    /// The manifest lacks the name, the file does not exist, or its content differs.
     pub fn path(&self, directory: &Path, name: &str) -> Result<PathBuf> {
         let (path, entry) = self.find(directory, name)?;
         entry.check(&path, &Entry::of(&path)?)?;
         Ok(path)
     }
 
-    /// The content of a file, if it is what the manifest says. It is read once.
+    /// The checked content of a file. The file is read once.
     ///
     /// # Errors
     /// As [`path`](Self::path).
@@ -158,7 +159,7 @@ impl Files {
             let expected = "an entry of the manifest with size and digest";
             return Err(Error::content(path, expected, "none"));
         };
-        // A manifest may have been written by anybody.
+        // Anybody may have written the manifest.
         let inside = Path::new(name)
             .components()
             .all(|part| matches!(part, Component::Normal(_)));
@@ -170,17 +171,16 @@ impl Files {
     }
 }
 
-/// A value as JSON that says whether it was changed: a key `seal` holds the digest of all
-/// others.
+/// The JSON text of a value with a seal: a key `seal` that holds the digest of all other keys.
 ///
 /// # Errors
-/// When `value` is no JSON object; `path` is for the message.
+/// `value` is no JSON object; the message names `path`.
 pub fn to_sealed(path: &Path, value: &impl Serialize) -> Result<Vec<u8>> {
     let broken = |error: serde_json::Error| Error::content(path, "a value that JSON has", error);
-    // By way of text, so that what is digested is what a reader parses.
+    // The value is serialised to text first, so that the digest is of what a reader parses.
     let text = serde_json::to_vec(value).map_err(broken)?;
     let mut json: Value = serde_json::from_slice(&text).map_err(broken)?;
-    // Whatever order another program's build of the JSON library keeps.
+    // Another build of the JSON library may keep another order of keys.
     json.sort_all_objects();
     let seal = digest(&serde_json::to_vec(&json).map_err(broken)?);
     let Value::Object(object) = &mut json else {
@@ -190,7 +190,7 @@ pub fn to_sealed(path: &Path, value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(&json).map_err(broken)
 }
 
-/// Writes a value as JSON with a seal; the file appears whole or not at all.
+/// Writes a value as JSON with a seal. The file appears complete or not at all.
 ///
 /// # Errors
 /// As [`to_sealed`] and [`write()`].
@@ -198,16 +198,16 @@ pub fn write_sealed(path: &Path, value: &impl Serialize) -> Result<()> {
     write(path, &to_sealed(path, value)?)
 }
 
-/// Reads what [`write_sealed`] wrote; `what` says in an error what it should have been.
+/// Reads a file that [`write_sealed`] wrote. `what` names the expected content in an error.
 ///
 /// # Errors
-/// When the file cannot be read, was changed, or holds something else.
+/// The file cannot be read, was changed, or holds something else.
 pub fn read_sealed<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T> {
     let json = read_sealed_value(path, what)?;
     serde_json::from_value(json).map_err(|error| Error::content(path, what, plain(&error)))
 }
 
-/// As [`read_sealed`], for what is looked at before its type is known.
+/// Like [`read_sealed`], for a file whose type is decided by its content.
 ///
 /// # Errors
 /// As [`read_sealed`].
@@ -219,7 +219,7 @@ pub fn read_sealed_value(path: &Path, what: &str) -> Result<Value> {
     json.sort_all_objects();
     let Some(Value::String(expected)) = seal else {
         let expected = format!("{what} with its digest under `{SEAL}`");
-        // An earlier version of this program wrote none.
+        // An earlier version of this program wrote no seal.
         let version = ["format", "version"]
             .iter()
             .find_map(|key| json.get(*key)?.as_u64());
@@ -237,7 +237,7 @@ pub fn read_sealed_value(path: &Path, what: &str) -> Result<Value> {
     Ok(json)
 }
 
-/// What is wrong with a JSON text, without any of its content.
+/// The reason why a JSON text is refused, without any of its content.
 fn plain(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     let what = match error.classify() {

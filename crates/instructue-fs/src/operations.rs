@@ -1,5 +1,5 @@
-//! The operations that change the disk: the only place that calls the operating system
-//! for it, so that a fault can be injected at each.
+//! The operations that change the disk. Only this module calls the operating system for them, so
+//! that a test can inject a fault at each.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -8,7 +8,7 @@ use std::path::Path;
 #[cfg(feature = "faults")]
 use crate::faults::{Next, next};
 
-/// Does `whole`, unless a fault is injected: then at most `half`.
+/// Runs `whole`, unless a fault is injected; then at most `half`.
 #[cfg(feature = "faults")]
 fn checked<T>(
     whole: impl FnOnce() -> io::Result<T>,
@@ -17,7 +17,7 @@ fn checked<T>(
     match next()? {
         Next::Go => whole(),
         Next::Half(error) => {
-            // What half of it leaves is the point, not whether it worked.
+            // Only the state that `half` leaves matters, not its result.
             let _ = half();
             Err(error)
         }
@@ -36,21 +36,21 @@ fn nothing() -> io::Result<()> {
     Ok(())
 }
 
-/// A new file; one that is there is an error.
+/// Creates a file; an existing file is an error.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     checked(|| options.open(path), nothing)
 }
 
-/// A file to append to, made if it is not there.
+/// Opens a file to append to, and creates it if needed.
 pub(crate) fn open_append(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     checked(|| options.open(path), nothing)
 }
 
-/// All of `bytes`.
+/// Writes all of `bytes`.
 pub(crate) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
     let (all, part) = (bytes, &bytes[..bytes.len() / 2]);
     let mut file: &File = file;
@@ -58,16 +58,16 @@ pub(crate) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
     checked(|| file.write_all(all), || again.write_all(part))
 }
 
-/// Content to the disk.
+/// Syncs a file's content to the disk.
 pub(crate) fn sync(file: &File) -> io::Result<()> {
     checked(|| file.sync_all(), nothing)
 }
 
-/// Names to the disk, where directories can be opened.
+/// Syncs a directory's names to the disk, where directories can be opened.
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     let sync = || match File::open(path) {
-        // Some file systems cannot, and some directories may be written but not read; the names
-        // are then as safe as they can be made.
+        // Some file systems refuse the sync, and some directories may be written but not read.
+        // Then nothing more can be done for the names.
         Ok(directory) => match directory.sync_all() {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
             result => result,
@@ -79,12 +79,12 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     checked(sync, nothing)
 }
 
-/// One name for another.
+/// Renames a path.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     checked(|| fs::rename(from, to), nothing)
 }
 
-/// A directory, and those above it.
+/// Creates a directory and those above it.
 pub(crate) fn create_directories(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -92,7 +92,7 @@ pub(crate) fn create_directories(path: &Path) -> io::Result<()> {
     checked(|| fs::create_dir_all(path), nothing)
 }
 
-/// A directory that is not there yet; `private`: nobody else may look into it.
+/// Creates a directory; an existing one is an error. Nobody else may read a `private` one.
 pub(crate) fn create_directory(path: &Path, private: bool) -> io::Result<()> {
     #[cfg_attr(not(unix), expect(unused_mut))]
     let mut builder = fs::DirBuilder::new();
@@ -105,12 +105,12 @@ pub(crate) fn create_directory(path: &Path, private: bool) -> io::Result<()> {
     checked(|| builder.create(path), nothing)
 }
 
-/// A file.
+/// Removes a file.
 pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     checked(|| fs::remove_file(path), nothing)
 }
 
-/// A directory with everything in it; never follows a link.
+/// Removes a directory with its content. It never follows a link.
 pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
     let half = || match fs::read_dir(path)?.next() {
         Some(entry) => fs::remove_file(entry?.path()),
@@ -119,7 +119,7 @@ pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
     checked(|| fs::remove_dir_all(path), half)
 }
 
-/// A second name; one that is taken is an error.
+/// Creates a hard link; an existing name is an error.
 pub(crate) fn hard_link(path: &Path, name: &Path) -> io::Result<()> {
     checked(|| fs::hard_link(path, name), nothing)
 }

@@ -1,4 +1,4 @@
-//! Reading what is a regular file, and not more of it than makes sense.
+//! Reading of regular files within a size limit. Every reader of foreign files needs it.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -6,11 +6,11 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Larger files are not read as text: a description, a configuration or a manifest of this
-/// program has kilobytes, a large tokenizer tens of megabytes.
+/// The size limit of text files. A description, a configuration or a manifest of this program has
+/// kilobytes, a large tokenizer tens of megabytes.
 pub const MAX_TEXT_BYTES: u64 = 256 << 20;
 
-/// What is at `path`, if it is something else than a regular file (or a link to one).
+/// The kind of what is at `path`; `None` for a regular file, a link to one, and a missing path.
 pub(crate) fn kind_of(path: &Path) -> Option<&'static str> {
     let kind = fs::metadata(path).ok()?.file_type();
     if kind.is_file() {
@@ -33,8 +33,8 @@ pub(crate) fn kind_of(path: &Path) -> Option<&'static str> {
     })
 }
 
-/// Opens a regular file. Anything else is refused before it is opened: a pipe would wait for
-/// a writer, and a device may never end.
+/// Opens a regular file. Anything else is refused before it is opened: a pipe would wait for a
+/// writer, and a device may never end.
 ///
 /// # Errors
 /// [`Error::NotRegular`]; [`Error::Io`] when it cannot be opened.
@@ -47,17 +47,17 @@ pub fn open(path: &Path) -> Result<File> {
         return Err(irregular(found));
     }
     let file = File::open(path).map_err(Error::io(path))?;
-    // Again, in case it was replaced meanwhile.
+    // The file may have been replaced since the first check.
     match file.metadata().map_err(Error::io(path))?.is_file() {
         true => Ok(file),
         false => Err(irregular("something that is no file")),
     }
 }
 
-/// All bytes of a regular file.
+/// Reads all bytes of a regular file.
 ///
 /// # Errors
-/// As [`open`], or when it cannot be read.
+/// As [`open`], or the file cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let mut file = open(path)?;
     let length = file.metadata().map_err(Error::io(path))?.len();
@@ -70,7 +70,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A regular file as UTF-8 text of at most [`MAX_TEXT_BYTES`].
+/// Reads a regular file as UTF-8 text of at most [`MAX_TEXT_BYTES`].
 ///
 /// # Errors
 /// As [`read`]; [`Error::Content`] for a larger file or other bytes.

@@ -1,8 +1,9 @@
-//! Names of what is not whole yet, and what becomes of it when its process dies.
+//! Temporary names beside a target, and recovery after a kill. Every reader and writer of an
+//! artefact needs it.
 //!
-//! Everything that is written aside lies beside its target as
-//! `.TARGET.instructue-KIND-RANDOM` and is locked by its process, so whoever comes
-//! later can tell what a dead one left from what a living one writes.
+//! An unfinished file or directory lies beside its target as `.TARGET.instructue-KIND-RANDOM` and
+//! is locked by its process. The lock tells the rest of a dead process from the work of a living
+//! one.
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
@@ -13,21 +14,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::error::{Error, Result};
 use crate::operations;
 
-/// Between a target's name and the kind.
+/// The text between a target's name and the kind.
 const MARK: &str = ".instructue-";
-/// How long a reader waits for a process that is just replacing what it wants.
+/// How long a reader waits for a process that is replacing the target.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Names are tried anew when a process that clears up was faster; that is rare.
+/// How many names are tried. A second one is needed when a clearing process was faster, which is
+/// rare.
 const ATTEMPTS: usize = 16;
 
-/// What something written aside is.
+/// The purpose of a temporary name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// To take the target's place.
+    /// A new content that will take the target's place.
     New,
-    /// The target as it was, while the new one takes its place.
+    /// The old content, while the new one takes its place.
     Old,
-    /// On its way out.
+    /// A content that is being removed.
     Gone,
 }
 
@@ -55,7 +57,7 @@ pub(crate) fn beside(target: &Path, kind: Kind) -> PathBuf {
     target.with_file_name(name)
 }
 
-/// The target's name and the kind, if `name` is one of [`beside`].
+/// The target's name and the kind, if `name` was made by [`beside`].
 fn parse(name: &str) -> Option<(&str, Kind)> {
     let (target, rest) = name.strip_prefix('.')?.rsplit_once(MARK)?;
     let (kind, random) = rest.split_once('-')?;
@@ -67,7 +69,7 @@ fn parse(name: &str) -> Option<(&str, Kind)> {
     (!target.is_empty() && parts.len() == 3 && parts.iter().all(hex)).then_some((target, kind))
 }
 
-/// Whether a directory entry of this name was written aside by this crate.
+/// Whether `name` is a temporary name of this crate.
 pub(crate) fn is_aside(name: &str) -> bool {
     parse(name).is_some()
 }
@@ -80,18 +82,26 @@ pub(crate) fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Takes an exclusive lock on an open file or directory, for as long as the handle lives.
-/// `false`: another one has it. Where there are no locks everybody has it.
+/// The target of a link, or the path itself. A rename would replace the link.
+pub(crate) fn resolved(target: &Path) -> PathBuf {
+    match target.is_symlink() {
+        true => target.canonicalize().unwrap_or_else(|_| target.into()),
+        false => target.into(),
+    }
+}
+
+/// Takes an exclusive lock on an open file or directory, which holds as long as the handle lives.
+/// `false` means that another process has it. On a system without locks the result is `true`.
 pub(crate) fn lock(file: &File) -> bool {
     !matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
-/// Whether a process that lives has something that was written aside.
+/// The state of the process that owns a temporary path.
 enum Owner {
-    /// None has; the lock keeps others from clearing it at the same time.
+    /// The owner is dead. The lock keeps other processes from clearing the path at the same time.
     Dead(File),
     Living,
-    /// It cannot be opened, or its file system has no locks.
+    /// The path cannot be opened, or its file system has no locks.
     Unknown,
 }
 
@@ -106,14 +116,14 @@ fn owner(path: &Path) -> Owner {
     }
 }
 
-/// Makes something aside with `make` and locks it, so that nobody clears it away.
+/// Calls `make` with a temporary name and locks the result, so that no process clears it.
 pub(crate) fn make_locked<T>(
     target: &Path,
     mut make: impl FnMut(&Path) -> std::io::Result<(T, Option<File>)>,
 ) -> Result<(PathBuf, T, Option<File>)> {
     let mut path = beside(target, Kind::New);
     for _ in 0..ATTEMPTS {
-        // The target is the name that the caller knows.
+        // The caller knows only the target's name, so the error names it.
         let (made, handle) = make(&path).map_err(Error::io(target))?;
         if handle.as_ref().is_none_or(lock) && path.exists() {
             return Ok((path, made, handle));
@@ -124,15 +134,15 @@ pub(crate) fn make_locked<T>(
     Err(Error::io(target)(busy))
 }
 
-/// Clears up in `directory` what dead processes left: what was not whole goes, and what was
-/// being replaced comes back.
+/// Clears the temporary files that dead processes left in `directory`. Unfinished content is
+/// removed, and content that was being replaced is brought back.
 ///
-/// Nothing is an error here: what cannot be cleared now can be later.
+/// Nothing is an error here, because what cannot be cleared now can be cleared later.
 pub fn clear_leftovers(directory: &Path) {
     clear(asides(directory));
 }
 
-/// As [`clear_leftovers`], of one target: for a directory that others write into, too.
+/// Like [`clear_leftovers`], for one target: for a directory that others write into, too.
 pub(crate) fn clear_leftovers_of(target: &Path) {
     let mut found = asides(parent(target));
     found.retain(|(_, of, _)| of.file_name() == target.file_name());
@@ -154,8 +164,8 @@ fn clear(found: Vec<(PathBuf, PathBuf, Kind)>) {
     }
 }
 
-/// Brings back `target` if a process died while it replaced it, and waits for one that is
-/// just doing so. To be called before something is read that [`NewDirectory`] writes.
+/// Brings `target` back if a process died while it replaced it, and waits for a process that is
+/// replacing it. A reader calls it before it opens what [`NewDirectory`] writes.
 ///
 /// [`NewDirectory`]: crate::NewDirectory
 pub fn recover(target: &Path) {
@@ -169,7 +179,7 @@ pub fn recover(target: &Path) {
         };
         let patient = began.elapsed() < PATIENCE;
         match owner(&path) {
-            // Nobody replaces a target for so long; where there are no locks, time tells.
+            // No replacement takes this long. Without locks only time can tell.
             Owner::Unknown if !patient => {}
             Owner::Dead(_) => {}
             _ if patient => {
@@ -182,15 +192,15 @@ pub fn recover(target: &Path) {
             }
             _ => return,
         }
-        // Another reader may have been faster, which is as good.
+        // Another reader may have been faster, which has the same result.
         if operations::rename(&path, target).is_err() && !target.exists() {
             return;
         }
     }
 }
 
-/// What this user wrote aside in a directory, with its target. Others may have put anything
-/// under such a name into a directory for all, a pipe among it.
+/// The temporary paths of this user in a directory, with their targets. In a shared directory
+/// others may have used such a name for anything, such as a pipe.
 fn asides(directory: &Path) -> Vec<(PathBuf, PathBuf, Kind)> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
@@ -210,8 +220,8 @@ fn asides(directory: &Path) -> Vec<(PathBuf, PathBuf, Kind)> {
     found
 }
 
-/// Whether a file is of the user that runs this process. Where that cannot be asked, names
-/// alone decide.
+/// Whether a file belongs to the user of this process. Where this is not known, the answer is
+/// yes.
 #[cfg(unix)]
 fn is_own(metadata: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;

@@ -1,5 +1,5 @@
-//! A fault at every operation: a reader finds the old content or the new one, and whoever
-//! writes next leaves nothing behind. One test, because faults are of the whole process.
+//! A fault at every operation: a reader finds the old content or the new one, and the next writer
+//! leaves nothing behind. There is one test, because faults belong to the whole process.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use instructue_fs::{
     write_sealed,
 };
 
-/// What is below a directory, by name, with content; hidden names, too.
+/// The content of all files below a directory by name, hidden files included.
 fn tree(directory: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
@@ -79,7 +79,7 @@ fn old_or_new_and_nothing_else() {
                 clear_leftovers(dir.path());
                 let found = tree(dir.path());
                 if name == "a claim" {
-                    // The next one claims it whatever the first left.
+                    // The next process claims the directory whatever the first one left.
                     Claim::take(&dir.path().join("out"), "run").expect(&at);
                 } else if result.is_ok() {
                     assert_eq!(found, new, "{at}");
@@ -87,7 +87,7 @@ fn old_or_new_and_nothing_else() {
                     assert!(found == old || found == new, "{at}: {found:?}");
                 }
                 if name == "a directory" {
-                    // Nor does a fragment come back after whoever removes it first.
+                    // A removed fragment must not come back either.
                     let dir = prepare();
                     arm(Some((number, fault)));
                     let _ = step(dir.path());
@@ -96,7 +96,7 @@ fn old_or_new_and_nothing_else() {
                     write(&dir.path().join("file"), b"new file").unwrap();
                     assert!(!dir.path().join("artefact").exists(), "{at}");
                 }
-                // The same again succeeds and leaves what it always leaves.
+                // The repetition succeeds and leaves the same content as always.
                 step(dir.path()).expect(&at);
                 let names = |tree: &[(String, String)]| {
                     tree.iter()

@@ -1,4 +1,4 @@
-//! Reading, checking, claiming and clearing, with files that are not what they should be.
+//! Reading, checking, claiming and clearing of files that are not what they should be.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -250,7 +250,8 @@ fn a_changed_sealed_file_is_refused_whatever_bit_it_is() {
         let mut changed = bytes.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
         fs::write(&path, &changed).unwrap();
-        // White space for white space changes nothing; all else is noticed.
+        // Replacing white space by other white space changes nothing. Every other change is
+        // noticed.
         if let Ok(found) = read_sealed::<Value>(&path, "it") {
             assert_eq!(found, value, "bit {bit}");
         }
@@ -298,7 +299,7 @@ fn files_are_what_the_manifest_says_and_no_others() {
             .to_string()
             .contains("SHA-256")
     );
-    // Anybody can write a manifest; its names stay below it all the same.
+    // Anybody can write a manifest, but its names must stay below its directory.
     write(&dir.path().join("in/file"), b"x").unwrap();
     for name in ["../a", "/etc/passwd", "in/../../a", ""] {
         let mut files = Files::default();
@@ -327,12 +328,12 @@ fn a_claim_lets_one_in_and_only_into_its_own() {
     write(&at("new/out/model/weights"), b"").unwrap();
     drop(Claim::take(&at("new/out"), "run").unwrap());
     assert!(at("new/out/.instructue-run").is_file());
-    // The marker is of one kind.
+    // The marker belongs to one kind.
     let error = Claim::take(&at("new/out"), "suite")
         .unwrap_err()
         .to_string();
     assert!(error.contains("nothing was changed"), "{error}");
-    // Somebody's files stay somebody's.
+    // Files of somebody else stay unchanged.
     for name in ["model", "config.toml", ".hidden"] {
         let theirs = tempfile::tempdir().unwrap();
         fs::write(theirs.path().join(name), "theirs").unwrap();

@@ -1,4 +1,4 @@
-//! What is generated.
+//! The configuration of generated users.
 
 use instructue_schema::Timestamp;
 use instructue_schema::limits::{self, numbers};
@@ -6,32 +6,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 
-/// Events in memory at a time, about.
+/// The approximate number of events in memory at a time.
 const EVENTS_AT_A_TIME: f64 = 5e6;
 
-/// What is generated. Every row is a pure function of these values, except
-/// `users` and `chunk_users`, and of the user's number: more users only add users.
+/// The configuration of generated users. Every row is a pure function of these values, except
+/// `users` and `chunk_users`, and of the user's number. So a larger number of users only adds
+/// users.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GenerateConfig {
-    /// How many users.
+    /// The number of users.
     pub users: u64,
-    /// Seed of everything.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// Expected number of events of an average user in 90 days, over all sources.
+    /// The expected number of events of an average user in 90 days, over all sources.
     pub events_per_user: f64,
-    /// Share of the events that have nothing to do with any trait; below 1.
+    /// The share of the events that are unrelated to any trait; below 1.
     pub noise: f64,
-    /// Share of the texts replaced by ones made to break things, such as
-    /// `</bill>`, `[SEP]`, emoji or 500 characters without a space.
+    /// The share of the texts that are replaced by hostile ones, such as `</bill>`, `[SEP]`,
+    /// emoji or 500 characters without a space.
     pub hostile: f64,
-    /// Up to here is history, from here on future.
+    /// The reference time. Events before it are history, events from it on are the future.
     pub reference: Timestamp,
-    /// Days before the reference with events.
+    /// The number of days with events before the reference time.
     pub history_days: u32,
-    /// Days from the reference on with events.
+    /// The number of days with events from the reference time on.
     pub future_days: u32,
-    /// Users in memory at a time. Changes neither content nor order.
+    /// The number of users in memory at a time. It changes neither content nor order.
     pub chunk_users: usize,
 }
 
@@ -75,8 +76,8 @@ impl GenerateConfig {
         Ok(())
     }
 
-    /// Users in memory at a time: `chunk_users`, or fewer where each has so many
-    /// events that memory would not hold them.
+    /// The number of users in memory at a time: `chunk_users`, or fewer if their events would not
+    /// fit.
     pub(crate) fn users_at_a_time(&self) -> u64 {
         let days = f64::from(self.history_days) + f64::from(self.future_days);
         let events = (self.events_per_user * days / 90.0).max(1.0);

@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! The error type of this crate.
 
 use std::path::PathBuf;
 
@@ -12,15 +12,15 @@ pub enum Error {
     /// A value of [`GenerateConfig`](crate::GenerateConfig) is out of range.
     #[error("configuration of generated users: {field} is {found}, expected {expected}")]
     Config {
-        /// The offending field.
+        /// The field.
         field: String,
-        /// What it may be.
+        /// The valid values.
         expected: String,
-        /// What it is.
+        /// The value that was found.
         found: String,
     },
-    /// A file could not be written, something else is in the way, or a file is not what the
-    /// manifest says.
+    /// A file could not be written, the directory holds something else, or a file does not match
+    /// the manifest.
     #[error(transparent)]
     File(#[from] instructue_fs::Error),
     /// A Parquet file could not be written.
@@ -28,7 +28,7 @@ pub enum Error {
     Parquet {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         source: parquet::errors::ParquetError,
     },
     /// A record batch could not be built.
@@ -36,7 +36,7 @@ pub enum Error {
     Arrow {
         /// The source.
         name: String,
-        /// Why.
+        /// The reason.
         source: arrow::error::ArrowError,
     },
     /// A declaration could not be written as JSON or TOML.
@@ -44,7 +44,7 @@ pub enum Error {
     Text {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }

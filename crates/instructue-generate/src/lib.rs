@@ -1,16 +1,15 @@
-//! Generated users with known answers: six sources for any number of users.
+//! Generated users with known answers: six sources for any number of users. One needs them to
+//! test what a model can learn, and to try the programs without data of one's own.
 //!
-//! Real data with all six sources of the paper (2510.11016) and with known
-//! answers cannot be published, so this crate makes some up. Each user has a
-//! few hidden yes-or-no [traits](Trait) (a pet, children, a habit of playing
-//! games, …), drawn independently. A trait shows only in its own sources;
-//! most events are noise that has nothing to do with any trait. So an
-//! instruction that names the trait tells a model where to look, and whoever
-//! looks elsewhere finds nothing. Events go on after the reference time,
-//! consistent with the traits, so questions about the future can be asked too.
+//! Real data with all six sources of InstructUE (arXiv:2510.11016) and with known answers cannot be
+//! published, so this crate generates some. Each user has a few hidden yes-or-no
+//! [traits](Trait) (a pet, children, a habit of playing games, …), drawn independently. A trait
+//! shows only in its own sources, and most events are noise that is unrelated to any trait. So an
+//! instruction that names the trait tells a model where to look. Events go on after the reference
+//! time, consistent with the traits, so questions about the future can be asked too.
 //!
-//! Results on these users say what a model can learn, not how good it is on
-//! people: wherever they are reported, say "generated".
+//! Results on these users show what a model can learn, not how good it is on people. Wherever
+//! they are reported, they must be called "generated".
 //!
 //! ```
 //! use instructue_generate::{GenerateConfig, Trait, generate, traits_of, user_id};
@@ -19,12 +18,12 @@
 //! let config = GenerateConfig { users: 50, seed: 7, ..GenerateConfig::default() };
 //! let report = generate(&config, dir.path(), &mut |done, of| assert!(done <= of))?;
 //!
-//! // Six Parquet files as `Schema::default_six` declares them …
+//! // There are six Parquet files as `Schema::default_six` declares them,
 //! assert!(report.rows["bill"] > 1000);
 //! for file in ["bill", "minipro", "spm", "app", "search", "tabular"] {
 //!     assert!(dir.path().join(format!("{file}.parquet")).is_file());
 //! }
-//! // … the schema itself, and downstream tasks, whose labels are the hidden traits.
+//! // the schema itself, and downstream tasks whose labels are the hidden traits.
 //! instructue_schema::Schema::load(&dir.path().join("schema.toml"))?;
 //! let tasks = std::fs::read_to_string(dir.path().join("tasks.toml"))?;
 //! assert!(tasks.contains("Does this user have a pet?"));
@@ -38,6 +37,7 @@
 
 mod config;
 mod error;
+mod names;
 mod person;
 mod random;
 mod tables;
@@ -48,9 +48,7 @@ mod write;
 
 pub use config::GenerateConfig;
 pub use error::{Error, Result};
+pub use names::{LABELS_FILE, MANIFEST_FILE, SCHEMA_FILE, TASKS_FILE, TRUTH_FILE};
 pub use person::user_id;
 pub use traits::{Trait, TraitInfo, Traits, traits_of};
-pub use write::{
-    GenerateReport, LABELS_FILE, MANIFEST_FILE, SCHEMA_FILE, TASKS_FILE, TRUTH_FILE, check,
-    generate,
-};
+pub use write::{GenerateReport, check, generate};

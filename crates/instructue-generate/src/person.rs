@@ -1,4 +1,4 @@
-//! One user: habits drawn once, then events of every source.
+//! Generation of one user: habits are drawn once, then the events of every source.
 
 use instructue_schema::{SECONDS_PER_DAY, Timestamp};
 
@@ -7,14 +7,14 @@ use crate::random::{Purpose, Random};
 use crate::traits::{Trait, Traits, traits_of};
 use crate::vocabulary::{self, HOSTILE, PLACES, Topic};
 
-/// One event. Which parts are used depends on the source.
+/// An event. The source decides which parts are used.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Event {
     pub time: Timestamp,
     pub amount: f64,
-    /// Category, service or app.
+    /// The category, service or app.
     pub name: String,
-    /// Counterparty, action, path or query.
+    /// The counterparty, action, path or query.
     pub text: String,
 }
 
@@ -29,18 +29,18 @@ pub(crate) struct TabularRow {
     pub device: &'static str,
 }
 
-/// All there is about one user.
+/// A generated user with all rows.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Person {
     pub id: String,
     pub traits: Traits,
-    /// By position in [`EVENT_SOURCES`], each oldest first.
+    /// The events of each source in [`EVENT_SOURCES`], oldest first.
     pub events: [Vec<Event>; EVENT_SOURCES.len()],
     pub tabular: Vec<TabularRow>,
 }
 
-/// The sources with events, what they are about, their share of the noise,
-/// and the share of a trait's events that falls on each (see [`trait_share`]).
+/// The sources with events: name, topics, share of the noise, and share of a trait's events (see
+/// [`trait_share`]).
 pub(crate) const EVENT_SOURCES: [(&str, &[Topic], f64); 5] = [
     ("bill", vocabulary::BILL, 0.25),
     ("minipro", vocabulary::MINIPRO, 0.25),
@@ -49,7 +49,8 @@ pub(crate) const EVENT_SOURCES: [(&str, &[Topic], f64); 5] = [
     ("search", vocabulary::SEARCH, 0.08),
 ];
 
-/// How a trait's events spread over the sources that have topics of it.
+/// The share of a trait's events that falls on a source. Only sources with topics of the trait
+/// have one.
 fn trait_share(of: Trait, source: &str) -> f64 {
     match (of, source) {
         (Trait::PetOwner, "bill") => 0.7,
@@ -63,7 +64,7 @@ fn trait_share(of: Trait, source: &str) -> f64 {
     }
 }
 
-/// The traits with events of their own.
+/// The traits that have events of their own.
 const TOPIC_TRAITS: [Trait; 5] = [
     Trait::PetOwner,
     Trait::Parent,
@@ -72,25 +73,25 @@ const TOPIC_TRAITS: [Trait; 5] = [
     Trait::Commuter,
 ];
 
-/// Rate of a trait's events among users without it, relative to those with it.
+/// The rate of a trait's events among users without the trait, relative to users with it.
 const STRAY: f64 = 0.12;
 
-/// Days before the reference at which a leaving user begins to fade, and at
-/// which the fading is over.
+/// The days before the reference time at which a leaving user's activity begins to fade, and at
+/// which it has faded.
 const FADING: (f64, f64) = (40.0, 5.0);
-/// What remains of the activity then.
+/// The share of the activity that remains after the fading.
 const REMAINS: f64 = 0.02;
 
-/// Habits of one user that are not traits.
+/// The habits of a user that are not traits.
 struct Habits {
     traits: Traits,
-    /// Multiplies the noise.
+    /// The factor of the noise.
     activity: f64,
-    /// Multiplies all amounts.
+    /// The factor of all amounts.
     wealth: f64,
-    /// The hour around which days are centred.
+    /// The hour at which a day's events are centred.
     centre: f64,
-    /// Share of the weekend's events that happen.
+    /// The share of the weekend's events that happen.
     weekend: f64,
 }
 
@@ -110,7 +111,7 @@ impl Habits {
         self.traits[of as usize]
     }
 
-    /// Share of the events that happen `days` after the reference (negative: before).
+    /// The share of the events that happen `days` after the reference time (negative: before).
     fn remaining(&self, days: f64) -> f64 {
         if !self.has(Trait::Leaving) {
             return 1.0;
@@ -120,7 +121,7 @@ impl Habits {
         1.0 - (1.0 - REMAINS) * faded
     }
 
-    /// Second of the day.
+    /// The second of the day at which an event happens.
     fn clock(&self, source: &str, topic: &Topic, random: &mut Random) -> i64 {
         let night = match source {
             "app" | "spm" if self.has(Trait::NightOwl) => 0.45,
@@ -132,7 +133,7 @@ impl Habits {
         } else if random.chance(night) {
             5.0 * random.unit()
         } else {
-            // Awake from five to midnight.
+            // The user is awake from five to midnight.
             (self.centre + 3.5 * random.normal()).clamp(5.0, 23.99)
         };
         ((hour.clamp(0.0, 23.999)) * 3600.0) as i64
@@ -157,7 +158,7 @@ pub(crate) fn person(config: &GenerateConfig, user: u64) -> Person {
     }
 }
 
-/// The id of the user with this number: sorted as text, ids are sorted by number.
+/// The id of the user with this number. The order of the ids as text is that of the numbers.
 pub fn user_id(user: u64) -> String {
     format!("u{user:010}")
 }
@@ -173,7 +174,7 @@ fn events(
     let days = f64::from(config.history_days) + f64::from(config.future_days);
     let periods = days / 90.0;
     let noise: Vec<&Topic> = topics.iter().filter(|topic| topic.of.is_none()).collect();
-    // Three favourites get most of the noise, so that habits can be learnt.
+    // Three favourites get most of the noise, so that there are habits to learn.
     let favourites = [0; 3].map(|_| random.below(noise.len()));
     let mean = config.events_per_user * config.noise * share * habits.activity * periods;
     let mut out = Vec::new();
@@ -198,12 +199,13 @@ fn events(
             event(config, habits, source, topic, random, &mut out);
         }
     }
-    // Stable, so equal times stay in the order drawn.
+    // The sort is stable, so events of equal times stay in the order in which they were drawn.
     out.sort_by_key(|event| event.time);
     out
 }
 
-/// Events in 90 days of a trait that a user has, so that noise has its share on average.
+/// The number of events in 90 days of a trait that a user has. It leaves noise its share on
+/// average.
 fn holder_rate(config: &GenerateConfig) -> f64 {
     let shares = TOPIC_TRAITS.map(|of| of.info().share);
     let holders: f64 = shares
@@ -213,7 +215,7 @@ fn holder_rate(config: &GenerateConfig) -> f64 {
     config.events_per_user * (1.0 - config.noise) / holders
 }
 
-/// Adds an event at a random time, or none where the user is fading or it is a quiet weekend.
+/// Adds an event at a random time. Fading and quiet weekends may leave it out.
 fn event(
     config: &GenerateConfig,
     habits: &Habits,
@@ -280,7 +282,7 @@ fn tabular(config: &GenerateConfig, habits: &Habits, user: u64) -> Vec<TabularRo
     let contacts = random.poisson(60.0) as i64;
     let city_tier = (!random.chance(0.05)).then(|| random.pick(vocabulary::CITY_TIERS));
     let device = random.pick(vocabulary::DEVICES);
-    // Valid from the start; some users get a newer row later on.
+    // The first row is valid from the start; some users get a newer row later.
     let start = i64::from(config.history_days);
     let renewed = random.chance(0.3) && start > 60;
     let rows = [(start, true), (60, renewed)];

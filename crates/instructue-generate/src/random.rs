@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-/// What a stream of random numbers is for. A new purpose leaves the others as they were.
+/// The purpose of a random stream. A new purpose leaves the other streams unchanged.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
     Traits,
@@ -13,7 +13,7 @@ pub(crate) enum Purpose {
     Tabular,
 }
 
-/// A stream of random numbers.
+/// A random stream.
 pub(crate) struct Random(ChaCha8Rng);
 
 impl Random {
@@ -32,7 +32,7 @@ impl Random {
         Self(ChaCha8Rng::from_seed(key))
     }
 
-    /// In [0, 1).
+    /// A number in [0, 1).
     pub fn unit(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
@@ -41,7 +41,7 @@ impl Random {
         self.unit() < p
     }
 
-    /// In 0..n; 0 for n = 0.
+    /// A number in 0..n; 0 for n = 0.
     pub fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
     }
@@ -50,7 +50,7 @@ impl Random {
         items[self.below(items.len())]
     }
 
-    /// Standard normal.
+    /// A standard normal number.
     pub fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.unit()).cos()
@@ -61,7 +61,7 @@ impl Random {
         (mean + spread * self.normal()).exp()
     }
 
-    /// Poisson by counting exponential steps; large means are split.
+    /// A Poisson number by counting exponential steps. Large means are split.
     pub fn poisson(&mut self, mean: f64) -> usize {
         let mut count = 0;
         let mut rest = mean;
@@ -90,7 +90,7 @@ mod tests {
         let counts: Vec<f64> = (0..n).map(|_| random.poisson(50.0) as f64).collect();
         let mean = counts.iter().sum::<f64>() / f64::from(n);
         let variance = counts.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / f64::from(n);
-        // Standard errors: 0.05 and 0.5.
+        // The standard errors are 0.05 and 0.5.
         assert!(
             (mean - 50.0).abs() < 0.25 && (variance - 50.0).abs() < 2.5,
             "{mean} {variance}"

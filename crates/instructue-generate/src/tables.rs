@@ -1,4 +1,4 @@
-//! Persons as record batches.
+//! Conversion of generated users to record batches, one per file.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use arrow::error::ArrowError;
 use instructue_schema::{Schema, Timestamp};
 
 use crate::error::{Error, Result};
+use crate::names::LABELS_FILE;
 use crate::person::{EVENT_SOURCES, Person};
 use crate::traits::Trait;
 
@@ -20,7 +21,7 @@ pub(crate) const TABULAR: &str = "tabular";
 /// A file to write.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
-    /// The source, or "labels".
+    /// The source's name, or "labels".
     pub name: &'static str,
     pub file: String,
     pub schema: SchemaRef,
@@ -47,7 +48,7 @@ pub(crate) fn tables(schema: &Schema) -> Vec<Table> {
     let schema = Arc::new(ArrowSchema::new(fields));
     tables.push(Table {
         name: "labels",
-        file: crate::LABELS_FILE.into(),
+        file: LABELS_FILE.into(),
         schema,
     });
     tables
@@ -76,7 +77,7 @@ fn events(table: &Table, source: usize, persons: &[Person]) -> Result<RecordBatc
             .map(move |person| (person, &person.events[source]));
         pairs.flat_map(|(person, events)| events.iter().map(move |event| (person, event)))
     };
-    // By the default schema's names; any other would be a mistake that the tests find.
+    // Columns are matched by the names of the default schema. The tests would find a new name.
     let columns = table.schema.fields().iter().map(|field| -> ArrayRef {
         match field.name().as_str() {
             "user_id" => texts(rows().map(|(person, _)| &*person.id)),
@@ -131,7 +132,7 @@ fn labels(table: &Table, persons: &[Person]) -> Result<RecordBatch, ArrowError> 
 }
 
 fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> ArrayRef {
-    // The array's own constructor wants to know the number beforehand.
+    // The array's other constructor needs the length in advance.
     Arc::new(StringArray::from(texts.collect::<Vec<_>>()))
 }
 

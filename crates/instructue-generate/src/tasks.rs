@@ -1,11 +1,13 @@
-//! Declarations beside the data: `tasks.toml` for evaluation, `truth.json` for people and tests.
+//! The declarations beside the data: `tasks.toml` for evaluation, `truth.json` for readers and
+//! tests.
 
 use serde::Serialize;
 
 use crate::config::GenerateConfig;
+use crate::names::LABELS_FILE;
 use crate::traits::Trait;
 
-/// `tasks.toml`, in the format that `instructue-eval` reads.
+/// The content of `tasks.toml`, in the format that `instructue-eval` reads.
 #[derive(Debug, Serialize)]
 pub(crate) struct TaskSet {
     reference: String,
@@ -56,7 +58,7 @@ struct EventTask {
     negate: bool,
 }
 
-/// Days of an event task.
+/// The length of an event task's window in days.
 const HORIZON: u32 = 30;
 
 const EVENT_TASKS: [EventTask; 4] = [
@@ -122,7 +124,7 @@ const EVENT_TASKS: [EventTask; 4] = [
     },
 ];
 
-/// One task per trait, then the tasks about the future that the data covers.
+/// One task per trait, then the tasks about the future for which the data reach far enough.
 pub(crate) fn task_set(config: &GenerateConfig) -> TaskSet {
     let traits = Trait::ALL.map(|of| {
         let info = of.info();
@@ -133,7 +135,7 @@ pub(crate) fn task_set(config: &GenerateConfig) -> TaskSet {
             positive_text: info.positive,
             negative_text: info.negative,
             label: Label::Column {
-                file: crate::LABELS_FILE,
+                file: LABELS_FILE,
                 user_column: "user_id",
                 column: info.name,
                 positive: ["true"],
@@ -167,10 +169,10 @@ fn event_tasks(config: &GenerateConfig) -> impl Iterator<Item = &'static EventTa
     EVENT_TASKS.iter().filter(move |_| covered)
 }
 
-/// `truth.json`: what stands behind each task.
+/// The content of `truth.json`: the trait behind each task.
 #[derive(Debug, Serialize)]
 pub(crate) struct Truth {
-    /// Says that none of this is about real people.
+    /// A notice that no real people are described.
     generated: bool,
     reference: String,
     noise: f64,
@@ -183,7 +185,7 @@ struct TaskTruth {
     #[serde(rename = "trait")]
     of: &'static str,
     share: f64,
-    /// The sources the trait shows in.
+    /// The sources in which the trait shows.
     sources: &'static [&'static str],
     instructions: &'static [&'static str],
     positive: &'static str,

@@ -1,4 +1,4 @@
-//! The hidden traits: what makes users differ, where it shows, and how to ask for it.
+//! The hidden traits of users: where each shows, and how an instruction asks for it.
 
 use crate::random::{Purpose, Random};
 
@@ -18,30 +18,30 @@ pub enum Trait {
     Gamer,
     /// Pays small amounts and has a low balance.
     PriceSensitive,
-    /// Fades out in the last weeks and is gone from the reference on.
+    /// The activity fades in the last weeks and ends at the reference time.
     Leaving,
     /// Uses transport services at rush hour.
     Commuter,
 }
 
-/// What there is to know about a trait.
+/// The description of a trait.
 #[derive(Debug)]
 pub struct TraitInfo {
     /// The name: a column of `labels.parquet` and a task of `tasks.toml`.
     pub name: &'static str,
-    /// Share of the users that have it.
+    /// The share of the users that have it.
     pub share: f64,
-    /// The sources it shows in; in no other one.
+    /// The sources in which it shows. It shows in no other one.
     pub sources: &'static [&'static str],
-    /// Questions that ask for it; the first is the task's instruction.
+    /// The questions that ask for it. The first is the task's instruction.
     pub instructions: &'static [&'static str],
     /// An answer that is true of users who have it.
     pub positive: &'static str,
-    /// An answer that is true of the others.
+    /// An answer that is true of all others.
     pub negative: &'static str,
 }
 
-/// Which traits a user has, in the order of [`Trait::ALL`].
+/// For each trait, in the order of [`Trait::ALL`], whether a user has it.
 pub type Traits = [bool; Trait::ALL.len()];
 
 impl Trait {
@@ -57,13 +57,13 @@ impl Trait {
         Self::Commuter,
     ];
 
-    /// What there is to know about it.
+    /// The description of the trait.
     pub fn info(self) -> &'static TraitInfo {
         &INFO[self as usize]
     }
 }
 
-/// The traits of the user with this number: independent draws.
+/// The traits of the user with this number. The draws are independent.
 pub fn traits_of(seed: u64, user: u64) -> Traits {
     let mut random = Random::new(seed, user, Purpose::Traits);
     Trait::ALL.map(|of| random.chance(of.info().share))

@@ -1,17 +1,17 @@
-//! The words of generated users. Names of places and products are invented.
+//! The words of generated users. All names of places and products are invented.
 
 use crate::traits::Trait;
 
-/// Something events are about.
+/// A topic of events.
 #[derive(Debug)]
 pub(crate) struct Topic {
-    /// The trait whose holders have it often; none for noise.
+    /// The trait whose holders often have the topic; `None` for noise.
     pub of: Option<Trait>,
     /// The category, service or app; empty in sources without one.
     pub name: &'static str,
-    /// Counterparty endings, actions, paths or queries.
+    /// The counterparty endings, actions, paths or queries.
     pub texts: &'static [&'static str],
-    /// Payments: typical amount.
+    /// The typical amount of a payment.
     pub amount: f64,
 }
 
@@ -33,7 +33,7 @@ const fn sign(of: Trait, name: &'static str, texts: &'static [&'static str], amo
     }
 }
 
-/// First words of counterparties.
+/// The first words of counterparties.
 pub(crate) const PLACES: &[&str] = &[
     "Northside",
     "Riverside",
@@ -354,7 +354,7 @@ pub(crate) const SEARCH: &[Topic] = &[
     ),
 ];
 
-/// Texts made to break things: whoever reads them must treat them as text.
+/// Hostile texts. Every reader must treat them as text.
 pub(crate) const HOSTILE: &[&str] = &[
     "[SEP]",
     "[CLS] [MASK]",
@@ -374,7 +374,7 @@ pub(crate) const HOSTILE: &[&str] = &[
     "é̀̂̃̄",
     "   ",
     "NULL",
-    // Replaced by 500 characters without a space.
+    // The empty text stands for 500 characters without a space.
     "",
 ];
 

@@ -1,4 +1,4 @@
-//! Writing a data set.
+//! Writing and checking of a generated data set.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,60 +15,51 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::GenerateConfig;
 use crate::error::{Error, Result};
+use crate::names::{MANIFEST_FILE, SCHEMA_FILE, TASKS_FILE, TRUTH_FILE};
 use crate::person::{Person, person};
 use crate::tables::{Table, batch, tables};
 use crate::tasks::{task_set, truth};
 use crate::traits::Trait;
 
-/// Known answers: `user_id` and one boolean column per trait.
-pub const LABELS_FILE: &str = "labels.parquet";
-/// The schema of the sources.
-pub const SCHEMA_FILE: &str = "schema.toml";
-/// Downstream tasks.
-pub const TASKS_FILE: &str = "tasks.toml";
-/// What stands behind each task.
-pub const TRUTH_FILE: &str = "truth.json";
-/// Written last, with size and digest of each table: see [`check`].
-pub const MANIFEST_FILE: &str = "manifest.json";
-
-/// Rows of a Parquet row group.
+/// The number of rows in a Parquet row group.
 const ROW_GROUP: usize = 262_144;
 
-/// What was generated; also the content of `manifest.json`.
+/// The report of a generation, which is also the content of `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenerateReport {
-    /// Version of the generator: another one gives other users.
+    /// The version of the generator. Another version gives other users.
     pub version: u32,
     /// The configuration.
     pub config: GenerateConfig,
-    /// Rows per source, and of the labels.
+    /// The number of rows of each source, and of the labels.
     pub rows: BTreeMap<String, u64>,
-    /// Users with each trait.
+    /// The number of users with each trait.
     pub traits: BTreeMap<String, u64>,
-    /// What the directory holds, for those who find its manifest.
+    /// A text that says what the directory holds.
     pub content: String,
-    /// Size and digest of each table. Schema and tasks may be changed by hand.
+    /// The size and digest of each table. Schema and tasks may be edited by hand, so they are not
+    /// included.
     pub files: Files,
 }
 
 const VERSION: u32 = 1;
-/// References around which every event is plausible: 1975 to 2026.
+/// The reference times around which every event is plausible: 1975 to 2026.
 const PLAUSIBLE: Range<i64> = 157_766_400..1_767_225_600;
-/// What the manifest of generated users is told from others by.
+/// The text that distinguishes this manifest from others.
 const CONTENT: &str = "generated users";
 
-/// Generates users and writes the six sources of [`Schema::default_six`], the
-/// schema, labels, tasks and the truth into the directory `out`.
+/// Generates users and writes the six sources of [`Schema::default_six`], the schema, labels,
+/// tasks and the truth into the directory `out`.
 ///
-/// At most `chunk_users` users are in memory, plus one unfinished row group
-/// per file, so memory does not depend on `users`. `progress` hears of (users
-/// done, users in all) after each chunk. The directory appears whole or not at all, in the
-/// place of an earlier data set; one with anything else in it is left alone.
+/// At most `chunk_users` users are in memory, plus one unfinished row group per file, so memory
+/// does not depend on `users`. `progress` is called with (users done, all users) after each
+/// chunk. The directory appears complete or not at all. It replaces an earlier data set, but no
+/// directory with other content.
 ///
 /// # Errors
-/// A configuration out of range, other files in `out`, or a file that cannot be written;
-/// then `out` is as it was.
+/// A value of the configuration is out of range, `out` holds other files, or a file cannot be
+/// written. `out` is then as it was.
 pub fn generate(
     config: &GenerateConfig,
     out: &Path,
@@ -77,7 +68,7 @@ pub fn generate(
     config.validate()?;
     let mut schema = Schema::default_six();
     if !PLAUSIBLE.contains(&config.reference.0) {
-        // Or an ingest would take them for events of a broken clock.
+        // Otherwise an ingest would blame a broken clock.
         schema.times = TimePolicy::Any;
     }
     let tables = tables(&schema);
@@ -141,15 +132,15 @@ pub fn generate(
     Ok(report)
 }
 
-/// Whether the tables of `data` are those that were generated together. A directory of
-/// somebody else's data passes: it has no manifest of this crate.
+/// Checks that the tables of `data` were generated together. A directory of other data passes,
+/// because it has no manifest of this crate.
 ///
 /// # Errors
-/// [`Error::File`] names a table that was changed or is missing, or a manifest that was.
+/// [`Error::File`] names a table or a manifest that was changed, or a table that is missing.
 pub fn check(data: &Path) -> Result<()> {
     let path = data.join(MANIFEST_FILE);
     let what = "the manifest of generated users";
-    // The truth is written beside it by this crate alone; a manifest may be anybody's.
+    // Only this crate writes the truth. A manifest may belong to any program.
     let generated = data.join(TRUTH_FILE).exists();
     let ours = |text: &str| {
         let json = serde_json::from_str::<serde_json::Value>(text);
@@ -165,7 +156,7 @@ pub fn check(data: &Path) -> Result<()> {
     }
 }
 
-/// One Parquet file in the making.
+/// A Parquet file that is being written.
 struct Writer {
     table: Table,
     rows: u64,

@@ -1,5 +1,5 @@
-//! What the written files hold: the same for equal seeds whatever the chunks,
-//! and traits that can be seen in their own sources and nowhere else.
+//! The content of the written files: it is the same for equal seeds whatever the chunks, and
+//! traits show in their own sources and nowhere else.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -98,14 +98,14 @@ fn files_are_as_declared_sorted_and_within_the_time_range() {
             );
         }
     }
-    // About as many events as asked for: shares of noise and traits add up.
+    // The number of events is about as configured: the shares of noise and traits add up.
     let events: usize = SOURCES[..5]
         .iter()
         .map(|name| read(dir.path(), name).num_rows())
         .sum();
     let periods = f64::from(config.history_days + config.future_days) / 90.0;
     let each = events as f64 / config.users as f64 / periods;
-    // Quiet weekends take about a tenth, leaving users some more.
+    // Quiet weekends remove about a tenth, leaving users some more.
     assert!((42.0..62.0).contains(&each), "{each}");
 }
 
@@ -185,7 +185,8 @@ fn each_trait_shows_in_its_sources_and_in_no_other() {
     }
 }
 
-/// One simple rule per trait and source: a score per user from the events before the reference.
+/// One simple rule per trait and source: a score per user from the events before the reference
+/// time.
 fn scores(dir: &Path, reference: Timestamp) -> Vec<(Trait, &'static str, BTreeMap<String, f64>)> {
     let share = |source: &str, holds: &dyn Fn(&str, Timestamp) -> bool| {
         let mut counts: BTreeMap<String, (f64, f64)> = BTreeMap::new();
@@ -267,7 +268,7 @@ fn scores(dir: &Path, reference: Timestamp) -> Vec<(Trait, &'static str, BTreeMa
     ]
 }
 
-/// User, time and all text columns of each row.
+/// The user, time and all text columns of each row.
 fn rows(batch: &RecordBatch) -> impl Iterator<Item = (String, Timestamp, String)> {
     let users = batch.column_by_name("user_id").unwrap().as_string::<i32>();
     let times = batch.column_by_name("time").unwrap();
@@ -286,7 +287,7 @@ fn rows(batch: &RecordBatch) -> impl Iterator<Item = (String, Timestamp, String)
     })
 }
 
-/// Area under the ROC curve; ties count half.
+/// The area under the ROC curve. Ties count half.
 fn auc(scores: &[f64], holds: &[bool]) -> f64 {
     let mut wins = 0.0;
     let mut pairs = 0.0;
@@ -355,7 +356,7 @@ fn the_manifest_comes_last_and_failures_leave_nothing() {
     };
     let mut heard = Vec::new();
     let report = generate(&config, dir.path(), &mut |done, of| {
-        // Nothing is in place before the end.
+        // No file is in place before the end.
         assert!(!dir.path().join("bill.parquet").exists());
         heard.push((done, of));
     });
@@ -368,7 +369,7 @@ fn the_manifest_comes_last_and_failures_leave_nothing() {
     assert_eq!(report.unwrap().rows["labels"], 10);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 7 + 4);
 
-    // A file where the directory should be.
+    // A file stands where the directory should be.
     let file = dir.path().join("bill.parquet");
     let error = generate(&config, &file, &mut |_, _| {}).unwrap_err();
     assert!(error.to_string().contains("bill.parquet"), "{error}");

@@ -1,68 +1,68 @@
-//! What can be wrong with a configuration or an input.
+//! The error type of this crate.
 
-/// An unusable configuration or input of a loss.
+/// An invalid configuration or input of a loss.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A field of a configuration is out of range.
     #[error("{config}.{field}: expected {expected}, found {found}")]
     Config {
-        /// Configuration type.
+        /// The configuration's type.
         config: &'static str,
-        /// Field of that configuration.
+        /// The field.
         field: &'static str,
-        /// What is allowed.
+        /// The valid values.
         expected: &'static str,
-        /// What was given.
+        /// The value that was found.
         found: f64,
     },
-    /// A length or a width differs from what the rest of the input says.
+    /// A length or width differs from the rest of the input.
     #[error("{what}: expected {expected}, found {found}")]
     Length {
-        /// Which part of the input, e.g. "rows of `answers`".
+        /// The part of the input, such as "rows of `answers`".
         what: &'static str,
-        /// Length that the rest of the input has.
+        /// The length of the rest of the input.
         expected: usize,
-        /// Length of this part.
+        /// The length of this part.
         found: usize,
     },
     /// A row's class has no prototype.
     #[error("`classes`, row {row}: expected a class below {classes}, found {found}")]
     Class {
-        /// Row of the batch.
+        /// The row of the batch.
         row: usize,
-        /// Number of prototypes.
+        /// The number of prototypes.
         classes: usize,
         /// The row's class.
         found: usize,
     },
-    /// There is nothing to compute a mean over.
+    /// A part of the input is empty.
     #[error("{what}: expected at least one row, found none")]
     Empty {
-        /// Which part of the input.
+        /// The part of the input.
         what: &'static str,
     },
-    /// A micro-batch gave vectors in the second pass whose shape differs from the first pass.
+    /// A micro-batch's vectors have another shape in the second pass than in the first.
     #[error(
         "micro-batch {index}, {side}: the first pass gave {expected:?}, the second {found:?}; \
          both passes must see the same rows"
     )]
     Replay {
-        /// Index of the micro-batch.
+        /// The index of the micro-batch.
         index: usize,
         /// `"users"` or `"answers"`.
         side: &'static str,
-        /// Shape in the first pass.
+        /// The shape in the first pass.
         expected: [usize; 2],
-        /// Shape in the second pass.
+        /// The shape in the second pass.
         found: [usize; 2],
     },
     /// A result could not be read back from the device.
     #[error("reading {what} from the device: {reason}")]
     Read {
-        /// What was read.
+        /// The name of the result.
         what: &'static str,
-        /// Why it failed.
+        /// The reason.
         reason: String,
     },
 }

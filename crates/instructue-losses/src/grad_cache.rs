@@ -1,72 +1,70 @@
-//! Large contrastive batches on one device (GradCache).
+//! Contrastive batches that are larger than memory (GradCache).
 //!
-//! A contrastive loss wants thousands of rows at once, but only their vectors,
-//! not the activations behind them. So each micro-batch goes through the model
-//! twice: the first pass keeps just the vectors, the loss over all of them gives
-//! a gradient for each vector, and the second pass back-propagates
-//! `Σ u·∂L/∂u + Σ v·∂L/∂v`, whose gradient with respect to the model is that of
-//! the loss over the whole batch. Memory is that of one micro-batch.
+//! A contrastive loss needs thousands of rows at once, but only their vectors, not the
+//! activations behind them. So each micro-batch goes through the model twice. The first pass
+//! keeps just the vectors, and the loss over all of them gives a gradient for each vector. The
+//! second pass back-propagates `Σ u·∂L/∂u + Σ v·∂L/∂v`, whose gradient with respect to the model
+//! is that of the loss over the whole batch. Memory is that of one micro-batch.
 
 use burn::tensor::{Gradients, Tensor};
 
-use crate::Error;
+use crate::error::Error;
 use crate::surrogate::inner_product;
 
-/// Which of its two runs a micro-batch is in.
+/// The pass in which a micro-batch runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pass {
-    /// Only the vectors are kept; no gradient flows and
-    /// [`MicroBatch::extra_loss`] is ignored, so it need not be computed.
+    /// Only the vectors are kept. No gradient flows, and [`MicroBatch::extra_loss`] is ignored,
+    /// so it need not be computed.
     Cache,
     /// The result is back-propagated.
     Replay,
 }
 
-/// The vectors of one micro-batch, or of all of them in order.
+/// The vectors of one micro-batch, or of all micro-batches in order.
 #[derive(Debug, Clone)]
 pub struct Vectors {
-    /// Of the user rows, `[rows, width]`.
+    /// The vectors of the user rows, `[rows, width]`.
     pub users: Tensor<2>,
-    /// Of their answers, `[rows, width]`.
+    /// The vectors of their answers, `[rows, width]`.
     pub answers: Tensor<2>,
-    /// Of answers that belong to no row, `[m, width]`.
+    /// The vectors of answers that belong to no row, `[m, width]`.
     pub others: Option<Tensor<2>>,
 }
 
-/// What the model makes of one micro-batch.
+/// The model's results for one micro-batch.
 #[derive(Debug, Clone)]
 pub struct MicroBatch {
-    /// What the loss is computed from.
+    /// The vectors from which the loss is computed.
     pub vectors: Vectors,
-    /// A loss of these rows alone, e.g. the next-token one, shape `[1]`. The
-    /// micro-batches' extra losses are *added*, so weights that belong to the
-    /// whole batch must already be in them
-    /// ([`Weighting::weights`](crate::Weighting::weights)).
+    /// A loss of these rows alone, such as the next-token loss, shape `[1]`. The extra losses of
+    /// the micro-batches are *added*, so they must already contain weights that belong to the
+    /// whole batch ([`Weighting::weights`](crate::Weighting::weights)).
     pub extra_loss: Option<Tensor<1>>,
 }
 
-/// Losses of a batch, without autodiff, each of shape `[1]`.
+/// The losses of a batch, without autodiff, each of shape `[1]`.
 #[derive(Debug, Clone)]
 pub struct GradCacheOutput {
     /// The loss over the vectors of all micro-batches.
     pub loss: Tensor<1>,
-    /// Sum of the micro-batches' extra losses, if there were any.
+    /// The sum of the micro-batches' extra losses, if there were any.
     pub extra_loss: Option<Tensor<1>>,
 }
 
-/// Computes the gradient of `loss(all vectors) + Σ extra losses`, one micro-batch
-/// at a time.
+/// Computes the gradient of `loss(all vectors) + Σ extra losses`, one micro-batch at a time.
 ///
-/// - `forward(pass, index, micro_batch)` runs the model. It is called twice per
-///   micro-batch and must give the same vectors both times: randomness (dropout,
-///   instruction dropout) must be seeded from `index`, not carried along. Note
-///   that Burn's own dropout is off without autodiff; a model that has it must
-///   run with autodiff in both passes (the tape of the first is dropped at once).
-/// - `loss(vectors)` is called once, with the vectors of all micro-batches
-///   in order; it may use parameters of its own, such as a temperature.
-/// - `accumulate(gradients)` is called once per back-propagation, once for the
-///   loss's own parameters and once per micro-batch; the sum over the calls is
-///   the gradient of the whole batch.
+/// `forward(pass, index, micro_batch)` runs the model. It is called twice per micro-batch and
+/// must return the same vectors both times, so randomness (dropout, instruction dropout) must be
+/// seeded from `index`. Burn's own dropout is off without autodiff. A model that has it must run
+/// with autodiff in both passes (the tape of the first is dropped at once).
+///
+/// `loss(vectors)` is called once, with the vectors of all micro-batches in order. It may use
+/// parameters of its own, such as a temperature.
+///
+/// `accumulate(gradients)` is called once per back-propagation: once for the loss's own
+/// parameters and once per micro-batch. The sum over the calls is the gradient of the whole
+/// batch.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -101,9 +99,9 @@ pub struct GradCacheOutput {
 /// ```
 ///
 /// # Errors
-/// Whatever the closures return; [`Error::Empty`] without micro-batches;
-/// [`Error::Length`] when a micro-batch has other numbers of users and answers;
-/// [`Error::Replay`] when the second pass gives other shapes than the first.
+/// Errors of the closures; [`Error::Empty`] without micro-batches; [`Error::Length`] when a
+/// micro-batch has different numbers of users and answers; [`Error::Replay`] when the second pass
+/// returns other shapes than the first.
 pub fn backward<B, E>(
     micro_batches: &[B],
     mut forward: impl FnMut(Pass, usize, &B) -> Result<MicroBatch, E>,
@@ -122,7 +120,7 @@ where
     let loss = loss(gathered.vectors())?;
     let mut gradients = loss.backward();
     let shares = gathered.shares(&mut gradients);
-    // What is left belongs to the loss's own parameters.
+    // The remaining gradients belong to the loss's own parameters.
     accumulate(gradients);
 
     let mut extra_loss: Option<Tensor<1>> = None;
@@ -148,24 +146,23 @@ where
     })
 }
 
-/// Users, answers, other answers.
+/// The number of sides: users, answers, other answers.
 const SIDES: usize = 3;
 const SIDE_NAMES: [&str; SIDES] = ["users", "answers", "others"];
 
 impl Vectors {
     fn sides(self) -> [Option<Tensor<2>>; SIDES] {
-        // A side without rows has no gradient to pass on.
+        // A side without rows has no gradient.
         let others = self.others.filter(|others| others.dims()[0] > 0);
         [Some(self.users), Some(self.answers), others]
     }
 }
 
-/// The vectors of several passes, cut off from what made them, as the leaves of
-/// a loss over all of them.
+/// The vectors of several passes, detached from the model, as the leaves of a loss over all of
+/// them.
 ///
-/// The passes may have run one after the other ([`backward`]), at the same time
-/// or on several devices: [`shares`](Self::shares) gives each its part of the
-/// gradient back.
+/// The passes may have run one after the other ([`backward`]), at the same time or on several
+/// devices. [`shares`](Self::shares) returns each pass's part of the gradient.
 #[derive(Debug, Clone)]
 pub struct GatheredEmbeddings {
     leaves: [Option<Tensor<2>>; SIDES],
@@ -173,11 +170,11 @@ pub struct GatheredEmbeddings {
 }
 
 impl GatheredEmbeddings {
-    /// Gathers in order.
+    /// Gathers the vectors in the order of the passes.
     ///
     /// # Errors
-    /// [`Error::Empty`] without passes; [`Error::Length`] when one has other
-    /// numbers of users and answers.
+    /// [`Error::Empty`] without passes; [`Error::Length`] when a pass has different numbers of
+    /// users and answers.
     pub fn new(passes: &[Vectors]) -> Result<Self, Error> {
         if passes.is_empty() {
             return Err(Error::Empty {
@@ -216,7 +213,7 @@ impl GatheredEmbeddings {
     /// All vectors, in the order of the passes.
     ///
     /// # Panics
-    /// Never: a pass has users and answers.
+    /// Never, since every pass has users and answers.
     pub fn vectors(&self) -> Vectors {
         let [users, answers, others] = self.leaves.clone();
         Vectors {
@@ -227,7 +224,7 @@ impl GatheredEmbeddings {
     }
 
     /// Takes the vectors' gradients out of `gradients`, one share per pass.
-    pub fn shares(&self, gradients: &mut Gradients) -> Vec<Share> {
+    pub fn shares(&self, gradients: &mut Gradients) -> Vec<GradientShare> {
         let all = self.leaves.clone();
         let all = all.map(|leaf| leaf.and_then(|leaf| leaf.grad_remove(gradients)));
         let mut start = [0; SIDES];
@@ -242,7 +239,7 @@ impl GatheredEmbeddings {
                 }
             }
             let shape = |side: usize| [rows[side], self.width()];
-            shares.push(Share {
+            shares.push(GradientShare {
                 index,
                 shapes: [shape(0), shape(1), shape(2)],
                 gradients,
@@ -258,19 +255,19 @@ impl GatheredEmbeddings {
 
 /// One pass's share of the gradient, see [`GatheredEmbeddings`].
 #[derive(Debug, Clone)]
-pub struct Share {
+pub struct GradientShare {
     index: usize,
     shapes: [[usize; 2]; SIDES],
     gradients: [Option<Tensor<2>>; SIDES],
 }
 
-impl Share {
-    /// A scalar whose gradient with respect to the model is the pass's part of
-    /// the gradient of the whole loss; `None` when the loss does not depend on
-    /// the pass. `vectors` are the pass's, on its tape.
+impl GradientShare {
+    /// A scalar whose gradient with respect to the model is the pass's part of the gradient of
+    /// the whole loss; `None` when the loss does not depend on the pass. `vectors` are the pass's
+    /// vectors, on its tape.
     ///
     /// # Errors
-    /// [`Error::Replay`] when their shapes are not those that were gathered.
+    /// [`Error::Replay`] when the shapes are not those that were gathered.
     pub fn surrogate(&self, vectors: Vectors) -> Result<Option<Tensor<1>>, Error> {
         let mut sum: Option<Tensor<1>> = None;
         for (side, vectors) in vectors.sides().into_iter().enumerate() {

@@ -1,9 +1,10 @@
-//! Contrastive, next-token and prototype losses with false-negative masks and GradCache: tensors in, scalars out.
+//! Contrastive, next-token and prototype losses with false-negative masks and GradCache. One needs
+//! them to train a model of one's own: they take tensors and return scalars.
 //!
 //! One pass of the model gives a user's vector *and* the logits of the answer's
 //! tokens, so one step has two losses: the answer's vector should be nearer to
 //! its user than to anybody else ([`Contrastive`]), and its text should be likely
-//! ([`next_token_loss`]). Both take tensors and know nothing of the model.
+//! ([`next_token_loss`]). Neither depends on the model.
 //!
 //! # A joint loss
 //!
@@ -12,7 +13,7 @@
 //! use instructue_losses::{ContrastiveConfig, ContrastiveInput, l2_normalize, next_token_loss};
 //!
 //! let device = Device::default().autodiff();
-//! // Two users under two instructions each; what the model's head gave.
+//! // The head's vectors of two users under two instructions each.
 //! let noise = || Tensor::<2>::random([4, 16], Distribution::Normal(0.0, 1.0), &device);
 //! let users = noise().require_grad();
 //! let answers = noise();
@@ -21,20 +22,20 @@
 //! let output = contrastive.forward(ContrastiveInput {
 //!     users: l2_normalize(users.clone()),
 //!     answers: l2_normalize(answers),
-//!     // Rows 0 and 1 are the same user: negatives beside answers, not beside users.
+//!     // Rows 0 and 1 are the same user: user–answer negatives, but no user–user negatives.
 //!     user_keys: vec![7, 7, 9, 9],
-//!     // Rows 1 and 3 have the same answer: no negatives of each other.
+//!     // Rows 1 and 3 have the same answer, so they are no negatives of each other.
 //!     answer_keys: vec![100, 101, 102, 101],
-//!     // Answers of others to the same questions, as further negatives.
+//!     // These would be answers of other users to the same questions.
 //!     others: None,
 //! })?;
 //!
-//! // Rows of logits that predict a token of an answer, and these tokens.
+//! // Each row of logits predicts a token of an answer, which is its target.
 //! let logits = Tensor::<2>::random([5, 32], Distribution::Normal(0.0, 1.0), &device);
 //! let targets = Tensor::<1, Int>::from_ints([3, 1, 4, 1, 5], &device);
 //! let next_token = next_token_loss(logits.require_grad(), targets);
 //!
-//! // What the masks did is counted only when asked for, since it waits for the device.
+//! // Counting masked pairs waits for the device, so it is a separate call.
 //! let dropped = output.dropped()?;
 //! assert!(dropped.user_user.is_some_and(|count| count.dropped >= 4));
 //!
@@ -45,7 +46,7 @@
 //! # Ok::<(), instructue_losses::Error>(())
 //! ```
 //!
-//! # Batches that do not fit
+//! # Batches that do not fit in memory
 //!
 //! [`grad_cache::backward`] computes the same gradient one micro-batch at a time.
 //! The contrastive loss still sees all rows.
@@ -69,7 +70,7 @@ mod surrogate;
 
 pub use contrastive::{
     Contrastive, ContrastiveConfig, ContrastiveInput, ContrastiveOutput, DroppedNegatives,
-    ExtraNegatives, TermCount,
+    ExtraNegatives, PairCount,
 };
 pub use error::Error;
 pub use next_token::{Weighting, next_token_loss, weighted_next_token_loss};

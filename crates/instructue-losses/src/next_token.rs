@@ -1,29 +1,28 @@
-//! Cross-entropy of the next token.
+//! The next-token loss: cross-entropy of an answer's tokens.
 
 use burn::tensor::{FloatDType, IndexingUpdateOp, Int, Tensor};
 
 use crate::surrogate::with_gradient;
 
-/// What counts once in the next-token loss of a batch.
+/// The unit that has equal weight in the next-token loss of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Weighting {
-    /// Each token: long answers weigh more (the papers' mean).
+    /// Every token has the same weight, so long answers weigh more. The papers use this mean.
     #[default]
     Tokens,
-    /// Each answer: the mean of the answers' own means.
+    /// Every answer has the same weight: the loss is the mean of the answers' own means.
     Answers,
 }
 
 impl Weighting {
-    /// Weights of all tokens of a batch, summing to 1.
+    /// The weights of all tokens of a batch, which sum to 1.
     ///
-    /// Given to [`weighted_next_token_loss`], they make the losses of several
-    /// micro-batches add up to that of the whole batch.
+    /// With these weights the losses ([`weighted_next_token_loss`]) of several micro-batches add
+    /// up to that of the whole batch.
     ///
-    /// `lengths` are the numbers of scored tokens of each answer, in the order in
-    /// which the rows of the logits follow each other; an answer without tokens
-    /// has no weight.
+    /// `lengths` are the numbers of scored tokens of each answer, in the order of the rows of the
+    /// logits. An answer without tokens has no weight.
     pub fn weights(self, lengths: &[usize]) -> Vec<f32> {
         let tokens: usize = lengths.iter().sum();
         let answers = lengths.iter().filter(|length| **length > 0).count();
@@ -38,7 +37,7 @@ impl Weighting {
     }
 }
 
-/// Mean cross-entropy of `targets` under the softmax of `logits`; 0 without rows.
+/// The mean cross-entropy of `targets` under the softmax of `logits`; 0 without rows.
 ///
 /// # Shapes
 /// - `logits`: `[tokens, vocabulary]`: only the rows that predict a token of an
@@ -47,7 +46,7 @@ impl Weighting {
 /// - result: `[1]`
 ///
 /// # Panics
-/// When there are not as many targets as rows.
+/// If the number of targets is not the number of rows.
 pub fn next_token_loss(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
     let [tokens, _] = logits.dims();
     let device = logits.device().without_autodiff();
@@ -55,14 +54,14 @@ pub fn next_token_loss(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> 
     weighted_next_token_loss(logits, targets, weights)
 }
 
-/// Weighted sum of cross-entropies: `Σ_t w_t · (−ln softmax(logits_t)[target_t])`.
+/// The weighted sum of cross-entropies: `Σ_t w_t · (−ln softmax(logits_t)[target_t])`.
 ///
-/// Nothing is divided by the sum of the weights; see [`Weighting::weights`] for
-/// weights that make it a mean. Weights are constants: no gradient reaches them.
+/// The sum is not divided by the weights; [`Weighting::weights`] has weights that make it a mean.
+/// Weights are constants and get no gradient.
 ///
-/// The gradient `w_t · (softmax(logits_t) − onehot(target_t))` is computed in
-/// closed form along with the value, so the tape holds one `[tokens, vocabulary]`
-/// tensor instead of the four of a log-softmax.
+/// The gradient `w_t · (softmax(logits_t) − onehot(target_t))` is computed in closed form along
+/// with the value, so the tape holds one `[tokens, vocabulary]` tensor instead of the four of a
+/// log-softmax.
 ///
 /// # Shapes
 /// - `logits`: `[tokens, vocabulary]`
@@ -70,7 +69,7 @@ pub fn next_token_loss(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> 
 /// - result: `[1]`
 ///
 /// # Panics
-/// When there are not as many targets or weights as rows.
+/// If the number of targets or weights is not the number of rows.
 pub fn weighted_next_token_loss(
     logits: Tensor<2>,
     targets: Tensor<1, Int>,
@@ -98,8 +97,8 @@ pub fn weighted_next_token_loss(
         .cast(FloatDType::F32)
         .reshape([tokens, 1]);
 
-    // Spelt out rather than through `softmax`: each line writes into the buffer of
-    // the one before, and the sum is needed for the value as well.
+    // The softmax is written out, because each line reuses the buffer of the line before, and
+    // because the value needs the sum, too.
     let largest = values.clone().max_dim(1);
     let target_logits = values.clone().gather(1, targets.clone());
     let exponentials = (values - largest.clone()).exp();

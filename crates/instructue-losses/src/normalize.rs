@@ -1,15 +1,15 @@
-//! L2 normalisation.
+//! Normalisation of vectors to length 1.
 
 use burn::tensor::Tensor;
 
-/// Squared norm below which a vector counts as zero.
+/// The squared norm below which a vector counts as zero.
 const EPS_SQUARED: f64 = 1e-12;
 
 /// Scales each row to length 1.
 ///
-/// A row shorter than `1e-6` is divided by `1e-6` instead: a zero row stays zero
-/// and its gradient stays finite (the square root is taken of a clamped value,
-/// so its infinite slope at zero is never used).
+/// A row shorter than `1e-6` is divided by `1e-6` instead. So a zero row stays zero and its
+/// gradient stays finite: the square root is taken of a clamped value, and its infinite slope at
+/// zero is never used.
 ///
 /// # Shapes
 /// - `x`: `[rows, width]`

@@ -1,15 +1,17 @@
-//! Few-shot classes as prototypes (method §6).
+//! The prototype loss: softmax over one vector per class. Few-shot tuning uses it
+//! (arXiv:2602.14492).
 
 use burn::config::Config;
 use burn::tensor::{Int, Tensor, TensorData};
 
-use crate::Error;
+use crate::error::Error;
 use crate::next_token::next_token_loss;
 
-/// Softmax cross-entropy over `u·p_k/τ`, one prototype `p_k` per class.
+/// The configuration of the prototype loss: softmax cross-entropy over `u·p_k/τ`, with one
+/// prototype `p_k` per class.
 #[derive(Config, Debug, PartialEq)]
 pub struct PrototypeConfig {
-    /// Temperature τ that products are divided by; positive.
+    /// The temperature τ by which products are divided; positive.
     #[config(default = 0.07)]
     pub temperature: f64,
 }
@@ -34,7 +36,7 @@ impl PrototypeConfig {
     }
 }
 
-/// The prototype loss; made by [`PrototypeConfig::init`].
+/// The prototype loss, made by [`PrototypeConfig::init`].
 #[derive(Debug, Clone)]
 pub struct Prototype {
     temperature: f64,
@@ -49,15 +51,14 @@ impl Prototype {
     /// - result: `[rows, classes]`
     ///
     /// # Panics
-    /// When the widths differ.
+    /// If the widths differ.
     pub fn logits(&self, users: Tensor<2>, prototypes: Tensor<2>) -> Tensor<2> {
         users
             .matmul(prototypes.transpose())
             .div_scalar(self.temperature)
     }
 
-    /// The mean over the rows of `−ln softmax(u·p/τ)[class]`. Gradients go to users
-    /// and prototypes.
+    /// The mean over the rows of `−ln softmax(u·p/τ)[class]`. Users and prototypes get gradients.
     ///
     /// # Shapes
     /// - `users`: `[rows, width]`

@@ -1,11 +1,10 @@
-//! Files as shared read-only memory: the one place of this workspace with
-//! unsafe code.
+//! Files as shared read-only memory. One needs it to load large weights without
+//! copying them. It is the only crate of this workspace with unsafe code.
 //!
-//! Weights that are mapped are not copied: a model of two gigabytes needs no
-//! two gigabytes of fresh memory before its first vector, and processes that
-//! serve the same file share its pages. [`map`] gives the file as
-//! [`Bytes`], which are cheap to cut and keep the mapping for as long as a
-//! piece is in use:
+//! A model of two gigabytes whose weights are mapped needs no two gigabytes of
+//! fresh memory before its first vector, and processes that serve the same file
+//! share its pages. [`map`] returns the file as [`Bytes`], which are cheap to
+//! slice and keep the mapping for as long as a slice is in use:
 //!
 //! ```
 //! # fn main() -> std::io::Result<()> {
@@ -22,23 +21,23 @@
 //!
 //! # What the caller promises
 //!
-//! While a piece is in use, nobody may write into the file or shorten it: what
-//! was read would change, or the process would be ended (`SIGBUS`). To replace
-//! a file is fine: write another one and rename it, which is how everything in
-//! this workspace is saved; the mapping keeps the old one. That is the promise
-//! that every program makes that maps weights, PyTorch and safetensors among
+//! While a slice is in use, nobody may write into the file or shorten it.
+//! Otherwise the slice would change, or the process would be ended (`SIGBUS`).
+//! A file may be replaced by another one that is renamed to its name, as
+//! everything in this workspace is saved; the mapping keeps the old file. Every
+//! program that maps weights makes this promise, PyTorch and safetensors among
 //! them.
 
 use std::fs::File;
 
 use bytes::Bytes;
 
-/// The whole file, read-only; pages come from the page cache when they are
+/// Maps the whole file, read-only. Pages come from the page cache when they are
 /// touched.
 ///
-/// `None` where it cannot be mapped: it is empty or no regular file, its file
-/// system has no maps, or this is not Unix (Windows would refuse to replace a
-/// file that is mapped). Then read it.
+/// `None` means that the file cannot be mapped and has to be read: it is empty
+/// or no regular file, its file system has no maps, or this is not Unix (Windows
+/// would refuse to replace a mapped file).
 pub fn map(file: &File) -> Option<Bytes> {
     let regular = file.metadata().is_ok_and(|of| of.is_file() && of.len() > 0);
     if regular { imp::map(file) } else { None }
@@ -51,12 +50,12 @@ mod imp {
     #[expect(unsafe_code, reason = "a mapped file is memory that others can change")]
     pub fn map(file: &File) -> Option<Bytes> {
         // SAFETY: the memory behind a `&[u8]` must not change and must stay
-        // there. It changes only if someone writes into the file or shortens
-        // it, which the documentation of this crate rules out; and the mapping
-        // lives in the `Bytes`, so it ends with the last piece.
+        // valid. It changes only if someone writes into the file or shortens
+        // it, which the documentation of this crate forbids. The mapping lives
+        // in the `Bytes`, so it ends with the last slice.
         let map = unsafe { memmap2::Mmap::map(file) }.ok()?;
-        // It will be read from front to back, soon; if the kernel does not
-        // listen, it is only slower.
+        // The file will be read soon, from front to back. A kernel that
+        // ignores the advice is only slower.
         let _ = map.advise(memmap2::Advice::WillNeed);
         Some(Bytes::from_owner(map))
     }
@@ -86,7 +85,7 @@ mod tests {
             let file = File::open(&path).unwrap();
             map(&file).expect("a map").slice(1..4)
         };
-        // Replaced, as everything here is saved.
+        // The file is replaced by a rename, as everything in this workspace is saved.
         let aside = dir.path().join("aside");
         fs::write(&aside, "other").unwrap();
         fs::rename(&aside, &path).unwrap();
@@ -103,7 +102,7 @@ mod tests {
         fs::write(&path, "").unwrap();
         assert!(map(&File::open(&path).unwrap()).is_none());
         assert!(map(&File::open("/dev/null").unwrap()).is_none());
-        // Open for writing only.
+        // This file is open for writing only.
         let path = dir.path().join("written");
         fs::write(&path, "bytes").unwrap();
         let file = File::options().append(true).open(&path).unwrap();

@@ -1,15 +1,16 @@
-//! Arrow schemas of the declared files.
+//! Arrow schemas of the declared files. They are needed to write such a file.
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::declare::{self, Column, ColumnRole, ColumnType, Source};
+use crate::column::{self, Column, ColumnRole, ColumnType};
+use crate::declare::Source;
 
 impl Source {
-    /// The Arrow schema of the source's own file (lookups have theirs), declared columns only.
+    /// The Arrow schema of the source's own file: the declared columns, without those of lookups.
     ///
-    /// It is what this project's writers produce; reading accepts wider variants of each type.
+    /// Writers of this project produce it. Readers accept wider variants of each type.
     pub fn arrow_schema(&self) -> SchemaRef {
         Arc::new(Schema::new(
             self.columns.iter().map(arrow_field).collect::<Vec<_>>(),
@@ -44,10 +45,10 @@ fn data_type(column: &Column) -> DataType {
             column
                 .unit
                 .map_or(TimeUnit::Microsecond, |unit| match unit {
-                    declare::TimeUnit::Second => TimeUnit::Second,
-                    declare::TimeUnit::Millisecond => TimeUnit::Millisecond,
-                    declare::TimeUnit::Microsecond => TimeUnit::Microsecond,
-                    declare::TimeUnit::Nanosecond => TimeUnit::Nanosecond,
+                    column::TimeUnit::Second => TimeUnit::Second,
+                    column::TimeUnit::Millisecond => TimeUnit::Millisecond,
+                    column::TimeUnit::Microsecond => TimeUnit::Microsecond,
+                    column::TimeUnit::Nanosecond => TimeUnit::Nanosecond,
                 }),
             None,
         ),

@@ -1,4 +1,5 @@
-//! Times as dates of the proleptic Gregorian calendar, in UTC.
+//! Conversion between times and dates of the proleptic Gregorian calendar, in UTC. It is needed
+//! where a message or a TOML file shows a time.
 
 use std::fmt;
 
@@ -28,7 +29,7 @@ impl Timestamp {
         civil_from_days(self.0.div_euclid(SECONDS_PER_DAY))
     }
 
-    /// As TOML files of this project have times: `2017-07-01`, with a time of day
+    /// The form that TOML files of this project use: `2017-07-01`, and with a time of day
     /// `2017-07-01T12:30:00`.
     pub fn to_text(self) -> String {
         let (year, month, day) = self.date();
@@ -40,7 +41,7 @@ impl Timestamp {
     }
 }
 
-/// For people: `2017-07-01 12:30:00 UTC`.
+/// The form for people: `2017-07-01 12:30:00 UTC`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = self.date();

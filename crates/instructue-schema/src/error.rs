@@ -1,6 +1,6 @@
-//! What can be wrong with a schema.
+//! The error type of reading and validating a schema.
 
-/// A schema that cannot be read or makes no sense.
+/// A schema that cannot be read or breaks a rule.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -12,14 +12,14 @@ pub enum Error {
     Syntax {
         /// The schema file, or `schema` when it was given as text.
         file: String,
-        /// Line of the problem, from 1.
+        /// The line, from 1.
         line: usize,
-        /// Column of the problem, from 1.
+        /// The column, from 1.
         column: usize,
         /// The key, what was expected and what was found.
         message: String,
     },
-    /// A value that parses but contradicts another one or a rule.
+    /// A value that has the right type but breaks a rule or contradicts another value.
     #[error("{file}: {key}: expected {expected}, found {found}")]
     Invalid {
         /// The schema file, or `schema` when it was given as text.
@@ -28,13 +28,13 @@ pub enum Error {
         key: String,
         /// The rule.
         expected: String,
-        /// What stands there.
+        /// The value that was found.
         found: String,
     },
 }
 
 impl Error {
-    /// The same error, naming `path` as the file.
+    /// The same error with `path` as the file.
     pub(crate) fn in_file(mut self, path: &std::path::Path) -> Self {
         if let Self::Syntax { file, .. } | Self::Invalid { file, .. } = &mut self {
             *file = path.display().to_string();

@@ -1,14 +1,14 @@
-//! One shard of users in memory, and views of one user's events.
+//! Users and their events in memory: what a user store's shard holds, and views of one user.
 //!
-//! Everything is columnar: a [`Shard`] holds one [`SourceTable`] per declared
-//! source, a [`History`] is one user in it, [`Events`] is a slice of that
-//! user's events of one source, oldest first. Views borrow, so cutting a
-//! history at a reference time costs two binary searches and no copy.
+//! The data are columnar. A [`Shard`] holds one [`SourceTable`] per declared source, a
+//! [`History`] is one user of the shard, and [`Events`] are a slice of that user's events of one
+//! source, oldest first. Views borrow, so selecting the events before a reference time costs a
+//! binary search and no copy.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::{Timestamp, UserId};
+use crate::ids::{Timestamp, UserId};
 
 /// The code of a missing text value.
 pub const NULL_CODE: u32 = u32::MAX;
@@ -54,7 +54,7 @@ pub struct SourceTable {
 /// A group of users that fits in memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shard {
-    /// Sorted by id.
+    /// The users, sorted by id.
     pub users: Vec<UserId>,
     /// One table per declared source, in schema order.
     pub sources: Vec<SourceTable>,
@@ -80,12 +80,12 @@ impl Shard {
         History { shard: self, index }
     }
 
-    /// A shard of the user at `index` alone. For each of its rows `replaced` is given the
-    /// source and may name another row of it, whose columns then stand there instead;
-    /// the time stays.
+    /// A copy of the shard with the user at `index` alone. `replaced` is called with the source
+    /// of each of the user's rows. It may return another row of that source, whose columns then
+    /// replace the row's own; the time stays.
     ///
     /// # Panics
-    /// If `index >= self.len()`, or a row is not of the shard.
+    /// If `index >= self.len()`, or a returned row is not in the shard.
     pub fn with_rows_of_others(
         &self,
         index: usize,
@@ -146,7 +146,7 @@ impl<'a> History<'a> {
     }
 }
 
-/// A run of one user's events of one source, oldest first.
+/// Events of one user from one source, oldest first.
 #[derive(Debug, Clone)]
 pub struct Events<'a> {
     table: &'a SourceTable,
@@ -154,12 +154,12 @@ pub struct Events<'a> {
 }
 
 impl<'a> Events<'a> {
-    /// Number of events.
+    /// The number of events.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no events.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -195,9 +195,10 @@ impl<'a> Events<'a> {
         }
     }
 
-    /// The distinct values behind the codes of a text field; `None` when it is not one.
+    /// The distinct values that the codes of a text field stand for; `None` when the field is no
+    /// text field.
     ///
-    /// All histories of a shard share it, so equal pointers mean equal codes.
+    /// All histories of a shard share the dictionary, so equal pointers mean equal codes.
     pub fn dictionary(&self, field: usize) -> Option<&'a Arc<Vec<Arc<str>>>> {
         match &self.table.columns[field] {
             ColumnData::Text { dictionary, .. } => Some(dictionary),

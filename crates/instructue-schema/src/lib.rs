@@ -1,10 +1,10 @@
-//! What a user, a source, an event, an instruction and an answer are: source declarations, Arrow schemas, validation.
+//! Declarations of users' data, and the types that all crates share. One needs this crate to say
+//! what a data set holds and to read any configuration.
 //!
-//! A deployment says in one TOML file which *sources* of behaviour it has. A
-//! source is either `events` (many rows per user, each with a time) or
-//! `tabular` (a row of features per user, and counts over the events).
-//! [`Schema::default_six`] holds the sources of the paper; its file
-//! `schemas/default.toml` is meant to be copied and changed.
+//! One TOML file, the *schema*, declares the *sources* of behaviour. A source is either `events`
+//! (many rows per user, each with a time) or `tabular` (a row of features per user, and
+//! aggregates over the events). [`Schema::default_six`] holds the sources of InstructUE
+//! (arXiv:2510.11016); its file `schemas/default.toml` is meant to be copied and changed.
 //!
 //! ```
 //! use instructue_schema::{ColumnRole, Schema};
@@ -49,7 +49,7 @@
 //! assert_eq!(fields[0].name, "amount");
 //! assert_eq!((fields[1].label.as_str(), fields[1].role), ("product category", ColumnRole::Category));
 //!
-//! // A wrong declaration says where, what is allowed and what stands there.
+//! // An error names the key, the allowed values and the value that was found.
 //! let wrong = schema.to_toml().replace("role = \"time\"", "role = \"number\"");
 //! let error = Schema::from_toml(&wrong).unwrap_err().to_string();
 //! assert_eq!(
@@ -86,28 +86,27 @@
 //! Unknown keys are errors.
 //!
 //! # Times
-//! One event of a broken clock would move the end of the data for all users.
-//! So, by default, a row is bad whose time is before 1970, more than a day past
-//! the present, or *far* from all others: there are at least 20 events, it is
-//! among the first or last 1 % (at least one), and between it and the rest
-//! lies a gap of more than 366 days that is also longer than the whole rest.
-//! A source none of whose events is near the rest is of another time, and none of its rows
-//! is bad for that. Rows of a tabular source say since when they are valid, so they may have
-//! any time unless the source itself says `times = "plausible"`. `times = "any"` takes every
-//! time.
+//! One event of a broken clock would move the end of the data for all users. So, by default, a
+//! row is bad if its time is before 1970, more than a day past the present, or *far* from all
+//! others. A time is far under three conditions: there are at least 20 events; it is among the
+//! first or last 1 % (at least one); and the gap between it and the rest is longer than 366 days
+//! and longer than the whole rest. If no event of a source is near the other sources, the source
+//! is of another period, and none of its rows is bad for that. Rows of a tabular source hold the
+//! time from which they are valid, which may be any time unless the source itself has
+//! `times = "plausible"`. With `times = "any"` every time is valid.
 //!
-//! Where a file holds times as numbers, `unit` says what they count: `s`, `ms`,
-//! `us` or `ns` since 1970-01-01 UTC; without it `s`. Fractions of a second are
-//! rounded down. With `unit` a column of type `timestamp` may be numbers too,
-//! and a file's own timestamps must be of that unit.
+//! Where a file holds times as numbers, `unit` is their unit: `s`, `ms`, `us` or `ns` since
+//! 1970-01-01 UTC; the default is `s`. Fractions of a second are rounded down. With `unit`, a
+//! column of type `timestamp` may also hold numbers, and a file's own timestamps must have that
+//! unit.
 //!
 //! # Files
 //! A directory stands for all files below it whose names end in `.parquet`, in
 //! any letter case; names that begin with `.` or `_` are left out. A column may
 //! also be the key of a folder between the data directory and the file, as in
 //! `country=de/dt=2024-01-31/part-0.parquet`: its value is read as the declared
-//! type, `%3A` and the like are undone, and `__HIVE_DEFAULT_PARTITION__` is a
-//! missing value. A file that has the column too must say the same in every row.
+//! type, escapes such as `%3A` are decoded, and `__HIVE_DEFAULT_PARTITION__` is a
+//! missing value. If the file has the column too, every row must hold the folder's value.
 //! Two columns or two folders of one declared name are refused.
 //!
 //! | type | what a file may have for it |
@@ -118,13 +117,14 @@
 //! | `bool` | Booleans, and the numbers 0 and 1 |
 //! | `timestamp` | timestamps, dates, texts in a form of ISO 8601 |
 //!
-//! Each of them may be a dictionary (a category). A NaN is a missing value. A
-//! column without any value in a file may have any type there, and a file
-//! without rows any columns.
+//! Each of them may be dictionary-encoded. A NaN is a missing value. A column that
+//! has no value in a file may have any type there, and a file without rows may
+//! have any columns.
 
 #[cfg(feature = "arrow")]
 mod arrow_schema;
 mod calendar;
+mod column;
 mod declare;
 mod error;
 mod history;
@@ -136,20 +136,20 @@ mod printable;
 mod raw;
 mod schema;
 pub mod seed;
+mod source_options;
 mod text;
 mod toml_text;
 mod user_counts;
 mod validate;
 
-pub use declare::{
-    Aggregate, Column, ColumnRole, ColumnType, EventOrder, Field, Lookup, OnError, Repeats, Schema,
-    Source, SourceKind, TimePolicy, TimeUnit,
-};
+pub use column::{Column, ColumnRole, ColumnType, Field, Lookup, TimeUnit};
+pub use declare::{Schema, Source};
 pub use error::Error;
 pub use history::{ColumnData, Events, History, NULL_CODE, Shard, SourceTable};
 pub use ids::{SECONDS_PER_DAY, Timestamp, UserId};
 pub use model::Difference;
 pub use printable::{printable, printable_lines, shown};
+pub use source_options::{Aggregate, EventOrder, OnError, Repeats, SourceKind, TimePolicy};
 pub use text::{DataText, excerpt};
 pub use toml_text::{TomlFault, parse_toml, toml_fault};
 pub use user_counts::{DistinctUsers, Tally, UserCounts, user_key};

@@ -1,27 +1,29 @@
-//! What a model depends on: the part of a schema that decides what it reads.
+//! Comparison of two schemas by what a model depends on. It is needed before a model reads other
+//! data.
 
-use crate::declare::{Field, Schema, Source};
+use crate::column::Field;
+use crate::declare::{Schema, Source};
 
-/// A key that two schemas differ in. See [`Schema::model_difference`].
+/// A key in which two schemas differ. See [`Schema::model_difference`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// The path of the key, e.g. `source.bill.column.amount.type`.
     pub key: String,
-    /// What stands in the first schema.
+    /// The value in the first schema.
     pub first: String,
-    /// What stands in the second one.
+    /// The value in the second schema.
     pub second: String,
 }
 
 impl Schema {
-    /// The first key in which the schemas differ, of those that a model trained with one of
-    /// them depends on; `None` when the model may read data of either.
+    /// The first key that a model depends on and in which the schemas differ; `None` when a model
+    /// that was trained with one schema may read data of the other.
     ///
     /// A model depends on the sources and their fields by name and order, on their kinds, types,
-    /// roles, labels and rendering, descriptions, windows and limits, and on aggregates, all with
-    /// defaults filled in. It does not depend on where values come from: files, lookups, the
-    /// columns of users, times and keys, `unit`, `order`, `required`, `on_error`, `times` and the
-    /// schema's name.
+    /// roles, labels, rendering, descriptions, windows and limits, and on aggregates. Defaults
+    /// are filled in before the comparison. A model does not depend on where values come from:
+    /// files, lookups, the columns of users, times and keys, `unit`, `order`, `required`,
+    /// `on_error`, `times` and the schema's name.
     ///
     /// ```
     /// use instructue_schema::Schema;
@@ -36,8 +38,8 @@ impl Schema {
     /// assert_eq!((&*difference.first, &*difference.second), ("90", "30"));
     /// ```
     pub fn model_difference(&self, other: &Self) -> Option<Difference> {
-        // A list's names stand before what is in it, so up to the first difference both lists
-        // have the same keys.
+        // The names of a list come before its content, so both lists have the same keys up to the
+        // first difference.
         let (first, second) = (self.model_keys(), other.model_keys());
         let pairs = first.into_iter().zip(second);
         let mut different = pairs.filter(|(first, second)| first.1 != second.1);
@@ -46,7 +48,7 @@ impl Schema {
             .map(|((key, first), (_, second))| Difference { key, first, second })
     }
 
-    /// All keys that a model depends on, with their values.
+    /// The keys that a model depends on, with their values.
     fn model_keys(&self) -> Vec<(String, String)> {
         let names = self.sources.iter().map(|source| source.name.as_str());
         let mut keys = vec![("source".into(), list(names))];
@@ -81,7 +83,7 @@ impl Source {
         let names = self.aggregates.iter().map(|each| each.source.as_str());
         add("aggregate", list(names));
         for (number, aggregate) in self.aggregates.iter().enumerate() {
-            // One source may have several.
+            // A source may have several aggregates of the same events source.
             let at = match self.aggregates.len() {
                 1 => format!("aggregate.{}", aggregate.source),
                 _ => format!("aggregate.{}.{}", number + 1, aggregate.source),

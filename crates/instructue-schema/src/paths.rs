@@ -1,4 +1,5 @@
-//! Where a declared path may lead: below the directory that declares it.
+//! Checks that a declared path stays below the directory of its declaration. They are needed
+//! wherever a file names other files.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -7,21 +8,21 @@ use crate::printable::shown;
 /// The longest declared path, in bytes.
 const MAX_PATH: usize = 4096;
 
-/// A declared path that leads elsewhere.
+/// A declared path that leads out of its directory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}, found {found}")]
 pub struct Outside {
-    /// Where it may lead.
+    /// The paths that are allowed.
     pub expected: String,
-    /// Where it leads.
+    /// The path that was found.
     pub found: String,
 }
 
-/// The path `declared` below the directory `base`: relative, without `..`, and with no
-/// link on the way that leads out of `base`. Nothing need be there yet.
+/// The path `declared` below the directory `base`. It must be relative and without `..`, and no
+/// link on the way may lead out of `base`. The file need not exist.
 ///
-/// A declaration may come from anywhere, and what it names is read, and quoted where it
-/// is wrong. So no declaration names what its author has not put beside it.
+/// A declaration may come from a stranger. What it names is read, and quoted in errors. So a
+/// declaration may name only files that lie beside it.
 ///
 /// # Errors
 /// An empty, absolute or overlong path, one with `.`, `..` or a NUL, and one that a link
@@ -34,8 +35,9 @@ pub fn below(base: &Path, declared: impl AsRef<Path>) -> Result<PathBuf, Outside
     Ok(path)
 }
 
-/// As [`below`], but the path may begin with one `..`, or be `.`: below the directory
-/// that holds `base`. So files in a folder of their own can name what lies beside it.
+/// Like [`below`], but the path may begin with one `..`, or be `.`, and must stay below the
+/// directory that holds `base`. So a file in a folder of its own can name what lies beside the
+/// folder.
 ///
 /// # Errors
 /// As [`below`], for the directory that holds `base`.
@@ -54,8 +56,8 @@ pub fn beside(base: &Path, declared: impl AsRef<Path>) -> Result<PathBuf, Outsid
     }
 }
 
-/// Refuses a path below `base` that a link leads out of it: for what a listing or a
-/// pattern found. What is not there yet is judged by the folder that it would be in.
+/// Refuses a path below `base` if a link leads out of it. It is for paths that a listing or a
+/// pattern found. A path that does not exist is judged by its folder.
 ///
 /// # Errors
 /// A link that leads out of `base` or to nowhere.
@@ -64,7 +66,7 @@ pub fn inside(base: &Path, path: &Path) -> Result<(), Outside> {
         expected: format!("a path below {}", base.display()),
         found,
     };
-    // A base that is not there holds nothing that could lead out.
+    // A base that does not exist holds no link.
     let Ok(root) = base.canonicalize() else {
         return Ok(());
     };
@@ -83,8 +85,7 @@ pub fn inside(base: &Path, path: &Path) -> Result<(), Outside> {
     }
 }
 
-/// The name of a file that a list gives for its own directory: no folder, no link's
-/// trick, nothing but a name.
+/// A file name that a list gives for its own directory: a single name without folders.
 ///
 /// # Errors
 /// Any path that is more than a name.
@@ -101,8 +102,8 @@ pub fn file_name(declared: &str) -> Result<&str, Outside> {
     })
 }
 
-/// Refuses what is not a relative path without `.` and `..`, whatever is on the disk:
-/// for a declaration that is read before it is known where.
+/// Refuses a path that is not relative, or has `.` or `..`, without looking at the disk. It is
+/// for declarations whose directory is not known yet.
 ///
 /// # Errors
 /// Any other path, and an empty or overlong one.
@@ -175,7 +176,7 @@ mod tests {
         for good in ["within", "sub/a", "sub/not_yet", "none/at/all"] {
             below(&base, good).unwrap();
         }
-        // A base that is itself a link is where it leads.
+        // A base that is itself a link stands for its target.
         link(&base.join("sub"), "again");
         below(&base.join("again"), "a").unwrap();
     }

@@ -1,4 +1,5 @@
-//! Text that is shown to people as it is, and not as a terminal would take it.
+//! Escaping of text before it is shown. It is needed wherever text of data or of a caller reaches
+//! a terminal or an error.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -6,10 +7,10 @@ use std::fmt::Write;
 /// The longest text that an error quotes, in characters.
 const QUOTED: usize = 60;
 
-/// The text with everything escaped that a terminal would obey or not show: control
-/// characters (line feed and tab, too), directions of writing, characters without
-/// width, separators of lines. What is data, or was made from data, goes to a
-/// terminal through this.
+/// The text with every character escaped that a terminal would obey or not show: control
+/// characters (also line feed and tab), marks of writing direction, characters without width,
+/// line separators. Text that is data, or was made from data, must go through this function
+/// before it reaches a terminal.
 ///
 /// ```
 /// use instructue_schema::printable;
@@ -22,14 +23,14 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, is_hidden)
 }
 
-/// The same, but line feeds and tabs stay: for tables and texts of several lines.
+/// Like [`printable`], but line feeds and tabs stay: for tables and texts of several lines.
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |character| {
         is_hidden(character) && !matches!(character, '\n' | '\t')
     })
 }
 
-/// The text in quotes, printable, cut to what an error can quote.
+/// The text in quotes, printable and shortened for an error.
 ///
 /// ```
 /// use instructue_schema::shown;
@@ -47,13 +48,13 @@ pub fn shown(text: &str) -> String {
     }
 }
 
-/// Whether a character does something to a terminal or cannot be seen.
+/// Whether a character controls a terminal or cannot be seen.
 pub(crate) fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
-            // Soft hyphen, marks and overrides of direction, joiners and other
-            // characters without width, separators, and tags.
+            // Soft hyphen, marks and overrides of writing direction, joiners and other characters
+            // without width, separators, and tags.
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
             | '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'

@@ -1,23 +1,23 @@
-//! Reading and writing schemas, and what can be asked of them.
+//! Reading and writing of schemas, and queries on them.
 
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::declare::{
-    Column, ColumnRole, Field, Lookup, OnError, Schema, Source, SourceKind, TimePolicy,
-};
+use crate::column::{Column, ColumnRole, Field, Lookup};
+use crate::declare::{Schema, Source};
 use crate::error::Error;
+use crate::source_options::{OnError, SourceKind, TimePolicy};
 use crate::toml_text::parse_toml;
 
-/// The paper's six sources as a file users can copy.
+/// The six sources of InstructUE (arXiv:2510.11016) as a file that users can copy.
 const DEFAULT_SIX: &str = include_str!("../schemas/default.toml");
 
 impl Schema {
     /// Parses and validates a schema.
     ///
     /// # Errors
-    /// [`Error::Syntax`] for what is not TOML, unknown or missing keys and
+    /// [`Error::Syntax`] for text that is not TOML, unknown or missing keys and
     /// values of another type; [`Error::Invalid`] for broken rules.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
         let schema: Self = parse_toml(text).map_err(|fault| Error::Syntax {
@@ -39,21 +39,22 @@ impl Schema {
         Self::from_toml(&text).map_err(|error| error.in_file(path))
     }
 
-    /// The schema as TOML with every default written out: equal schemas give equal text.
+    /// The schema as TOML with every default written out. Equal schemas give equal texts.
     ///
     /// # Panics
-    /// If `slots`, `max_tokens` or `top_groups` exceed `i64::MAX`; a validated schema has none such.
+    /// If `slots`, `max_tokens` or `top_groups` exceed `i64::MAX`, which a validated schema
+    /// excludes.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("numbers of a schema fit TOML's integers")
     }
 
-    /// The sha256 of [`Schema::to_toml`], in hexadecimal.
+    /// The SHA-256 of [`Schema::to_toml`], in hexadecimal.
     pub fn digest(&self) -> String {
         let digest = Sha256::digest(self.to_toml());
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The source called `name`, and its position.
+    /// The source called `name`, with its position.
     pub fn source(&self, name: &str) -> Option<(usize, &Source)> {
         self.sources
             .iter()
@@ -61,17 +62,19 @@ impl Schema {
             .find(|(_, source)| source.name == name)
     }
 
-    /// The paper's six sources: `bill`, `minipro`, `spm`, `app`, `search`, `tabular` (2510.11016).
+    /// The six sources of InstructUE (arXiv:2510.11016): `bill`, `minipro`, `spm`, `app`,
+    /// `search`, `tabular`.
     pub fn default_six() -> Self {
         Self::from_toml(DEFAULT_SIX).expect("the built-in schema is valid")
     }
 }
 
 impl Source {
-    /// The source's own column that joins `lookup`.
+    /// The column of the source that is the key of `lookup`.
     ///
     /// # Panics
-    /// If there is none: the schema was not validated, or the lookup is another source's.
+    /// If the source has no such column: the schema was not validated, or the lookup belongs to
+    /// another source.
     pub fn key_column(&self, lookup: &Lookup) -> &Column {
         let mut columns = self.columns.iter();
         columns
@@ -79,7 +82,7 @@ impl Source {
             .expect("a lookup with its key column")
     }
 
-    /// Whether a file is read for it: a tabular source without columns has only aggregates.
+    /// Whether the source has a file. A tabular source without columns has aggregates only.
     pub fn has_file(&self) -> bool {
         self.kind == SourceKind::Events || !self.columns.is_empty()
     }
@@ -87,8 +90,8 @@ impl Source {
     /// The column with the user id.
     ///
     /// # Panics
-    /// If there is none: a tabular source of aggregates only (see [`Source::has_file`]), or a
-    /// schema that was not validated.
+    /// If the source has no such column: it is a tabular source of aggregates only (see
+    /// [`Source::has_file`]), or the schema was not validated.
     pub fn user_column(&self) -> &Column {
         let mut columns = self.columns.iter();
         columns
@@ -96,20 +99,21 @@ impl Source {
             .expect("a source with a user column")
     }
 
-    /// The column with the time, which may be a lookup's; a tabular source may have none.
+    /// The column with the time, which may belong to a lookup. A tabular source may have none.
     pub fn time_column(&self) -> Option<&Column> {
         self.all_columns()
             .find(|column| column.role == ColumnRole::Time)
     }
 
-    /// Own columns, then those of the lookups in order.
+    /// The source's own columns, then those of its lookups in order.
     pub fn all_columns(&self) -> impl Iterator<Item = &Column> {
         self.columns
             .iter()
             .chain(self.lookups.iter().flat_map(|lookup| &lookup.columns))
     }
 
-    /// The columns with content (text, category, number): own ones, then the lookups'.
+    /// The columns with content (text, category, number): the source's own, then those of its
+    /// lookups.
     pub fn fields(&self) -> Vec<Field> {
         self.all_columns().filter_map(field).collect()
     }
@@ -119,12 +123,12 @@ impl Source {
         self.delimiter.as_deref().unwrap_or(&self.name)
     }
 
-    /// What to do with a bad row of this source.
+    /// What ingest does with a bad row of this source.
     pub fn on_error(&self, schema: &Schema) -> OnError {
         self.on_error.unwrap_or(schema.on_error)
     }
 
-    /// Which times this source may have.
+    /// Which times are valid in this source.
     pub fn times(&self, schema: &Schema) -> TimePolicy {
         self.times.unwrap_or(schema.times)
     }

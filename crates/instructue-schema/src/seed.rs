@@ -1,9 +1,9 @@
-//! All randomness as pure functions of a seed and what it is for.
+//! Random numbers as pure functions of a seed and a purpose. Every random decision of a run needs
+//! them.
 //!
-//! A run has one seed. Every random decision derives its own number from it, a
-//! purpose and the numbers that tell this decision from others (epoch, step,
-//! row, …), so decisions do not depend on the order in which they are made, and
-//! a resumed run makes the same ones.
+//! A run has one seed. Each random decision derives its own number from the seed, a purpose and
+//! the numbers that identify the decision (epoch, step, row, …). So decisions do not depend on
+//! the order in which they are made, and a resumed run makes the same ones.
 //!
 //! ```
 //! use instructue_schema::seed;
@@ -17,11 +17,11 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-/// Raised when the derivation changes, which changes every run.
+/// The version of the derivation. A new version changes every run.
 const VERSION: &[u8] = b"instructue seed 1";
 
-/// A 64-bit number for `purpose` and `parts` under `seed`; the same on every
-/// machine and in every version.
+/// A 64-bit number for `purpose` and `parts` under `seed`. It is the same on every machine and in
+/// every version.
 pub fn derive(seed: u64, purpose: &str, parts: &[u64]) -> u64 {
     let digest = digest(seed, purpose, parts);
     let mut first = [0; 8];
@@ -34,7 +34,7 @@ pub fn rng(seed: u64, purpose: &str, parts: &[u64]) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(digest(seed, purpose, parts))
 }
 
-/// A number in `0..bound`; its bias is below 2⁻³² for bounds below 2³².
+/// A number in `0..bound`. Its bias is below 2⁻³² for bounds below 2³².
 ///
 /// Unlike the distributions of `rand`, it is the same in every version.
 ///
@@ -45,7 +45,7 @@ pub fn below(rng: &mut impl RngCore, bound: u64) -> u64 {
     ((u128::from(rng.next_u64()) * u128::from(bound)) >> 64) as u64
 }
 
-/// Puts `items` into a random order, the same in every version.
+/// Puts `items` into a random order that is the same in every version.
 pub fn shuffle<T>(items: &mut [T], rng: &mut impl RngCore) {
     for last in (1..items.len()).rev() {
         items.swap(last, below(rng, last as u64 + 1) as usize);
@@ -56,7 +56,7 @@ fn digest(seed: u64, purpose: &str, parts: &[u64]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(VERSION);
     hash.update(seed.to_le_bytes());
-    // Lengths keep ("a", [..]) and ("ab", [..]) apart whatever follows.
+    // The length keeps ("a", [..]) and ("ab", [..]) apart whatever follows.
     hash.update((purpose.len() as u64).to_le_bytes());
     hash.update(purpose.as_bytes());
     for part in parts {
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn known_values_stay() {
-        // Computed apart, with Python's hashlib. A change here changes every run.
+        // These values were computed with Python's hashlib. A change here changes every run.
         assert_eq!(derive(0, "", &[]), KNOWN[0]);
         assert_eq!(derive(42, "order", &[1, 2]), KNOWN[1]);
     }
@@ -101,7 +101,7 @@ mod tests {
             items.sort_unstable();
             assert_eq!(items, [0, 1, 2, 3, 4]);
         }
-        // Expected 400 each with a standard deviation of 18.
+        // The expected number is 400, with a standard deviation of 18.
         assert!(
             first_of.iter().all(|n| (310..490).contains(n)),
             "{first_of:?}"

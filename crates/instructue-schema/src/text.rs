@@ -1,14 +1,13 @@
-//! Text that is data.
+//! The type of text that comes from data, and excerpts of such text for messages.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Text that came from data or from a caller, as opposed to a template of the program.
+/// Text that came from data or from a caller, not from a template of the program.
 ///
-/// The type keeps the two apart: a tokenizer encodes a `DataText` without
-/// matching any special or added token, so no such text can become a
-/// delimiter. It has no `Display`, so it is not pasted into a template by
-/// accident; [`DataText::as_str`] is the deliberate way out.
+/// The type keeps the two apart. A tokenizer encodes a `DataText` without matching any special or
+/// added token, so no such text can become a delimiter. It has no `Display`, so it cannot be
+/// pasted into a template by accident; [`DataText::as_str`] is the deliberate way.
 ///
 /// ```
 /// use instructue_schema::DataText;
@@ -19,11 +18,11 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DataText(Arc<str>);
 
-/// How many characters of a value a message shows.
+/// The number of characters of a value that a message shows.
 const EXCERPT: usize = 40;
 
-/// A value of the data as messages show it: its first 40 characters. Whoever mends the
-/// data needs the value; whoever reads a log needs no more of it.
+/// The first 40 characters of a value, for messages. Repairing the data needs the value; a log
+/// needs no more of it.
 pub fn excerpt(value: &str) -> String {
     match value.char_indices().nth(EXCERPT) {
         Some((end, _)) => format!("{}…", &value[..end]),

@@ -1,4 +1,5 @@
-//! Reading TOML so that an error names place and key and quotes no value.
+//! Parsing of TOML with errors that name place and key and quote no value. Every configuration is
+//! read this way.
 
 use serde::de::DeserializeOwned;
 
@@ -9,19 +10,19 @@ const NAME: usize = 60;
 /// The longest key, in characters.
 const KEY: usize = 200;
 
-/// Where a text is not the TOML that it should be.
+/// An error in a TOML text.
 ///
-/// Of what stands there keys and the names of choices are told, never a text: the file
-/// may be another than was meant.
+/// It names keys and the names of choices, but never a text value: the file may not be the
+/// intended one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TomlFault {
-    /// Line, from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// Column, from 1.
+    /// The column, from 1.
     pub column: usize,
-    /// The key, such as `train.steps`; unknown where the text is no TOML.
+    /// The key, such as `train.steps`; `None` where the text is no TOML.
     pub key: Option<String>,
-    /// What is expected, and what kind of value was found.
+    /// What is expected, and the type of the value that was found.
     pub message: String,
 }
 
@@ -37,7 +38,7 @@ impl std::fmt::Display for TomlFault {
 /// Reads a value from TOML.
 ///
 /// # Errors
-/// No TOML, an unknown or missing key, a value of another type.
+/// The text is no TOML, has an unknown or missing key, or a value of another type.
 pub fn parse_toml<T: DeserializeOwned>(text: &str) -> Result<T, TomlFault> {
     toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
@@ -51,11 +52,11 @@ pub fn parse_toml<T: DeserializeOwned>(text: &str) -> Result<T, TomlFault> {
     })
 }
 
-/// What is wrong with a value that was a table already; it has no place.
+/// The error for a value that was parsed already and has no place in a file.
 pub fn toml_fault(error: &toml::de::Error) -> TomlFault {
     let mut bare = error.clone();
     bare.set_input(None);
-    // Keys are told in words only, behind the message.
+    // The key is only part of the error's text, behind the message.
     let text = bare.to_string();
     let key = text.strip_prefix(error.message()).and_then(|rest| {
         let rest = rest.trim().strip_prefix("in `")?;
@@ -69,7 +70,7 @@ pub fn toml_fault(error: &toml::de::Error) -> TomlFault {
     }
 }
 
-/// The message without the text that was found in place of another type.
+/// The message without a text value that was found in place of another type.
 fn without_text(message: &str) -> String {
     for kind in ["invalid type: ", "invalid value: "] {
         let Some(found) = message.strip_prefix(kind) else {
@@ -85,7 +86,7 @@ fn without_text(message: &str) -> String {
     message.to_owned()
 }
 
-/// The message with the names that it quotes cut.
+/// The message with long quoted names shortened.
 fn with_short_names(message: &str) -> String {
     let parts = message.split('`').enumerate();
     let parts = parts.map(|(at, part)| match at % 2 {

@@ -1,29 +1,28 @@
-//! How many users have something: what is kept of data is what many have.
+//! Counts of items and of the users who have them. They are needed to keep only what enough users
+//! have (k-anonymity).
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use crate::UserId;
-
+use crate::ids::UserId;
 use crate::seed;
 
-/// A stable number for a user, by which users are told apart where their ids would take
-/// too much room.
+/// A stable number for a user. It stands for the user where ids would take too much memory.
 pub fn user_key(user: &UserId) -> u64 {
     seed::derive(0, user.as_str(), &[])
 }
 
-/// Whether at least so many distinct users have something.
+/// Whether at least a given number of distinct users have something.
 ///
-/// Users are remembered until there are enough, in any order and however often each
-/// comes; after that it takes no memory and counts no further.
+/// Users are remembered until there are enough, in any order and with repetitions. After that the
+/// value takes no memory and counts no further.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DistinctUsers(Seen);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Seen {
-    /// Sorted.
+    /// The keys seen so far, sorted.
     Few(Vec<u64>),
     Enough,
 }
@@ -35,7 +34,7 @@ impl Default for DistinctUsers {
 }
 
 impl DistinctUsers {
-    /// Adds a user by [`user_key`]; `min_users` are enough. Less than 1 means 1.
+    /// Adds a user by [`user_key`]. `min_users` users are enough; 0 means 1.
     pub fn add(&mut self, user: u64, min_users: usize) {
         let Seen::Few(users) = &mut self.0 else {
             return;
@@ -48,7 +47,7 @@ impl DistinctUsers {
         }
     }
 
-    /// Adds all users of `other`, which was counted with the same `min_users`.
+    /// Adds all users of `other`, which must have been counted with the same `min_users`.
     pub fn merge(&mut self, other: &Self, min_users: usize) {
         match &other.0 {
             Seen::Enough => self.0 = Seen::Enough,
@@ -56,16 +55,16 @@ impl DistinctUsers {
         }
     }
 
-    /// Whether there were enough.
+    /// Whether enough users were added.
     pub fn enough(&self) -> bool {
         self.0 == Seen::Enough
     }
 }
 
-/// How often each item occurs, and which items enough distinct users have.
+/// The number of occurrences of each item, and the items that enough distinct users have.
 ///
-/// Whatever is fitted to users' data and leaves it (a vocabulary, a table of words, the
-/// values that questions name) takes its items from [`UserCounts::common`].
+/// Everything that is fitted to users' data and saved elsewhere (a vocabulary, a table of words,
+/// the values that questions name) takes its items from [`UserCounts::common`].
 ///
 /// ```
 /// use instructue_schema::UserCounts;
@@ -82,7 +81,7 @@ pub struct UserCounts<K> {
     items: HashMap<K, Tally>,
 }
 
-/// How often an item occurs, and with whom.
+/// The number of an item's occurrences, and its users.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     times: u64,
@@ -90,8 +89,8 @@ pub struct Tally {
 }
 
 impl<K: Hash + Eq> UserCounts<K> {
-    /// Nothing counted yet; `min_users` distinct users make an item common, 1 (and 0)
-    /// makes all of them so.
+    /// An empty count. An item is common once `min_users` distinct users have it; with 0 or 1
+    /// every item is common.
     pub fn new(min_users: usize) -> Self {
         Self {
             min_users,
@@ -99,7 +98,7 @@ impl<K: Hash + Eq> UserCounts<K> {
         }
     }
 
-    /// The item occurs once with a user, who is named by [`user_key`].
+    /// Adds one occurrence of the item with a user, who is named by [`user_key`].
     pub fn add<Q>(&mut self, user: u64, item: &Q)
     where
         K: Borrow<Q>,
@@ -111,9 +110,9 @@ impl<K: Hash + Eq> UserCounts<K> {
         tally.users.add(user, min_users);
     }
 
-    /// The item occurs wherever something did that was counted before, such as a word
-    /// in a text.
-    pub fn absorb<Q>(&mut self, item: &Q, counted: &Tally)
+    /// Adds as many occurrences of the item as `counted` holds, such as those of a text that
+    /// contains a word.
+    pub fn add_counts<Q>(&mut self, item: &Q, counted: &Tally)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
@@ -129,19 +128,19 @@ impl<K: Hash + Eq> UserCounts<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
-        // Most items are there already, so none is copied only to be looked up.
+        // Most items exist already, so an item is copied only when it is new.
         if !self.items.contains_key(item) {
             self.items.insert(item.to_owned(), Tally::default());
         }
         self.items.get_mut(item).expect("it was put there")
     }
 
-    /// Number of distinct items so far.
+    /// The number of distinct items so far.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether nothing was counted.
+    /// Whether no item was counted.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
@@ -155,7 +154,7 @@ impl<K: Hash + Eq> UserCounts<K> {
         self.items.contains_key(item)
     }
 
-    /// Takes out all items.
+    /// Removes and returns all items.
     pub fn drain(&mut self) -> impl Iterator<Item = (K, Tally)> + '_ {
         self.items.drain()
     }
@@ -169,7 +168,7 @@ impl<K: Hash + Eq> UserCounts<K> {
         self.items.get(item).is_some_and(|t| t.users.enough())
     }
 
-    /// The items that enough users have, and how often each occurs.
+    /// The items that enough users have, with their numbers of occurrences.
     pub fn common(self) -> HashMap<K, u64> {
         let common = self.items.into_iter().filter(|(_, t)| t.users.enough());
         common.map(|(item, tally)| (item, tally.times)).collect()
@@ -218,7 +217,7 @@ mod tests {
             };
             let mut parts = count(&first);
             for (item, tally) in count(&second).drain() {
-                parts.absorb(&item, &tally);
+                parts.add_counts(&item, &tally);
             }
             let all = [first, second].concat();
             let expected = all.iter().filter(|(_, item)| {

@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::declare::{
-    Aggregate, Column, ColumnRole, ColumnType, Lookup, Schema, Source, SourceKind,
-};
+use crate::column::{Column, ColumnRole, ColumnType, Lookup};
+use crate::declare::{Schema, Source};
 use crate::error::Error;
 use crate::limits::{self, OutOfRange, numbers, texts};
 use crate::paths;
 use crate::printable::{printable, shown};
+use crate::source_options::{Aggregate, SourceKind};
 
 impl Schema {
-    /// Checks every rule; [`Schema::from_toml`] and [`Schema::load`] have done so already.
+    /// Checks every rule. [`Schema::from_toml`] and [`Schema::load`] call it.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the key, the rule and what stands there.
+    /// [`Error::Invalid`] names the key, the rule and the value that was found.
     pub fn validate(&self) -> Result<(), Error> {
         texts::name("name", &self.name)?;
         if self.sources.is_empty() {
@@ -99,7 +99,7 @@ impl Schema {
         Ok(())
     }
 
-    /// How many columns of each role, and what a kind may have.
+    /// Checks the number of columns of each role, and what each kind of source may have.
     fn check_structure(&self, key: &str, source: &Source) -> Result<(), Error> {
         let column_key = format!("{key}.column");
         let count = |role| {
@@ -180,7 +180,8 @@ impl Schema {
         }
         let each = aggregate.windows_days.iter();
         limits::check(each.map(|days| (&*days_key, numbers::WINDOW_DAYS.of(*days))))?;
-        // Written out even where nothing is grouped, so it is bounded there, too.
+        // The key is written to files even where nothing is grouped, so it needs a bound there
+        // too.
         let groups_key = format!("{key}.top_groups");
         let least = usize::from(aggregate.group_by.is_empty());
         let groups = aggregate.top_groups.max(least);
@@ -222,7 +223,7 @@ fn check_column(key: &str, kind: SourceKind, column: &Column) -> Result<(), Erro
             .iter()
             .map(|ty| format!("\"{}\"", ty.as_str()))
             .collect();
-        // Whose times are texts looks for a type of that name.
+        // A user whose times are texts may look for a type of that name.
         let texts = match (column.role, column.ty) {
             (ColumnRole::Time, Text) => " (\"timestamp\" also reads texts such as 2024-01-31)",
             _ => "",
@@ -295,7 +296,7 @@ fn check_lookup(key: &str, source: &Source, lookup: &Lookup) -> Result<(), Error
     Ok(())
 }
 
-/// All files lie below the data directory.
+/// A declared file must lie below the data directory.
 fn check_file(key: &str, file: &str) -> Result<(), Error> {
     if file.contains("://") {
         let expected = "a path below the data directory (copy remote files there first)";
@@ -310,7 +311,7 @@ fn check_file(key: &str, file: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// A name as part of a key: names of any length may stand in a file.
+/// A name shortened for a key in an error: a file may hold names of any length.
 fn cut(name: &str) -> String {
     let name: String = name.chars().take(texts::MAX_NAME).collect();
     printable(&name).into_owned()

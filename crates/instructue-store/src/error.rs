@@ -1,4 +1,4 @@
-//! What can be wrong with data or a store.
+//! The error types of reading data and stores.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,15 +25,15 @@ pub enum Error {
     /// The schema is not valid.
     #[error(transparent)]
     Schema(#[from] instructue_schema::Error),
-    /// A path of the data leads elsewhere.
+    /// A declared path leads out of its directory.
     #[error("{key}: {source}")]
     Outside {
         /// The path, or where it is declared.
         key: String,
-        /// Where it may lead, and where it leads.
+        /// The allowed paths, and the path that was found.
         source: instructue_schema::paths::Outside,
     },
-    /// An option has a value that cannot be used.
+    /// An option has an invalid value.
     #[error("option {name}: expected {expected}, found {found}")]
     Option {
         /// The option.
@@ -43,12 +43,12 @@ pub enum Error {
         /// The value.
         found: String,
     },
-    /// A file or directory is not there.
+    /// A file or directory does not exist.
     #[error("{}: expected {expected}, found nothing", path.display())]
     Missing {
         /// The path that was looked for.
         path: PathBuf,
-        /// What should be there, and for which source.
+        /// What was expected there, and for which source.
         expected: String,
     },
     /// A directory without any Parquet file.
@@ -56,18 +56,18 @@ pub enum Error {
     EmptyDirectory {
         /// The directory.
         path: PathBuf,
-        /// What should be in it.
+        /// The expected content.
         expected: String,
     },
-    /// A file that is no Parquet file at all.
+    /// A file of another format.
     #[error("{}: expected a Parquet file, found {found}", file.display())]
     NotParquet {
         /// The file.
         file: PathBuf,
-        /// What it is instead.
+        /// The format that was recognised.
         found: String,
     },
-    /// A Parquet file that is encrypted, or some of whose columns are.
+    /// A Parquet file that is encrypted, in whole or in some columns.
     #[error(
         "{}: expected a Parquet file in clear, found an encrypted one; write it again without encryption",
         file.display()
@@ -76,7 +76,8 @@ pub enum Error {
         /// The file.
         file: PathBuf,
     },
-    /// A directory whose Parquet files are not all rows of a table, and not only its rows.
+    /// A directory of a table format whose Parquet files also hold rows that are not part of the
+    /// table.
     #[error(
         "{}: expected plain Parquet files, found {found}, whose files also hold rows that were replaced or deleted; export the table first",
         path.display()
@@ -87,12 +88,12 @@ pub enum Error {
         /// The kind of table.
         found: &'static str,
     },
-    /// A file that ends too early.
+    /// A file that is cut off.
     #[error("{}: expected a complete file, found {found}", file.display())]
     Truncated {
         /// The file.
         file: PathBuf,
-        /// How it ends.
+        /// The bytes at its end, in words.
         found: String,
     },
     /// A file whose content cannot be decoded.
@@ -129,29 +130,29 @@ pub enum Error {
         /// The type in the file.
         found: String,
     },
-    /// A declared column that is in the file more than once.
+    /// A declared column that the file has more than once.
     #[error("{}: expected one column `{column}`, found {found} of this name", file.display())]
     DuplicateColumn {
         /// The file.
         file: PathBuf,
         /// The column.
         column: String,
-        /// How many there are.
+        /// The number of columns of this name.
         found: usize,
     },
-    /// A `name=value` folder above the file that cannot stand for the column.
+    /// A `name=value` folder above the file has a value that does not fit the column.
     #[error("{}: column `{column}`: expected {expected}, found {found}", file.display())]
     Folder {
         /// The file.
         file: PathBuf,
         /// The column.
         column: String,
-        /// What the folder says, or should say.
+        /// The expected value.
         expected: String,
-        /// What the file or the folder says.
+        /// The value of the file or folder.
         found: String,
     },
-    /// A bad row. With `on_error = "skip"` it is left out and counted instead.
+    /// A bad row. With `on_error = "skip"` the row is left out and counted instead.
     #[error(
         "{}: row {row}, column `{column}`: {problem}: expected {expected}, found {found}",
         file.display()
@@ -159,18 +160,18 @@ pub enum Error {
     Row {
         /// The file.
         file: PathBuf,
-        /// The row in the file, from 0.
+        /// The row's position in the file, from 0.
         row: u64,
         /// The column.
         column: String,
-        /// What is wrong.
+        /// The problem.
         problem: RowProblem,
         /// The rule.
         expected: String,
         /// The value.
         found: String,
     },
-    /// A directory without a manifest: not a store, or one that was not written to its end.
+    /// A directory without a manifest: it is no store, or the store was not completed.
     #[error(
         "{}: expected a user store, found no manifest.json: it is none or was not completed",
         path.display()
@@ -179,24 +180,24 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
-    /// A manifest of another version, or with a schema that is none.
+    /// A manifest of another version, or with an invalid schema.
     #[error("{}: expected {expected}, found {found}", path.display())]
     Manifest {
         /// The manifest file.
         path: PathBuf,
-        /// What it should say.
+        /// The expected content.
         expected: String,
-        /// What it says.
+        /// The content that was found.
         found: String,
     },
-    /// A shard number beyond the store's.
+    /// A shard number that the store does not have.
     #[error("{}: expected a shard below {shards}, found {shard}", path.display())]
     NoShard {
         /// The store.
         path: PathBuf,
-        /// The shard asked for.
+        /// The number that was asked for.
         shard: usize,
-        /// How many there are.
+        /// The store's number of shards.
         shards: usize,
     },
 }
@@ -211,41 +212,41 @@ impl Error {
     }
 }
 
-/// What can be wrong with one row. Its text is the reason in an ingest report.
+/// A problem of one row. Its text is the reason in an ingest report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum RowProblem {
-    /// No user id.
+    /// The user id is missing.
     NullUser,
-    /// A user id of no characters.
+    /// The user id is empty.
     EmptyUser,
-    /// No time.
+    /// The time is missing.
     NullTime,
-    /// A text that is no time.
+    /// A text is no time.
     UnreadableTime,
-    /// Bytes that are no text.
+    /// Bytes are no UTF-8 text.
     NotUtf8,
-    /// The time comes from a lookup that has no row for this key.
+    /// The time comes from a lookup, and the lookup has no row for the key.
     UnmatchedTime,
-    /// Out of the declared order by user and time.
+    /// The row violates the declared order by user and time.
     Unsorted,
-    /// Later than the latest time that the options or the machine's clock allow.
+    /// The time is later than the options or the machine's clock allow.
     FutureDated,
-    /// Before 1970.
+    /// The time is before 1970.
     BeforeEpoch,
-    /// Years away from all other events.
+    /// The time is years away from all other events.
     FarTime,
-    /// A number that makes sense as a time in another unit only.
+    /// The number is a plausible time only in another unit.
     WrongUnit,
-    /// A second tabular row of a user for the same time.
+    /// A tabular source has a second row of the user for the same time.
     DuplicateUser,
-    /// Nothing in a column declared as required.
+    /// A required column has no value.
     MissingValue,
-    /// A number that the declared type or a 64-bit float cannot hold exactly, or an infinite one.
+    /// The number is infinite, or the declared type or a 64-bit float cannot hold it exactly.
     InexactNumber,
-    /// A lookup row without a key.
+    /// A lookup row has no key.
     NullKey,
-    /// A second lookup row for one key.
+    /// A lookup has a second row for the key.
     DuplicateKey,
 }
 

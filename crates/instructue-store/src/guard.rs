@@ -1,4 +1,5 @@
-//! Damaged Parquet files, and what is none, as errors.
+//! Safe opening and decoding of Parquet files. Every read goes through it, because files may be
+//! damaged or of another format.
 
 mod encrypted;
 mod foreign;
@@ -23,18 +24,17 @@ thread_local! {
     static DECODING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is in a step of the Parquet decoder whose panic becomes an error.
+/// Whether this thread runs a step of the Parquet decoder whose panic becomes an error.
 ///
-/// For a program's panic hook: it need not print such a panic.
+/// A program's panic hook need not print such a panic.
 pub fn panic_becomes_error() -> bool {
     DECODING.get()
 }
 
-/// Runs a step of the Parquet decoder on `file`; `row` is where the step starts.
+/// Runs a step of the Parquet decoder on `file`; `row` is the row at which the step starts.
 ///
-/// The decoder reports most damage as an error but panics at some. A panic is
-/// caught here, so that a damaged file is never more than an error; whatever
-/// was being decoded must not be used afterwards.
+/// The decoder reports most damage as an error but panics at some. The panic is caught here and
+/// becomes an error. The decoder must not be used afterwards.
 pub(crate) fn decode<T, E: Display>(
     file: &Path,
     row: u64,
@@ -52,7 +52,7 @@ pub(crate) fn decode<T, E: Display>(
             (None, None) => "the decoder gave up".into(),
         },
     };
-    // Encrypted columns behind a readable footer look like damage to the decoder.
+    // To the decoder, encrypted columns behind a readable footer look like damage.
     if encrypted::has_encrypted_columns(file) {
         return Err(Error::Encrypted { file: file.into() });
     }
@@ -63,7 +63,7 @@ pub(crate) fn decode<T, E: Display>(
     })
 }
 
-/// Opens a Parquet file, telling apart what is none, what is encrypted and what is cut off.
+/// Opens a Parquet file. The error tells another format, encryption and a cut-off file apart.
 ///
 /// # Errors
 /// [`Error::NotParquet`], [`Error::Encrypted`], [`Error::Truncated`], [`Error::Corrupt`],
@@ -105,7 +105,7 @@ pub fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>
     decode(path, 0, || retype::open(file))
 }
 
-/// Refuses a file with two columns of one name: which of them is meant cannot be told.
+/// Refuses a file with two columns of one name, because it is unclear which one is meant.
 ///
 /// # Errors
 /// [`Error::DuplicateColumn`].
@@ -121,10 +121,10 @@ pub fn check_one_column(path: &Path, schema: &Schema, name: &str) -> Result<()> 
     }
 }
 
-/// All batches of a small Parquet file, `path` for messages.
+/// Reads all batches of a small Parquet file; errors name `path`.
 ///
 /// # Errors
-/// [`Error::Corrupt`] with the row from which on nothing can be decoded.
+/// [`Error::Corrupt`] with the first row that cannot be decoded.
 pub fn read_all(path: &Path, mut reader: ParquetRecordBatchReader) -> Result<Vec<RecordBatch>> {
     let (mut batches, mut row) = (Vec::new(), 0);
     while let Some(batch) = decode(path, row, || reader.next().transpose())? {

@@ -1,9 +1,10 @@
-//! From Parquet files to a user store: users with their events, sorted by time, in shards.
+//! The user store, which ingest makes from Parquet files: users with their events, sorted by
+//! time, in shards. One needs it to train or to embed from files; a model that is given histories
+//! needs only `instructue-features`.
 //!
 //! [`UserStore::ingest`] reads the files that a [`Schema`](instructue_schema::Schema)
-//! declares, checks every row, and groups events by user. A store has shards; one fits in
-//! memory, so memory does not grow with the number of users. You need it to train or to
-//! embed from files; a model that is given histories needs only `instructue-features`.
+//! declares, checks every row, and groups events by user. Each shard of a store fits in memory,
+//! so memory does not grow with the number of users.
 //!
 //! ```
 //! use std::fs::File;
@@ -15,7 +16,7 @@
 //! use instructue_schema::{DataText, Schema, Timestamp, UserId};
 //! use parquet::arrow::ArrowWriter;
 //!
-//! // A table of events in any order, and what its columns mean.
+//! // A table of events in any order, and a schema for its columns.
 //! let dir = tempfile::tempdir()?;
 //! let day = 86_400;
 //! let columns: [(&str, ArrayRef); 4] = [
@@ -45,13 +46,13 @@
 //!     "#,
 //! )?;
 //!
-//! // Read, check, group by user.
+//! // Ingest reads, checks and groups the rows.
 //! let store = dir.path().join("store");
 //! let options = IngestOptions::default();
 //! let (store, report) = UserStore::ingest(&schema, dir.path(), &store, &options, &mut |_| {})?;
 //! assert_eq!((report.users, report.sources[0].kept), (2, 4));
 //!
-//! // Ann as she was on day 10: the event of day 20 is not there.
+//! // Before day 10 Ann has two events; the event of day 20 is not among them.
 //! let ann = UserId::new("ann").expect("a name that is not empty");
 //! let shard = store.shard(store.shard_of(&ann))?;
 //! let history = shard.history(shard.find(&ann).expect("she has events"));
@@ -62,6 +63,8 @@
 mod error;
 mod guard;
 mod ingest;
+mod manifest;
+mod report;
 mod retype;
 mod shard_file;
 mod store;
@@ -69,7 +72,7 @@ mod store;
 pub use error::{Error, Result, RowProblem};
 pub use guard::{check_one_column, open_parquet, panic_becomes_error, read_all};
 pub use ingest::{
-    IngestOptions, IngestReport, LookupReport, Progress, SourceReport, UserValue, UserValues,
-    read_user_values, remote_advice, source_files, survey,
+    IngestOptions, UserValue, UserValues, read_user_values, remote_advice, source_files, survey,
 };
+pub use report::{IngestReport, LookupReport, Progress, SourceReport};
 pub use store::UserStore;

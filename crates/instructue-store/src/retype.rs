@@ -1,5 +1,5 @@
-//! Columns that are read as another type than the file's footer asks for, because the decoder
-//! would wrap them or cannot make them.
+//! Columns that are read as another type than the file's footer names, because the decoder would
+//! wrap their values or cannot build the type.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -11,13 +11,15 @@ use parquet::arrow::arrow_reader::{
 use parquet::basic::Type;
 use parquet::errors::Result;
 
-/// Opens a Parquet file.
+/// Opens a Parquet file with two kinds of columns retyped.
 ///
-/// - Old timestamps of Spark, Hive and Impala, a day and nanoseconds of that day in 96 bits,
-///   become whole seconds. By default they would be 64-bit nanoseconds, which wrap beyond the
-///   years 1677 to 2262.
-/// - Dictionaries of what is no text become plain columns. Arrow's writers note such
-///   dictionaries, as of a category of numbers, and the decoder makes only some of them again.
+/// 96-bit timestamps of Spark, Hive and Impala (a day and the nanoseconds of that day) become
+/// whole seconds. By default they would be 64-bit nanoseconds, which wrap beyond the years 1677
+/// to 2262.
+///
+/// Dictionaries of other values than texts become plain columns. Arrow's writers note such
+/// dictionaries, for example for a categorical column of numbers, and the decoder can rebuild
+/// only some of them.
 pub(crate) fn open(file: File) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let options = ArrowReaderOptions::new();
     let found = ArrowReaderMetadata::load(&file, options.clone())?;

@@ -1,5 +1,5 @@
-//! Shards as Parquet files: `NNNNN.users.parquet` with the users and how many rows each has in
-//! each source, and per source with rows `NNNNN.source.NAME.parquet`.
+//! The file format of a shard. `NNNNN.users.parquet` holds the users and each user's number of
+//! rows per source; `NNNNN.source.NAME.parquet` holds the rows of one source.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(crate) fn file_name(shard: usize, source: Option<&Source>) -> String {
     }
 }
 
-/// Whether a file may be called so by [`file_name`].
+/// Whether [`file_name`] can return `name`.
 pub(crate) fn is_file_name(name: &str) -> bool {
     let Some((number, rest)) = name.split_once('.') else {
         return false;
@@ -44,7 +44,7 @@ pub(crate) fn is_file_name(name: &str) -> bool {
     shard && (source || rest == "users.parquet")
 }
 
-/// The users' file, as bytes.
+/// Encodes the file of a shard's users.
 pub(crate) fn encode_users(schema: &Schema, shard: &Shard) -> Result<Vec<u8>, ParquetError> {
     let users: StringArray = shard.users.iter().map(|user| Some(user.as_str())).collect();
     let mut columns: Vec<(String, ArrayRef)> = vec![("user".into(), Arc::new(users))];
@@ -64,7 +64,7 @@ pub(crate) fn encode_users(schema: &Schema, shard: &Shard) -> Result<Vec<u8>, Pa
     )
 }
 
-/// The file of one source, as bytes; `None` when it has no rows.
+/// Encodes the file of one source; `None` when the source has no rows.
 pub(crate) fn encode_table(
     source: &Source,
     table: &SourceTable,
@@ -80,7 +80,7 @@ pub(crate) fn encode_table(
         .set_column_dictionary_enabled(ColumnPath::from("time"), false)
         .set_column_encoding(ColumnPath::from("time"), Encoding::DELTA_BINARY_PACKED);
     for (field, column) in source.fields().iter().zip(&table.columns) {
-        // A field may be called `time` too.
+        // The prefix keeps a field called `time` apart from the time column.
         let name = format!("field_{}", field.name);
         let array: ArrayRef = match column {
             ColumnData::Number(numbers) => {
@@ -90,7 +90,7 @@ pub(crate) fn encode_table(
                 Arc::new(numbers.collect::<Float64Array>())
             }
             ColumnData::Text { codes, dictionary } => {
-                // Without a fallback to plain pages the codes can be read as they are.
+                // The limit rules out a fallback to plain pages, so codes can be read directly.
                 properties = properties.set_column_dictionary_page_size_limit(
                     ColumnPath::from(vec![name.clone()]),
                     usize::MAX / 2,
@@ -130,7 +130,7 @@ fn write(
     Ok(bytes)
 }
 
-/// Reads the ids of a shard's users back.
+/// Reads the ids of a shard's users.
 pub(crate) fn read_ids(store: &Path, shard: usize, files: &Files) -> Result<Vec<UserId>> {
     let (path, batch) = users_batch(store, shard, files)?;
     ids(&path, &batch)
@@ -160,7 +160,7 @@ fn damaged(path: &Path, what: &str) -> Error {
     }
 }
 
-/// Reads a shard back. `files` are those of the manifest: a source without rows has none.
+/// Reads a shard. `files` come from the manifest. A source without rows has no file.
 pub(crate) fn read(store: &Path, shard: usize, schema: &Schema, files: &Files) -> Result<Shard> {
     let (path, batch) = users_batch(store, shard, files)?;
     let damaged = |what: &str| damaged(&path, what);
@@ -275,7 +275,8 @@ fn text_column(array: &ArrayRef) -> Option<ColumnData> {
     })
 }
 
-/// All rows of a file as one batch. The bytes that are decoded are those that were checked.
+/// Reads all rows of a file as one batch. The digest is checked over the same bytes that are
+/// decoded.
 fn read_batch(store: &Path, name: &str, files: &Files) -> Result<RecordBatch> {
     let bytes = Bytes::from(files.read(store, name)?);
     decode(&store.join(name), 0, || {

@@ -1,24 +1,22 @@
-//! The user store: a directory of shards with a manifest.
+//! The user store: a directory of shards with a manifest. Training and embedding read users from
+//! it.
 
 use std::path::{Path, PathBuf};
 
-use instructue_fs::{Files, NewDirectory, read_sealed_value, recover};
-use instructue_schema::{Schema, Timestamp, UserId};
-use serde::{Deserialize, Serialize};
+use instructue_fs::{NewDirectory, recover};
+use instructue_schema::{Schema, Shard, Timestamp, UserId};
 
 use crate::error::{Error, Result};
-use crate::ingest::{IngestOptions, IngestReport, Plan, Progress, shard_of};
+use crate::ingest::{IngestOptions, Plan, shard_of};
+use crate::manifest::{self, Manifest};
+use crate::report::{IngestReport, Progress};
 use crate::shard_file;
-use instructue_schema::Shard;
-
-const MANIFEST: &str = "manifest.json";
 
 /// All histories of all users, on disk in shards that each fit in memory.
 ///
-/// A user's shard follows from a hash of the id. A store is written once,
-/// beside its final place, and moved there when complete; a directory
-/// without a manifest is no store. The manifest holds size and digest of each
-/// file, and a file is read only if it is that one.
+/// A hash of the id decides a user's shard. A store is written under a temporary name and renamed
+/// once it is complete; a directory without a manifest is no store. The manifest holds size and
+/// digest of each file, and a file with another digest is refused.
 ///
 /// ```
 /// use std::path::Path;
@@ -60,16 +58,16 @@ pub struct UserStore {
 impl UserStore {
     /// Reads the Parquet files below `data` that `schema` declares and writes a store to `store`.
     ///
-    /// A store at `store` is replaced, after the new one is complete; anything else there is
-    /// left alone and an error. Events of one user at the same second are ordered by their
-    /// fields, one after the other as the schema lists them (a missing value first, texts by
-    /// bytes, numbers by [`f64::total_cmp`]); so a store does not depend on the order of rows or
-    /// on the names and number of files. Of two tabular rows that exclude each other the first
-    /// read is kept, where the schema says to skip bad rows.
+    /// An existing store at `store` is replaced once the new one is complete. Any other content
+    /// there is an error and stays. Events of one user at the same second are ordered by their
+    /// fields, in the order of the schema: a missing value first, texts by bytes, numbers by
+    /// [`f64::total_cmp`]. So a store does not depend on the order of rows or on the names and
+    /// number of files. If two tabular rows exclude each other and the schema says to skip bad
+    /// rows, the row that was read first is kept.
     ///
     /// # Errors
-    /// Unusable files, and bad rows unless the schema says to skip them (then they are counted
-    /// in the report). Each error names the file, and row and column where there are such.
+    /// Unusable files, and bad rows unless the schema says to skip them (then the report counts
+    /// them). Each error names the file, and row and column where they are known.
     pub fn ingest(
         schema: &Schema,
         data: &Path,
@@ -82,8 +80,8 @@ impl UserStore {
         Self::write(&plan, schema, store, progress)
     }
 
-    /// Opens the store at `store` if it was made of the same inputs with the same schema and
-    /// options, and makes it otherwise.
+    /// Opens the store at `store` if it was made from the same inputs with the same schema and
+    /// options. Otherwise ingests the inputs.
     ///
     /// # Errors
     /// As [`UserStore::ingest`].
@@ -97,7 +95,7 @@ impl UserStore {
         check_store(store)?;
         let plan = Plan::new(schema, data, options)?;
         match Self::open(store) {
-            // The inputs are at hand, so a damaged store is made anew rather than reported.
+            // The inputs are available, so a damaged store is rebuilt instead of reported.
             Ok(found)
                 if found.fingerprint() == plan.fingerprint
                     && found.manifest.files.check(store).is_ok() =>
@@ -116,7 +114,7 @@ impl UserStore {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Self, IngestReport)> {
         let new = NewDirectory::create(store)?;
-        // Rows on their way to their shard: nobody else's business, and gone when this returns.
+        // The spilled rows are private and are removed when this function returns.
         let rows = NewDirectory::create_private(&store.with_extension("rows"))?;
         let manifest = plan.run(&new, rows.path(), progress)?;
         new.commit()?;
@@ -134,9 +132,9 @@ impl UserStore {
     /// Opens a store.
     ///
     /// # Errors
-    /// [`Error::Missing`] without a directory, [`Error::NoManifest`] for one that is no store or
-    /// was not completed, [`Error::Manifest`] for a manifest of another version,
-    /// [`Error::File`] for one that is damaged.
+    /// [`Error::Missing`] if there is no directory, [`Error::NoManifest`] if it is no store or
+    /// was not completed, [`Error::Manifest`] for a manifest of another version, [`Error::File`]
+    /// for a damaged one.
     pub fn open(store: &Path) -> Result<Self> {
         recover(store);
         if !store.is_dir() {
@@ -147,7 +145,7 @@ impl UserStore {
             });
         }
         let manifest = Manifest::read(store)?;
-        let path = store.join(MANIFEST);
+        let path = store.join(manifest::NAME);
         let schema = Schema::from_toml(&manifest.schema).map_err(|error| Error::Manifest {
             path,
             expected: "a valid schema".into(),
@@ -160,7 +158,7 @@ impl UserStore {
         })
     }
 
-    /// The schema it was made with.
+    /// The schema of its ingest.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
@@ -180,7 +178,7 @@ impl UserStore {
         self.manifest.shards.iter().map(|shard| shard.users)
     }
 
-    /// The ids of a shard's users, in its order, without its events.
+    /// Reads the ids of a shard's users, in the shard's order, without the events.
     ///
     /// # Errors
     /// As [`UserStore::shard`].
@@ -193,7 +191,7 @@ impl UserStore {
     ///
     /// # Errors
     /// [`Error::NoShard`] beyond [`UserStore::shards`]; [`Error::File`] for files that are
-    /// missing or not what the manifest says.
+    /// missing or do not match the manifest.
     pub fn shard(&self, i: usize) -> Result<Shard> {
         self.check_shard(i)?;
         shard_file::read(&self.path, i, &self.schema, &self.manifest.files)
@@ -211,12 +209,12 @@ impl UserStore {
         })
     }
 
-    /// The shard in which `user` is, if the store has that user.
+    /// The shard that holds `user`, if the store has the user.
     pub fn shard_of(&self, user: &UserId) -> usize {
         shard_of(user.as_str(), self.shards())
     }
 
-    /// A digest of inputs, schema and options: equal digests, equal stores.
+    /// A digest of inputs, schema and options. Equal fingerprints mean equal stores.
     pub fn fingerprint(&self) -> &str {
         &self.manifest.fingerprint
     }
@@ -231,85 +229,20 @@ impl UserStore {
         ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
-    /// What was read, kept and left out when the store was made.
+    /// The report of the ingest: rows read, kept and left out.
     pub fn report(&self) -> &IngestReport {
         &self.manifest.report
     }
 }
 
-/// Only a store, an empty directory or nothing may be replaced by a store. A damaged manifest
-/// makes it no less a store, another file beside the shards does.
+/// Checks that `store` may be replaced: it is a store, an empty directory or missing. A store
+/// with a damaged manifest may be replaced; one with a foreign file beside its shards may not.
 fn check_store(store: &Path) -> Result<()> {
     let belongs = shard_file::is_file_name;
     Ok(instructue_fs::check_replaceable(
         store,
         "a user store",
-        MANIFEST,
+        manifest::NAME,
         belongs,
     )?)
-}
-
-/// The content of `manifest.json`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Manifest {
-    format: u32,
-    pub(crate) fingerprint: String,
-    /// The schema as TOML.
-    schema: String,
-    pub(crate) report: IngestReport,
-    pub(crate) shards: Vec<ShardEntry>,
-    /// All files of the shards.
-    pub(crate) files: Files,
-}
-
-/// A shard in the manifest.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct ShardEntry {
-    pub(crate) users: u64,
-    /// Of its events.
-    pub(crate) time_range: Option<(Timestamp, Timestamp)>,
-}
-
-impl Manifest {
-    /// The version of the directory's layout.
-    pub(crate) const FORMAT: u32 = 2;
-
-    pub(crate) fn new(schema: &Schema, fingerprint: &str) -> Self {
-        Self {
-            format: Self::FORMAT,
-            fingerprint: fingerprint.into(),
-            schema: schema.to_toml(),
-            report: IngestReport::default(),
-            shards: Vec::new(),
-            files: Files::default(),
-        }
-    }
-
-    fn read(store: &Path) -> Result<Self> {
-        let path = store.join(MANIFEST);
-        let what = "the manifest of a user store";
-        let value = match read_sealed_value(&path, what) {
-            Err(error) if error.is_not_found() => {
-                return Err(Error::NoManifest { path: store.into() });
-            }
-            result => result?,
-        };
-        let unusable = |expected: String, found: String| Error::Manifest {
-            path: path.clone(),
-            expected,
-            found,
-        };
-        // Before the rest: another version may have other keys.
-        let format = value.get("format").and_then(serde_json::Value::as_u64);
-        if format != Some(Self::FORMAT.into()) {
-            let found = format.map_or("none".into(), |format| format.to_string());
-            return Err(unusable(format!("format {}", Self::FORMAT), found));
-        }
-        serde_json::from_value(value).map_err(|error| unusable(what.into(), error.to_string()))
-    }
-
-    /// Writes the manifest, the last file of a store.
-    pub(crate) fn write(&self, store: &NewDirectory) -> Result<()> {
-        Ok(store.write_sealed(MANIFEST, self)?)
-    }
 }

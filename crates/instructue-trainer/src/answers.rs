@@ -1,4 +1,4 @@
-//! What others answer to the same questions.
+//! Extra negatives: answers of other users to the same questions.
 
 use std::collections::HashMap;
 
@@ -11,20 +11,20 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::error::Result;
 
-/// Triples looked at; beyond that a question's answers repeat.
+/// The number of triples that are read. Beyond it, a question's answers repeat.
 const LOOKED_AT: usize = 400_000;
-/// Answers kept per question.
+/// The number of answers that are kept per question.
 const KEPT: usize = 64;
 
-/// For each question of the training users some of the answers to it, tokenised.
+/// For each question of the training users, some of its answers, tokenised.
 ///
-/// A question is a family and what it asks about; its wording does not count.
+/// A question is a family with its subject. Its wording does not matter.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answers(HashMap<u64, Vec<Vec<u32>>>);
 
 impl Answers {
-    /// Collects the training users' answers, a prefix of the shards: users are
-    /// placed by a hash of their id, so that is a sample.
+    /// Collects the training users' answers from the first shards. Users are assigned to shards
+    /// by a hash of their id, so these are a random sample.
     pub(crate) fn collect(
         store: &UserStore,
         triples: &UserQa,
@@ -55,7 +55,7 @@ impl Answers {
         Ok(Self(answers.collect()))
     }
 
-    /// Up to `count` different answers to the triple's question that are not `own`.
+    /// Up to `count` different answers to the triple's question, without `own`.
     pub(crate) fn others(
         &self,
         triple: &Triple,
@@ -70,7 +70,8 @@ impl Answers {
     }
 }
 
-/// `None` for facts that are none; such a triple has no contrast.
+/// A hash of the triple's question; `None` if its facts cannot be parsed. Such a triple has no
+/// extra negatives.
 fn question(triple: &Triple) -> Option<u64> {
     let question = triple.question()?;
     Some(seed::derive(0, &question, &[]))

@@ -1,5 +1,5 @@
-//! Which users and instructions each step sees: a pure function of
-//! (seed, step), so that any step can be replayed and a run can be resumed.
+//! The users and instructions of each step. They are a pure function of (seed, step), so that any
+//! step can be replayed and a run can be resumed.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -22,10 +22,10 @@ use crate::event_replacement::EventReplacement;
 use crate::order::EpochOrder;
 use crate::rows::{RowSource, Rows};
 
-/// Shards kept in memory: the order visits them one after the other.
+/// The number of shards in memory. The order visits shards one after the other.
 const SHARDS_IN_MEMORY: usize = 2;
 
-/// A user at one reference time, with the triples to choose from.
+/// A user at one reference time, with the triples to choose from. It is the unit of an epoch.
 #[derive(Debug, Clone)]
 struct Unit {
     user: usize,
@@ -38,7 +38,7 @@ struct Unit {
 struct Draft {
     user_key: u64,
     profile: ProfileTokens,
-    /// For what instructions name, where the model asks.
+    /// The profile's words for lexical matches, if the model uses them.
     words: Option<ProfileWords>,
     triples: Vec<Triple>,
 }
@@ -48,11 +48,11 @@ struct LoadedShard {
     index: usize,
     shard: Shard,
     units: Vec<Unit>,
-    /// The units' users; one with more units comes more often.
+    /// The user of each unit. A user with more units occurs more often.
     owners: Vec<usize>,
 }
 
-/// Where training reads from.
+/// The data of a training run: a user store and its training set.
 #[derive(Debug, Clone)]
 pub struct TrainData {
     store: PathBuf,
@@ -66,7 +66,7 @@ impl TrainData {
     /// Opens a user store and its training set, and counts the units of `split`.
     ///
     /// # Errors
-    /// When either cannot be read or nothing belongs to the split.
+    /// One of them cannot be read, or nothing belongs to the split.
     pub fn open(store: &Path, userqa: &Path, split: Split) -> Result<Self> {
         let users = UserStore::open(store)?;
         let triples = UserQa::open(userqa)?;
@@ -104,7 +104,7 @@ impl RowSource for TrainData {
     }
 }
 
-/// Makes the rows of one step after another.
+/// A source of the rows of each step.
 #[derive(Debug)]
 struct Batches {
     data: TrainData,
@@ -120,7 +120,7 @@ struct Batches {
 }
 
 impl Batches {
-    /// Batches of `data`, tokenised by `preprocessor`.
+    /// Prepares batches of `data`, tokenised by `preprocessor`.
     ///
     /// # Errors
     /// When the data cannot be opened.
@@ -148,12 +148,13 @@ impl Batches {
         })
     }
 
-    /// Units that one step takes.
+    /// The number of units in a step.
     fn users_per_step(&self) -> usize {
         self.config.batch.users_per_step.min(self.data.units())
     }
 
-    /// All steps of one window: its units sorted by length, cut into steps, the steps shuffled.
+    /// The steps of one window: its units are sorted by length and divided into steps, and the
+    /// steps are shuffled.
     fn load_window(&mut self, epoch: usize, window: usize) -> Result<Vec<Vec<Row>>> {
         let per_step = self.users_per_step();
         let first = window * self.config.batch.length_window;
@@ -209,7 +210,7 @@ impl Batches {
             && step as f64 >= self.config.batch.mixed_families * steps
     }
 
-    /// Chooses the instructions of one step's users.
+    /// Chooses the instructions of a step's users.
     fn finish(&self, drafts: &[Draft], focused: bool, rng: &mut ChaCha8Rng) -> Vec<Row> {
         let families: BTreeSet<&str> = drafts
             .iter()
@@ -227,9 +228,10 @@ impl Batches {
         for draft in drafts {
             let mut triples: Vec<&Triple> = draft.triples.iter().collect();
             seed::shuffle(&mut triples, rng);
-            // Stable: within the step's families and outside of them the order stays random.
+            // The sort is stable, so the order within and outside the step's families stays
+            // random.
             triples.sort_by_key(|triple| !families.contains(&triple.family.as_str()));
-            // From the start again when a user has fewer triples than wanted.
+            // A user with fewer triples than needed gets some of them again.
             let chosen = triples
                 .into_iter()
                 .cycle()
@@ -301,8 +303,8 @@ impl Rows for Batches {
     }
 }
 
-/// A digest of everything the training set was made from; the user store's own
-/// fingerprint is in it.
+/// A digest of everything from which the training set was made, including the user store's own
+/// fingerprint.
 fn fingerprint(manifest: &Manifest) -> Result<String> {
     let json = serde_json::to_vec(manifest).map_err(|e| Error::Format {
         path: "userqa manifest".into(),
@@ -314,7 +316,8 @@ fn fingerprint(manifest: &Manifest) -> Result<String> {
         .collect())
 }
 
-/// The triples of one split by (user, reference), in the order of users, then references.
+/// The triples of one split by (user, reference time), in the order of users, then reference
+/// times.
 fn group(shard: &Shard, triples: Vec<Triple>, split: Split) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     let mut triples: Vec<(usize, Triple)> = triples

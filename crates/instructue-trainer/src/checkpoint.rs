@@ -1,8 +1,8 @@
-//! Checkpoints of the whole state of a run.
+//! Checkpoints: the complete state of a run on disk, from which it can be resumed.
 //!
-//! A checkpoint is a directory `step-00000050` with the weights, the
-//! optimiser's state and [`State`]. It counts only once its `manifest.json` is
-//! there, and it appears under its name whole, by rename.
+//! A checkpoint is a directory such as `step-00000050` with the weights, the optimiser's state
+//! and [`State`]. It is valid only once its `manifest.json` exists, and it is renamed to its name
+//! once it is complete.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,28 +22,28 @@ const OPTIMIZER: &str = "optimizer.bpk";
 const MANIFEST: &str = "manifest.json";
 const FORMAT: u32 = 2;
 
-/// Everything but tensors.
+/// The state of a run without tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// Version of this format.
+    /// The version of this format.
     pub format: u32,
-    /// Optimiser steps done; with the seed this is the data position.
+    /// The number of optimiser steps done. With the seed it determines the data position.
     pub step: usize,
-    /// Seconds of training so far.
+    /// The seconds of training so far.
     pub seconds: f64,
-    /// Lowest validation loss so far, rounded to f32, and its step.
+    /// The lowest validation loss so far, rounded to f32, and its step.
     pub best: Option<(f64, usize)>,
-    /// Validations since then.
+    /// The number of validations since then.
     pub stale: usize,
-    /// The configuration of the run.
+    /// The run's configuration.
     pub config: TrainConfig,
     /// Its seed.
     pub seed: u64,
     /// The configuration of its model.
     pub model: ModelConfig,
-    /// The data of the run.
+    /// The fingerprint of the run's data.
     pub fingerprint: String,
-    /// Size and SHA-256 of the checkpoint's other files.
+    /// The size and SHA-256 of the checkpoint's other files.
     pub files: Files,
 }
 
@@ -64,9 +64,9 @@ impl State {
         }
     }
 
-    /// Weights that the model began with and that stay as they were are not
-    /// written each time: their digests are part of the configuration, and only
-    /// a model around the same weights goes on.
+    /// Whether a parameter is left out of the file. These are pretrained weights that do not
+    /// change. Their digests are part of the configuration, and only a model with the same
+    /// weights can resume.
     fn leaves_out(&self, parameter: &Parameter) -> bool {
         let begun = self.model.pretrained.as_ref();
         begun.is_some_and(|begun| begun.hold(parameter))
@@ -76,8 +76,7 @@ impl State {
 /// Writes a checkpoint below `dir` and removes all but the newest `keep`.
 ///
 /// # Errors
-/// When a file cannot be written; nothing half-written is left under a
-/// checkpoint's name.
+/// A file cannot be written. No incomplete content is then left under a checkpoint's name.
 pub fn write(
     dir: &Path,
     network: &Network,
@@ -107,7 +106,7 @@ pub fn write(
 /// Removes all but the newest `keep` checkpoints below `dir`.
 ///
 /// # Errors
-/// When one cannot be removed.
+/// A checkpoint cannot be removed.
 pub(crate) fn prune(dir: &Path, keep: usize) -> Result<()> {
     for old in list(dir)?.into_iter().rev().skip(keep) {
         remove_directory(&old)?;
@@ -115,11 +114,10 @@ pub(crate) fn prune(dir: &Path, keep: usize) -> Result<()> {
     Ok(())
 }
 
-/// The finished checkpoints below `dir`, oldest first. Whether they are whole is for
-/// [`read`] to say.
+/// The finished checkpoints below `dir`, oldest first. Their files are checked only by [`read`].
 ///
 /// # Errors
-/// When the directory cannot be read.
+/// The directory cannot be read.
 pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
     if !dir.exists() {
         return Ok(Vec::new());
@@ -141,8 +139,8 @@ pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
 /// Reads a checkpoint into a model and an optimiser of the same run.
 ///
 /// # Errors
-/// When a file is missing or torn, or the checkpoint belongs to another
-/// configuration or other data.
+/// A file is missing or damaged, or the checkpoint belongs to another configuration or other
+/// data.
 pub fn read(
     path: &Path,
     model: InstructUe,
@@ -155,7 +153,7 @@ pub fn read(
         message: e.to_string(),
     };
     let found = read_sealed_value(&manifest, "the manifest of a checkpoint")?;
-    // JSON may change the last bit of a number, so both sides go through it once.
+    // JSON may change the last bit of a number, so both sides are converted once.
     let ours: Value = serde_json::to_vec(expected)
         .and_then(|json| serde_json::from_slice(&json))
         .map_err(broken)?;
@@ -170,7 +168,7 @@ pub fn read(
         }
     }
     let state: State = serde_json::from_value(found).map_err(broken)?;
-    // Burn leaves out what a torn optimiser file lacks; the digest does not.
+    // Burn accepts a damaged optimiser file that lacks parameters; the digest does not.
     let weights = state.files.path(path, WEIGHTS)?;
     let file = state.files.path(path, OPTIMIZER)?;
     let network = parameters::load_but(
@@ -184,7 +182,7 @@ pub fn read(
         message: e.to_string(),
     })?;
     let state = State {
-        // Equal, but for what JSON does to the last bit of a number.
+        // The two are equal except for the last bit of numbers in JSON.
         config: expected.config.clone(),
         model: expected.model.clone(),
         best: state

@@ -1,4 +1,4 @@
-//! Every knob of training, readable from TOML.
+//! The configuration of training, readable from TOML.
 
 use instructue_losses::ContrastiveConfig;
 use instructue_schema::limits::{self, numbers};
@@ -73,9 +73,9 @@ pub struct BatchConfig {
 pub struct LossConfig {
     /// Weight of the next-token loss (λ of arXiv:2510.11016).
     pub next_token_weight: f64,
-    /// Share of the steps in which that weight rises linearly from 0.
+    /// The share of the steps in which that weight rises linearly from 0.
     pub next_token_warmup: f64,
-    /// Weight of the contrastive loss; 0 switches it off.
+    /// The weight of the contrastive loss; 0 switches it off.
     pub contrastive_weight: f64,
     /// The contrastive loss.
     pub contrastive: ContrastiveConfig,
@@ -98,7 +98,7 @@ pub struct OptimizerConfig {
     pub epsilon: f64,
     /// Weight decay.
     pub weight_decay: f64,
-    /// Largest global norm of the gradients.
+    /// The largest global norm of the gradients.
     pub clip_norm: f64,
 }
 
@@ -220,11 +220,10 @@ impl Default for CheckpointConfig {
 }
 
 impl TrainConfig {
-    /// Checks every number against its [range](numbers), and that the values make sense
-    /// together.
+    /// Checks every number against its [range](numbers), and that the values fit together.
     ///
     /// # Errors
-    /// [`Error::Config`] names the first key that does not.
+    /// [`Error::Config`] names the first key with an invalid value.
     pub fn validate(&self) -> Result<()> {
         limits::check([
             ("seed", numbers::SEED.of(self.seed)),

@@ -1,4 +1,4 @@
-//! What can go wrong in training.
+//! The error type of this crate.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,14 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A configuration key has a value that does not fit.
+    /// A configuration key has an invalid value.
     #[error("config key `{key}`: expected {expected}, found {found}")]
     Config {
         /// The key.
         key: String,
-        /// What would fit.
+        /// The valid values.
         expected: String,
-        /// What is there.
+        /// The value that was found.
         found: String,
     },
     /// Training was asked to end. Its newest checkpoint holds everything up to here.
@@ -28,7 +28,7 @@ pub enum Error {
     /// There is nothing to train on.
     #[error("no training data: {0}")]
     NoData(String),
-    /// A loss is not a number.
+    /// A loss is not finite.
     #[error("step {step}: the {loss} loss is {value}; training stopped before the optimiser moved")]
     NonFiniteLoss {
         /// The step.
@@ -38,14 +38,14 @@ pub enum Error {
         /// Its value.
         value: f32,
     },
-    /// A gradient is not a number.
+    /// A gradient is not finite.
     #[error(
         "step {step}: the gradient of `{parameter}` is not finite; training stopped before the optimiser moved"
     )]
     NonFiniteGradient {
         /// The step.
         step: usize,
-        /// The first such parameter.
+        /// The first parameter with such a gradient.
         parameter: String,
     },
     /// A checkpoint does not fit this run.
@@ -53,34 +53,34 @@ pub enum Error {
     OtherRun {
         /// The checkpoint.
         path: PathBuf,
-        /// What differs.
+        /// The key that differs.
         key: String,
-        /// This run's.
+        /// The run's value.
         expected: String,
-        /// The checkpoint's.
+        /// The checkpoint's value.
         found: String,
     },
-    /// A file could not be read or written, or is not what its manifest says.
+    /// A file could not be read or written, or does not match its manifest.
     #[error(transparent)]
     File(#[from] instructue_fs::Error),
-    /// A file's content is not what its format says.
+    /// A file's content violates its format.
     #[error("{path}: {message}")]
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         message: String,
     },
-    /// The model.
+    /// An error of the model.
     #[error(transparent)]
     Model(#[from] instructue_model::Error),
-    /// The data.
+    /// An error of the user store.
     #[error(transparent)]
     Store(#[from] instructue_store::Error),
-    /// The training set.
+    /// An error of the training set.
     #[error(transparent)]
     UserQa(#[from] instructue_userqa::Error),
-    /// The losses.
+    /// An error of the losses.
     #[error(transparent)]
     Losses(#[from] instructue_losses::Error),
 }
@@ -94,8 +94,8 @@ impl Error {
         }
     }
 
-    /// Whether a file is damaged or gone, as opposed to one that is whole and does not fit, or
-    /// that cannot be read just now.
+    /// Whether a file is damaged or missing. A complete file that does not fit, or one that
+    /// cannot be read at the moment, is not meant.
     pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::File(error) => error.is_damage(),

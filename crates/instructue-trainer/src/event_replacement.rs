@@ -1,7 +1,7 @@
-//! Events of other users in training profiles.
+//! Event replacement: some events of a training profile become events of other users.
 //!
-//! What is asked and answered stays the user's own, so vectors learn to rest on
-//! what a history says more than once.
+//! Questions and answers stay the user's own, so vectors learn to rely on what a history says
+//! more than once.
 
 use instructue_schema::{Schema, SourceKind, Timestamp};
 use instructue_schema::{Shard, seed};
@@ -9,18 +9,18 @@ use rand::Rng;
 
 use crate::config::TrainConfig;
 
-/// Which profiles are changed, and how far.
+/// The rules of event replacement: which profiles are changed, and how much.
 #[derive(Debug)]
 pub(crate) struct EventReplacement {
     seed: u64,
     /// The largest share of a profile's events.
     share: f64,
-    /// Places of the event sources in the schema.
+    /// The positions of the events sources in the schema.
     sources: Vec<usize>,
 }
 
 impl EventReplacement {
-    /// `None` where no profile is changed.
+    /// The rules for `config`; `None` if no profile is changed.
     pub fn new(config: &TrainConfig, schema: &Schema) -> Option<Self> {
         let sources = schema.sources.iter().enumerate();
         let events = sources.filter(|(_, source)| source.kind == SourceKind::Events);
@@ -31,9 +31,9 @@ impl EventReplacement {
         })
     }
 
-    /// A shard with `user` alone, some of whose events are, but for their time, events of
-    /// `others` of before `reference`; `None` for half of all users. The choice derives
-    /// from the seed and `parts`.
+    /// A shard that holds only `user`. Some of the user's events have the content, though not the
+    /// time, of events of `others` before `reference`. The result is `None` for half of all
+    /// users. The choice follows from the seed and `parts`.
     pub fn mixed(
         &self,
         shard: &Shard,
@@ -90,8 +90,8 @@ mod tests {
         ]
     "#;
 
-    /// Three users with four events each at the times 10, 20, 30, 40; product and amount
-    /// say whose and which.
+    /// Three users with four events each at the times 10, 20, 30, 40. The product identifies the
+    /// user, the amount the event.
     fn shard() -> Shard {
         let rows = 0..12;
         let product = ColumnData::Text {
@@ -136,7 +136,7 @@ mod tests {
         let (shard, foreign) = (shard(), foreign(1.0).unwrap());
         let (mut changed, mut own, mut others) = (0, 0, 0);
         for draw in 0..400 {
-            // What user 0 is given comes from users 1 and 2, before 25.
+            // User 0 gets events of users 1 and 2, from before 25.
             let at = (0, Timestamp(25));
             let Some(mixed) = foreign.mixed(&shard, at, &[1, 2], &[draw]) else {
                 continue;

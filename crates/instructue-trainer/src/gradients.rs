@@ -1,5 +1,4 @@
-//! Gradients of a whole network: their global norm, clipping, and the guard
-//! against numbers that are none.
+//! Gradients of a whole network: their global norm, clipping, and the check that they are finite.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -38,9 +37,9 @@ fn scale<M: Module>(module: &M, gradients: &mut GradientsParams, factor: f64) {
     module.visit(&mut Scale(gradients, factor));
 }
 
-/// Clips by the **global** norm, as PyTorch's `clip_grad_norm_` (Burn's own
-/// clipping is per parameter), and multiplies by `share` first (for
-/// accumulation). Returns the norm before clipping.
+/// Multiplies the gradients by `share` (for accumulation), then clips by the **global** norm, as
+/// PyTorch's `clip_grad_norm_` does (Burn's own clipping is per parameter). Returns the norm
+/// before clipping.
 ///
 /// # Errors
 /// The name of the first parameter whose gradient is not finite.
@@ -82,7 +81,7 @@ mod tests {
         let device = Device::default().autodiff();
         let layer = LinearConfig::new(3, 4).init(&device);
         let mut clipped = gradients(&layer, 10.0);
-        // Each weight's gradient is 20, each bias's 2.
+        // The gradient of each weight is 20, that of each bias 2.
         let expected = (12.0f64 * 400.0 + 4.0 * 4.0).sqrt();
         let norm = clip_global_norm(&layer, &mut clipped, 1.0, 1.0).unwrap();
         assert!((norm - expected).abs() < 1e-3);

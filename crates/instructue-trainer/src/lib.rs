@@ -1,13 +1,14 @@
-//! Joint training and few-shot tuning: checkpoints, exact resume, metrics sinks.
+//! Joint training and few-shot tuning, with checkpoints, exact resume and metrics. One needs this
+//! crate to train a model, or to tune one for a question.
 //!
 //! [`train`] reads from top to bottom: draw a step's rows, compute both losses
 //! and their gradients (through GradCache when a step does not fit one pass),
 //! clip by global norm, take an optimizer step, log, validate, checkpoint.
 //!
-//! [`tune`] learns a few tokens and prototypes for one question from a handful of
-//! labelled users, and leaves the model as it is.
+//! [`tune`] learns a few tokens and prototypes for one question from a few
+//! labelled users, and does not change the model.
 //!
-//! Every knob is in [`TrainConfig`], and a TOML file need name only what differs:
+//! [`TrainConfig`] holds all settings. A TOML file need name only those that differ:
 //!
 //! ```
 //! use instructue_trainer::TrainConfig;
@@ -46,7 +47,7 @@
 //! };
 //! use instructue_userqa::{Split, UserQaConfig, build, split_of};
 //!
-//! // Generated users, grouped, and instructions with answers about them.
+//! // The data are generated users; the triples are instructions with answers about them.
 //! let dir = tempfile::tempdir()?;
 //! let at = |name: &str| dir.path().join(name);
 //! let users = GenerateConfig { users: 20, events_per_user: 30.0, ..Default::default() };
@@ -55,19 +56,19 @@
 //! let options = IngestOptions::default();
 //! let (store, _) =
 //!     UserStore::ingest(&schema, &at("data"), &at("store"), &options, &mut |_| {})?;
-//! // So few users, and made up: whatever one of them has may be named.
+//! // The users are generated and few, so questions may name values of a single one.
 //! let userqa =
 //!     UserQaConfig { references: vec![users.reference], min_users: 1, ..Default::default() };
 //! build(&store, &userqa, &at("userqa"), &mut |_, _| {})?;
 //!
-//! // The model's host side, fitted on the training users, around a tiny network.
+//! // The preprocessor is fitted on the training users; the network is tiny.
 //! let shard = store.shard(0)?;
 //! let histories = || {
 //!     let train = |user| split_of(user, userqa.seed, &userqa) == Split::Train;
 //!     let histories = shard.histories().filter(move |history| train(history.user()));
 //!     histories.map(|history| (history, users.reference))
 //! };
-//! let slots = Some(4); // Events per source.
+//! let slots = Some(4); // This many events per source.
 //! let profiles = ProfileBuilder::fit(&schema, histories(), slots, userqa.min_users);
 //! let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;
 //! let corpus = ["Will this user buy dog food?", "Yes, this user will."].map(String::from);
@@ -80,7 +81,7 @@
 //! shape.backbone.num_hidden_layers = 1;
 //! let model = InstructUe::new(shape, preprocessor, 7, &Device::default().autodiff())?;
 //!
-//! // Two steps with a checkpoint after each.
+//! // The run has two steps, with a checkpoint after each.
 //! let data = TrainData::open(&at("store"), &at("userqa"), Split::Train)?;
 //! let mut config = TrainConfig { steps: 2, ..TrainConfig::default() };
 //! config.batch.users_per_step = 4;
@@ -104,8 +105,8 @@
 //! let lines = metrics::read(&at("run").join("metrics.jsonl"))?;
 //! assert!(lines[1].losses.of("contrastive") > 0.0 && lines[1].losses.of("next_token") > 0.0);
 //!
-//! // As if it had been killed before the second checkpoint: it goes on after
-//! // the first and ends where it did, bit for bit.
+//! // Without its second checkpoint the run looks killed. It resumes after the first one and
+//! // ends bit-equal.
 //! std::fs::remove_dir_all(at("run/checkpoints/step-00000002"))?;
 //! let mut from = 0;
 //! let resumed = train(input(true), &mut |event| {

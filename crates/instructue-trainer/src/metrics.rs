@@ -1,4 +1,4 @@
-//! Where figures go: `metrics.jsonl` and TensorBoard events.
+//! Metrics of a run: `metrics.jsonl` and TensorBoard events.
 
 use std::path::Path;
 
@@ -12,33 +12,33 @@ use crate::tensorboard::EventWriter;
 /// One line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    /// Optimiser steps done.
+    /// The number of optimiser steps done.
     pub step: usize,
-    /// `train` or `validation`.
+    /// The phase.
     pub phase: Phase,
     /// Each loss by its name: `contrastive`, `next_token` and those that a program adds.
     #[serde(flatten)]
     pub losses: Losses,
     /// Their weighted sum.
     pub loss: f64,
-    /// Learning rate of the step; training only.
+    /// The learning rate of the step; training only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub learning_rate: Option<f64>,
-    /// Global norm of the gradients before clipping; training only.
+    /// The global norm of the gradients before clipping; training only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub gradient_norm: Option<f64>,
-    /// Users per second over the step; training only.
+    /// The users per second in the step; training only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub users_per_second: Option<f64>,
-    /// Where vectors of event texts are kept, the share of the texts that were not
-    /// encoded.
+    /// The share of event texts whose vectors were in the cache; `None` without an event-vector
+    /// cache.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub event_hit_rate: Option<f64>,
-    /// Seconds of training so far, over all resumed parts.
+    /// The seconds of training so far, over all resumed parts.
     pub seconds: f64,
 }
 
-/// What a line of metrics is about.
+/// The phase to which a line of metrics belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -48,7 +48,7 @@ pub enum Phase {
     Validation,
 }
 
-/// Writes metrics to both sinks, flushed line by line.
+/// A writer of metrics to both files. Every line is flushed.
 #[derive(Debug)]
 pub struct MetricsSink {
     lines: AppendFile,
@@ -56,12 +56,12 @@ pub struct MetricsSink {
 }
 
 impl MetricsSink {
-    /// Opens `metrics.jsonl` and a TensorBoard file in `dir`. Lines after `step`
-    /// are dropped: a resumed run writes them again. The file is replaced in one step, so
-    /// that a kill here loses no history.
+    /// Opens `metrics.jsonl` and a TensorBoard file in `dir`. Lines after `step` are dropped,
+    /// because a resumed run writes them again. The file is replaced in one step, so that a kill
+    /// loses no history.
     ///
     /// # Errors
-    /// When a file cannot be read or written.
+    /// A file cannot be read or written.
     pub fn open(dir: &Path, step: usize) -> Result<Self> {
         let path = dir.join("metrics.jsonl");
         let kept: Vec<(String, Metrics)> = if step > 0 && path.exists() {
@@ -85,7 +85,7 @@ impl MetricsSink {
     /// Writes one line and its scalars.
     ///
     /// # Errors
-    /// When the disk is full, for instance.
+    /// The file cannot be written.
     pub fn write(&mut self, metrics: &Metrics) -> Result<()> {
         let line = serde_json::to_string(metrics).map_err(|e| Error::Format {
             path: self.lines.path().into(),
@@ -119,10 +119,10 @@ impl MetricsSink {
     }
 }
 
-/// Reads a `metrics.jsonl`; a last line cut short by a kill is left out.
+/// Reads a `metrics.jsonl`. A last line that a kill cut off is left out.
 ///
 /// # Errors
-/// When the file cannot be read, or another line is no metrics.
+/// The file cannot be read, or another line is no metrics.
 pub fn read(path: &Path) -> Result<Vec<Metrics>> {
     let lines = read_lines(path)?.into_iter();
     Ok(lines.map(|(_, metrics)| metrics).collect())
@@ -175,7 +175,7 @@ mod tests {
         (1..=5).for_each(|step| sink.write(&line(step)).unwrap());
         drop(sink);
         let path = dir.path().join("metrics.jsonl");
-        // A kill in the middle of a line.
+        // The file is cut in the middle of a line, as by a kill.
         let mut text = fs::read_to_string(&path).unwrap();
         text.push_str("{\"step\":6,\"pha");
         fs::write(&path, text).unwrap();

@@ -1,13 +1,12 @@
-//! The order in which an epoch visits users.
+//! The random order in which an epoch visits users.
 
 use instructue_schema::seed;
 
-/// One epoch's order: shards in random order, users in random order within each.
+/// The order of one epoch: shards in random order, and users in random order within each shard.
 ///
-/// It is a pure function of the seed, the epoch and the shard sizes, so a run
-/// that stops at position `p` goes on with [`EpochOrder::iter_from`]`(p)` and
-/// needs no saved state. Users of one shard stay together, which lets a reader
-/// hold one shard at a time.
+/// It is a pure function of the seed, the epoch and the shard sizes. So a run that stops at
+/// position `p` resumes with [`EpochOrder::iter_from`]`(p)` and needs no saved state. Users of
+/// one shard stay together, so a reader need hold only one shard at a time.
 ///
 /// ```
 /// use instructue_trainer::EpochOrder;
@@ -22,9 +21,10 @@ use instructue_schema::seed;
 pub struct EpochOrder {
     seed: u64,
     epoch: u64,
-    /// Shards in visiting order with their sizes.
+    /// The shards in visiting order with their sizes.
     shards: Vec<(usize, usize)>,
-    /// `starts[i]` is the position of the first user of `shards[i]`; the last one is the length.
+    /// `starts[i]` is the position of the first user of `shards[i]`. The last entry is the
+    /// length.
     starts: Vec<usize>,
 }
 
@@ -51,26 +51,27 @@ impl EpochOrder {
         }
     }
 
-    /// Number of users.
+    /// The number of users.
     pub fn len(&self) -> usize {
         self.starts[self.shards.len()]
     }
 
-    /// Whether there is no user.
+    /// Whether there are no users.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The shard and the user's index in it at `position`; `None` past the end.
     ///
-    /// Takes time proportional to the shard's size; use [`EpochOrder::iter_from`] for many.
+    /// This takes time proportional to the shard's size. For many positions use
+    /// [`EpochOrder::iter_from`].
     pub fn at(&self, position: usize) -> Option<(usize, usize)> {
         self.iter_from(position).next()
     }
 
     /// The order from `position` on; empty past the end.
     pub fn iter_from(&self, position: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
-        // The last start that is not after the position; empty shards have equal starts.
+        // This is the last start that is not after the position. Empty shards have equal starts.
         let from = self
             .starts
             .partition_point(|&start| start <= position)

@@ -1,4 +1,4 @@
-//! One step: rows in, losses and gradients out.
+//! The losses and gradients of one training step.
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Int, Tensor, TensorData};
@@ -21,8 +21,8 @@ struct Pack {
     step_tokens: usize,
 }
 
-/// Cuts `rows` into passes of at most `slots_per_pass` slots, at least one for
-/// each worker where there are rows enough.
+/// Divides `rows` into passes of at most `slots_per_pass` slots. There is at least one pass per
+/// worker if there are enough rows.
 fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<Pack>> {
     if rows.is_empty() {
         return Err(Error::NoData("a step without rows".into()));
@@ -35,7 +35,7 @@ fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<P
         .map(|s| s.answer.len())
         .sum();
     let shares = model.workers().count().min(rows.len());
-    // Every n-th of the rows by length: the shares cost the same.
+    // Each part takes every n-th row by length, so that all parts cost the same.
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by_key(|&row| lengths[row]);
     let shares = (0..shares).map(|share| {
@@ -157,7 +157,7 @@ fn step_losses(
     of_step.collect()
 }
 
-/// Losses without gradients.
+/// Computes the losses without gradients.
 ///
 /// # Errors
 /// When a loss cannot be computed.
@@ -205,7 +205,7 @@ fn named(
 /// The seed of `config` and `step`, counted in batches, fix all randomness (dropout).
 ///
 /// # Errors
-/// When a loss is not finite or cannot be computed.
+/// A loss is not finite or cannot be computed.
 pub fn gradients(
     model: &InstructUe,
     rows: &[Row],

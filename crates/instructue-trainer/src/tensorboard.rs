@@ -1,9 +1,8 @@
 //! TensorBoard event files: TFRecord frames around a few protobuf fields.
 //!
-//! Only scalars are written, so the wire format is spelled out here rather than
-//! generated: an `Event` has `wall_time` (1), `step` (2) and either
-//! `file_version` (3) or a `summary` (5) of `value`s with `tag` (1) and
-//! `simple_value` (2).
+//! Only scalars are written, so the wire format is written by hand. An `Event` has `wall_time`
+//! (1), `step` (2) and either `file_version` (3) or a `summary` (5) of `value`s with `tag` (1)
+//! and `simple_value` (2).
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,11 +11,11 @@ use instructue_fs::{AppendFile, remove_directory};
 
 use crate::error::Result;
 
-/// Writes scalars that TensorBoard reads.
+/// A writer of scalars for TensorBoard.
 #[derive(Debug)]
 pub struct EventWriter {
     file: AppendFile,
-    /// Records that wait for [`flush`](Self::flush).
+    /// The records that wait for [`flush`](Self::flush).
     waiting: Vec<u8>,
 }
 
@@ -24,7 +23,7 @@ impl EventWriter {
     /// Opens a new event file in `dir`, replacing older ones of this run.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// The file cannot be written.
     pub fn create(dir: &Path) -> Result<Self> {
         remove_directory(dir)?;
         let name = format!("events.out.tfevents.{}.instructue", now() as u64);
@@ -40,7 +39,7 @@ impl EventWriter {
         Ok(writer)
     }
 
-    /// Adds one scalar to what waits.
+    /// Adds one scalar to the waiting records.
     pub fn scalar(&mut self, tag: &str, step: usize, value: f32) {
         let mut entry = Vec::new();
         field_bytes(&mut entry, 1, tag.as_bytes());
@@ -54,10 +53,10 @@ impl EventWriter {
         self.record(&event);
     }
 
-    /// Hands everything that waits to the operating system, whole records at a time.
+    /// Writes the waiting records, complete ones only.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// The file cannot be written.
     pub fn flush(&mut self) -> Result<()> {
         self.file.append(&self.waiting)?;
         self.waiting.clear();
@@ -82,8 +81,8 @@ fn now() -> f64 {
         .map_or(0.0, |d| d.as_secs_f64())
 }
 
-/// The checksum of TFRecord: a rotated CRC-32C, so that a checksum of data that
-/// holds checksums stays strong.
+/// The checksum of TFRecord: a rotated CRC-32C, so that data which contain checksums still have a
+/// strong one.
 fn masked_crc(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes)
         .rotate_right(15)
@@ -147,15 +146,15 @@ mod tests {
         assert!(events[0].ends_with(b"brain.Event:2"));
         let tag = b"train/loss";
         assert!(events[1].windows(tag.len()).any(|w| w == tag));
-        // Field 2, varint 300.
+        // This is field 2 with the varint 300.
         assert_eq!(events[1][9..12], [0x10, 0xac, 0x02]);
         assert!(events[1].ends_with(&1.5f32.to_le_bytes()));
     }
 
     #[test]
     fn the_checksum_is_the_published_one() {
-        // CRC-32C of "123456789" is 0xe306_9283; masked as TFRecord says:
-        // rotated right by 15 bits, plus 0xa282_ead8.
+        // The CRC-32C of "123456789" is 0xe306_9283. TFRecord masks it: it is rotated right by 15
+        // bits, and 0xa282_ead8 is added.
         assert_eq!(masked_crc(b"123456789"), 0xc78a_b0e5);
     }
 }

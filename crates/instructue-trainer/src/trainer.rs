@@ -1,4 +1,4 @@
-//! The training loop.
+//! The training loop, from the first step or a checkpoint to the best model.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,56 +22,56 @@ use crate::objective::{Losses, Objective};
 use crate::rows::{RowSource, ahead};
 use crate::step::{evaluate, gradients};
 
-/// The kind of a directory that [`train`] writes into, for [`Claim::take`].
+/// The kind under which the directory of [`train`] is claimed with [`Claim::take`].
 pub const RUN: &str = "run";
 
-/// What a run tells whoever watches it.
+/// An event of a run, for progress displays.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Training goes on from a checkpoint.
+    /// Training resumes from a checkpoint.
     Resumed {
         /// The checkpoint.
         path: &'a Path,
-        /// Steps already done.
+        /// The number of steps already done.
         step: usize,
     },
-    /// A checkpoint is damaged: an older one is tried.
+    /// A checkpoint is damaged, and an older one is tried.
     Damaged {
         /// The checkpoint.
         path: &'a Path,
-        /// What is wrong with it.
+        /// The damage.
         reason: String,
     },
     /// A training or validation line was written.
     Metrics {
         /// The line.
         metrics: &'a Metrics,
-        /// Steps of the whole run.
+        /// The number of steps of the whole run.
         steps: usize,
     },
     /// A checkpoint was written.
     Checkpoint {
-        /// Where.
+        /// The checkpoint.
         path: &'a Path,
     },
-    /// Training ends early: validation no longer improves.
+    /// Training ends early, because validation no longer improves.
     EarlyStop {
-        /// Step of the best validation.
+        /// The step of the best validation.
         best_step: usize,
     },
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub struct Trained {
-    /// The model of the best validation, or of the last step without validation.
+    /// The model of the best validation; without validation that of the last step.
     pub model: InstructUe,
-    /// Steps done.
+    /// The number of steps done.
     pub steps: usize,
-    /// Lowest validation loss, rounded to f32, and its step.
+    /// The lowest validation loss, rounded to f32, and its step.
     pub best: Option<(f64, usize)>,
-    /// Seconds of training, over all resumed parts.
+    /// The seconds of training, over all resumed parts.
     pub seconds: f64,
 }
 
@@ -104,9 +104,14 @@ pub struct TrainInput<'a> {
 /// A model that keeps the vectors of event texts ([`InstructUe::with_event_cache`]) does so
 /// here, too: frozen encoders then read each distinct text once.
 ///
-/// Burn's CPU backend has one random generator per process. Two trainings with
-/// dropout at a time in one process therefore disturb each other's replay: each
-/// still trains, but neither can be repeated bit by bit.
+/// A model with an event-vector cache ([`InstructUe::with_event_cache`]) uses it here too: frozen
+/// encoders then encode each distinct text once. With `resume`, training goes on from the newest
+/// undamaged checkpoint, and on a CPU ends bit-equal to an uninterrupted run. Without it, the
+/// files of an earlier run are replaced.
+///
+/// Burn's CPU backend has one random generator per process. So two trainings with dropout that
+/// run at the same time in one process disturb each other's replay: each still trains, but
+/// neither can be repeated bit by bit.
 ///
 /// # Errors
 /// A configuration that makes no sense, a decoder whose own weights are to be
@@ -128,20 +133,20 @@ pub fn train(input: TrainInput<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<
     let checkpoints = dir.join("checkpoints");
     let best_dir = dir.join("best");
     let mut optimizer = optimizer(config);
-    // Draws of passes at a time would come in any order: that generator again.
+    // The process has one random generator, and parallel passes would draw from it in any order.
     let workers = match model.config().has_dropout() {
         true => 1,
         false => model.workers().count(),
     };
     let mut model = model.for_training()?.with_replicas(workers);
     let mut state = State::start(config, model.config(), data.fingerprint());
-    // What a killed run was writing or removing; nothing may write there again.
+    // A killed run may have left temporary files, which nothing may use again.
     clear_leftovers(dir);
     clear_leftovers(&checkpoints);
     let found = match resume {
         true => newest_whole(&checkpoints, &model, config, &state, watch)?,
         false => {
-            // Or the older run's later steps would pass for the newest of this one.
+            // Otherwise later steps of the older run would be taken for the newest of this one.
             remove_directory(&checkpoints)?;
             remove_directory(&best_dir)?;
             None
@@ -150,12 +155,12 @@ pub fn train(input: TrainInput<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<
     if let Some((path, restored)) = found {
         let cache = model.event_cache_config().cloned();
         (model, optimizer, state) = restored;
-        // A kill may have come between the newest and the end of the oldest; where the newest
-        // is damaged the older ones are needed.
+        // A kill may have come after the newest checkpoint was written and before the oldest was
+        // removed. If the newest is damaged, the older ones are needed.
         if checkpoint::list(&checkpoints)?.last() == Some(&path) {
             checkpoint::prune(&checkpoints, config.checkpoint.keep)?;
         }
-        // The checkpoint's encoders may not be those that the model came with.
+        // The checkpoint's encoders may differ from those that the model came with.
         if let Some(cache) = cache.filter(|_| model.event_caches().is_empty()) {
             model = model.with_event_cache(&cache)?;
         }
@@ -240,7 +245,7 @@ pub fn train(input: TrainInput<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<
                 metrics: &metrics,
                 steps: config.steps,
             });
-            // As exact as losses are: a checkpoint's JSON may lose an f64's last bit.
+            // The comparison is as exact as losses are: JSON may lose the last bit of an f64.
             let loss = f64::from(metrics.loss as f32);
             if state.best.is_none_or(|(best, _)| loss < best) {
                 state.best = Some((loss, state.step));
@@ -289,8 +294,8 @@ pub fn train(input: TrainInput<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<
     })
 }
 
-/// The newest checkpoint that is whole, read. One that belongs to another run is an error
-/// rather than passed over, and so are checkpoints of which none is whole.
+/// Reads the newest undamaged checkpoint. A checkpoint of another run is an error and is not
+/// skipped. If all checkpoints are damaged, that is an error too.
 fn newest_whole(
     checkpoints: &Path,
     model: &InstructUe,
@@ -316,7 +321,7 @@ fn newest_whole(
     first.map_or(Ok(None), Err)
 }
 
-/// What a checkpoint holds.
+/// The content of a checkpoint.
 type Restored = (InstructUe, ModuleOptimizer, State);
 
 /// The share of event texts that needed no encoding since `known`.
@@ -334,8 +339,7 @@ fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
         .init()
 }
 
-/// `rate` for what was fresh, and as much of the other peak for what came with
-/// weights.
+/// `rate` for new parameters, and the same share of the other peak for pretrained ones.
 fn learning_rates(model: &InstructUe, rate: f64, config: &TrainConfig) -> ModuleLearningRate {
     let mut rates = ModuleLrScheduler::new(rate);
     let pretrained =
@@ -355,7 +359,7 @@ fn learning_rates(model: &InstructUe, rate: f64, config: &TrainConfig) -> Module
     rates.step()
 }
 
-/// The same validation steps for the whole run.
+/// The rows for validation, which are the same during the whole run.
 fn validation_rows(
     data: &dyn RowSource,
     preprocessor: Arc<instructue_model::Preprocessor>,

@@ -1,4 +1,4 @@
-//! Building the triples of a user.
+//! The builder of a user's triples, once it is fitted.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,22 @@ use instructue_schema::{History, Shard, seed, user_key};
 use instructue_schema::{Schema, Timestamp};
 use rayon::prelude::*;
 
-use crate::config::{Split, UserQaConfig, split_of, unit};
-use crate::cut::{Future, Past, Target, event_sources};
+use crate::candidate_pool::{CandidatePool, PopularValue, pick};
+use crate::config::{UserQaConfig, split_of};
 use crate::error::{Error, Result};
 use crate::fit::{Fit, Fitted};
-use crate::pool::{Pool, Popular, pick};
 use crate::rules::{self, Find, Rule, Span};
+use crate::snapshot::{Future, Past, Target, covers, event_sources};
+use crate::split::{Split, unit};
 use crate::thresholds::{Thresholds, field_name};
 use crate::triple::{Facts, Triple, TripleKind};
 use crate::words::Words;
 
-/// Builds triples from histories: fitted once, then a pure function of (user, reference).
+/// Builds triples from histories. Once it is fitted, its triples are a pure function of (user,
+/// reference time).
 ///
-/// [`build`](crate::build) does both passes over a store; use this type to
-/// build triples elsewhere, for example in memory.
+/// [`build`](crate::build) does both passes over a store. This type is for triples that are built
+/// elsewhere, for example in memory.
 #[derive(Debug)]
 pub struct TripleBuilder {
     schema: Schema,
@@ -29,34 +31,35 @@ pub struct TripleBuilder {
     plans: Vec<Plan>,
 }
 
-/// A family with what it can be asked about.
+/// A family with the targets that its questions can have.
 #[derive(Debug)]
 struct Plan {
     rule: &'static Rule,
-    /// A stable number for the family.
+    /// A stable number of the family.
     key: u64,
     held_out: bool,
-    targets: Vec<(Target, Option<Pool>)>,
+    targets: Vec<(Target, Option<CandidatePool>)>,
 }
 
 /// The triples of one shard.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ShardTriples {
-    /// In the order of users, then references.
+    /// The triples in the order of users, then reference times.
     pub triples: Vec<Triple>,
-    /// (User, reference) pairs without any event in the windows: they have no triple.
+    /// The number of (user, reference time) pairs without any event in the windows. They have no
+    /// triple.
     pub without_events: u64,
 }
 
 impl TripleBuilder {
     /// Fits thresholds and popular values on the training users among `shards`.
     ///
-    /// `users` is the number of users altogether (for sampling), `data_end`
-    /// the time up to which events are known.
+    /// `users` is the number of all users, from which sampling rates follow. `data_end` is the
+    /// time up to which events are known.
     ///
     /// # Errors
-    /// Any error of `shards`; a configuration out of range; a schema without
-    /// events; no training user with an event.
+    /// Any error of `shards`; a value of the configuration out of range; a schema without events;
+    /// no training user with an event.
     pub fn fit<S: std::borrow::Borrow<Shard>>(
         schema: &Schema,
         config: &UserQaConfig,
@@ -93,17 +96,17 @@ impl TripleBuilder {
     }
 
     /// The popular values of each category field, named `source.field`.
-    pub fn popular(&self) -> &BTreeMap<String, Vec<Popular>> {
+    pub fn popular(&self) -> &BTreeMap<String, Vec<PopularValue>> {
         &self.fitted.popular
     }
 
-    /// Whether events are known for `days` from `reference` on; data that end
-    /// on the last of these days count as complete.
+    /// Whether events are known for `days` from `reference` on. Data that end on the last of
+    /// these days count as complete.
     pub fn covers(&self, reference: Timestamp, days: i64) -> bool {
         covers(reference, days, self.data_end)
     }
 
-    /// The triples of all users of a shard, computed in parallel, in order.
+    /// The triples of all users of a shard, in order. They are computed in parallel.
     pub fn shard(&self, index: u32, shard: &Shard) -> ShardTriples {
         let users: Vec<(Vec<Triple>, u64)> = (0..shard.len())
             .into_par_iter()
@@ -127,8 +130,8 @@ impl TripleBuilder {
         out
     }
 
-    /// The triples of one user at one reference time; `None` for a user
-    /// without any event in the windows before it.
+    /// The triples of one user at one reference time; `None` for a user without any event in the
+    /// windows before it.
     pub fn triples(
         &self,
         history: &History<'_>,
@@ -140,7 +143,7 @@ impl TripleBuilder {
             return None;
         }
         let split = split_of(history.user(), self.config.seed, &self.config);
-        let cut = Cut {
+        let snapshot = Snapshot {
             history,
             past,
             shard,
@@ -148,17 +151,17 @@ impl TripleBuilder {
             user: user_key(history.user()),
         };
         let mut triples = Vec::new();
-        self.draw(&cut, false, self.config.triples_per_user, &mut triples);
+        self.draw(&snapshot, false, self.config.triples_per_user, &mut triples);
         if split != Split::Train {
-            self.draw(&cut, true, self.config.held_out_triples, &mut triples);
+            self.draw(&snapshot, true, self.config.held_out_triples, &mut triples);
         }
         Some(triples)
     }
 
-    /// Adds `n` triples, past and future in their shares, each of another family or,
-    /// where the family names a value, about another value.
-    fn draw(&self, cut: &Cut<'_>, held_out: bool, n: usize, out: &mut Vec<Triple>) {
-        let covered = self.covers(cut.past.reference, self.config.horizon_days);
+    /// Adds `n` triples, past and future in their shares. Each is of another family or, where the
+    /// family names a value, about another value.
+    fn draw(&self, snapshot: &Snapshot<'_>, held_out: bool, n: usize, out: &mut Vec<Triple>) {
+        let covered = self.covers(snapshot.past.reference, self.config.horizon_days);
         let future = if covered {
             (n as f64 * self.config.future_share).round() as usize
         } else {
@@ -168,7 +171,7 @@ impl TripleBuilder {
             (TripleKind::Past, n - future.min(n)),
             (TripleKind::Future, future),
         ] {
-            // Drawing without replacement by weight: the smallest −ln(u) / weight come first.
+            // This draws by weight without replacement: the smallest −ln(u) / weight come first.
             let mut order: Vec<(f64, &Plan, usize)> = (self.plans.iter())
                 .filter(|plan| plan.held_out == held_out && plan.rule.kind() == kind)
                 .flat_map(|plan| {
@@ -179,7 +182,7 @@ impl TripleBuilder {
                     (0..times).map(move |time| (plan, time))
                 })
                 .map(|(plan, time)| {
-                    let u = unit(self.derive("userqa.family", cut, plan, time));
+                    let u = unit(self.derive("userqa.family", snapshot, plan, time));
                     (-(1.0 - u).ln() / plan.rule.weight, plan, time)
                 })
                 .collect();
@@ -189,11 +192,11 @@ impl TripleBuilder {
                 if out.len() == first + n {
                     break;
                 }
-                let Some(triple) = self.triple(cut, plan, time) else {
+                let Some(triple) = self.triple(snapshot, plan, time) else {
                     continue;
                 };
-                // Two draws may have come to the same value. Answers are not
-                // compared: which questions are asked must not depend on them.
+                // Two draws may have led to the same value. Answers are not compared, because the
+                // choice of questions must not depend on them.
                 let asked = triple.question();
                 if out[first..].iter().all(|other| other.question() != asked) {
                     out.push(triple);
@@ -202,18 +205,27 @@ impl TripleBuilder {
         }
     }
 
-    fn derive(&self, purpose: &str, cut: &Cut<'_>, plan: &Plan, time: usize) -> u64 {
-        seed::derive(self.config.seed, purpose, &Self::parts(cut, plan, time))
+    fn derive(&self, purpose: &str, snapshot: &Snapshot<'_>, plan: &Plan, time: usize) -> u64 {
+        seed::derive(
+            self.config.seed,
+            purpose,
+            &Self::parts(snapshot, plan, time),
+        )
     }
 
-    fn parts(cut: &Cut<'_>, plan: &Plan, time: usize) -> [u64; 4] {
-        [cut.user, cut.past.reference.0 as u64, plan.key, time as u64]
+    fn parts(snapshot: &Snapshot<'_>, plan: &Plan, time: usize) -> [u64; 4] {
+        [
+            snapshot.user,
+            snapshot.past.reference.0 as u64,
+            plan.key,
+            time as u64,
+        ]
     }
 
     /// A triple of one family, about the first suitable target in a random order.
-    fn triple(&self, cut: &Cut<'_>, plan: &Plan, time: usize) -> Option<Triple> {
-        let (rule, past) = (plan.rule, &cut.past);
-        let parts = Self::parts(cut, plan, time);
+    fn triple(&self, snapshot: &Snapshot<'_>, plan: &Plan, time: usize) -> Option<Triple> {
+        let (rule, past) = (plan.rule, &snapshot.past);
+        let parts = Self::parts(snapshot, plan, time);
         let mut rng = seed::rng(self.config.seed, "userqa.triple", &parts);
         let wording = seed::below(&mut rng, rule.wordings.len() as u64) as usize;
         let mut order: Vec<usize> = (0..plan.targets.len()).collect();
@@ -228,13 +240,13 @@ impl TripleBuilder {
                 days,
                 ..target.clone()
             };
-            let future = Future::new(*cut.history, past.reference, days);
+            let future = Future::new(*snapshot.history, past.reference, days);
             let seen = self.config.balance_future.then_some(&future);
             let target = pick(rule, &target, pool.as_ref(), past, seen, &mut rng)?;
             let (facts, answer, instruction) = compose(rule, wording, past, &future, &target)?;
             Some(Triple {
-                user: cut.history.user().clone(),
-                shard: cut.shard,
+                user: snapshot.history.user().clone(),
+                shard: snapshot.shard,
                 reference: past.reference,
                 family: rule.name.into(),
                 kind: rule.kind(),
@@ -242,19 +254,15 @@ impl TripleBuilder {
                 instruction,
                 answer,
                 facts: serde_json::to_string(&facts).ok()?,
-                split: cut.split,
+                split: snapshot.split,
                 held_out: plan.held_out,
             })
         })
     }
 }
 
-pub(crate) fn covers(reference: Timestamp, days: i64, data_end: Timestamp) -> bool {
-    reference.plus_days(days - 1) <= data_end
-}
-
-/// One user at one reference time.
-struct Cut<'a> {
+/// A user at a reference time.
+struct Snapshot<'a> {
     history: &'a History<'a>,
     past: Past<'a>,
     shard: u32,
@@ -298,7 +306,7 @@ fn plans(schema: &Schema, config: &UserQaConfig, fitted: &Fitted) -> Vec<Plan> {
         let source = &schema.sources[target.source?];
         let field = &source.fields()[target.field?].name;
         let values = fitted.popular.get(&field_name(&source.name, field))?;
-        (!values.is_empty()).then(|| Pool::new(values))
+        (!values.is_empty()).then(|| CandidatePool::new(values))
     };
     rules::all()
         .map(|rule| Plan {

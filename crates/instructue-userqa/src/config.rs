@@ -1,4 +1,4 @@
-//! Configuration and the split by user.
+//! The configuration of UserQA, and the split of users.
 
 use std::collections::BTreeSet;
 
@@ -9,59 +9,59 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::rules;
+use crate::split::{Split, unit};
 
-/// [`UserQaConfig::min_users`] by default.
+/// The default of [`UserQaConfig::min_users`].
 pub const DEFAULT_MIN_USERS: usize = 10;
 
-/// How triples are built.
+/// The configuration of UserQA.
 ///
-/// Everything follows from these values and the histories: a triple is a pure
-/// function of (seed, user, reference, family) and of what was fitted on the
-/// training users.
+/// A triple is a pure function of (seed, user, reference time, family), of these values and of
+/// what was fitted on the training users.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UserQaConfig {
-    /// Seed of every random choice.
+    /// The seed of every random choice.
     pub seed: u64,
-    /// The cut-offs: a profile ends there, the future starts there.
+    /// The reference times. A profile ends there, and the future starts there.
     pub references: Vec<Timestamp>,
-    /// Days after the cut-off that future families look at. Families about a
-    /// quarter look at three times as many.
+    /// The days after the reference time that future families ask about. Families about a quarter
+    /// ask about three times as many.
     pub horizon_days: i64,
-    /// Families kept from training, whole. Default: [`default_held_out`].
+    /// The families that are held out of training as a whole; default: [`default_held_out`].
     pub held_out_families: Vec<String>,
-    /// Share of users for testing.
+    /// The share of users for testing.
     pub test_share: f64,
-    /// Where the test users begin among all, as a share: with `k / n` here and a
-    /// `test_share` of `1 / n`, the values of k give n folds that share no test
-    /// user and leave none out.
+    /// The position of the first test user among all users, as a share. With `k / n` here and a
+    /// `test_share` of `1 / n`, the values of k give n folds that share no test user and leave
+    /// none out.
     pub test_from: f64,
-    /// Share of users for validation.
+    /// The share of users for validation.
     pub validation_share: f64,
-    /// Triples of trained families per user and reference.
+    /// The number of triples of trained families per user and reference time.
     pub triples_per_user: usize,
-    /// Triples of one family per user and reference at most, where its question
-    /// names a value of the data: each then names another.
+    /// The largest number of triples of one family per user and reference time, if its question
+    /// names a value of the data. Each then names another value.
     pub values_per_family: usize,
-    /// Triples of held-out families per user and reference; only for users
-    /// outside the training split.
+    /// The number of triples of held-out families per user and reference time, for users outside
+    /// the training split only.
     pub held_out_triples: usize,
-    /// Share of the triples that ask about the future.
+    /// The share of triples that ask about the future.
     pub future_share: f64,
-    /// Whether the value X of a future question is picked so that about half
-    /// of the answers are yes. Then the text of an instruction depends on the
-    /// future through X (see [the crate's documentation](crate#leakage)).
+    /// Whether the value X of a future question is chosen so that about half of the answers are
+    /// yes. The text of an instruction then depends on the future through X (see [the crate's
+    /// documentation](crate#leakage)).
     pub balance_future: bool,
-    /// At most about so many training users are looked at to fit thresholds
-    /// and popular values; they are sampled by a hash of the id.
+    /// The approximate largest number of training users that thresholds and popular values are
+    /// fitted on. They are sampled by a hash of the id.
     pub fit_users: u64,
-    /// How many popular values per category field questions may be about.
+    /// The number of popular values per category field that questions may be about.
     pub pool_size: usize,
-    /// A value of the data stands in questions and answers only if at least so many
-    /// training users have it, and a threshold is fitted only to so many; 1 keeps all.
+    /// The number of training users who must have a value of the data for questions and answers
+    /// to name it, and on whom a threshold must be fitted; 1 keeps all values.
     pub min_users: usize,
-    /// Where the data ends; default: the store's last event. Future families
-    /// are built only where their horizon lies before it.
+    /// The end of the data; default: the store's last event. Future questions are built only
+    /// where their horizon ends before it.
     pub data_end: Option<Timestamp>,
 }
 
@@ -125,7 +125,7 @@ impl UserQaConfig {
             ("future_share", numbers::SHARE.of(self.future_share)),
             ("fit_users", numbers::FIT_USERS.of(self.fit_users)),
             ("min_users", numbers::MIN_USERS.of(self.min_users)),
-            ("pool_size", numbers::POOL.of(self.pool_size)),
+            ("pool_size", numbers::CANDIDATE_POOL.of(self.pool_size)),
         ])?;
         let triples = self.triples_per_user + self.held_out_triples;
         limits::product(
@@ -162,7 +162,7 @@ impl UserQaConfig {
     }
 }
 
-/// The families held out by default: three of the past, three of the future.
+/// The families that are held out by default: three of the past, three of the future.
 pub fn default_held_out() -> Vec<String> {
     [
         "weekend_share",
@@ -176,37 +176,8 @@ pub fn default_held_out() -> Vec<String> {
     .to_vec()
 }
 
-/// Which part of the data a user belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Split {
-    /// For training; thresholds and popular values are fitted on these users.
-    Train,
-    /// For choices such as when to stop.
-    Validation,
-    /// For reporting.
-    Test,
-}
-
-impl Split {
-    /// The name in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Train, Self::Validation, Self::Test]
-            .into_iter()
-            .find(|split| split.name() == name)
-    }
-}
-
-/// The split of `user`: a hash of the id and the seed, so the same in every
-/// file built with this seed and these shares.
+/// The split of `user`. It follows from a hash of the id and the seed, so it is the same in every
+/// file that is built with this seed and these shares.
 pub fn split_of(user: &UserId, seed: u64, config: &UserQaConfig) -> Split {
     let place = unit(seed::derive(seed, "userqa.split", &[user_key(user)]));
     let place = (place - config.test_from).rem_euclid(1.0);
@@ -217,11 +188,6 @@ pub fn split_of(user: &UserId, seed: u64, config: &UserQaConfig) -> Split {
     } else {
         Split::Train
     }
-}
-
-/// Maps a hash to [0, 1).
-pub(crate) fn unit(hash: u64) -> f64 {
-    (hash >> 11) as f64 / (1u64 << 53) as f64
 }
 
 #[cfg(test)]

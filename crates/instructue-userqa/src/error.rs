@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! The error type of this crate.
 
 use std::path::PathBuf;
 
@@ -12,19 +12,19 @@ pub enum Error {
     /// A value of [`UserQaConfig`](crate::UserQaConfig) is out of range.
     #[error("UserQA configuration: {field} is {found}, expected {expected}")]
     Config {
-        /// The offending field.
+        /// The field.
         field: String,
-        /// What it may be.
+        /// The valid values.
         expected: String,
-        /// What it is.
+        /// The value that was found.
         found: String,
     },
     /// A family that is to be held out does not exist.
     #[error("UserQA configuration: held_out_families names {name}, expected one of: {known}")]
     UnknownFamily {
-        /// The name given, quoted.
+        /// The given name, in quotes.
         name: String,
-        /// The names that exist.
+        /// The existing names.
         known: String,
     },
     /// The schema declares no event source, or no family applies to it.
@@ -38,13 +38,13 @@ pub enum Error {
         "no training user has an event before any of the {references} reference times within its source's window"
     )]
     NothingToFit {
-        /// How many reference times were given.
+        /// The number of reference times.
         references: usize,
     },
     /// The user store failed.
     #[error(transparent)]
     Store(#[from] instructue_store::Error),
-    /// A file could not be read or written, or is not what its manifest says.
+    /// A file could not be read or written, or does not match its manifest.
     #[error(transparent)]
     File(#[from] instructue_fs::Error),
     /// A Parquet file could not be read or written.
@@ -52,7 +52,7 @@ pub enum Error {
     Parquet {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         source: parquet::errors::ParquetError,
     },
     /// A record batch could not be built or decoded.
@@ -60,29 +60,29 @@ pub enum Error {
     Arrow {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         source: arrow::error::ArrowError,
     },
-    /// A JSON file could not be written or understood.
+    /// A JSON file could not be written or parsed.
     #[error("{file}: {source}")]
     Json {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         source: serde_json::Error,
     },
-    /// A value of a UserQA file is not what the format says.
+    /// A value of a UserQA file violates the format.
     #[error("{file}: row {row}, column {column}: found {found}, expected {expected}")]
     Value {
         /// The file.
         file: PathBuf,
-        /// Row within the shard's row group.
+        /// The row within the shard's row group.
         row: usize,
-        /// Column name.
+        /// The column's name.
         column: &'static str,
-        /// What the format says.
+        /// The valid values.
         expected: &'static str,
-        /// What the file holds.
+        /// The value that was found.
         found: String,
     },
     /// A file is of another version or disagrees with its manifest.
@@ -90,19 +90,19 @@ pub enum Error {
     Format {
         /// The file.
         file: PathBuf,
-        /// Which property.
+        /// The property that differs.
         what: &'static str,
         /// What was expected.
         expected: String,
-        /// What is there.
+        /// The value that was found.
         found: String,
     },
-    /// A shard was asked for that does not exist.
+    /// The shard that was asked for does not exist.
     #[error("shard {shard} of {shards}")]
     Shard {
-        /// The shard asked for.
+        /// The number that was asked for.
         shard: usize,
-        /// How many there are.
+        /// The number of shards.
         shards: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! `userqa.parquet` and `userqa.manifest.json`.
+//! Writing and reading of a UserQA data set: `userqa.parquet` and `userqa.manifest.json`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,57 +16,56 @@ use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 
 use crate::builder::{ShardTriples, TripleBuilder};
+use crate::candidate_pool::PopularValue;
 use crate::config::UserQaConfig;
 use crate::error::{Error, Result};
-use crate::pool::Popular;
 use crate::report::UserQaReport;
 use crate::table;
 use crate::thresholds::Thresholds;
 use crate::triple::Triple;
 
-/// The triples.
+/// The file of triples.
 pub const TRIPLES_FILE: &str = "userqa.parquet";
-/// The manifest: written last, so a directory without it is not a data set.
+/// The manifest. It is written last, so a directory without it is not a data set.
 pub const MANIFEST_FILE: &str = "userqa.manifest.json";
 
 const VERSION: u32 = 2;
 
-/// What a data set is made from and what it holds.
+/// The origin and content of a data set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Version of the format.
+    /// The version of the format.
     pub version: u32,
-    /// The configuration, with the seed.
+    /// The configuration, including the seed.
     pub config: UserQaConfig,
     /// [`UserStore::fingerprint`] of the store.
     pub store: String,
     /// Digest of the store's schema.
     pub schema: String,
-    /// Up to when events are taken as known.
+    /// The time up to which events are known.
     pub data_end: Timestamp,
-    /// Triples per shard. Each shard with triples is one row group, in order.
+    /// The number of triples per shard. Each shard with triples is one row group, in order.
     pub shard_rows: Vec<u64>,
-    /// Size and digest of [`TRIPLES_FILE`].
+    /// The size and digest of [`TRIPLES_FILE`].
     pub files: Files,
-    /// Counts.
+    /// The counts over the data set.
     pub report: UserQaReport,
-    /// Fitted on the training users.
+    /// The thresholds, fitted on the training users.
     pub thresholds: Thresholds,
-    /// Fitted on the training users: the values that questions name, per `source.field`.
-    pub popular: BTreeMap<String, Vec<Popular>>,
+    /// The values that questions name, per `source.field`, fitted on the training users.
+    pub popular: BTreeMap<String, Vec<PopularValue>>,
 }
 
 /// Builds the triples of all users of `store` into the directory `out`.
 ///
-/// Two passes over the store, one shard in memory at a time. `progress` hears
-/// of (steps done, steps in all), where a step is one shard of one pass. An
-/// earlier data set in `out` is replaced; it is invalid from the start of the
-/// call until its end.
+/// There are two passes over the store, with one shard in memory at a time. `progress` is called
+/// with (steps done, all steps), where a step is one shard of one pass. An earlier data set in
+/// `out` is replaced; it is invalid from the start of the call until its end.
 ///
 /// # Errors
-/// A configuration out of range, a store that cannot be read, no event to fit
-/// on, or a file that cannot be written.
+/// A value of the configuration is out of range, the store cannot be read, there is no event to
+/// fit on, or a file cannot be written.
 pub fn build(
     store: &UserStore,
     config: &UserQaConfig,
@@ -132,7 +131,7 @@ pub struct UserQa {
     file: PathBuf,
     metadata: ArrowReaderMetadata,
     manifest: Manifest,
-    /// The row group of each shard; none where it has no triple.
+    /// The row group of each shard; `None` for a shard without triples.
     row_groups: Vec<Option<usize>>,
 }
 
@@ -145,7 +144,7 @@ impl UserQa {
     pub fn open(dir: &Path) -> Result<Self> {
         let manifest_file = dir.join(MANIFEST_FILE);
         let value = read_sealed_value(&manifest_file, "the manifest of a training set")?;
-        // Before the rest: another version may have other keys.
+        // The version is checked first, because another version may have other keys.
         let version = value.get("version").and_then(serde_json::Value::as_u64);
         if version != Some(VERSION.into()) {
             return Err(Error::Format {
@@ -197,15 +196,15 @@ impl UserQa {
         })
     }
 
-    /// Number of shards: as many as the store has.
+    /// The number of shards, which is that of the store.
     pub fn shards(&self) -> usize {
         self.row_groups.len()
     }
 
-    /// The triples of one shard, in the order of users, then references.
+    /// The triples of one shard, in the order of users, then reference times.
     ///
     /// # Errors
-    /// A shard that does not exist, or a file that cannot be read.
+    /// The shard does not exist, or the file cannot be read.
     pub fn shard(&self, i: usize) -> Result<Vec<Triple>> {
         let shards = self.shards();
         let Some(group) = *self
@@ -230,13 +229,13 @@ impl UserQa {
         Ok(triples)
     }
 
-    /// What the data set is made from and what it holds.
+    /// The origin and content of the data set.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 }
 
-/// Writes one row group per shard; the file appears under its name when it is complete.
+/// A writer with one row group per shard. The file appears under its name when it is complete.
 struct Writer {
     file: PathBuf,
     writer: ArrowWriter<NewFile>,

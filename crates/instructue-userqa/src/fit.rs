@@ -1,4 +1,4 @@
-//! Learning thresholds and popular values from the training users.
+//! Fitting of thresholds and popular values on the training users.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -6,53 +6,54 @@ use std::sync::Arc;
 use instructue_schema::{ColumnRole, Schema, Timestamp};
 use instructue_schema::{DistinctUsers, History, Shard, seed, user_key};
 
-use crate::builder::covers;
-use crate::config::{Split, UserQaConfig, split_of, unit};
-use crate::cut::{Future, Past, active_days, event_sources, rank, sum};
-use crate::pool::Popular;
+use crate::candidate_pool::PopularValue;
+use crate::config::{UserQaConfig, split_of};
+use crate::snapshot::{Future, Past, active_days, covers, event_sources, rank, sum};
+use crate::split::{Split, unit};
 use crate::thresholds::{Thresholds, field_name, quantity};
 use crate::words::nameable;
 
-/// More distinct values of a field than this are thinned out while counting.
+/// The largest number of distinct values of a field. Beyond it, rare values are dropped while
+/// counting.
 const MAX_DISTINCT: usize = 200_000;
 
-/// Accumulates what is learned; shards in any order give the same result
-/// unless a field has more than 200,000 distinct values.
+/// The counts during fitting. The order of shards does not change the result unless a field has
+/// more than 200,000 distinct values.
 #[derive(Debug)]
 pub(crate) struct Fit<'a> {
     schema: &'a Schema,
     config: &'a UserQaConfig,
     data_end: Timestamp,
-    /// Share of the training users looked at.
+    /// The share of the training users that is used.
     share: f64,
     quantities: BTreeMap<String, Quantity>,
     hours: BTreeMap<usize, [DistinctUsers; 24]>,
-    /// Per (source, field): profiles, and those with a covered future.
+    /// Per (source, field): the numbers of all profiles, and of those with a covered future.
     profiles: BTreeMap<(usize, usize), [u64; 2]>,
     values: BTreeMap<(usize, usize), HashMap<Arc<str>, Value>>,
 }
 
-/// The values of a quantity, and whose they are.
+/// The values of a quantity, and their users.
 #[derive(Debug, Default)]
 struct Quantity {
     values: Vec<f64>,
     users: DistinctUsers,
 }
 
-/// Who has a value of a category field.
+/// The profiles and users that have a value of a category field.
 #[derive(Debug, Default)]
 struct Value {
-    /// Profiles that have it in the window, within the horizon, in both.
+    /// The numbers of profiles that have it in the window, within the horizon, and in both.
     profiles: [u64; 3],
-    /// Users that have it in either.
+    /// The users that have it in the window or within the horizon.
     users: DistinctUsers,
 }
 
-/// What was learned.
+/// The result of fitting.
 #[derive(Debug, Clone)]
 pub(crate) struct Fitted {
     pub thresholds: Thresholds,
-    pub popular: BTreeMap<String, Vec<Popular>>,
+    pub popular: BTreeMap<String, Vec<PopularValue>>,
 }
 
 impl<'a> Fit<'a> {
@@ -171,7 +172,7 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// `None` when no training profile had any event.
+    /// The fitted values; `None` when no training profile had any event.
     pub fn finish(self) -> Option<Fitted> {
         if self.quantities.is_empty() {
             return None;
@@ -184,7 +185,7 @@ impl<'a> Fit<'a> {
         }
         for (source, hours) in self.hours {
             let name = self.schema.sources[source].name.clone();
-            // Dates alone have one hour, or a few where time zones were shifted.
+            // If times are dates, there is one hour, or a few where time zones were shifted.
             let hours = hours.iter().filter(|users| users.enough()).count();
             thresholds.clock.insert(name, hours >= 4);
         }
@@ -199,9 +200,9 @@ impl<'a> Fit<'a> {
             let declared = &self.schema.sources[source];
             let name = field_name(&declared.name, &declared.fields()[field].name);
             let common = || values.iter().filter(|(_, value)| value.users.enough());
-            let mut most: Vec<Popular> = common()
+            let mut most: Vec<PopularValue> = common()
                 .filter(|(value, _)| nameable(value))
-                .map(|(value, of)| Popular {
+                .map(|(value, of)| PopularValue {
                     value: value.to_string(),
                     past: share(of.profiles[0], profiles[0]),
                     next: share(of.profiles[1], profiles[1]),
@@ -225,7 +226,7 @@ impl<'a> Fit<'a> {
     }
 }
 
-/// `by` is the user, and how many users are enough.
+/// Counts the values in `there`. `by` is the user, and the number of users that are enough.
 fn count<'a>(
     values: &mut HashMap<Arc<str>, Value>,
     there: impl Iterator<Item = &'a Arc<str>>,
@@ -243,9 +244,8 @@ fn count<'a>(
     }
 }
 
-/// Bounds the memory of a field with very many values: the rare ones are
-/// forgotten, none of them would be among the popular ones, and what is forgotten is at
-/// most taken for rarer than it is.
+/// Drops rare values of a field with very many values, to bound the memory. None of them would be
+/// among the popular ones. A dropped value may later count as rarer than it is.
 fn thin_out(values: &mut HashMap<Arc<str>, Value>) {
     let mut rare = 1;
     while values.len() > MAX_DISTINCT {

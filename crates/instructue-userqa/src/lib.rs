@@ -1,18 +1,18 @@
-//! Rule-based UserQA: verifiable instruction and answer triples from user histories.
+//! Rule-based UserQA: training triples of a user, an instruction and an answer that can be
+//! verified. One needs them to train an instruction-aware model without a language model that
+//! writes the answers.
 //!
-//! The training set of an instruction-aware user model holds triples of a
-//! profile, a question about it in natural words, and the answer (2510.11016,
-//! section "UserQA"). Here rules make them, so every answer is computed from
-//! structured [`Facts`] and can be [verified](verify) against the history.
-//! The rules know no particular data: [`families`] applies them to whatever
-//! events sources a [`Schema`](instructue_schema::Schema) declares, with the
-//! source's description, the labels of its category and number fields, and
-//! values from the data.
+//! A triple is a profile, a question about it in natural words, and the answer
+//! (arXiv:2510.11016, section "UserQA"). Here rules make them, so every answer is computed from
+//! structured [`Facts`] and can be [verified](verify) against the history. The rules are not bound
+//! to particular data. [`families`] applies them to the events sources that a
+//! [`Schema`](instructue_schema::Schema) declares, with the source's description, the labels of
+//! its category and number fields, and values from the data.
 //!
 //! - **Past** questions are about habits that the profile's window shows:
 //!   favourites, frequency, amounts, trends.
 //! - **Future** questions are about the `horizon_days` from the reference time
-//!   on: whether the user stops, what and how much comes, and a summary of the
+//!   on: whether the user stops, what and how much follows, and a summary of the
 //!   month by week and category, chosen by frequency and diversity.
 //!
 //! Words such as "high" are quintiles of the training users ([`Thresholds`]).
@@ -41,8 +41,8 @@
 //! // Without a number field there are no questions about amounts.
 //! assert!(families(&schema).iter().all(|family| family.name != "total_level"));
 //!
-//! // Usually a shard comes from a `UserStore`, and `build` does what follows
-//! // for all of them. Here: ten users who buy every third day.
+//! // Usually `build` does what follows for all shards of a `UserStore`. This shard holds ten
+//! // users who buy every third day.
 //! let day = 86_400;
 //! let events = 60;
 //! let shard = Shard {
@@ -74,48 +74,45 @@
 //!
 //! # Leakage
 //!
-//! - A rule about the past gets a view of the history that ends at the
-//!   reference time; it cannot be written so that it looks further.
-//! - Which families a user is asked about, their source, field and wording
-//!   follow from the seed and the past alone.
+//! - A rule about the past gets a view of the history that ends at the reference time. It cannot
+//!   be written so that it looks further.
+//! - The families that a user is asked about, their source, field and wording follow from the seed
+//!   and the past alone.
 //! - The exception is the value X in "Will this user buy X?". With
-//!   [`balance_future`](UserQaConfig::balance_future) it is chosen with the
-//!   answer in view, or nearly all answers would be no. The instruction then
-//!   depends on the future, so the choice is made such that X does not tell the
-//!   answer: X is proposed from one pool of popular values whoever the user is,
-//!   and kept with a chance that leaves yes and no equally frequent *for each
-//!   X*. Whether X is asked at all does depend on the future (where none is
-//!   kept, the next family in the user's order moves up); a model sees single
-//!   questions and cannot use that. On the Complete Journey the text of
-//!   the question alone predicts its answer with an AUC of 0.51. Without
-//!   balancing no instruction depends on the future.
-//! - Thresholds and popular values are fitted on training users only. Users
-//!   are split by a hash of their id ([`split_of`]), and whole families are
-//!   [held out](UserQaConfig::held_out_families) from training.
+//!   [`balance_future`](UserQaConfig::balance_future) it is chosen with knowledge of the answer,
+//!   since otherwise nearly all answers would be no. The instruction then depends on the future, so
+//!   the choice is made such that X does not tell the answer: X is proposed from one pool of
+//!   candidate values that is the same for all users, and kept with a chance that leaves yes and no
+//!   equally frequent *for each X*. Whether X is asked about at all does depend on the future (if no
+//!   X is kept, the next family in the user's order moves up). A model sees single questions and
+//!   cannot use that. On the Complete Journey the text of the question alone predicts its answer
+//!   with an AUC of 0.51. Without balancing no instruction depends on the future.
+//! - Thresholds and popular values are fitted on training users only. Users are split by a hash of
+//!   their id ([`split_of`]), and whole families are [held out](UserQaConfig::held_out_families)
+//!   of training.
 //!
 //! # Whose values are named
 //!
-//! A value of the data stands in questions, answers and facts only if
-//! [`min_users`](UserQaConfig::min_users) training users have it, and a threshold is
-//! fitted only to so many and told in two digits. A question whose answer would be a
-//! rarer value is not asked about the past; about the future, where the answer may not
-//! decide what is asked, the answer leaves the value out. Counts and amounts in answers
-//! are the user's own. The files also hold the ids of users and what is asked of each,
-//! so they belong with the user store.
+//! Questions, answers and facts name a value of the data only if
+//! [`min_users`](UserQaConfig::min_users) training users have it. A threshold is fitted only on
+//! that many users and has two digits. A question about the past is not asked if its answer would
+//! be a rarer value. About the future, the answer may not decide what is asked, so the answer
+//! leaves the value out. Counts and amounts in answers are the user's own. The files also hold the
+//! ids of users and the questions about each, so they belong with the user store.
 //!
-//! A profile keeps the newest events of a source up to its `slots`; answers
-//! about the past count all events of the source's window, which also the
-//! aggregates of a tabular source see.
+//! A profile keeps the newest events of a source up to its `slots`. Answers about the past count
+//! all events of the source's window, which the aggregates of a tabular source also see.
 
 mod builder;
+mod candidate_pool;
 mod config;
-mod cut;
 mod error;
 mod files;
 mod fit;
-mod pool;
 mod report;
 mod rules;
+mod snapshot;
+mod split;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -125,13 +122,14 @@ mod verify;
 mod words;
 
 pub use builder::{ShardTriples, TripleBuilder};
-pub use config::{DEFAULT_MIN_USERS, Split, UserQaConfig, default_held_out, split_of};
+pub use candidate_pool::PopularValue;
+pub use config::{DEFAULT_MIN_USERS, UserQaConfig, default_held_out, split_of};
 pub use error::{Error, Result};
 pub use files::{MANIFEST_FILE, Manifest, TRIPLES_FILE, UserQa, build};
-pub use pool::Popular;
 pub use report::{FamilyCounts, UserQaReport};
 pub use rules::{Family, families};
+pub use split::Split;
 pub use thresholds::Thresholds;
-pub use triple::{Facts, Finding, Ranked, Triple, TripleKind, Week};
+pub use triple::{Facts, Finding, RankedValue, Triple, TripleKind, WeekSummary};
 pub use verify::{Mismatch, verify};
 pub use words::MAX_VALUE_CHARS;

@@ -6,51 +6,54 @@ use instructue_schema::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::builder::ShardTriples;
-use crate::config::{Split, UserQaConfig};
+use crate::config::UserQaConfig;
 use crate::rules;
+use crate::split::Split;
 use crate::triple::TripleKind;
 
-/// What a data set holds.
+/// The counts of a data set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserQaReport {
-    /// All triples.
+    /// The number of triples.
     pub triples: u64,
-    /// Users of the store.
+    /// The number of users in the store.
     pub users: u64,
-    /// (User, reference) pairs without any event in the windows: they have no triple.
+    /// The number of (user, reference time) pairs without any event in the windows. They have no
+    /// triple.
     pub without_events: u64,
-    /// References whose horizon passes the end of the data: they have no triple about the future.
+    /// The reference times whose horizon passes the end of the data. They have no triple about
+    /// the future.
     pub references_without_future: Vec<Timestamp>,
-    /// Triples per kind.
+    /// The number of triples per kind.
     pub kinds: BTreeMap<String, u64>,
-    /// Triples per split.
+    /// The number of triples per split.
     pub splits: BTreeMap<String, u64>,
-    /// Triples of held-out families.
+    /// The number of triples of held-out families.
     pub held_out: u64,
-    /// Counts per family.
+    /// The counts per family.
     pub families: BTreeMap<String, FamilyCounts>,
 }
 
-/// What a data set holds of one family.
+/// The counts of one family.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FamilyCounts {
     /// Past or future.
     pub kind: TripleKind,
-    /// Whether the family is kept from training.
+    /// Whether the family is held out of training.
     pub held_out: bool,
-    /// All triples.
+    /// The number of triples.
     pub triples: u64,
-    /// Triples in the training split.
+    /// The number of triples in the training split.
     pub train: u64,
-    /// Triples in the validation split.
+    /// The number of triples in the validation split.
     pub validation: u64,
-    /// Triples in the test split.
+    /// The number of triples in the test split.
     pub test: u64,
-    /// Triples per wording.
+    /// The number of triples per wording.
     pub wordings: Vec<u64>,
-    /// Answers that begin with "Yes" and with "No".
+    /// The numbers of answers that begin with "Yes" and with "No".
     pub yes_no: [u64; 2],
 }
 

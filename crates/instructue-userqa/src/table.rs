@@ -10,8 +10,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use instructue_schema::{Timestamp, UserId};
 
-use crate::config::Split;
 use crate::error::{Error, Result};
+use crate::split::Split;
 use crate::triple::{Triple, TripleKind};
 
 const COLUMNS: [&str; 11] = [

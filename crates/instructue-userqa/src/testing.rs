@@ -1,4 +1,4 @@
-//! Small shards for tests.
+//! Small shards for the tests of this crate.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +15,7 @@ pub(crate) type Purchase = (i64, i64, f64, &'static str, &'static str);
 /// A user with purchases and mailings (days from the reference, kind).
 pub(crate) type User = (String, Vec<Purchase>, Vec<(i64, &'static str)>);
 
-/// Two sources: `bill` with one number and two category fields, and `mail`
-/// with dates only.
+/// Two sources: `bill` with one number field and two category fields, and `mail` with dates only.
 pub(crate) fn schema() -> Schema {
     Schema::from_toml(
         r#"

@@ -1,25 +1,25 @@
-//! What is learned of the training users: where bands begin, which values are common.
+//! Fitted thresholds: the limits of bands such as "high", and the values that may be named.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// Where bands begin, per quantity, what was learned about each source's clock, and which
-/// values of the data questions and answers may name.
+/// The values fitted on the training users: the limits of bands, which sources have times of day,
+/// and the values of the data that questions and answers may name.
 ///
-/// A quantity is named by time, measure and place, such as `past.days.bill` or
-/// `next.sum.bill.amount`. What fewer users have than
-/// [`min_users`](crate::UserQaConfig::min_users) is in none of them.
+/// The name of a quantity holds time, measure and place, such as `past.days.bill` or
+/// `next.sum.bill.amount`. Nothing here comes from fewer than
+/// [`min_users`](crate::UserQaConfig::min_users) users.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
-    /// The 20, 40, 60 and 80 % quantiles of each quantity, in two significant digits: a
-    /// quantile is some user's value, and is not told more exactly than an answer would.
+    /// The 20, 40, 60 and 80 % quantiles of each quantity, in two significant digits. A quantile
+    /// is some user's value, so it is not more exact than an answer would be.
     pub cuts: BTreeMap<String, [f64; 4]>,
-    /// Whether a source's times tell the time of day (dates alone do not).
+    /// Whether a source's times have a time of day. Dates alone have none.
     pub clock: BTreeMap<String, bool>,
-    /// The values of each category field, named `source.field`, that enough users have.
-    /// Questions and answers name no other.
+    /// The values of each category field, named `source.field`, that enough users have. Questions
+    /// and answers name no others.
     pub common: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -30,7 +30,7 @@ impl Thresholds {
         Some(cuts.partition_point(|cut| *cut < value) as u8)
     }
 
-    /// Whether the source's times tell the time of day.
+    /// Whether the source's times have a time of day.
     pub fn clock(&self, source: &str) -> bool {
         self.clock.get(source).copied().unwrap_or(false)
     }
@@ -52,7 +52,7 @@ impl Thresholds {
     }
 }
 
-/// `past.days.bill`, `next.sum.bill.amount` …
+/// The name of a quantity, such as `past.days.bill` or `next.sum.bill.amount`.
 pub(crate) fn quantity(measure: &str, source: &str, field: Option<&str>) -> String {
     match field {
         Some(field) => format!("{measure}.{source}.{field}"),
@@ -60,16 +60,16 @@ pub(crate) fn quantity(measure: &str, source: &str, field: Option<&str>) -> Stri
     }
 }
 
-/// `source.field`: what is known of a field is kept under this name.
+/// The name `source.field`, under which the fitted values of a field are kept.
 pub(crate) fn field_name(source: &str, field: &str) -> String {
     format!("{source}.{field}")
 }
 
 /// The nearest number of two significant digits.
 fn two_digits(x: f64) -> f64 {
-    // Written and read, it is the float nearest to the decimal.
+    // Formatting and parsing give the float that is nearest to the decimal.
     let rounded: f64 = format!("{x:.1e}").parse().unwrap_or(x);
-    // JSON has no infinity: of a sum that has overflowed the largest number is kept.
+    // JSON has no infinity, so an overflowed sum becomes the largest number.
     rounded.clamp(f64::MIN, f64::MAX)
 }
 

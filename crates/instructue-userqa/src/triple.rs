@@ -1,17 +1,17 @@
-//! The triple and its facts.
+//! Triples and the facts behind their answers.
 
 use instructue_schema::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Split;
+use crate::split::Split;
 
-/// What an instruction asks about.
+/// The time that an instruction asks about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TripleKind {
     /// A habit that the profile before the reference time shows.
     Past,
-    /// What happens from the reference time on.
+    /// Events from the reference time on.
     Future,
 }
 
@@ -33,37 +33,37 @@ impl TripleKind {
 
 /// A user at a reference time, a question and its answer.
 ///
-/// `instruction` and `answer` may contain values of the data (a category such
-/// as `DOG FOODS`): encode them as text, never as part of a template.
+/// `instruction` and `answer` may contain values of the data (a category such as `DOG FOODS`).
+/// They must be encoded as data, never as part of a template.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Triple {
-    /// Whose profile.
+    /// The user.
     pub user: UserId,
     /// The user's shard in the store.
     pub shard: u32,
-    /// Where the profile ends and the future starts.
+    /// The reference time: the profile ends there, and the future starts there.
     pub reference: Timestamp,
     /// The family's name, see [`families`](crate::families).
     pub family: String,
     /// Past or future.
     pub kind: TripleKind,
-    /// Which of the family's wordings the instruction uses.
+    /// The number of the family's wording that the instruction uses.
     pub wording: u32,
     /// The question.
     pub instruction: String,
     /// The answer.
     pub answer: String,
-    /// [`Facts`] as JSON: what the answer was computed from.
+    /// The [`Facts`] as JSON, from which the answer was computed.
     pub facts: String,
-    /// The user's part of the data.
+    /// The user's split.
     pub split: Split,
-    /// Whether the family is kept from training.
+    /// Whether the family is held out of training.
     pub held_out: bool,
 }
 
 impl Triple {
-    /// What is asked, whoever is asked and in whatever words: equal for triples
-    /// whose answers could be swapped. `None` when `facts` are no [`Facts`].
+    /// The question without user and wording. It is equal for triples whose answers could be
+    /// swapped; `None` when `facts` are no [`Facts`].
     pub fn question(&self) -> Option<String> {
         let facts: Facts = serde_json::from_str(&self.facts).ok()?;
         let (source, number) = (facts.source.as_deref(), facts.number.as_deref());
@@ -83,18 +83,18 @@ impl Triple {
     }
 }
 
-/// What an answer says, in numbers. An answer is a pure function of the facts
-/// and the schema's words.
+/// The content of an answer in numbers. An answer is a pure function of the facts and the
+/// schema's words.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
-    /// The source asked about; none when it is about all of them.
+    /// The source that is asked about; `None` for all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// The category field asked about.
+    /// The category field that is asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// The number field asked about.
+    /// The number field that is asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
     /// A second category field.
@@ -106,9 +106,9 @@ pub struct Facts {
     /// A second value of `field`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other: Option<String>,
-    /// Length in days of the time looked at, before or after the reference.
+    /// The length in days of the time asked about, before or after the reference time.
     pub days: i64,
-    /// The result.
+    /// The computed result.
     pub finding: Finding,
 }
 
@@ -116,13 +116,13 @@ pub struct Facts {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Finding {
-    /// A number of things, of how many, and its band (0 very low to 4 very high).
+    /// A number of things, the total, and the number's band (0 very low to 4 very high).
     Count {
-        /// How many.
+        /// The number.
         count: u32,
-        /// Out of how many.
+        /// The total.
         of: u32,
-        /// Band among the training users.
+        /// The band among the training users.
         band: Option<u8>,
     },
     /// A part of a whole.
@@ -136,69 +136,70 @@ pub enum Finding {
     Amount {
         /// The amount.
         amount: f64,
-        /// Band among the training users; none for an amount of nothing.
+        /// The band among the training users; `None` when no event has an amount.
         band: Option<u8>,
     },
     /// A quantity in two periods of equal length.
     Change {
-        /// In the earlier period.
+        /// Its value in the earlier period.
         before: f64,
-        /// In the later period.
+        /// Its value in the later period.
         after: f64,
     },
     /// Values by falling count.
     Ranking {
-        /// The first few.
-        values: Vec<Ranked>,
-        /// Number of different values.
+        /// The first few values.
+        values: Vec<RankedValue>,
+        /// The number of different values.
         distinct: u32,
-        /// Sum of all counts.
+        /// The sum of all counts.
         total: u32,
     },
-    /// The most frequent of a few slots (weekday, part of the day, week); none when nothing happened.
+    /// The most frequent of a few slots (weekday, part of the day, week).
     Slot {
-        /// Which: 0-based.
+        /// The slot, from 0; `None` when there is no event.
         slot: Option<u32>,
-        /// Its count.
+        /// The slot's count.
         part: u32,
-        /// All counts.
+        /// The sum of all counts.
         whole: u32,
     },
-    /// A time in whole days; none when it did not happen.
+    /// A time in whole days; `None` when the event did not happen.
     Days {
         /// The days.
         days: Option<u32>,
     },
-    /// The extreme event's amount and value.
+    /// The largest event's amount and value.
     Peak {
         /// The amount, rounded to cents.
         amount: f64,
         /// The value of the category field.
         value: String,
     },
-    /// Actions by week.
+    /// The events by week.
     Weeks {
         /// One entry per week, in order.
-        weeks: Vec<Week>,
+        weeks: Vec<WeekSummary>,
     },
 }
 
-/// A value and how often it occurs.
+/// A value and its number of occurrences.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ranked {
+pub struct RankedValue {
     /// The value, clipped to [`MAX_VALUE_CHARS`](crate::MAX_VALUE_CHARS).
     pub value: String,
-    /// How often.
+    /// The number of occurrences.
     pub count: u32,
 }
 
 /// One week of a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Week {
-    /// Number of events.
+pub struct WeekSummary {
+    /// The number of events.
     pub events: u32,
-    /// The value chosen for it by frequency, different from earlier weeks' where possible.
+    /// The value chosen for the week by frequency. It differs from those of earlier weeks where
+    /// possible.
     pub value: Option<String>,
 }

@@ -1,15 +1,15 @@
-//! Checking a triple against the history it is about.
+//! Verification of triples against histories. Tests use it, and readers who doubt an answer.
 
 use instructue_schema::History;
 use instructue_schema::Schema;
 
 use crate::builder::compose;
-use crate::cut::{Future, Past, Target};
 use crate::rules::{self, Rule};
+use crate::snapshot::{Future, Past, Target};
 use crate::thresholds::Thresholds;
 use crate::triple::{Facts, Triple, TripleKind};
 
-/// How a triple disagrees with the history.
+/// A difference between a triple and the history.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Mismatch {
@@ -18,10 +18,10 @@ pub enum Mismatch {
     User {
         /// The history's user.
         expected: String,
-        /// The triple's.
+        /// The triple's user.
         found: String,
     },
-    /// No such family.
+    /// The family does not exist.
     #[error("no family is called {name:?}")]
     Family {
         /// The triple's family.
@@ -30,10 +30,10 @@ pub enum Mismatch {
     /// The facts are not those of a UserQA triple.
     #[error("the facts cannot be read: {reason}")]
     Facts {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The facts name a source or field that the schema has not.
+    /// The facts name a source or field that the schema lacks.
     #[error("the schema has no {what} {name:?}")]
     Schema {
         /// "source" or "field".
@@ -47,19 +47,19 @@ pub enum Mismatch {
         /// The triple's family.
         family: String,
     },
-    /// A part of the triple is not what the history gives.
+    /// A part of the triple differs from what the history gives.
     #[error("{part}: expected {expected:?}, found {found:?}")]
     Differs {
         /// "facts", "answer", "instruction", "kind" or "days".
         part: &'static str,
-        /// What the history gives.
+        /// The value from the history.
         expected: String,
-        /// What the triple says.
+        /// The triple's value.
         found: String,
     },
 }
 
-/// Recomputes facts, answer and instruction from `history` and compares.
+/// Recomputes facts, answer and instruction from `history` and compares them.
 ///
 /// # Errors
 /// The first [`Mismatch`].
@@ -150,7 +150,8 @@ fn target(schema: &Schema, facts: &Facts) -> Result<Target, Mismatch> {
     })
 }
 
-/// The time looked at is the schema's for the past, and any for the future.
+/// Checks the length of the time asked about. For the past the schema decides it; for the future
+/// any is valid.
 fn check_days(rule: &Rule, schema: &Schema, target: &Target) -> Result<(), Mismatch> {
     let expected = rule.days(schema, target, target.days);
     let holds = match rule.kind() {

@@ -1,10 +1,11 @@
-//! From numbers and declarations to words.
+//! Wording: numbers, values and declarations as words of questions and answers.
 
 use instructue_schema::{Schema, Source};
 
 use crate::triple::Facts;
 
-/// Longer values of the data are clipped in answers and never named in instructions.
+/// The longest value of the data, in characters. A longer one is clipped in answers and never
+/// named in instructions.
 pub const MAX_VALUE_CHARS: usize = 60;
 
 pub(crate) const WEEKDAYS: [&str; 7] = [
@@ -16,7 +17,7 @@ pub(crate) const WEEKDAYS: [&str; 7] = [
     "Saturday",
     "Sunday",
 ];
-/// Six hours each, from midnight.
+/// The parts of the day, six hours each, from midnight.
 pub(crate) const DAY_PARTS: [&str; 4] = [
     "at night",
     "in the morning",
@@ -32,8 +33,7 @@ pub(crate) const OFTEN: [&str; 5] = [
     "very often",
 ];
 
-/// The verb that goes with a source's values: base, third person, past,
-/// participle, progressive.
+/// The verb for a source's values: base, third person, past, participle, progressive.
 type Verb = [&'static str; 5];
 
 const VERBS: [(&[&str], Verb); 12] = [
@@ -111,7 +111,7 @@ fn verb(description: &str) -> Verb {
         let rest = word.strip_prefix(stem);
         matches!(rest, Some("" | "s" | "es" | "d"))
     };
-    // The list is in order of how telling a word is; its last entry fits anything.
+    // The most telling words come first in the list. Its last entry fits any description.
     let known = VERBS.iter().find(|(stems, _)| {
         stems
             .iter()
@@ -123,7 +123,7 @@ fn verb(description: &str) -> Verb {
 /// The words that fill the gaps of instructions and answers.
 #[derive(Debug, Clone)]
 pub(crate) struct Words {
-    /// The source's description, or "activity" when it is about all sources.
+    /// The source's description, or "activity" for all sources.
     pub source: String,
     pub field: String,
     pub number: String,
@@ -132,12 +132,12 @@ pub(crate) struct Words {
     pub other: String,
     pub days: i64,
     verb: Verb,
-    /// Name and description of each event source.
+    /// The name and description of each source.
     pub sources: Vec<(String, String)>,
 }
 
 impl Words {
-    /// `None` when the facts name a source or field that the schema has not.
+    /// The words for `facts`; `None` when they name a source or field that the schema lacks.
     pub fn new(schema: &Schema, facts: &Facts) -> Option<Self> {
         let source = match &facts.source {
             Some(name) => Some(schema.source(name)?.1),
@@ -169,15 +169,16 @@ impl Words {
         })
     }
 
-    /// Replaces `{…}` in one pass, so a value that contains braces stays as it is.
+    /// Fills the gaps of a template in one pass, so that a value with braces stays as it is.
     ///
-    /// `{s}` source, `{f}` category field, `{n}` number field, `{g}` second
-    /// field, `{x}` and `{y}` values, `{d}` the time span, `{do}` … the verb.
+    /// The gaps are `{s}` for the source, `{f}` for the category field, `{n}` for the number
+    /// field, `{g}` for the second field, `{x}` and `{y}` for values, `{d}` for the time span,
+    /// and `{do}` and its forms for the verb.
     pub fn fill(&self, template: &str) -> String {
         self.fill_with(template, "")
     }
 
-    /// As [`fill`](Self::fill), with `{e}` for one more piece of text.
+    /// Like [`fill`](Self::fill), with `{e}` for a further text.
     pub fn fill_with(&self, template: &str, extra: &str) -> String {
         let mut out = String::with_capacity(template.len() + 40);
         let mut rest = template;
@@ -201,13 +202,13 @@ impl Words {
                 "did" => out.push_str(self.verb[2]),
                 "done" => out.push_str(self.verb[3]),
                 "doing" => out.push_str(self.verb[4]),
-                // Wordings are checked by a test.
+                // A test checks that wordings have no unknown gap.
                 unknown => out.push_str(unknown),
             }
             rest = &rest[start + length + 1..];
         }
         out.push_str(rest);
-        // A description or a value may open the sentence.
+        // A description or a value may be the first word of the sentence.
         capitalised(out)
     }
 }
@@ -230,12 +231,12 @@ pub(crate) fn shown(value: &str) -> String {
     kept.chain(['…']).collect()
 }
 
-/// Whether a value may stand in an instruction exactly as it is.
+/// Whether an instruction may name the value exactly as it is.
 pub(crate) fn nameable(value: &str) -> bool {
     !value.trim().is_empty() && shown(value) == value
 }
 
-/// Two significant digits, thousands separated: 1234.5 → "1,200".
+/// A number in two significant digits with thousands separated: 1234.5 → "1,200".
 pub(crate) fn about(x: f64) -> String {
     let magnitude = x.abs();
     if magnitude < 0.005 {
@@ -247,7 +248,7 @@ pub(crate) fn about(x: f64) -> String {
     let sign = if x < 0.0 { "-" } else { "" };
     let decimals = (1 - rounded.log10().floor() as i32).clamp(0, 2) as usize;
     let text = format!("{rounded:.decimals$}");
-    // 3.0 reads better as 3.
+    // "3" reads better than "3.0".
     let text = text
         .strip_suffix(".00")
         .or(text.strip_suffix(".0"))
@@ -268,7 +269,7 @@ pub(crate) fn about(x: f64) -> String {
     }
 }
 
-/// Small counts exactly, larger ones rounded.
+/// A small count exactly, a larger one rounded.
 pub(crate) fn count(n: u32) -> String {
     if n <= 20 {
         n.to_string()
@@ -277,7 +278,7 @@ pub(crate) fn count(n: u32) -> String {
     }
 }
 
-/// "once", "twice", "7 times".
+/// A number of times: "once", "twice", "7 times".
 pub(crate) fn times(n: u32) -> String {
     match n {
         0 => "not once".into(),
@@ -287,7 +288,7 @@ pub(crate) fn times(n: u32) -> String {
     }
 }
 
-/// "1 day", "9 days".
+/// A number of days: "1 day", "9 days".
 pub(crate) fn days(n: u32) -> String {
     if n == 1 {
         "1 day".into()
@@ -309,7 +310,7 @@ pub(crate) fn percent(part: u32, whole: u32) -> String {
     }
 }
 
-/// "A", "A and B", "A, B and C".
+/// An enumeration: "A", "A and B", "A, B and C".
 pub(crate) fn list(items: &[String]) -> String {
     match items {
         [] => String::new(),
@@ -357,7 +358,7 @@ mod tests {
         assert_eq!(verb("coupon redemptions")[0], "redeem");
         assert_eq!(verb("search queries")[0], "search for");
         assert_eq!(verb("mini-program and service interactions")[0], "use");
-        // "appliances" is not "app".
+        // "appliances" does not contain the word "app".
         assert_eq!(verb("appliances seen")[0], "choose");
     }
 

@@ -1,4 +1,4 @@
-//! One user asked in words, and what cannot be asked.
+//! Questions about one user, and requests that are refused.
 
 use super::{bad, good, ids, made, run};
 

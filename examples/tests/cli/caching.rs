@@ -41,7 +41,7 @@ fn an_event_cache_changes_no_vector_and_encodes_nothing_twice() {
         assert_eq!(expected.len(), found.len());
         assert!(pairs.fold(0.0, f32::max) <= 1e-5);
     }
-    // What is no folder is an error before any work.
+    // A path that is no folder is an error before any work.
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
     let (model, data) = (made.text("run"), made.text("data"));

@@ -64,14 +64,14 @@ fn a_damaged_file_of_the_data_is_named() {
 
     fs::write(&bill, &whole[..whole.len() / 2]).unwrap();
     bad(&train(), &["bill.parquet", "bytes as in the manifest"]);
-    // Data that nobody generated have no manifest.
+    // Data that were not generated have no manifest.
     fs::remove_file(data.join("manifest.json")).unwrap();
     bad(&train(), &["bill.parquet", "expected a complete file"]);
 
     fs::write(&bill, "user_id,time,amount\nu1,2025-01-01,3.5\n").unwrap();
     bad(&train(), &["bill.parquet", "expected a Parquet file"]);
 
-    // `amount` as text.
+    // This file holds `amount` as text.
     let ids = StringArray::from(vec!["u0000000000"]);
     let times = TimestampSecondArray::from(vec![1_750_000_000]);
     let words = StringArray::from(vec!["much"]);

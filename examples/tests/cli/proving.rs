@@ -1,4 +1,4 @@
-//! `evaluate_suite`: a proof from a suite's file, and suites that are none.
+//! `evaluate_suite`: the evaluation of a suite, and invalid suites.
 
 use std::fs;
 use std::path::Path;

@@ -1,12 +1,11 @@
-//! What is printed: nothing that a terminal would obey, and no number that a machine
-//! could not bear.
+//! Printed text that a terminal would not obey, and numbers that are bounded.
 
 use std::fs;
 use std::process::Output;
 
 use super::{bad, copy_of_data, good, made, run, stderr};
 
-/// Clears the screen, sets a title, overrides the direction of writing.
+/// The text clears the screen, sets a title, and overrides the direction of writing.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}\u{9b}31m";
 
 #[track_caller]

@@ -1,4 +1,4 @@
-//! A question tuned on labelled users, and what cannot be.
+//! Tuning of a question on labelled users, and invalid labels.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -27,7 +27,7 @@ fn write(path: &Path, users: ArrayRef, labels: ArrayRef) {
     writer.close().unwrap();
 }
 
-/// Ids of the first `count` generated users.
+/// The ids of the first `count` generated users.
 fn some(count: usize) -> Vec<String> {
     let mut ids = ids(&made().path("data"));
     ids.truncate(count);

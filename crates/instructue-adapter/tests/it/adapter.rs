@@ -4,12 +4,10 @@ use burn::prelude::*;
 use burn::tensor::Distribution;
 use instructue_adapter::{AdapterConfig, AdapterKind, Projection};
 
+use crate::common::distance;
+
 fn random(rows: usize, width: usize, device: &Device) -> Tensor<2> {
     Tensor::random([rows, width], Distribution::Normal(0.0, 1.0), device)
-}
-
-fn distance(a: Tensor<2>, b: Tensor<2>) -> f32 {
-    (a - b).abs().max().into_scalar()
 }
 
 #[test]
@@ -49,7 +47,7 @@ fn no_events_give_no_tokens() {
             let features = Tensor::zeros([0, 2], &device);
             let tokens = adapter.forward(vectors, Some(features));
             assert_eq!(tokens.dims(), [0, 10]);
-            // Joining it with the tokens of another source is harmless.
+            // These tokens can be joined with the tokens of another source.
             let joined = Tensor::cat(vec![tokens, random(4, 10, &device)], 0);
             assert_eq!(joined.dims(), [4, 10]);
         }

@@ -1,4 +1,4 @@
-//! The MLP against torch (`scripts/golden/bert.py`).
+//! The MLP compared with torch (`scripts/golden/bert.py`).
 
 use std::fs;
 use std::path::Path;
@@ -7,6 +7,8 @@ use burn::module::Param;
 use burn::prelude::*;
 use instructue_adapter::{AdapterConfig, AdapterKind, MlpConfig, Projection};
 use safetensors::SafeTensors;
+
+use crate::common::distance;
 
 struct Golden(Vec<u8>);
 
@@ -26,10 +28,6 @@ impl Golden {
             .collect();
         Tensor::from_data(TensorData::new(values, view.shape().to_vec()), device)
     }
-}
-
-fn distance(a: Tensor<2>, b: Tensor<2>) -> f32 {
-    (a - b).abs().max().into_scalar()
 }
 
 #[test]

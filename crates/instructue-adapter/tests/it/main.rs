@@ -1,5 +1,6 @@
-//! The tests of `instructue-adapter` that go through its public interface, in one binary.
+//! The tests of the public interface of `instructue-adapter`, in one binary.
 
 mod adapter;
+mod common;
 mod golden;
 mod summary;

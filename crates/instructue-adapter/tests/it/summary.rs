@@ -1,4 +1,4 @@
-//! Summary tokens: means, absent sources, order, gradients, bad calls.
+//! Summary tokens: means, sources without events, order, gradients, bad calls.
 
 use burn::prelude::*;
 use burn::tensor::Distribution;
@@ -10,8 +10,8 @@ fn summary(device: &Device) -> Summary {
     SummaryConfig::new(WIDTH, 3).init(device).unwrap()
 }
 
-/// So small that the layer norm's epsilon counts: otherwise a sum would pass for
-/// a mean.
+/// The values are so small that the layer norm's epsilon matters. Otherwise a sum would give the
+/// same result as a mean.
 fn random(rows: usize, device: &Device) -> Tensor<2> {
     Tensor::random([rows, WIDTH], Distribution::Normal(0.0, 3e-3), device)
 }
@@ -45,7 +45,7 @@ fn a_source_token_is_the_mean_of_its_events_through_the_modal_adapter() {
         .unwrap();
     assert_eq!(found.present, [true, false, true, false]);
     let found = values(found.tokens);
-    // One event in one row is the same as that row's mean.
+    // A single event with that mean gives the same token.
     for (row, members) in [(0, vec![1, 4]), (2, vec![0, 2, 3])] {
         let one = summary.source_tokens(1, mean(&events, &members), &[0], 1);
         assert!(close(&found[row], &values(one.unwrap().tokens)[0]));
@@ -109,7 +109,7 @@ fn absent_sources_do_not_count_into_the_user() {
     let b = rows(random(3, &device), [false, true, false]);
     let found = values(summary.user_tokens(&[a.clone(), b.clone()]).unwrap());
 
-    // Row 0 has source a alone: source b's token there is irrelevant.
+    // Row 0 has source a alone, so source b's token there does not matter.
     let only = summary
         .user_tokens(&[rows(a.tokens.clone(), [true; 3])])
         .unwrap();
@@ -118,7 +118,7 @@ fn absent_sources_do_not_count_into_the_user() {
     let both = summary.user_tokens(&[rows(both, [true; 3])]).unwrap();
     assert!(close(&found[1], &values(both)[1]));
 
-    // Row 2 has none: the same learned token as for any other such row.
+    // Row 2 has no source, so it has the same learned token as any other such row.
     let none = summary
         .user_tokens(&[rows(random(3, &device), [false; 3])])
         .unwrap();

@@ -1,8 +1,8 @@
-//! What is kept of texts and questions: ids of words that enough users have.
+//! The fitted part of lexical matches: ids of words that enough users have.
 //!
-//! An id hides nothing, as whoever guesses a word can look whether its id is there. So
-//! a word that fewer users have is not kept as an id either, and a set of words (a text
-//! without their order) only if enough users have that very set.
+//! An id hides nothing, since anybody can check whether a guessed word's id is there. So a word
+//! that fewer users have is not kept as an id either. A set of words (a text without their order)
+//! is kept only if enough users have that very set.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,33 +14,34 @@ use super::words::{WordId, joined, word_ids};
 use crate::aggregates::most_frequent;
 use instructue_schema::UserCounts;
 
-/// Sets of words that are kept, the most frequent ones.
+/// The number of sets of words that are kept, the most frequent ones.
 const MOST_TEXTS: usize = 20_000;
-/// Words of questions that are kept: those that most questions have.
+/// The number of question words that are kept: those that most questions contain.
 const MOST_WORDS: usize = 20_000;
 
-/// What fitting finds; everything else follows from it.
+/// The counts from which all weights follow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Fitted {
-    /// The known words of texts: sets that enough users have, and each known word alone
-    /// that is in none of them.
+    /// The known words of texts: each set that enough users have, and each known word alone that
+    /// no such set contains.
     pub(super) texts: Vec<Vec<WordId>>,
-    /// How many distinct texts there were.
+    /// The number of distinct texts.
     pub(super) distinct: u64,
-    /// The known words, and how many distinct texts have each.
+    /// The known words, with the number of distinct texts that contain each.
     pub(super) known: BTreeMap<WordId, u64>,
-    /// How many questions there were.
+    /// The number of questions.
     pub(super) questions: u64,
-    /// How many of them have a known word.
+    /// The number of questions that contain each known word.
     pub(super) asked: BTreeMap<WordId, u64>,
 }
 
 /// Texts and questions, counted by user.
 pub(super) struct Counts {
     min_users: usize,
-    /// The words that describe each source; they are declared, so they are nobody's.
+    /// The words of each source's description. The schema declares them, so they belong to no
+    /// user.
     described: Vec<Arc<[WordId]>>,
-    /// Per source.
+    /// The texts of each source.
     texts: Vec<UserCounts<DataText>>,
     words: UserCounts<WordId>,
     questions: u64,
@@ -85,7 +86,9 @@ impl Counts {
         for (source, mut texts) in texts.into_iter().enumerate() {
             for (text, tally) in texts.drain() {
                 let of_text = word_ids(text.as_str());
-                of_text.iter().for_each(|word| words.absorb(word, &tally));
+                of_text
+                    .iter()
+                    .for_each(|word| words.add_counts(word, &tally));
                 counted.push((source, of_text, tally));
             }
         }
@@ -100,7 +103,7 @@ impl Counts {
                 *known.entry(word).or_default() += 1;
             }
             if !set.is_empty() {
-                sets.absorb(&*set, tally);
+                sets.add_counts(&*set, tally);
             }
         }
         let sets = most_frequent(sets.common(), MOST_TEXTS).into_iter();

@@ -1,4 +1,4 @@
-//! LexicalMatches of hand-made profiles.
+//! Lexical matches of hand-made profiles.
 
 use super::*;
 use crate::profile::ProfileBuilder;
@@ -54,8 +54,8 @@ fn numbers(user: usize, instruction: &str) -> [f32; LEXICAL_FEATURES] {
 #[test]
 fn the_named_events_are_counted_by_their_age() {
     let found = numbers(0, "Will this user buy dog food?");
-    // Cat food shares a word, and weighs the less; the window is 90 days, so day 99 is
-    // in every count and day 60 in the last two (half: 45 days).
+    // Cat food shares a word and weighs less. The window is 90 days, so day 99 is in every count
+    // and day 60 in the last two (half: 45 days).
     let one = (2f64.ln() * SCALE) as f32;
     let two = (3f64.ln() * SCALE) as f32;
     for count in &found[..4] {
@@ -89,7 +89,8 @@ fn what_is_not_named_has_zeros() {
     let nothing = lexical_matches.instruction(&DataText::new("xyzzy? …"));
     let found = lexical_matches.numbers(&words, Some(&nothing));
     assert_eq!(found, [0.0; LEXICAL_FEATURES]);
-    // Known, and this user has none: only what is of the instruction alone is left.
+    // The words are known, but this user has no such event. Only the feature of the instruction
+    // alone is left.
     let found = numbers(0, "Will this user buy frozen pizza?");
     assert_eq!(found[..10], [0.0; 10]);
     assert!(found[10] > 0.0);
@@ -180,9 +181,9 @@ fn a_word_of_few_users_leaves_no_hash() {
         (2, "plugh"),
     ]);
     assert!(kept(&lexical_matches, "milk") && kept(&lexical_matches, "plugh"));
-    // The questions have it, too.
+    // The questions contain the word, too.
     assert!(!kept(&lexical_matches, "xyzzy") && !kept(&lexical_matches, "buy"));
-    // It weighs nothing, in a text and in an instruction.
+    // The word weighs nothing, in a text and in an instruction.
     let numbers = |text: &str| {
         let words = lexical_matches.profile(&schema(), &profiles[0]);
         lexical_matches.numbers(
@@ -210,7 +211,7 @@ fn words_that_only_one_text_has_together_are_not_kept_together() {
         let texts = lexical_matches.fitted.texts.iter();
         texts.filter(move |text| text.contains(&word)).count()
     };
-    // "john" is a text of two users and "smith" of two: both are known, each alone.
+    // "john" is a text of two users, and so is "smith". Both are known, each alone.
     assert_eq!((with(john), with(smith), with(anna)), (1, 1, 0));
     let both = |text: &&Vec<u64>| text.contains(&john) && text.contains(&smith);
     assert_eq!(lexical_matches.fitted.texts.iter().filter(both).count(), 0);

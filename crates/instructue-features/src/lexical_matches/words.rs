@@ -1,12 +1,12 @@
-//! What counts as a word, and as the same word.
+//! Words of a text: what a word is, and which words are equal.
 
 use std::sync::Arc;
 
-/// A word, by its hash: texts of a profile are compared with many instructions. It is a
-/// short name and no secret: a word that is guessed is found by it.
+/// The hash of a word, by which a profile's texts are compared with many instructions. It is a
+/// short name and no secret: whoever guesses a word can find it.
 pub(super) type WordId = u64;
 
-/// Nouns that say who is asked about, in whose history nothing is meant by them.
+/// Nouns for the user who is asked about. They name nothing in a history.
 const WHO: [&str; 12] = [
     "client",
     "consumer",
@@ -22,20 +22,20 @@ const WHO: [&str; 12] = [
     "visitor",
 ];
 
-/// The words of a text, in lower case and without a plural's end.
+/// The words of a text, in lower case and without a plural's ending.
 fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     let runs = text.split(|c: char| !c.is_alphanumeric());
     let words = runs.filter(|run| !run.is_empty()).map(singular);
     words.filter(|word| !WHO.contains(&word.as_str()))
 }
 
-/// The distinct words of a text by their ids, in the order of these.
+/// The distinct words of a text by their ids, in ascending order.
 pub(super) fn word_ids(text: &str) -> Arc<[WordId]> {
     let ids: Vec<WordId> = words(text).map(|word| id(&word)).collect();
     joined(&ids, &[])
 }
 
-/// The distinct words of both.
+/// The distinct words of both sets.
 pub(super) fn joined(left: &[WordId], right: &[WordId]) -> Arc<[WordId]> {
     let mut ids = [left, right].concat();
     ids.sort_unstable();
@@ -43,7 +43,7 @@ pub(super) fn joined(left: &[WordId], right: &[WordId]) -> Arc<[WordId]> {
     ids.into()
 }
 
-/// FNV-1a: the same on every machine.
+/// FNV-1a, which is the same on every machine.
 fn id(word: &str) -> WordId {
     word.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,18 +1,18 @@
-//! Fitting on histories, then building profiles.
+//! Fitting of vocabularies and scales to histories, and building of profiles.
 
 use instructue_schema::{ColumnRole, Schema, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::content::{Profile, SourceProfile, TabularLayout};
 use super::fit::{Fitted, SourceFit};
 use super::plan::SourcePlan;
 use super::shard_index::{ShardIndex, ShardIndexes, TabularCodes};
-use super::{Profile, SourceProfile, TabularLayout};
-use crate::event_features::fields_with;
+use crate::fields::fields_with;
 use instructue_schema::History;
 
-/// Turns histories into profiles, with the vocabularies and scales that it was fitted to.
+/// Builds profiles from histories, with the vocabularies and scales to which it was fitted.
 ///
-/// It is saved and restored with `serde`; what it remembers of shards is not saved.
+/// It is saved and loaded with `serde`. Its cache of shards is not saved.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -65,7 +65,7 @@ pub struct ProfileBuilder {
     fitted: Fitted,
     plans: Vec<SourcePlan>,
     layouts: Vec<TabularLayout>,
-    /// The text fields that some plan reads, as (source, field).
+    /// The text fields that any plan reads, as (source, field).
     text_fields: Vec<(usize, usize)>,
     shards: ShardIndexes,
 }
@@ -73,13 +73,13 @@ pub struct ProfileBuilder {
 impl ProfileBuilder {
     /// Fits vocabularies and scales to histories, each seen from its reference time.
     ///
-    /// Only what lies before a reference time is read. Histories are read once, in
-    /// turn. `slot_limit` caps the number of events of every source. Fit on training
-    /// users only.
+    /// Only events before a reference time are read. Histories are read once, in turn.
+    /// `slot_limit` caps the number of events of every source. The histories should be those of
+    /// training users only.
     ///
-    /// What is kept are values of grouping and category columns that at least
-    /// `min_users` distinct users have, and scales of numbers that so many have; a
-    /// rarer value is as one never seen. 1 keeps whatever there is.
+    /// A value of a grouping or category column is kept if at least `min_users` distinct users
+    /// have it, and the scale of a number field if that many have a value. A rarer value is
+    /// treated as unseen. With 1 every value is kept.
     ///
     /// # Panics
     /// If a history is not of `schema`.
@@ -138,17 +138,17 @@ impl ProfileBuilder {
         }
     }
 
-    /// The schema it was fitted for.
+    /// The schema that it was fitted for.
     pub fn schema(&self) -> &Schema {
         &self.fitted.schema
     }
 
-    /// How many distinct users had to have what was kept of their data.
+    /// The number of distinct users who had to have a value for it to be kept.
     pub fn min_users(&self) -> usize {
         self.fitted.min_users
     }
 
-    /// What the rows of a tabular source hold; empty for an events source.
+    /// The names of a tabular source's entries; empty for an events source.
     ///
     /// # Panics
     /// If the schema has no such source.
@@ -156,7 +156,7 @@ impl ProfileBuilder {
         &self.layouts[source]
     }
 
-    /// The profile of a user as seen from `reference`.
+    /// The profile of a user at the reference time `reference`.
     ///
     /// Events at that time or later have no influence on it.
     ///

@@ -1,4 +1,4 @@
-//! What is fitted, and how it is counted while histories pass by.
+//! The fitted part of a profile builder, and its counts during fitting.
 
 use std::sync::Arc;
 
@@ -6,36 +6,38 @@ use instructue_schema::{ColumnRole, Schema, Source, SourceKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::aggregates::{GroupFit, most_frequent_names};
-use crate::event_features::{ScaleFit, fields_with, number_fields};
+use crate::event_features::ScaleFit;
+use crate::fields::{fields_with, number_fields};
 use instructue_schema::History;
 use instructue_schema::{UserCounts, user_key};
 
-/// Values kept per category column; rarer ones count as unknown.
+/// The number of values kept per category column. Rarer ones count as unknown.
 const MAX_CATEGORIES: usize = 10_000;
 
-/// What fitting finds; everything else follows from it.
+/// The fitted values from which all plans follow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Fitted {
     pub(super) schema: Schema,
     pub(super) slot_limit: Option<usize>,
-    /// So many users had each value that is kept, and a value of each number.
+    /// The number of distinct users who had to have a value for it to be kept.
     pub(super) min_users: usize,
-    /// One per source, in schema order.
+    /// One entry per source, in schema order.
     pub(super) sources: Vec<FittedSource>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct FittedSource {
-    /// Events: the scale of each number field.
+    /// For events: the scale of each number field.
     pub(super) number_scales: Vec<f32>,
-    /// Tabular: the values of each category column; the code is the position plus 1.
+    /// For tabular sources: the values of each category column. The code is the position plus 1.
     pub(super) categories: Vec<Vec<String>>,
-    /// Tabular: per aggregate and grouping column the values that are counted.
+    /// For tabular sources: per aggregate and grouping column, the values with aggregates of
+    /// their own.
     pub(super) groups: Vec<Vec<Vec<String>>>,
 }
 
 impl FittedSource {
-    /// Whether it has an entry for everything that `source` declares.
+    /// Whether there is an entry for everything that `source` declares.
     pub(super) fn fits(&self, source: &Source) -> bool {
         let (events, tabular) = match source.kind {
             SourceKind::Events => (number_fields(source).len(), 0),
@@ -53,7 +55,7 @@ impl FittedSource {
     }
 }
 
-/// What is counted of one source while histories pass by.
+/// The counts of one source during fitting.
 pub(super) enum SourceFit {
     Events {
         fields: Vec<(usize, ScaleFit)>,

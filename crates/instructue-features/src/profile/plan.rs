@@ -1,19 +1,20 @@
-//! How the profile of one source is made.
+//! The plan by which the profile of one source is made.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use instructue_schema::{ColumnRole, DataText, Repeats, Schema, Source, SourceKind, Timestamp};
 
+use super::content::{ProfileEvent, TabularLayout, TabularRow};
 use super::fit::FittedSource;
 use super::shard_index::TabularCodes;
-use super::{ProfileEvent, TabularLayout, TabularRow};
 use crate::aggregates::AggregatePlan;
-use crate::event_features::{EventFeatures, fields_with, number_fields};
+use crate::event_features::EventFeatures;
+use crate::fields::{fields_with, number_fields};
 use crate::render::{Renderer, TextCache};
 use instructue_schema::{Events, History};
 
-/// The plan of one source, with all columns looked up.
+/// The plan of one source, with all columns resolved.
 #[derive(Debug, Clone)]
 pub(super) enum SourcePlan {
     Events(EventPlan),
@@ -23,7 +24,7 @@ pub(super) enum SourcePlan {
 /// The plan of an events source.
 #[derive(Debug, Clone)]
 pub(super) struct EventPlan {
-    /// In days.
+    /// The window in days.
     window: i64,
     slots: usize,
     repeats: Repeats,
@@ -35,7 +36,7 @@ pub(super) struct EventPlan {
 #[derive(Debug, Clone)]
 pub(super) struct TabularPlan {
     numbers: Vec<usize>,
-    /// Field, and the code of each value.
+    /// The field of each category column, and the code of each value.
     categories: Vec<(usize, HashMap<String, u32>)>,
     aggregates: Vec<AggregatePlan>,
 }
@@ -72,7 +73,7 @@ impl SourcePlan {
         }
     }
 
-    /// What the rows hold; empty for an events source.
+    /// The names of the rows' entries; empty for an events source.
     pub(super) fn layout(
         &self,
         schema: &Schema,
@@ -97,7 +98,7 @@ impl SourcePlan {
 }
 
 impl EventPlan {
-    /// What of `events` in the window before `reference` is shown, oldest first.
+    /// The shown part of `events` in the window before `reference`, oldest first.
     pub(super) fn events(
         &self,
         events: &Events<'_>,
@@ -112,7 +113,7 @@ impl EventPlan {
         }
     }
 
-    /// Each of `kept`, the newest of the events `before` the reference.
+    /// Each of `kept`, the newest of the events `before` the reference, as an event of its own.
     fn newest(
         &self,
         before: &Events<'_>,
@@ -120,7 +121,7 @@ impl EventPlan {
         texts: &TextCache,
         reference: Timestamp,
     ) -> Vec<ProfileEvent> {
-        // An event's gap to the one before it is known even if that one is not kept.
+        // The gap to the previous event is known even if that event is not kept.
         let first = before.len() - kept.len();
         let texts = texts.texts(&self.renderer, kept).into_iter();
         let events = texts.zip(first..).map(|(text, i)| ProfileEvent {
@@ -131,7 +132,7 @@ impl EventPlan {
         events.collect()
     }
 
-    /// One for each text in the window, in the order of their newest events.
+    /// One event for each text in the window, in the order of their newest events.
     fn merged(
         &self,
         window: &Events<'_>,
@@ -161,7 +162,7 @@ impl EventPlan {
     }
 }
 
-/// See [`ProfileEvent::days`]; `same` in the order of their times.
+/// The value of [`ProfileEvent::days`]. `same` is in ascending order of time.
 fn days_before(events: &Events<'_>, same: &[usize], reference: Timestamp) -> Arc<[f32]> {
     let newest_first = same.iter().rev();
     newest_first
@@ -170,7 +171,7 @@ fn days_before(events: &Events<'_>, same: &[usize], reference: Timestamp) -> Arc
 }
 
 impl TabularPlan {
-    /// What each code of the history's shard means.
+    /// The meaning of the codes of the history's shard.
     pub(super) fn codes(&self, source: usize, history: &History<'_>) -> TabularCodes {
         let aggregates = self.aggregates.iter();
         TabularCodes {
@@ -193,7 +194,7 @@ impl TabularPlan {
         columns.collect()
     }
 
-    /// The newest row before `reference`, and aggregates of the events before it.
+    /// The newest row before `reference`, and the aggregates of the events before it.
     pub(super) fn row(
         &self,
         source: usize,

@@ -1,29 +1,29 @@
-//! What is worked out once per shard: texts and the meaning of its codes.
+//! Values that are computed once per shard: event texts and the meaning of codes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::render::TextCache;
 use instructue_schema::History;
 
-/// Shards remembered; more than this are rarely read at the same time.
+/// The number of cached shards. More are rarely read at the same time.
 const REMEMBERED: usize = 4;
 
 /// The distinct values of a text column.
 type Dictionary = Arc<Vec<Arc<str>>>;
 
-/// One shard's dictionaries seen through a builder.
+/// The cached values of one shard.
 #[derive(Debug)]
 pub(super) struct ShardIndex {
-    /// All dictionaries, by which the shard is known again. Holding them keeps
-    /// another one from being made at the same place in memory.
+    /// All dictionaries, by which the shard is recognised. They are held so that no other
+    /// dictionary can be allocated at the same address.
     dictionaries: Vec<Dictionary>,
     /// One cache per source.
     pub(super) texts: Vec<TextCache>,
-    /// One per source; empty for an events source.
+    /// One entry per source; empty for an events source.
     pub(super) codes: Vec<TabularCodes>,
 }
 
-/// What a shard's codes mean for a tabular source.
+/// The meaning of a shard's codes for a tabular source.
 #[derive(Debug, Default)]
 pub(super) struct TabularCodes {
     /// `[category column][code]`: the category.
@@ -62,7 +62,7 @@ fn dictionaries<'a>(
         .filter_map(|&(source, field)| history.events(source).dictionary(field))
 }
 
-/// The indexes of the shards read last. A clone starts empty.
+/// The indexes of the shards that were read last. A clone starts empty.
 #[derive(Debug, Default)]
 pub(super) struct ShardIndexes(Mutex<Vec<Arc<ShardIndex>>>);
 
@@ -73,7 +73,7 @@ impl Clone for ShardIndexes {
 }
 
 impl ShardIndexes {
-    /// The index of the history's shard, made by `make` if it is not known.
+    /// The index of the history's shard. `make` builds it if it is not cached.
     pub(super) fn of(
         &self,
         history: &History<'_>,

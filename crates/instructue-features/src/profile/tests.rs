@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::counts::count_features;
 use crate::testing::{Cell, Null, Number, Row, day, row, schema, shard, text};
-use instructue_schema::Shard;
+use instructue_schema::{Shard, Timestamp};
 
 const USERS: [&str; 3] = ["u", "v", "w"];
 
@@ -37,7 +37,7 @@ fn tabular(profile: &Profile) -> &TabularRow {
     }
 }
 
-/// Equal also where numbers are missing.
+/// The profile as text, in which missing numbers are equal.
 fn written(profile: &Profile) -> String {
     format!("{profile:?}")
 }
@@ -104,7 +104,7 @@ proptest! {
         }
     }
 
-    /// The kept events are the newest in the window, found here by brute force.
+    /// The kept events are the newest in the window, which brute force finds here.
     #[test]
     fn keeps_the_newest_events_of_the_window(
         rows in prop::collection::vec(any_row(), 1..80),
@@ -181,7 +181,7 @@ fn gaps_look_past_the_events_that_are_kept() {
 fn repeated_events_become_one() {
     let mut schema = schema();
     schema.sources[0].repeats = instructue_schema::Repeats::Merge;
-    // The amount is part of the text, so it tells events apart; the items are summed.
+    // The amount is part of the text, so it tells events apart. The items are summed.
     let buy = |at: f64, product: &str, items: Cell| {
         let mut row = bill("u", at, product, 1.0);
         row.cells[3] = items;
@@ -225,7 +225,7 @@ fn repeated_events_become_one() {
     near(feature(1, "repeats"), 3_f64.ln_1p() / 50_f64.ln_1p());
     near(feature(1, "recent_share"), 2.0 / 3.0);
     near(feature(1, "items_missing"), 0.0);
-    // One tea of 4, and milk of 1 + 2.
+    // There are one tea with 4 items, and milk with 1 + 2.
     near(
         feature(0, "items") / feature(1, "items"),
         4_f64.ln_1p() / 3_f64.ln_1p(),
@@ -234,7 +234,7 @@ fn repeated_events_become_one() {
     near(feature(0, "repeats"), 1_f64.ln_1p() / 50_f64.ln_1p());
     near(feature(2, "items_missing"), 1.0);
 
-    // The newest are kept.
+    // The newest events are kept.
     let two = ProfileBuilder::fit(&schema, histories(), Some(2), 1);
     let two = two.build(&shard.history(0), day(100.0));
     assert_eq!(events(&two, 0), &found[1..]);
@@ -312,7 +312,7 @@ fn aggregates_of_a_known_history() {
     );
     assert_eq!(row.categories, [0]);
 
-    // Before any row of the tabular source.
+    // The time is before any row of the tabular source.
     let profile = builder.build(&shard.history(0), day(0.5));
     assert!(tabular(&profile).numbers[0].is_nan());
     assert_eq!(tabular(&profile).categories, [0]);
@@ -352,7 +352,8 @@ fn the_same_history_in_other_shards_gives_the_same_profile() {
         .chain([row("v", 2, day(1.0), &[Null, text("east")])])
         .collect();
     let builder = fit(&shard(&schema(), &rows, 0), day(100.0));
-    // More shards than are remembered, visited twice, each with codes of its own.
+    // There are more shards than the cache holds. They are visited twice, each with codes of its
+    // own.
     let shards: Vec<_> = (0..7).map(|salt| shard(&schema(), &rows, salt)).collect();
     let expected = written(&builder.build(&shards[0].history(0), day(100.0)));
     assert!(expected.contains("milk | 3 | shop"));
@@ -453,7 +454,7 @@ fn what_fewer_users_have_is_not_kept() {
     };
     assert_eq!(scales(1)[0], scales(2)[0], "the amount is everyone's");
     assert_ne!(scales(1)[1], scales(2)[1], "the items are one user's");
-    // A rarer value is as one never seen.
+    // A rarer value is treated as unseen.
     let of = |user| tabular(&builder.build(&shard.history(user), day(100.0))).categories[0];
     assert_eq!([of(0), of(1), of(2)], [1, 1, 0]);
 }

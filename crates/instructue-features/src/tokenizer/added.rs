@@ -1,24 +1,24 @@
-//! A `tokenizer.json` with special tokens of one's own.
+//! Export of a `tokenizer.json` with additional special tokens, for other programs.
 
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{TextTokenizer, plain, write_files};
+use super::{TextTokenizer, write_files};
 use crate::error::Error;
 
 impl TextTokenizer {
-    /// Writes the original `tokenizer.json` with further special tokens: the first
-    /// gets the id [`vocab_size`](TextTokenizer::vocab_size). For other programs
-    /// that read a model's tokens by name; here they are placed by position.
+    /// Writes the original `tokenizer.json` with additional special tokens. The first of them has
+    /// the id [`vocab_size`](TextTokenizer::vocab_size). Other programs read a model's tokens by
+    /// name; in this crate they are placed by position.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] when a token of that name is there already;
-    /// [`Error::Io`] when a file cannot be written.
+    /// [`Error::Tokenizer`] when a token of that name exists; [`Error::File`] when a file cannot
+    /// be written.
     pub fn save_with(&self, path: &Path, names: &[String]) -> Result<(), Error> {
         let file = path.display().to_string();
         let mut tokenizer: Map<String, Value> = serde_json::from_str(&self.0.json)
-            .map_err(|error| plain::invalid(&file, "a JSON object", error))?;
+            .map_err(|error| Error::tokenizer(&file, "a JSON object", error))?;
         let mut added = match tokenizer.remove("added_tokens") {
             Some(Value::Array(added)) => added,
             _ => Vec::new(),
@@ -33,7 +33,7 @@ impl TextTokenizer {
         for (id, name) in (self.vocab_size()..).zip(names) {
             let of_name = |token: &Value| token["content"].as_str() == Some(name);
             if in_model(name) || added.iter().any(of_name) {
-                return Err(plain::invalid(
+                return Err(Error::tokenizer(
                     &file,
                     format!("no token {name:?} yet"),
                     "one",
@@ -46,7 +46,7 @@ impl TextTokenizer {
         }
         tokenizer.insert("added_tokens".into(), Value::Array(added));
         let json = serde_json::to_string(&tokenizer)
-            .map_err(|error| plain::invalid(&file, "JSON", error))?;
+            .map_err(|error| Error::tokenizer(&file, "JSON", error))?;
         write_files(path, &json, &self.0.names)
     }
 }

@@ -1,97 +1,17 @@
-//! A `tokenizer.json` without the tokens that text must not become.
+//! Removal of a `tokenizer.json`'s special tokens, so that no text can become one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::marks::Marks;
+use super::post_processor::PostProcessor;
+use super::special::{CLS_NAMES, END_NAMES, MOST_IDS, PAD_NAMES, SEP_NAMES, SpecialNames};
 use super::unigram::{self, UNIGRAM};
 use crate::error::Error;
 
-/// Names tried when no `tokenizer_config.json` says better.
-const PAD_NAMES: [&str; 5] = [super::PAD, "[PAD]", "<pad>", "<|endoftext|>", "</s>"];
-const END_NAMES: [&str; 8] = [
-    super::END,
-    "<|im_end|>",
-    "<|eot_id|>",
-    "<|end_of_text|>",
-    "<|endoftext|>",
-    "</s>",
-    "<eos>",
-    "[SEP]",
-];
-/// The second name of each is that of RoBERTa's family, and is one of an encoder only
-/// there: Llama's files have them, too.
-const CLS_NAMES: [&str; 2] = ["[CLS]", "<s>"];
-const SEP_NAMES: [&str; 2] = ["[SEP]", "</s>"];
-
-/// Ids are below this. Published vocabularies have up to 262,144 entries, and a table
-/// is made as long as the largest id.
-pub(super) const MOST_IDS: u32 = 1 << 24;
-
-/// Which tokens have a task, by name.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SpecialNames {
-    pad: Option<String>,
-    end: Option<String>,
-    cls: Option<String>,
-    sep: Option<String>,
-    /// Whether BERT's tokenizer lower-cases, where that is said.
-    lower_case: Option<bool>,
-}
-
-impl SpecialNames {
-    /// Reads a `tokenizer_config.json`.
-    pub(super) fn from_config(file: &str, json: &str) -> Result<Self, Error> {
-        let config: Value =
-            serde_json::from_str(json).map_err(|error| invalid(file, "JSON", error))?;
-        // A token stands as its text, or as an object that describes it.
-        let name = |key: &str| {
-            let token = &config[key];
-            let text = token.as_str().or_else(|| token["content"].as_str());
-            text.map(String::from)
-        };
-        // Other classes take the normaliser as it is.
-        let class = config["tokenizer_class"]
-            .as_str()
-            .unwrap_or("BertTokenizer");
-        let lower_case = match class {
-            "BertTokenizer" | "BertTokenizerFast" => config["do_lower_case"].as_bool(),
-            _ => None,
-        };
-        Ok(Self {
-            lower_case,
-            pad: name("pad_token"),
-            end: name("eos_token"),
-            cls: name("cls_token"),
-            sep: name("sep_token"),
-        })
-    }
-
-    /// What `do_lower_case` says to BERT's tokenizer.
-    pub(super) fn lower_case(&self) -> Option<bool> {
-        self.lower_case
-    }
-
-    /// The same as a `tokenizer_config.json`; `None` when nothing was named.
-    pub(super) fn to_config(&self) -> Option<String> {
-        let names = [
-            ("pad_token", &self.pad),
-            ("eos_token", &self.end),
-            ("cls_token", &self.cls),
-            ("sep_token", &self.sep),
-        ];
-        let named = names
-            .into_iter()
-            .filter_map(|(key, name)| Some((key, name.as_deref()?)));
-        let named: BTreeMap<&str, &str> = named.collect();
-        (!named.is_empty()).then(|| serde_json::json!(named).to_string())
-    }
-}
-
-/// What [`strip`] finds.
+/// The results of [`strip`].
 pub(super) struct Parts {
-    /// Without reserved tokens, post-processor, truncation and padding.
+    /// The tokenizer without reserved tokens, post-processor, truncation and padding.
     pub(super) plain: tokenizers::Tokenizer,
     pub(super) reserved: BTreeSet<u32>,
     pub(super) vocab_size: usize,
@@ -100,17 +20,17 @@ pub(super) struct Parts {
     pub(super) end: u32,
     pub(super) cls: Option<u32>,
     pub(super) sep: Option<u32>,
-    pub(super) marks: Marks,
+    pub(super) post_processor: PostProcessor,
 }
 
-/// Takes the reserved tokens out of a `tokenizer.json`.
+/// Removes the reserved tokens from a `tokenizer.json`.
 pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Parts, Error> {
-    let mut tokenizer: Map<String, Value> =
-        serde_json::from_str(json).map_err(|error| invalid(file, "a JSON object", error))?;
+    let mut tokenizer: Map<String, Value> = serde_json::from_str(json)
+        .map_err(|error| Error::tokenizer(file, "a JSON object", error))?;
     let added = added_tokens(file, &tokenizer)?;
     let processor = tokenizer.remove("post_processor").unwrap_or_default();
     let model = tokenizer.get_mut("model").and_then(Value::as_object_mut);
-    let model = model.ok_or_else(|| invalid(file, "an object `model`", "none"))?;
+    let model = model.ok_or_else(|| Error::tokenizer(file, "an object `model`", "none"))?;
     let kind = model
         .get("type")
         .and_then(Value::as_str)
@@ -118,7 +38,7 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         .to_string();
     if !["BPE", "WordPiece", "WordLevel", UNIGRAM].contains(&kind.as_str()) {
         let expected = "`model.type` BPE, WordPiece, WordLevel or Unigram";
-        return Err(invalid(file, expected, kind));
+        return Err(Error::tokenizer(file, expected, kind));
     }
     let vocab = match kind.as_str() {
         UNIGRAM => unigram::vocabulary(file, model)?,
@@ -132,7 +52,7 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
     };
     let need = |id: Option<u32>, what: &str, usual: &[&str]| {
         let expected = || format!("a token that {what}, such as {}", usual.join(" or "));
-        id.ok_or_else(|| invalid(file, expected(), "none"))
+        id.ok_or_else(|| Error::tokenizer(file, expected(), "none"))
     };
     let pad = need(find_any(&names.pad, &PAD_NAMES), "pads texts", &PAD_NAMES)?;
     let end = need(find_any(&names.end, &END_NAMES), "ends texts", &END_NAMES)?;
@@ -142,16 +62,16 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
     };
     let cls = find_any(&names.cls, &CLS_NAMES[..family]);
     let sep = find_any(&names.sep, &SEP_NAMES[..family]);
-    let marks = Marks::read(file, &processor, cls, sep)?;
+    let post_processor = PostProcessor::read(file, &processor, cls, sep)?;
     let named = [Some(pad), Some(end), cls, sep].into_iter().flatten();
-    let with_task: BTreeSet<u32> = named.chain(marks.ids()).collect();
+    let with_task: BTreeSet<u32> = named.chain(post_processor.ids()).collect();
     let mut reserved: BTreeSet<u32> = added
         .values()
         .copied()
         .chain(with_task.iter().copied())
         .collect();
 
-    // What stands for unknown words is an ordinary id of text, unless it has another task.
+    // The token for unknown words is an ordinary id of text, unless it is a special token too.
     let unknown_name = model
         .get("unk_token")
         .and_then(Value::as_str)
@@ -164,7 +84,7 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         if unknown.is_some_and(|id| with_task.contains(&id)) {
             model.insert("unk_token".into(), Value::Null);
         }
-        // Random merges are for training a language model.
+        // Random merges are meant for the training of a language model.
         model.insert("dropout".into(), Value::Null);
     } else if kind != UNIGRAM
         && !unknown_name
@@ -172,7 +92,11 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
             .is_some_and(|name| vocab.contains_key(name))
     {
         let found = unknown_name.unwrap_or_else(|| "none".into());
-        return Err(invalid(file, "`model.unk_token` in the vocabulary", found));
+        return Err(Error::tokenizer(
+            file,
+            "`model.unk_token` in the vocabulary",
+            found,
+        ));
     }
     if let Some(id) = unknown.filter(|id| !with_task.contains(id)) {
         reserved.remove(&id);
@@ -184,8 +108,8 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         .max()
         .copied()
         .unwrap_or(0);
-    if let Some(id) = marks.ids().find(|id| *id > largest) {
-        return Err(invalid(file, "known ids in `post_processor`", id));
+    if let Some(id) = post_processor.ids().find(|id| *id > largest) {
+        return Err(Error::tokenizer(file, "known ids in `post_processor`", id));
     }
     let hidden: BTreeSet<&str> = vocab
         .iter()
@@ -197,11 +121,11 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         UNIGRAM => unigram::hide(model, &hidden),
         _ => hide(model, &hidden),
     }
-    // What a text becomes, or what is put at its ends.
+    // The ids that a text can become, or that are put at its ends.
     let given = vocab.values().copied().filter(|id| !reserved.contains(id));
     let rows = given
         .chain([Some(end), cls, sep].into_iter().flatten())
-        .chain(marks.ids())
+        .chain(post_processor.ids())
         .max()
         .map_or(0, |id| id as usize + 1);
 
@@ -209,9 +133,10 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
     for ignored in ["truncation", "padding"] {
         tokenizer.insert(ignored.into(), Value::Null);
     }
-    let plain = serde_json::to_vec(&tokenizer).map_err(|error| invalid(file, "JSON", error))?;
+    let plain =
+        serde_json::to_vec(&tokenizer).map_err(|error| Error::tokenizer(file, "JSON", error))?;
     let plain = tokenizers::Tokenizer::from_bytes(plain)
-        .map_err(|error| invalid(file, "a Hugging Face tokenizer", error))?;
+        .map_err(|error| Error::tokenizer(file, "a Hugging Face tokenizer", error))?;
     Ok(Parts {
         plain,
         reserved,
@@ -221,7 +146,7 @@ pub(super) fn strip(file: &str, json: &str, names: &SpecialNames) -> Result<Part
         end,
         cls,
         sep,
-        marks,
+        post_processor,
     })
 }
 
@@ -239,7 +164,7 @@ fn added_tokens(
         content
             .zip(id.filter(|id| *id < MOST_IDS))
             .map(|(content, id)| (content.to_string(), id))
-            .ok_or_else(|| invalid(file, expected(), token))
+            .ok_or_else(|| Error::tokenizer(file, expected(), token))
     });
     tokens.collect()
 }
@@ -247,12 +172,12 @@ fn added_tokens(
 /// The model's entries with their ids.
 fn vocabulary(file: &str, model: &Map<String, Value>) -> Result<BTreeMap<String, u32>, Error> {
     let vocab = model.get("vocab").and_then(Value::as_object);
-    let vocab = vocab.ok_or_else(|| invalid(file, "an object `model.vocab`", "none"))?;
+    let vocab = vocab.ok_or_else(|| Error::tokenizer(file, "an object `model.vocab`", "none"))?;
     let entries = vocab.iter().map(|(token, id)| {
         let number = id.as_u64().and_then(|id| u32::try_from(id).ok());
         let number = number.filter(|id| *id < MOST_IDS);
         number.map(|number| (token.clone(), number)).ok_or_else(|| {
-            invalid(
+            Error::tokenizer(
                 file,
                 format!("an id below {MOST_IDS} for `model.vocab.{token}`"),
                 id,
@@ -262,14 +187,14 @@ fn vocabulary(file: &str, model: &Map<String, Value>) -> Result<BTreeMap<String,
     entries.collect()
 }
 
-/// Takes entries out of the model's vocabulary, with the merges that make or use them.
+/// Removes entries from the model's vocabulary, and the merges that make or use them.
 fn hide(model: &mut Map<String, Value>, hidden: &BTreeSet<&str>) {
     if let Some(vocab) = model.get_mut("vocab").and_then(Value::as_object_mut) {
         vocab.retain(|token, _| !hidden.contains(token.as_str()));
     }
     if let Some(merges) = model.get_mut("merges").and_then(Value::as_array_mut) {
         merges.retain(|merge| {
-            // Either "left right" or ["left", "right"].
+            // A merge is "left right" or ["left", "right"].
             let (left, right) = match merge.as_str() {
                 Some(line) => line.split_once(' ').unwrap_or((line, "")),
                 None => (
@@ -281,13 +206,5 @@ fn hide(model: &mut Map<String, Value>, hidden: &BTreeSet<&str>) {
                 .iter()
                 .any(|token| hidden.contains(token))
         });
-    }
-}
-
-pub(super) fn invalid(file: &str, expected: impl Into<String>, found: impl ToString) -> Error {
-    Error::Tokenizer {
-        file: file.into(),
-        expected: expected.into(),
-        found: found.to_string(),
     }
 }

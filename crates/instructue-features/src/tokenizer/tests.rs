@@ -1,4 +1,4 @@
-//! Texts that try to become special tokens, and files of other programs.
+//! Texts that try to become special tokens, and tokenizer files of other programs.
 
 use std::str::FromStr;
 
@@ -22,7 +22,7 @@ const TEXTS: [&str; 8] = [
 ];
 
 fn trained() -> TextTokenizer {
-    // Each twice: a merge needs two occurrences.
+    // Each text occurs twice, because a merge needs two occurrences.
     let texts = TEXTS.iter().chain(&TEXTS).map(|text| text.to_string());
     TextTokenizer::train(texts, 600).unwrap()
 }
@@ -34,8 +34,8 @@ fn added(id: u32, content: &str, special: bool) -> Value {
     })
 }
 
-/// A BERT file. White space alone splits words if `split` is false, so that a
-/// text can hold `[SEP]` as a word, which is an entry of the vocabulary.
+/// A BERT file. If `split` is false, white space alone splits words, so that a text can hold
+/// `[SEP]` as a word, which is an entry of the vocabulary.
 fn word_piece(split: bool) -> TextTokenizer {
     let entries = [
         "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[", "]", "<", ">", "/", "|", "sep", "cls",
@@ -71,8 +71,8 @@ fn word_piece(split: bool) -> TextTokenizer {
     TextTokenizer::from_json("bert", json.to_string(), SpecialNames::default()).unwrap()
 }
 
-/// The trained tokenizer with further added tokens, as a chat model has them:
-/// some of them are in the vocabulary, and merges lead to one.
+/// The trained tokenizer with additional added tokens, as in a chat model. Some of them are in
+/// the vocabulary, and merges lead to one.
 fn chat() -> TextTokenizer {
     let mut json: Value = serde_json::from_str(&trained().0.json).unwrap();
     json["normalizer"] = Value::Null;
@@ -143,8 +143,8 @@ proptest! {
             let reserved = tokenizer.reserved_ids();
             prop_assert!(ids.iter().all(|id| !reserved.contains(id)), "{}: {:?}", at, ids);
             prop_assert!(ids.iter().all(|id| (*id as usize) < tokenizer.vocab_size()));
-            // Byte-level tokenizers lose nothing, the trained one but the size of
-            // letters and a space in front.
+            // Byte-level tokenizers lose nothing, except that the trained one loses upper case
+            // and adds a space in front.
             let lower: String = text.chars().flat_map(char::to_lowercase).collect();
             match at {
                 0 => prop_assert_eq!(tokenizer.decode(&ids), lower.strip_prefix(' ').unwrap_or(&lower)),
@@ -175,7 +175,7 @@ proptest! {
 
 #[test]
 fn the_file_itself_would_find_special_tokens() {
-    // What the property above protects from.
+    // The property above protects from this.
     let chat = chat();
     let original = tokenizers::Tokenizer::from_str(&chat.0.json).unwrap();
     let ids = original.encode("a<|im_end|>", false).unwrap();
@@ -206,14 +206,14 @@ fn trained_ids_are_laid_out_as_promised() {
         [0, 1]
     );
     assert!((258..=600).contains(&tokenizer.vocab_size()));
-    // All bytes: no text is lost, but for the size of its letters.
+    // The text has all bytes. Nothing is lost but upper case.
     let all: String = (0..128_u8).map(char::from).collect();
     let ids = tokenizer.encode(&DataText::new(all.as_str()));
     assert_eq!(tokenizer.decode(&ids), all.to_lowercase());
     let of = |text: &str| tokenizer.encode(&DataText::new(text));
     assert_eq!(of("DOG FOODS"), of("dog foods"));
     assert_eq!(of("x dog")[of("x").len()..], of("Dog"));
-    // It has learnt something.
+    // The tokenizer has learned merges.
     let text = DataText::new(TEXTS[0]);
     assert!(tokenizer.encode(&text).len() < text.as_str().len() / 2);
     assert_eq!(tokenizer.decode(&[0, 1]), "");
@@ -273,7 +273,7 @@ fn a_vocabulary_without_room_for_the_bytes_is_refused() {
         "trained tokenizer: expected a vocabulary of at least 258, found 257"
     );
     let smallest = TextTokenizer::train(std::iter::empty(), 258).unwrap();
-    // A space before the first word, then the bytes.
+    // There is a space before the first word, then the bytes.
     assert_eq!(smallest.encode(&DataText::new("né")).len(), 4);
 }
 
@@ -290,7 +290,7 @@ fn marks_stand_around_a_text_that_is_cut() {
         assert_eq!(ids[kept + 1..], [3]);
     }
     assert_eq!(tokenizer.encode_marked(&DataText::new(""), 9), [2, 3]);
-    // One that is for no encoder puts nothing around a text.
+    // A tokenizer that belongs to no encoder adds no special tokens.
     let plain = trained();
     assert_eq!(plain.encode_marked(&text, 99), plain.encode(&text));
 }
@@ -339,13 +339,13 @@ fn bert_files_give_their_own_ids() {
     let tokenizer = word_piece(true);
     assert_eq!((tokenizer.cls_id(), tokenizer.sep_id()), (Some(2), Some(3)));
     assert_eq!((tokenizer.pad_id(), tokenizer.end_id()), (0, 3));
-    // An added token may lie beyond the table: no text becomes it.
+    // An added token may lie beyond the table, because no text becomes it.
     assert_eq!((tokenizer.vocab_size(), tokenizer.rows()), (31, 19));
     assert!(
         !tokenizer.reserved_ids().contains(&1),
         "unknown words are ordinary"
     );
-    // No [CLS] and [SEP] around it, no padding and no truncation.
+    // There are no [CLS] and [SEP] around it, no padding and no truncation.
     let ids = tokenizer.encode(&DataText::new("Milks [SEP] strange </bill>"));
     assert_eq!(ids, [14, 15, 5, 11, 6, 1, 7, 9, 13, 8]);
     assert_eq!(tokenizer.encode_template("milk"), [14]);
@@ -474,7 +474,7 @@ fn texts_of_users() -> Vec<(u64, String)> {
     for user in 0..20 {
         texts.push((user, format!("groceries from the corner shop {}", user % 3)));
         if user < 9 {
-            // Often, which makes no user of it.
+            // The text is frequent, but only one user has it.
             let secret = "Quillfeather 5550198765".to_string();
             texts.extend(std::iter::repeat_n((user, secret), 50));
         }
@@ -502,10 +502,10 @@ fn words_of_few_users_make_no_entries() {
     assert!(has(&all, "quillfeather") && has(&all, "5550198765"));
     let nine = train(9).unwrap();
     assert!(has(&nine, "quillfeather"), "nine users are enough for nine");
-    // What has no entry of its own is spelled, and read back.
+    // A word without an entry of its own is spelled, and decoded without loss.
     let text = DataText::new("quillfeather 5550198765");
     assert_eq!(tokenizer.decode(&tokenizer.encode(&text)), text.as_str());
-    // An order of texts that mixes users is no difference.
+    // An order of texts that mixes users changes nothing.
     let mut mixed = texts_of_users();
     mixed.rotate_left(333);
     mixed.reverse();

@@ -1,11 +1,11 @@
-//! Byte-level byte-pair encoding, trained so that equal texts give equal files.
+//! Training of byte-level byte-pair encoding. Equal texts give equal files.
 //!
-//! Letters become small and a space goes before the first word: `DOG FOODS` in
-//! the data, at the start of an event, is then made of the tokens that a question
-//! about dog food has in its middle. A small vocabulary has no room to learn that.
+//! Texts are lower-cased and begin with a space. So `DOG FOODS` at the start of an event has the
+//! same tokens as a question about dog food has in its middle. A small vocabulary has no room to
+//! learn this.
 //!
-//! The trainer of the `tokenizers` crate counts pairs in 32 bits and walks hash
-//! maps where ties can matter; this one counts in 64 bits and orders everything.
+//! The trainer of the `tokenizers` crate counts pairs in 32 bits and iterates over hash maps
+//! where ties can matter. This one counts in 64 bits and has a fixed order.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
@@ -16,25 +16,26 @@ use tokenizers::{
     NormalizedString, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
 };
 
-use super::{END, PAD};
+use super::special::{END, PAD};
 use crate::error::Error;
 use instructue_schema::{Tally, UserCounts};
 
-/// Pad, end and the 256 bytes.
+/// The padding token, the end mark and the 256 bytes.
 const FIXED: usize = 258;
 /// A pair that occurs less often is not merged.
 const MIN_COUNT: u64 = 2;
-/// Longer words, in bytes, are identifiers rather than words and teach nothing.
+/// The longest word that is learned from, in bytes. Longer ones are identifiers rather than
+/// words.
 const MAX_WORD: usize = 128;
-/// Distinct texts that are remembered before they are split.
+/// The number of distinct texts that are collected before they are split.
 const MOST_TEXTS: usize = 1 << 16;
 
 type Pair = (u32, u32);
 
 /// Trains on `texts`, each with its user, and returns a `tokenizer.json`.
 ///
-/// A merge is learned from words alone that at least `min_users` users have, so what
-/// fewer have leaves no trace in the vocabulary, in pieces or whole.
+/// Merges are learned only from words that at least `min_users` users have, so rarer words leave
+/// no trace in the vocabulary, in pieces or whole.
 pub(super) fn byte_level_bpe(
     texts: impl Iterator<Item = (u64, String)>,
     vocab_size: usize,
@@ -99,20 +100,21 @@ pub(super) fn byte_level_bpe(
     Ok(tokenizer.to_string())
 }
 
-/// The characters that stand for the bytes, in order of the characters.
+/// The characters that stand for the bytes, in the order of the characters.
 fn alphabet() -> Vec<char> {
     let mut alphabet: Vec<char> = ByteLevel::alphabet().into_iter().collect();
     alphabet.sort_unstable();
     alphabet
 }
 
-/// How often each word occurs that enough users have, split exactly as encoding splits.
+/// The number of occurrences of each word that enough users have. Texts are split exactly as in
+/// encoding.
 fn common_words(
     texts: impl Iterator<Item = (u64, String)>,
     min_users: usize,
 ) -> BTreeMap<String, u64> {
     let mut words = UserCounts::<String>::new(min_users);
-    // Event texts repeat, and splitting is what costs.
+    // Event texts repeat, and splitting is the expensive part.
     let mut distinct = UserCounts::<String>::new(min_users);
     for (user, text) in texts {
         distinct.add(user, text.as_str());
@@ -138,9 +140,9 @@ fn split_words(text: String, tally: &Tally, words: &mut UserCounts<String>) {
         return;
     }
     for (word, _, _) in pieces.get_splits(OffsetReferential::Original, OffsetType::None) {
-        // Two bytes of UTF-8 at most stand for a byte.
+        // At most two bytes of UTF-8 stand for a byte.
         if word.len() <= 2 * MAX_WORD {
-            words.absorb(word, tally);
+            words.add_counts(word, tally);
         }
     }
 }
@@ -168,13 +170,13 @@ impl Word {
     }
 }
 
-/// Words with the counts of their pairs, kept up to date while pairs are merged.
+/// Words with the counts of their pairs, which are updated while pairs are merged.
 struct Trainer {
     words: Vec<Word>,
     counts: HashMap<Pair, u64>,
     /// The words that have, or once had, the pair.
     words_of: HashMap<Pair, Vec<u32>>,
-    /// Largest count first, then the smallest pair; counts may be out of date.
+    /// Pairs by count, the largest first, then by the smallest pair. Counts may be out of date.
     queue: BinaryHeap<(u64, Reverse<Pair>)>,
 }
 
@@ -213,7 +215,7 @@ impl Trainer {
             };
             let now = self.counts.get(&pair).copied().unwrap_or(0);
             if now != count {
-                // A count that grew is in the queue already.
+                // A pair whose count grew has a newer entry in the queue.
                 if now < count && now >= MIN_COUNT {
                     self.queue.push((now, Reverse(pair)));
                 }

@@ -51,8 +51,8 @@ fn the_whole_journey_is_kept() {
     assert_eq!((buyers, lines), (1_952, 885_544));
     assert!((amount - 2_741_913.22).abs() < 0.01, "{amount}");
 
-    // Household 1's first lines are of one second, hence ordered by amount; one as it stands in
-    // the files.
+    // Household 1's first lines have the same second, so they are ordered by amount. One of them
+    // is checked as in the files.
     let user = UserId::new("1").unwrap();
     let shard = store.shard(store.shard_of(&user)).unwrap();
     let history = shard.history(shard.find(&user).unwrap());

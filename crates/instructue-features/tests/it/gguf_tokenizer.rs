@@ -1,4 +1,4 @@
-//! The tokenizer of a GGUF file, used as any other.
+//! The tokenizer of a GGUF file works like any other.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ fn a_rebuilt_tokenizer_keeps_its_special_tokens_from_texts() {
     file.tokenizer().unwrap().save(dir.path()).unwrap();
     let tokenizer = TextTokenizer::from_file(&dir.path().join("tokenizer.json")).unwrap();
 
-    // Named by the metadata, not guessed.
+    // The metadata name these ids.
     assert_eq!((tokenizer.end_id(), tokenizer.pad_id()), (2, 0));
     assert!(tokenizer.reserved_ids().iter().eq(&[0, 1, 2, 270]));
     assert_eq!(tokenizer.vocab_size(), 271);

@@ -1,4 +1,4 @@
-//! The tests of `instructue-features` that go through its public interface, in one binary.
+//! The tests of the public interface of `instructue-features`, in one binary.
 
 mod complete_journey;
 mod gguf_tokenizer;

@@ -19,7 +19,7 @@ fn tokenizer() -> TextTokenizer {
     TextTokenizer::from_file(&golden().join("tokenizer.json")).unwrap()
 }
 
-/// What reading a changed file gives; nothing names the special tokens.
+/// The result of reading a changed file. No other file names the special tokens.
 fn changed(change: impl FnOnce(&mut Value)) -> Result<TextTokenizer, String> {
     let text = fs::read_to_string(golden().join("tokenizer.json")).unwrap();
     let mut json = serde_json::from_str(&text).unwrap();
@@ -34,7 +34,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> Result<TextTokenizer, String> {
 fn ids_are_those_of_the_library() {
     let texts = fs::read_to_string(golden().join("texts.json")).unwrap();
     let texts: Vec<Value> = serde_json::from_str(&texts).unwrap();
-    // Without names beside it the file says as much.
+    // Without a `tokenizer_config.json`, the usual names give the same ids.
     let unnamed = changed(|_| ()).unwrap();
     for tokenizer in [tokenizer(), unnamed] {
         for text in &texts {
@@ -62,7 +62,7 @@ fn a_text_that_spells_a_special_token_is_text() {
         ] {
             let ids = tokenizer.encode(&DataText::new(&*text));
             assert!(!ids.is_empty(), "{text}");
-            // What stands for unknown letters is an ordinary id.
+            // The token for unknown letters is an ordinary id.
             assert!(
                 ids.iter()
                     .all(|id| *id == 3 || !tokenizer.reserved_ids().contains(id))

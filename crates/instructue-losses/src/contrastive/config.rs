@@ -1,11 +1,11 @@
-//! Switches of the contrastive loss and what it is computed from.
+//! Configuration and input of the contrastive loss.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::error::Error;
 
-/// Switches of the [`Contrastive`] loss.
+/// The configuration of the [`Contrastive`] loss.
 ///
 /// With `u_i` the vector of user row i, `v_i` that of its answer and `s` their
 /// cosine, the loss of anchor i is `−ln( e^{s(u_i,v_i)/τ} / Z_i )`, where `Z_i`
@@ -98,47 +98,46 @@ impl ContrastiveConfig {
     }
 }
 
-/// The contrastive loss; made by [`ContrastiveConfig::init`].
+/// The contrastive loss, made by [`ContrastiveConfig::init`].
 #[derive(Debug, Clone)]
 pub struct Contrastive {
     config: ContrastiveConfig,
 }
 
 impl Contrastive {
-    /// The switches it was made with.
+    /// The configuration that it was made with.
     pub fn config(&self) -> &ContrastiveConfig {
         &self.config
     }
 }
 
-/// One batch: row i of each part belongs together.
+/// The vectors of one batch. Rows i of all parts belong together.
 #[derive(Debug, Clone)]
 pub struct ContrastiveInput {
-    /// User vectors of length 1 (see [`l2_normalize`](crate::l2_normalize)), `[n, width]`.
+    /// The users' vectors of length 1 (see [`l2_normalize`](crate::l2_normalize)), `[n, width]`.
     pub users: Tensor<2>,
-    /// Answer vectors of length 1, `[n, width]`.
+    /// The answers' vectors of length 1, `[n, width]`.
     pub answers: Tensor<2>,
-    /// Which user each row is about; equal keys mean the same user.
+    /// The user of each row. Equal keys mean the same user.
     pub user_keys: Vec<u64>,
-    /// Which answer each row has; equal keys mean the same text.
+    /// The answer of each row. Equal keys mean the same text.
     pub answer_keys: Vec<u64>,
-    /// Answers of no row, as further negatives `s(u_i, v_j)`.
+    /// Answers of no row, as additional negatives `s(u_i, v_j)`.
     pub others: Option<ExtraNegatives>,
 }
 
-/// Answers that belong to no row of the batch, such as what other users answer
-/// to the same questions. They make a vector tell answers apart, not just
-/// questions.
+/// Answers that belong to no row of the batch, such as those of other users to the same
+/// questions. With them a vector must tell answers apart, not just questions.
 #[derive(Debug, Clone)]
 pub struct ExtraNegatives {
-    /// Vectors of length 1, `[m, width]`.
+    /// The vectors of length 1, `[m, width]`.
     pub vectors: Tensor<2>,
-    /// One key each, as in [`ContrastiveInput::answer_keys`].
+    /// One key per answer, as in [`ContrastiveInput::answer_keys`].
     pub keys: Vec<u64>,
 }
 
 impl ContrastiveInput {
-    /// The number of rows, once all parts agree on it.
+    /// The number of rows, if all parts agree on it.
     pub(super) fn check(&self) -> Result<usize, Error> {
         let [rows, width] = self.users.dims();
         let [answers, answer_width] = self.answers.dims();

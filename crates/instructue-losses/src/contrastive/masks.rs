@@ -1,13 +1,13 @@
-//! Which pairs are no negatives.
+//! Masks of pairs that must not be negatives, and counts of masked pairs.
 
 use std::collections::HashMap;
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
-use super::ContrastiveConfig;
-use crate::Error;
+use super::config::ContrastiveConfig;
+use crate::error::Error;
 
-/// A family of negatives; the first part is the anchor's side.
+/// A kind of negatives. The first part of the name is the anchor's side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Term {
     UserAnswer,
@@ -17,8 +17,8 @@ pub(super) enum Term {
     UserOther,
 }
 
-/// The pairs of rows that agree on something, diagonal included, each `[n, n]`;
-/// and the pairs of a row with another's answer, `[n, m]`.
+/// The pairs of rows with equal keys, diagonal included, each `[n, n]`; and the pairs of a row
+/// with an extra negative, `[n, m]`.
 pub(super) struct Keys {
     same_row: Tensor<2, Bool>,
     same_user: Tensor<2, Bool>,
@@ -28,7 +28,7 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new(users: &[u64], answers: &[u64], others: &[u64], device: &Device) -> Self {
-        // A mask is a constant: keeping it off the tape saves work.
+        // A mask is a constant, so it is computed without autodiff.
         let device = &device.clone().without_autodiff();
         let (n, m) = (users.len(), others.len());
         let all: Vec<u64> = answers.iter().chain(others).copied().collect();
@@ -43,7 +43,7 @@ impl Keys {
     }
 }
 
-/// Numbers the distinct keys, so that they fit any device's integers.
+/// Numbers the distinct keys from 0, so that they fit any device's integers.
 fn ranks(keys: &[u64], device: &Device) -> Tensor<1, Int> {
     let mut seen = HashMap::new();
     let ranks: Vec<i32> = keys
@@ -70,7 +70,7 @@ fn pairs(left: Tensor<1, Int>, right: Tensor<1, Int>) -> Tensor<2, Bool> {
     rows.equal(columns)
 }
 
-/// Pairs of one term that are left out: `[n, n]` with the diagonal, or `[n, m]`.
+/// The masked pairs of one term: `[n, n]` with the diagonal, or `[n, m]`.
 #[derive(Debug, Clone)]
 pub(super) struct TermMask(Tensor<2, Bool>);
 
@@ -90,7 +90,7 @@ impl TermMask {
             _ => &keys.same_answer,
         };
         let mut excluded = match term {
-            // What is no row's own answer is still none where it reads the same.
+            // An extra negative is still none for a row whose own answer has the same text.
             Term::UserOther => same_answer.clone(),
             Term::UserUser => keys.same_row.clone().bool_or(keys.same_user.clone()),
             Term::UserAnswer | Term::AnswerUser if !config.same_user_negatives => {
@@ -99,7 +99,7 @@ impl TermMask {
             Term::UserAnswer | Term::AnswerUser | Term::AnswerAnswer => keys.same_row.clone(),
         };
         if config.mask_false_negatives {
-            // Compared off the tape: no gradient flows through a mask.
+            // No gradient flows through a mask, so the comparison is made without autodiff.
             let limit = positive
                 .clone()
                 .without_autodiff()
@@ -116,17 +116,17 @@ impl TermMask {
     }
 }
 
-/// How many pairs a term has and how many of them were left out.
+/// The numbers of pairs of a term, and of masked ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TermCount {
-    /// Ordered pairs `(i, j)`, `i ≠ j`.
+pub struct PairCount {
+    /// The number of ordered pairs `(i, j)`, `i ≠ j`.
     pub pairs: u64,
-    /// Those that were masked, for whatever reason.
+    /// The number of masked pairs, for any reason.
     pub dropped: u64,
 }
 
-impl TermCount {
-    /// Share of masked pairs, 0 when there are no pairs.
+impl PairCount {
+    /// The share of masked pairs; 0 when there are no pairs.
     pub fn share(&self) -> f64 {
         if self.pairs == 0 {
             return 0.0;
@@ -135,19 +135,19 @@ impl TermCount {
     }
 }
 
-/// Masked pairs of each term; `None` for a term that was not computed.
+/// The numbers of masked pairs of each term; `None` for a term that was not computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DroppedNegatives {
-    /// Of `s(u_i, v_j)`.
-    pub user_answer: Option<TermCount>,
-    /// Of `s(u_i, u_j)`.
-    pub user_user: Option<TermCount>,
-    /// Of `s(v_i, v_j)`.
-    pub answer_answer: Option<TermCount>,
-    /// Of `s(v_i, u_j)`.
-    pub answer_user: Option<TermCount>,
-    /// Of `s(u_i, v_j)` with answers of no row.
-    pub user_other: Option<TermCount>,
+    /// The pairs of `s(u_i, v_j)`.
+    pub user_answer: Option<PairCount>,
+    /// The pairs of `s(u_i, u_j)`.
+    pub user_user: Option<PairCount>,
+    /// The pairs of `s(v_i, v_j)`.
+    pub answer_answer: Option<PairCount>,
+    /// The pairs of `s(v_i, u_j)`.
+    pub answer_user: Option<PairCount>,
+    /// The pairs of `s(u_i, v_j)` with answers of no row.
+    pub user_other: Option<PairCount>,
 }
 
 impl DroppedNegatives {
@@ -164,9 +164,9 @@ impl DroppedNegatives {
                     reason: error.to_string(),
                 })?;
             let [rows, columns] = mask.0.dims().map(|size| size as u64);
-            // The diagonal of a square is in the mask but was never a pair.
+            // The diagonal of a square is masked but is no pair.
             let diagonal = if *term == Term::UserOther { 0 } else { rows };
-            let count = TermCount {
+            let count = PairCount {
                 pairs: rows * columns - diagonal,
                 dropped: (excluded as u64).saturating_sub(diagonal),
             };

@@ -1,28 +1,28 @@
-//! The contrastive loss between users under an instruction and answers.
+//! The contrastive loss between users under an instruction and answers. It trains the vectors.
 
 mod config;
 mod masks;
 
 pub use config::{Contrastive, ContrastiveConfig, ContrastiveInput, ExtraNegatives};
-pub use masks::{DroppedNegatives, TermCount};
+pub use masks::{DroppedNegatives, PairCount};
 
 use burn::tensor::{FloatDType, Tensor};
 
-use crate::Error;
+use crate::error::Error;
 use masks::{Keys, Term, TermMask};
 
-/// Loss of a batch, and on request what the masks took away.
+/// The loss of a batch, and its masks for counting.
 #[derive(Debug, Clone)]
 pub struct ContrastiveOutput {
-    /// Mean loss over the anchors, shape `[1]`.
+    /// The mean loss over the anchors, shape `[1]`.
     pub loss: Tensor<1>,
     masks: Vec<(Term, TermMask)>,
 }
 
 impl ContrastiveOutput {
-    /// Counts the pairs that the masks dropped, term by term.
+    /// Counts the masked pairs of each term.
     ///
-    /// This reads from the device and so waits for it; the loss alone does not.
+    /// This waits for the device, which the loss alone does not.
     ///
     /// # Errors
     /// [`Error::Read`] when the device fails.
@@ -31,29 +31,29 @@ impl ContrastiveOutput {
     }
 }
 
-/// Cosines of one term and where its pairs are left out.
+/// The cosines of one term, and its mask.
 struct Negatives {
     logits: Tensor<2>,
 }
 
 impl Contrastive {
-    /// The loss with the configured, fixed temperature.
+    /// Computes the loss with the configured, fixed temperature.
     ///
     /// # Shapes
     /// - `input.users`, `input.answers`: `[n, width]`, rows of length 1
     /// - `loss`: `[1]`
     ///
     /// # Errors
-    /// When the parts of the input disagree in length, or there are no rows.
+    /// The parts of the input have different lengths, or there are no rows.
     pub fn forward(&self, input: ContrastiveInput) -> Result<ContrastiveOutput, Error> {
         let scale = 1.0 / self.config().temperature;
         self.compute(input, |cosines| cosines.mul_scalar(scale))
     }
 
-    /// The loss with a learned temperature, given as its logarithm.
+    /// Computes the loss with a learned temperature, which is given as its logarithm.
     ///
-    /// The logarithm keeps the temperature positive whatever the optimiser does;
-    /// start it at `config.temperature.ln()`.
+    /// The logarithm keeps the temperature positive under every update. It should start at
+    /// `config.temperature.ln()`.
     ///
     /// # Shapes
     /// - `log_temperature`: `[1]`
@@ -87,7 +87,7 @@ impl Contrastive {
             others.as_ref().map_or(&[], |others| &others.keys),
             &input.users.device(),
         );
-        // Half precision is enough for the vectors, not for a sum of exponentials.
+        // Half precision is enough for the vectors, but not for a sum of exponentials.
         let users = input.users.cast(FloatDType::F32);
         let answers = input.answers.cast(FloatDType::F32);
         let positive = (users.clone() * answers.clone()).sum_dim(1);
@@ -153,11 +153,11 @@ impl Contrastive {
     }
 }
 
-/// `mean_i [ ln(e^{p_i} + Σ_terms Σ_j e^{n_ij}) − p_i ]`.
+/// Computes `mean_i [ ln(e^{p_i} + Σ_terms Σ_j e^{n_ij}) − p_i ]`.
 ///
-/// The largest logit of each row is subtracted (as a constant) before the
-/// exponential. It is finite because the positive is never masked, so a masked
-/// `-inf` turns into an exact zero, forward and backward.
+/// The largest logit of each row is subtracted (as a constant) before the exponential. It is
+/// finite because the positive is never masked, so a masked `-inf` becomes an exact zero, forward
+/// and backward.
 ///
 /// # Shapes
 /// - `positive`: `[n, 1]`; each term's logits `[n, …]`, `-inf` where masked

@@ -1,9 +1,9 @@
-//! The contrastive loss beside a loop-by-loop reference, and its invariants.
+//! The contrastive loss compared with a loop-by-loop reference, and its invariants.
 
 use crate::common::{Golden, assert_close, values};
 use burn::tensor::{Device, Tensor};
 use instructue_losses::{
-    ContrastiveConfig, ContrastiveInput, Error, ExtraNegatives, TermCount, l2_normalize,
+    ContrastiveConfig, ContrastiveInput, Error, ExtraNegatives, PairCount, l2_normalize,
 };
 
 #[derive(serde::Deserialize)]
@@ -69,7 +69,7 @@ fn loss_gradients_and_counts_equal_the_reference() {
             ("answer_answer", dropped.answer_answer),
             ("answer_user", dropped.answer_user),
         ] {
-            let expected = case.dropped.get(name).map(|&dropped| TermCount {
+            let expected = case.dropped.get(name).map(|&dropped| PairCount {
                 pairs: n * (n - 1),
                 dropped,
             });
@@ -177,7 +177,7 @@ fn another_instruction_of_the_same_user_is_a_negative_only_beside_answers() {
     assert_eq!(dropped.user_answer, count(2));
     assert_eq!(dropped.answer_answer, count(2));
     assert!((dropped.answer_answer.unwrap().share() - 1.0).abs() < 1e-9);
-    // Nothing left to tell apart.
+    // All negatives are masked, so the loss is 0.
     assert_close(&values(output.loss), &[0.0], 1e-6, "loss");
 }
 
@@ -233,7 +233,7 @@ fn a_very_low_temperature_stays_finite() {
     };
     let output = config.init().unwrap().forward(input).unwrap();
     let loss = values(output.loss.clone())[0];
-    // The hardest anchor's gap, (s_ij − s_ii)/τ, dominates.
+    // The gap of the hardest anchor, (s_ij − s_ii)/τ, dominates.
     assert!(loss.is_finite() && loss > 5e3, "{loss}");
     let gradient = values(users.grad(&output.loss.backward()).unwrap());
     assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");
@@ -297,8 +297,8 @@ fn answers_of_no_row_are_negatives_of_every_user() {
     let device = Device::default().autodiff();
     let users = [[1.0f32, 0.0], [0.6, 0.8]];
     let answers = [[0.8f32, 0.6], [0.0, 1.0]];
-    // The first reads as row 1's answer, the third is nearer to row 0 than its own by more
-    // than the margin.
+    // The first has the text of row 1's answer. The third is nearer to row 0 than row 0's own
+    // answer by more than the margin.
     let others = [[0.6f32, -0.8], [-1.0, 0.0], [1.0, 0.0]];
     let leaf = Tensor::<2>::from_floats(others, &device).require_grad();
     let mut input = two_rows(users, answers, &device);
@@ -351,7 +351,7 @@ fn answers_of_no_row_are_negatives_of_every_user() {
     let pairs = 6;
     assert_eq!(
         count,
-        Some(TermCount {
+        Some(PairCount {
             pairs,
             dropped: pairs - kept
         })
@@ -360,7 +360,7 @@ fn answers_of_no_row_are_negatives_of_every_user() {
     let gradient = values(leaf.grad(&output.loss.backward()).unwrap());
     assert!(gradient.iter().any(|g| g.abs() > 1e-3));
 
-    // Anchored on answers there is no such term.
+    // A loss anchored on answers has no such term.
     let without = ContrastiveInput {
         others: None,
         ..input.clone()

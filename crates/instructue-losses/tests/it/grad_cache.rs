@@ -1,4 +1,4 @@
-//! Gradients in micro-batches beside those of the whole batch.
+//! Gradients in micro-batches compared with those of the whole batch.
 
 use crate::common::{assert_close, values};
 use burn::tensor::activation::relu;
@@ -12,7 +12,7 @@ use instructue_losses::{
 const ROWS: usize = 11;
 const OTHERS: usize = ROWS - 2;
 const WIDTH: usize = 6;
-/// Uneven on purpose; one row alone, too.
+/// The sizes are uneven on purpose, and some are a single row.
 const SIZES: [usize; 4] = [4, 1, 5, 1];
 
 /// A two-layer network for both sides, a next-token head and a temperature.
@@ -23,7 +23,7 @@ struct Model {
     log_temperature: Tensor<1>,
 }
 
-/// Rows of the batch, whole or in part.
+/// The rows of the batch, all or some.
 #[derive(Clone)]
 struct Rows {
     users: Tensor<2>,
@@ -38,7 +38,7 @@ impl Rows {
         Self {
             users: self.users.clone().narrow(0, start, length),
             answers: self.answers.clone().narrow(0, start, length),
-            // The rows before the last two bring another answer each.
+            // Each of the rows before the last two adds another answer.
             others: {
                 let end = (start + length).min(OTHERS);
                 let first = start.min(OTHERS);
@@ -97,7 +97,7 @@ impl Model {
             answer_keys: (0..ROWS as u64).map(|i| i % 9).collect(),
             others: all.others.map(|vectors| ExtraNegatives {
                 vectors,
-                // Some are answers of the batch.
+                // Some of them are answers of the batch.
                 keys: (0..OTHERS as u64).map(|i| 2 * i).collect(),
             }),
         };
@@ -124,7 +124,7 @@ impl Model {
 fn batch(device: &Device) -> Rows {
     let matrix = || Tensor::random([ROWS, WIDTH], Distribution::Normal(0.0, 1.0), device);
     let targets: Vec<i64> = (0..ROWS as i64).map(|i| (i * 4) % 9).collect();
-    // Rows are tokens of answers of these lengths.
+    // The rows are tokens of answers of these lengths.
     let weights = Weighting::Answers.weights(&[3, 1, 5, 2]);
     Rows {
         users: matrix(),

@@ -1,4 +1,4 @@
-//! The tests of `instructue-losses` that go through its public interface, in one binary.
+//! The tests of the public interface of `instructue-losses`, in one binary.
 
 mod common;
 mod contrastive;

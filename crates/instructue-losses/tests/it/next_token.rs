@@ -1,4 +1,4 @@
-//! Next-token loss beside a loop-by-loop reference and Burn's own.
+//! The next-token loss compared with a loop-by-loop reference and with Burn's own.
 
 use crate::common::{Golden, assert_close, values};
 use burn::tensor::activation::log_softmax;
@@ -36,7 +36,7 @@ fn the_known_gradient_chains_through_what_made_the_logits() {
     let hidden = Tensor::<2>::random([5, 4], Distribution::Normal(0.0, 1.0), &device);
     let head = Tensor::<2>::random([4, 7], Distribution::Normal(0.0, 1.0), &device);
     let targets = Tensor::<1, Int>::from_ints([0, 6, 3, 3, 1], &device);
-    // Scaled, so that an incoming gradient other than 1 is seen too.
+    // The loss is scaled, so that an incoming gradient other than 1 is tested too.
     let gradients = |loss: fn(Tensor<2>, Tensor<1, Int>) -> Tensor<1>| {
         let (hidden, head) = (hidden.clone().require_grad(), head.clone().require_grad());
         let loss = loss(hidden.clone().matmul(head.clone()), targets.clone()).mul_scalar(0.3);

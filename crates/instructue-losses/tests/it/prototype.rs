@@ -1,4 +1,4 @@
-//! The prototype loss beside values by hand and differences.
+//! The prototype loss compared with values computed by hand and with finite differences.
 
 use crate::common::{assert_close, values};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -22,8 +22,8 @@ fn loss(users: &[[f32; 2]], prototypes: &[[f32; 2]], temperature: f64) -> f32 {
 
 #[test]
 fn the_value_is_that_by_hand() {
-    // Products: (1, −.5), (1, .5), (−.5, −1); with two classes each row's loss is
-    // ln(1 + e^{(other − own)/τ}).
+    // The products are (1, −.5), (1, .5), (−.5, −1). With two classes each row's loss is ln(1 +
+    // e^{(other − own)/τ}).
     for temperature in [0.5f64, 0.07] {
         let gaps = [-0.5f64 - 1.0, 1.0 - 0.5, -0.5 + 1.0];
         let mean = gaps.map(|gap| (gap / temperature).exp().ln_1p());

@@ -1,9 +1,9 @@
-//! What a number or a text of a configuration may be, and why.
+//! Bounds of the numbers and texts in a configuration. A crate needs them to validate settings.
 //!
-//! Every number that can be written into a file or an argument has a row in
-//! [`numbers`]: a range and its reason. Whoever reads a configuration, and whoever
-//! takes one, asks before anything is allocated. Ranges are generous: they end where
-//! arithmetic could overflow or where no machine has the memory or the years.
+//! Every number that a file or a command-line argument can hold has a row in [`numbers`]: a range
+//! and its reason. The bounds are checked where a configuration is read, and again where the
+//! library takes it, before anything is allocated. Ranges are generous: they end where arithmetic
+//! could overflow, or where no machine has the memory or the years.
 //!
 //! ```
 //! use instructue_schema::limits::{self, numbers};
@@ -19,40 +19,9 @@
 
 mod number;
 pub mod numbers;
+mod out_of_range;
 pub mod texts;
 pub mod trials;
 
-pub use number::{Number, Real, Whole, check, product};
-
-/// A value of a configuration that is not what it may be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: expected {expected}, found {found}")]
-pub struct OutOfRange {
-    /// The key.
-    pub key: String,
-    /// What it may be, with the reason.
-    pub expected: String,
-    /// What it is.
-    pub found: String,
-}
-
-impl OutOfRange {
-    /// What is wrong with the value of `key`.
-    pub fn new(
-        key: impl Into<String>,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) -> Self {
-        Self {
-            key: key.into(),
-            expected: expected.into(),
-            found: found.into(),
-        }
-    }
-
-    /// The same, with the file before the key.
-    pub fn in_file(mut self, file: impl std::fmt::Display) -> Self {
-        self.key = format!("{file}: {}", self.key);
-        self
-    }
-}
+pub use number::{BoundedNumber, FloatRange, IntegerRange, check, product};
+pub use out_of_range::OutOfRange;

@@ -1,57 +1,57 @@
-//! Ranges of numbers.
+//! Types of ranges, and the check of a number against its range.
 
 use std::fmt;
 
-use super::OutOfRange;
+use super::out_of_range::OutOfRange;
 
-/// What a whole number may be.
+/// The range of a whole number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Whole {
-    /// The smallest.
+pub struct IntegerRange {
+    /// The smallest valid number.
     pub min: i128,
-    /// The largest.
+    /// The largest valid number.
     pub max: i128,
-    /// Why no larger one.
+    /// The reason for the largest number.
     pub why: &'static str,
 }
 
-/// What a number with a fraction may be; never NaN or infinite.
+/// The range of a number with a fraction. NaN and infinity are never valid.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Real {
-    /// The smallest.
+pub struct FloatRange {
+    /// The lower end.
     pub min: f64,
-    /// The largest.
+    /// The upper end.
     pub max: f64,
-    /// Whether the smallest itself is refused.
+    /// Whether the lower end itself is excluded.
     pub above: bool,
-    /// Whether the largest itself is refused.
+    /// Whether the upper end itself is excluded.
     pub below: bool,
-    /// Why.
+    /// The reason.
     pub why: &'static str,
 }
 
 /// A number of a configuration with its range.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Number {
-    /// A whole one.
-    Whole(i128, &'static Whole),
-    /// One with a fraction.
-    Real(f64, &'static Real),
+pub enum BoundedNumber {
+    /// A whole number.
+    Integer(i128, &'static IntegerRange),
+    /// A number with a fraction.
+    Float(f64, &'static FloatRange),
 }
 
-impl Whole {
+impl IntegerRange {
     pub(super) const fn new(min: i128, max: i128, why: &'static str) -> Self {
         Self { min, max, why }
     }
 
-    /// A value that is to lie in this range.
-    pub fn of(&'static self, value: impl TryInto<i128>) -> Number {
-        Number::Whole(value.try_into().unwrap_or(i128::MAX), self)
+    /// A number that must lie in this range.
+    pub fn of(&'static self, value: impl TryInto<i128>) -> BoundedNumber {
+        BoundedNumber::Integer(value.try_into().unwrap_or(i128::MAX), self)
     }
 }
 
-impl Real {
-    /// From `min` to `max`, both included.
+impl FloatRange {
+    /// A range with both ends included.
     pub(super) const fn new(min: f64, max: f64, why: &'static str) -> Self {
         Self {
             min,
@@ -62,31 +62,31 @@ impl Real {
         }
     }
 
-    /// The same without `min`.
+    /// The same range without `min`.
     pub(super) const fn above(mut self) -> Self {
         self.above = true;
         self
     }
 
-    /// The same without `max`.
+    /// The same range without `max`.
     pub(super) const fn below(mut self) -> Self {
         self.below = true;
         self
     }
 
-    /// A value that is to lie in this range.
-    pub fn of(&'static self, value: f64) -> Number {
-        Number::Real(value, self)
+    /// A number that must lie in this range.
+    pub fn of(&'static self, value: f64) -> BoundedNumber {
+        BoundedNumber::Float(value, self)
     }
 }
 
-impl fmt::Display for Whole {
+impl fmt::Display for IntegerRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} to {} ({})", self.min, self.max, self.why)
     }
 }
 
-impl fmt::Display for Real {
+impl fmt::Display for FloatRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (min, max) = (real(self.min), real(self.max));
         match (self.above, self.below) {
@@ -108,12 +108,12 @@ fn real(value: f64) -> String {
     }
 }
 
-impl Number {
+impl BoundedNumber {
     fn fits(&self) -> bool {
         match *self {
-            Self::Whole(value, limit) => (limit.min..=limit.max).contains(&value),
-            Self::Real(value, limit) => {
-                // False for NaN.
+            Self::Integer(value, limit) => (limit.min..=limit.max).contains(&value),
+            Self::Float(value, limit) => {
+                // Both comparisons are false for NaN.
                 let low = value > limit.min || value == limit.min && !limit.above;
                 let high = value < limit.max || value == limit.max && !limit.below;
                 low && high
@@ -123,24 +123,26 @@ impl Number {
 
     fn expected(&self) -> String {
         match self {
-            Self::Whole(_, limit) => limit.to_string(),
-            Self::Real(_, limit) => limit.to_string(),
+            Self::Integer(_, limit) => limit.to_string(),
+            Self::Float(_, limit) => limit.to_string(),
         }
     }
 
     fn found(&self) -> String {
         match self {
-            Self::Whole(value, _) => value.to_string(),
-            Self::Real(value, _) => real(*value),
+            Self::Integer(value, _) => value.to_string(),
+            Self::Float(value, _) => real(*value),
         }
     }
 }
 
-/// Checks numbers by key.
+/// Checks numbers by their keys.
 ///
 /// # Errors
-/// The first that lies outside its range.
-pub fn check<'a>(numbers: impl IntoIterator<Item = (&'a str, Number)>) -> Result<(), OutOfRange> {
+/// The first number outside its range.
+pub fn check<'a>(
+    numbers: impl IntoIterator<Item = (&'a str, BoundedNumber)>,
+) -> Result<(), OutOfRange> {
     for (key, number) in numbers {
         if !number.fits() {
             return Err(OutOfRange {
@@ -153,24 +155,24 @@ pub fn check<'a>(numbers: impl IntoIterator<Item = (&'a str, Number)>) -> Result
     Ok(())
 }
 
-/// Checks what numbers come to when they are multiplied: `key` names the factors.
+/// Checks the product of `factors`, which `key` names.
 ///
 /// # Errors
-/// When the product lies outside the range.
-pub fn product(key: &str, factors: &[u64], limit: &'static Whole) -> Result<(), OutOfRange> {
+/// The product lies outside the range.
+pub fn product(key: &str, factors: &[u64], limit: &'static IntegerRange) -> Result<(), OutOfRange> {
     let product = factors.iter().fold(1_i128, |product, &factor| {
         product.saturating_mul(i128::from(factor))
     });
-    check([(key, Number::Whole(product, limit))])
+    check([(key, BoundedNumber::Integer(product, limit))])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    static SOME: Whole = Whole::new(1, 10, "ten fingers");
-    static OPEN: Real = Real::new(0.0, 1.0, "a share").above().below();
-    static HUGE: Real = Real::new(0.0, 1e30, "as good as none");
+    static SOME: IntegerRange = IntegerRange::new(1, 10, "ten fingers");
+    static OPEN: FloatRange = FloatRange::new(0.0, 1.0, "a share").above().below();
+    static HUGE: FloatRange = FloatRange::new(0.0, 1e30, "as good as none");
 
     #[test]
     fn ranges_hold_their_ends_or_not() {

@@ -1,8 +1,8 @@
-//! What names and other texts of a configuration may be.
+//! Bounds of names and other texts in a configuration.
 
 use crate::printable::{is_hidden, shown};
 
-use super::OutOfRange;
+use super::out_of_range::OutOfRange;
 
 /// The longest name, in characters: it becomes part of file names and of tables.
 pub const MAX_NAME: usize = 64;
@@ -26,8 +26,8 @@ pub fn word(key: &str, text: &str) -> Result<(), OutOfRange> {
     refuse_unless(fits, key, expected, text)
 }
 
-/// A name for tables and reports: 1 to [`MAX_NAME`] characters that can be seen,
-/// without blanks at its ends.
+/// A name for tables and reports: 1 to [`MAX_NAME`] visible characters, without blanks at its
+/// ends.
 ///
 /// # Errors
 /// Any other text.
@@ -37,7 +37,7 @@ pub fn name(key: &str, text: &str) -> Result<(), OutOfRange> {
     refuse_unless(fits, key, expected, text)
 }
 
-/// The name of a column: 1 to [`MAX_COLUMN`] characters that can be seen.
+/// The name of a column: 1 to [`MAX_COLUMN`] visible characters.
 ///
 /// # Errors
 /// Any other text.
@@ -47,8 +47,7 @@ pub fn column(key: &str, text: &str) -> Result<(), OutOfRange> {
     refuse_unless(fits, key, expected, text)
 }
 
-/// A description, title or label: one line of at most [`MAX_LINE`] characters that
-/// can be seen.
+/// A description, title or label: one line of at most [`MAX_LINE`] visible characters.
 ///
 /// # Errors
 /// Any other text.

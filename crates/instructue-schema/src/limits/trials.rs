@@ -1,4 +1,5 @@
-//! Hostile numbers for every key of a configuration: for tests of what reads one.
+//! A test helper that writes hostile numbers into every key of a configuration. A crate that
+//! reads a configuration needs it in its tests.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,14 +7,14 @@ use toml::{Table, Value};
 
 use crate::toml_text::parse_toml;
 
-/// Replaces each number of `config` in turn by numbers that no configuration should
-/// have, reads the result as a file would be read, and hands what was read to `check`,
-/// which says what it refuses. Returns how many were tried.
+/// Replaces each number of `config` in turn by hostile numbers, parses the result as a file is
+/// parsed, and passes the parsed value to `check`, which returns its refusals. Returns how many
+/// numbers were tried.
 ///
 /// # Errors
-/// A configuration that is no TOML; a refusal that does not name the key, or is longer
-/// than a line; a number of which `check` refuses nothing that TOML reads, but for a seed,
-/// which may be any. What was tried is told. A panic of `check` is not caught.
+/// The message names what was tried, in four cases: the configuration is no TOML; a refusal does
+/// not name the key; a refusal is longer than a line; TOML reads a hostile number and `check`
+/// refuses none of them. A seed needs no bound. A panic of `check` is not caught.
 pub fn try_numbers<T: Serialize + DeserializeOwned>(
     config: &T,
     mut check: impl FnMut(T) -> Result<(), String>,
@@ -53,7 +54,7 @@ pub fn try_numbers<T: Serialize + DeserializeOwned>(
     Ok(tried)
 }
 
-/// The last part of a place that is a name: lists have numbers for places.
+/// The last part of a path that is a name. Entries of lists have numbers instead of names.
 fn key_of(place: &[String]) -> Option<&str> {
     let mut names = place.iter().rev().map(String::as_str);
     names.find(|part| part.parse::<usize>().is_err())
@@ -74,7 +75,7 @@ fn hostile() -> Vec<Value> {
     whole.chain(real.into_iter().map(Value::Float)).collect()
 }
 
-/// The places of all numbers.
+/// Collects the paths of all numbers.
 fn numbers(value: &Value, at: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
     let mut inner = |name: String, value: &Value, out: &mut Vec<Vec<String>>| {
         at.push(name);

@@ -7,7 +7,7 @@ use instructue_schema::limits::trials::try_numbers;
 fn every_number_is_bounded() {
     let tried = try_numbers(&Schema::default_six(), |schema| {
         schema.validate().map_err(|error| error.to_string())?;
-        // What is accepted can be computed with.
+        // Accepted numbers can be added without overflow.
         let slots: usize = schema.sources.iter().map(|source| source.slots).sum();
         assert!(slots <= 1_000_000);
         assert_eq!(schema.digest().len(), 64);

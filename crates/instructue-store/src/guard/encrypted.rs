@@ -1,19 +1,20 @@
-//! Whether a footer that can be read says that columns are encrypted.
+//! Detection of encrypted columns behind a readable footer. Such a file needs an error of its
+//! own.
 //!
-//! The decoder skips that part of a footer (it is built without decryption), so
-//! the few bytes are looked for here.
+//! The decoder is built without decryption and skips that part of a footer, so this module parses
+//! the few bytes itself.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// A longer footer is not looked at.
+/// Longer footers are not examined.
 const MAX_FOOTER: u64 = 64 << 20;
-/// The field of the footer's outermost structure that names the cipher.
+/// The id of the footer field that names the cipher.
 const ENCRYPTION_ALGORITHM: i64 = 8;
-/// Structures and lists lie in each other this deep at most.
+/// The limit on nested structures and lists.
 const MAX_DEPTH: usize = 32;
 
-/// Whether the file at `path` has a footer in clear that names a cipher.
+/// Whether the file at `path` has a readable footer that names a cipher.
 pub(super) fn has_encrypted_columns(path: &Path) -> bool {
     footer(path).is_some_and(|footer| names_cipher(&footer) == Some(true))
 }
@@ -34,7 +35,7 @@ fn footer(path: &Path) -> Option<Vec<u8>> {
     Some(footer)
 }
 
-/// `None` for a footer that does not read.
+/// Whether a footer names a cipher; `None` for a footer that cannot be parsed.
 fn names_cipher(footer: &[u8]) -> Option<bool> {
     let mut bytes = Compact(footer);
     let mut id = 0;
@@ -47,7 +48,7 @@ fn names_cipher(footer: &[u8]) -> Option<bool> {
     Some(false)
 }
 
-/// Thrift's compact protocol, as far as skipping needs it.
+/// A reader of Thrift's compact protocol, as far as skipping needs it.
 struct Compact<'a>(&'a [u8]);
 
 impl Compact<'_> {
@@ -74,7 +75,7 @@ impl Compact<'_> {
         Some(())
     }
 
-    /// The kind of the next field, whose id replaces `id`; `Some(None)` at the structure's end.
+    /// The type of the next field, whose id replaces `id`; `Some(None)` at the structure's end.
     fn field(&mut self, id: &mut i64) -> Option<Option<u8>> {
         let header = self.byte()?;
         if header == 0 {
@@ -93,7 +94,7 @@ impl Compact<'_> {
     fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
         let depth = depth.checked_sub(1)?;
         match kind {
-            // A Boolean is in its header.
+            // A Boolean's value is part of its header.
             1 | 2 => Some(()),
             3 => self.bytes(1),
             4..=6 => self.varint().map(|_| ()),
@@ -132,7 +133,7 @@ impl Compact<'_> {
         for _ in 0..count {
             for kind in kinds {
                 match kind {
-                    // Among elements a Boolean is a byte.
+                    // In a list, a Boolean is a byte.
                     1 | 2 => self.bytes(1)?,
                     kind => self.skip(*kind, depth)?,
                 }
@@ -148,12 +149,13 @@ mod tests {
 
     #[test]
     fn the_cipher_is_found_behind_all_other_fields() {
-        // version, a list of two structures, rows, a list of texts, a Boolean; then field 8.
+        // The bytes of: version, a list of two structures, rows, a list of texts, a Boolean; then
+        // field 8.
         let mut footer = vec![0x15, 0x04, 0x19, 0x2c, 0x15, 0x02, 0x00, 0x15, 0x02, 0x00];
         footer.extend([0x16, 0x80, 0x01, 0x19, 0x18, 0x02, b'a', b'b', 0x11]);
         let plain = [&footer[..], &[0x00]].concat();
         assert_eq!(names_cipher(&plain), Some(false));
-        // From field 5 to field 8.
+        // This skips from field 5 to field 8.
         footer.extend([0x3c, 0x1c, 0x00, 0x00, 0x00]);
         assert_eq!(names_cipher(&footer), Some(true));
     }

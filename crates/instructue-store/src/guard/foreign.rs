@@ -1,11 +1,11 @@
-//! What a file is that is no Parquet file, and how it becomes one.
+//! Recognition of files of other formats, with advice on how to convert them to Parquet.
 
 use std::path::Path;
 
-/// How much of a file's beginning is looked at.
+/// The number of bytes at a file's beginning that are examined.
 pub(super) const HEAD_BYTES: u64 = 4096;
 
-/// How files of other formats begin, what they are called, and how pandas reads them.
+/// Each format's first bytes, its name, and the pandas function that reads it.
 const FORMATS: [(&[u8], &str, Option<&str>); 20] = [
     (b"ARROW1", "an Arrow IPC (Feather) file", Some("feather")),
     (b"FEA1", "a Feather file", Some("feather")),
@@ -41,13 +41,13 @@ const FORMATS: [(&[u8], &str, Option<&str>); 20] = [
     (b"%PDF", "a PDF document", None),
 ];
 
-/// Says what the file at `path` is, which begins with `head`, and what makes Parquet of it.
-/// Nothing of its content is said.
+/// Names the format of the file at `path`, which begins with `head`, and the command that
+/// converts it. The text quotes none of the content.
 pub(super) fn describe(path: &Path, head: &[u8]) -> String {
     if head.is_empty() {
         return "an empty file".into();
     }
-    // DuckDB's mark stands behind a checksum.
+    // DuckDB's magic bytes follow a checksum.
     let marks = [head, head.get(8..).unwrap_or_default()];
     for (begin, name, reader) in FORMATS {
         let at = usize::from(begin == b"DUCK");
@@ -73,7 +73,7 @@ pub(super) fn describe(path: &Path, head: &[u8]) -> String {
     }
 }
 
-/// Says that the file at `path` is CSV, and the line that makes Parquet of it.
+/// Says that the file at `path` is CSV, with the command that converts it.
 pub(crate) fn converts_csv(path: &Path) -> String {
     let tabs = has_ending(path, &["tsv", "tab"]);
     let reader = match tabs {
@@ -87,7 +87,7 @@ fn with_reader(path: &Path, name: &str, reader: Option<String>) -> String {
     let Some(reader) = reader else {
         return name.into();
     };
-    // The line is meant to be pasted: a name that a shell would read is not part of it.
+    // The command is meant to be pasted, so it contains no name that a shell would interpret.
     if path
         .display()
         .to_string()
@@ -100,7 +100,7 @@ fn with_reader(path: &Path, name: &str, reader: Option<String>) -> String {
     }
     let quoted = |path: &Path| format!("'{}'", path.display());
     let reader = reader.replace("{}", &quoted(path));
-    // Beside the file and not in its place.
+    // The new file is written beside the old one.
     let mut target = path.with_extension("parquet");
     if target == path {
         target = path.with_extension("converted.parquet");
@@ -109,7 +109,7 @@ fn with_reader(path: &Path, name: &str, reader: Option<String>) -> String {
     format!("{name}; convert it: python -c \"import pandas; pandas.{reader}.to_parquet({target})\"")
 }
 
-/// The text that `head` begins with: it may be cut off within a character.
+/// The text that `head` begins with. The head may end within a character.
 fn text_of(head: &[u8]) -> Option<&str> {
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
@@ -173,7 +173,7 @@ mod tests {
             tabs.contains("read_csv('a.TSV', sep='\\t')") && tabs.contains("'a.parquet'"),
             "{tabs}"
         );
-        // A character that the head cuts off is no reason against text.
+        // A character that is cut off does not rule out text.
         assert!(said("a", "a,\u{e4}".as_bytes().split_last().unwrap().1).contains("CSV"));
     }
 }

@@ -1,4 +1,5 @@
-//! Reading declared values out of Arrow arrays of several physical types.
+//! Reading of declared values from Arrow arrays of many types. It holds the rules for which
+//! values fit a declared type.
 
 use std::fmt::Write as _;
 
@@ -11,38 +12,17 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, UInt64Type};
 use arrow::error::ArrowError;
 use instructue_schema::{self as schema, Column, ColumnRole, ColumnType, SECONDS_PER_DAY, excerpt};
 
+use super::bad_row::BadValue;
 use super::decimal::Decimals;
 use super::time_text::time_of;
 use super::types::{hyphenated, is_text, plain, utf8};
 use crate::error::RowProblem;
 
-/// Whole numbers up to this one are exact in a 64-bit float.
+/// The largest whole number up to which every whole number is exact in a 64-bit float.
 const EXACT: u64 = 1 << 53;
 
-/// What is wrong with a value; the caller adds file, row and column.
-#[derive(Debug)]
-pub(crate) struct BadValue {
-    pub(crate) problem: RowProblem,
-    pub(crate) expected: String,
-    pub(crate) found: String,
-}
-
-impl BadValue {
-    pub(crate) fn new(
-        problem: RowProblem,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) -> Self {
-        Self {
-            problem,
-            expected: expected.into(),
-            found: found.into(),
-        }
-    }
-}
-
-/// Whether a file's column of type `found` may stand for `column`: only changes that can be
-/// made without losing anything; those that depend on the value are checked value by value.
+/// Whether a file's column of type `found` can be read as `column` without loss. Where that
+/// depends on the value, each value is checked later.
 pub(crate) fn accepts(column: &Column, found: &DataType) -> bool {
     let found = plain(found);
     let whole = found.is_integer();
@@ -67,7 +47,7 @@ pub(crate) fn accepts(column: &Column, found: &DataType) -> bool {
     }
 }
 
-/// What [`accepts`] expects, in words.
+/// The types that [`accepts`] allows, in words.
 pub(crate) fn expected(column: &Column) -> &'static str {
     match (column.ty, column.unit) {
         (ColumnType::Timestamp, Some(_)) => "numbers or timestamps of the column's unit",
@@ -92,19 +72,20 @@ fn per_second(unit: &TimeUnit) -> i64 {
 pub(crate) enum Values {
     Null,
     Text(StringArray),
-    /// UTF-8, as long as nothing else is found.
+    /// Bytes that are checked for UTF-8 value by value.
     Bytes(BinaryArray),
     Int(Int64Array),
     UInt(UInt64Array),
     Float(Float64Array),
     Bool(BooleanArray),
     Decimal(Decimals),
-    /// Seconds = value × .1 / .2, rounded down.
+    /// Times in seconds: value × .1 / .2, rounded down.
     Time(Int64Array, i64, i64),
 }
 
 impl Values {
-    /// Brings an accepted array into one of the physical types; `uuid` says what 16 bytes are.
+    /// Converts an accepted array to one of the physical types. `uuid` says that 16 bytes are a
+    /// UUID.
     pub(crate) fn load(array: &ArrayRef, uuid: bool) -> Result<Self, ArrowError> {
         let to_int =
             || cast(array, &DataType::Int64).map(|a| a.as_primitive::<Int64Type>().clone());
@@ -143,7 +124,7 @@ impl Values {
         })
     }
 
-    /// The largest float, whatever its sign; 0 without any.
+    /// The largest absolute value of floats; 0 if there are none.
     pub(crate) fn largest_float(&self) -> f64 {
         match self {
             Self::Float(array) => array.iter().flatten().map(f64::abs).fold(0.0, f64::max),
@@ -164,7 +145,7 @@ impl Values {
         }
     }
 
-    /// The time in seconds, rounded down; `None` when missing. `unit` is what numbers count.
+    /// The time in seconds, rounded down; `None` when missing. `unit` is the unit of numbers.
     pub(crate) fn time(&self, row: usize, unit: schema::TimeUnit) -> Result<Option<i64>, BadValue> {
         if self.is_null(row) {
             return Ok(None);
@@ -178,7 +159,7 @@ impl Values {
                     .div_euclid(*divisor),
             ),
             Self::Int(array) => seconds(array.value(row)),
-            // Beyond the year 2554 in any unit.
+            // Such a number is beyond the year 2554 in any unit.
             Self::UInt(array) => match i64::try_from(array.value(row)) {
                 Ok(count) => seconds(count),
                 Err(_) => {
@@ -187,7 +168,7 @@ impl Values {
                 }
             },
             Self::Float(array) if array.value(row).is_finite() => {
-                // Whole first, so that the division is exact.
+                // The value is rounded down first, so that the division is exact.
                 seconds(array.value(row).floor() as i64)
             }
             Self::Float(array) => {
@@ -202,7 +183,7 @@ impl Values {
         })
     }
 
-    /// The whole number; `None` when missing.
+    /// The value as a whole number; `None` when missing.
     pub(crate) fn whole(&self, row: usize) -> Result<Option<i128>, BadValue> {
         if self.is_null(row) {
             return Ok(None);
@@ -255,8 +236,8 @@ impl Values {
         }
     }
 
-    /// The text (a whole number in decimal, a Boolean as true or false) for a column declared as
-    /// `ty`, perhaps by way of `buffer`; `None` when missing.
+    /// The text for a column declared as `ty`; `None` when missing. Whole numbers are in decimal,
+    /// Booleans are true or false. `buffer` may hold the result.
     pub(crate) fn text<'a>(
         &'a self,
         row: usize,
@@ -284,7 +265,7 @@ impl Values {
             };
         }
         buffer.clear();
-        // Writing to a String cannot fail. The narrower type prints much faster.
+        // Writing to a String cannot fail. The narrower type is formatted much faster.
         let _ = match i64::try_from(value) {
             Ok(value) => write!(buffer, "{value}"),
             Err(_) => write!(buffer, "{value}"),

@@ -1,8 +1,9 @@
-//! Hashing of user ids, and counting distinct ones in constant memory.
+//! The hash that assigns users to shards, and an estimate of the number of users in constant
+//! memory.
 
-/// A hash of a user id that never changes between versions: it decides the shard.
+/// The hash of a user id, which decides the shard. It must not change between versions.
 ///
-/// FNV-1a, then the finaliser of MurmurHash3, since FNV's high bits mix poorly.
+/// It is FNV-1a with the finaliser of MurmurHash3, since FNV's high bits mix poorly.
 pub(crate) fn user_hash(id: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in id.bytes() {
@@ -18,10 +19,10 @@ pub(crate) fn shard_of(id: &str, shards: usize) -> usize {
     (user_hash(id) % shards.max(1) as u64) as usize
 }
 
-/// log2 of the number of registers; the standard error is 1.04 / √4096 ≈ 1.6 %.
+/// The binary logarithm of the number of registers; the standard error is 1.04 / √4096 ≈ 1.6 %.
 const BITS: u32 = 12;
 
-/// HyperLogLog: an estimate of how many distinct hashes were seen.
+/// HyperLogLog: an estimate of the number of distinct hashes.
 pub(crate) struct DistinctCounter {
     registers: Vec<u8>,
 }
@@ -48,7 +49,7 @@ impl DistinctCounter {
             .sum();
         let raw = 0.7213 / (1.0 + 1.079 / m) * m * m / sum;
         let empty = self.registers.iter().filter(|rank| **rank == 0).count();
-        // Few users: counting empty registers is more accurate.
+        // For few users, counting the empty registers is more accurate.
         let estimate = if raw <= 2.5 * m && empty > 0 {
             m * (m / empty as f64).ln()
         } else {
@@ -64,7 +65,7 @@ mod tests {
 
     #[test]
     fn hashes_are_fixed() {
-        // Shards of existing stores depend on these values.
+        // The shards of existing stores depend on these values.
         assert_eq!(user_hash(""), 0xefd0_1f60_ba99_2926);
         assert_eq!(user_hash("a"), 0x82a2_a958_a9be_ce5b);
     }

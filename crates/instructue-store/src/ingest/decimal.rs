@@ -7,24 +7,24 @@ use arrow::error::ArrowError;
 
 use instructue_schema::excerpt;
 
-use super::columns::BadValue;
+use super::bad_row::BadValue;
 use crate::error::RowProblem;
 
-/// Digits that every 64-bit float holds.
+/// Every decimal with this many digits has a distinct 64-bit float.
 const EXACT_DIGITS: u128 = 10_u128.pow(15);
-/// Powers of ten up to this one are exact in a 64-bit float.
+/// The largest power of ten up to which all are exact in a 64-bit float.
 const EXACT_POWER: i8 = 22;
 
 /// A column of decimals.
 #[derive(Clone)]
 pub(crate) enum Decimals {
-    /// With the scale: a value is the unscaled one × 10^-scale.
+    /// Unscaled values with their scale: a value is the unscaled one × 10^-scale.
     Narrow(Decimal128Array, i8),
     Wide(Decimal256Array, i8),
 }
 
 impl Decimals {
-    /// Takes an array of any decimal type.
+    /// Converts an array of any decimal type.
     pub(crate) fn load(array: &ArrayRef) -> Result<Self, ArrowError> {
         Ok(match array.data_type() {
             DataType::Decimal256(_, scale) => Self::Wide(array.as_primitive().clone(), *scale),
@@ -47,7 +47,7 @@ impl Decimals {
         }
     }
 
-    /// The whole number.
+    /// The value as a whole number.
     pub(crate) fn whole(&self, row: usize) -> Result<i128, BadValue> {
         if let Self::Narrow(array, 0) = self {
             return Ok(array.value(row));
@@ -58,21 +58,21 @@ impl Decimals {
         whole.ok_or_else(|| self.inexact(row, "a whole number of at most 38 digits"))
     }
 
-    /// The whole number, rounded down; the nearest one of 64 bits beyond these.
+    /// The value rounded down to a whole number, and limited to 64 bits.
     pub(crate) fn floor(&self, row: usize) -> i64 {
         let (mut value, scale) = self.unscaled(row);
         let ten = i256::from_i128(10);
         let mut cut = false;
         for _ in 0..scale.unsigned_abs() {
             if scale < 0 {
-                // What no longer fits is beyond 64 bits already.
+                // A value that overflows is beyond 64 bits anyway.
                 value = value.checked_mul(ten).unwrap_or(value);
             } else {
                 cut |= value.wrapping_rem(ten) != i256::ZERO;
                 value = value.wrapping_div(ten);
             }
         }
-        // Division rounds towards zero.
+        // The division rounds towards zero.
         let negative = self.unscaled(row).0.is_negative();
         if cut && negative {
             value = value.wrapping_sub(i256::ONE);
@@ -82,18 +82,19 @@ impl Decimals {
         value.unwrap_or(limit)
     }
 
-    /// The float that says the same: the nearest one, if written out it gives the decimal again.
+    /// The float that represents the decimal: the nearest one, if its shortest digits give the
+    /// decimal.
     pub(crate) fn number(&self, row: usize) -> Result<f64, BadValue> {
         if let Self::Narrow(array, scale @ 0..=EXACT_POWER) = self
             && array.value(row).unsigned_abs() <= EXACT_DIGITS
         {
-            // Both sides are exact, so the quotient is the nearest float.
+            // Both operands are exact, so the quotient is the nearest float.
             return Ok(array.value(row) as f64 / 10_f64.powi(i32::from(*scale)));
         }
         let float = || {
             let (digits, exponent) = self.shortest(row)?;
             let float: f64 = format!("{digits}e{exponent}").parse().ok()?;
-            // The shortest digits that mean this float and no other.
+            // These are the shortest digits that identify this float.
             let written = format!("{float:e}");
             let (mantissa, power) = written.split_once('e')?;
             let fraction = mantissa.split_once('.').map_or(0, |(_, part)| part.len());
@@ -111,8 +112,7 @@ impl Decimals {
         }
     }
 
-    /// Digits without zeros at the end, and the power of ten behind them; `None` beyond what
-    /// 128 bits hold.
+    /// The digits without trailing zeros, and their power of ten; `None` if they exceed 128 bits.
     fn shortest(&self, row: usize) -> Option<(i128, i32)> {
         let (mut wide, scale) = self.unscaled(row);
         let mut exponent = -i32::from(scale);

@@ -1,4 +1,4 @@
-//! Opening the input files, and their digest.
+//! Opening of input files with their declared columns, and the digest of the inputs.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,10 +21,10 @@ use super::types::is_void;
 use crate::error::{Error, Result};
 use crate::guard::{decode, open_parquet};
 
-/// Rows decoded at a time.
+/// The number of rows that are decoded at a time.
 const BATCH_ROWS: usize = 16_384;
 
-/// An opened Parquet file whose declared columns are there and of the right type.
+/// An opened Parquet file that has all declared columns in suitable types.
 pub(crate) struct Input {
     pub(crate) path: PathBuf,
     pub(crate) rows: u64,
@@ -33,20 +33,21 @@ pub(crate) struct Input {
     origins: Vec<Origin>,
 }
 
-/// Where the values of a declared column come from.
+/// The origin of a declared column's values.
 enum Origin {
-    /// A column of the file, by its position there. A folder may say the same.
+    /// A column of the file, by its position. A folder may hold the same value.
     File {
         root: usize,
         uuid: bool,
         folder: Option<Values>,
     },
-    /// A folder above the file: values for as many rows as a batch may have, or missing ones.
+    /// A folder above the file. The values fill a batch of the largest size; they may all be
+    /// missing.
     Folder(Values),
 }
 
 impl Input {
-    /// Opens `path`, a file below `data`, for reading `declared` columns.
+    /// Opens `path`, a file below `data`, to read the `declared` columns.
     pub(crate) fn open(data: &Path, path: &Path, declared: &[&Column]) -> Result<Self> {
         let builder = open_parquet(path)?;
         let rows = builder.metadata().file_metadata().num_rows().max(0) as u64;
@@ -66,7 +67,7 @@ impl Input {
         Ok(input)
     }
 
-    /// What the folders say of a column.
+    /// The values of a column that the folders' names hold.
     fn folder(&self, below: &Path, column: &Column) -> Result<Option<Values>> {
         let wrong = |expected: String, found: String| Error::Folder {
             file: self.path.clone(),
@@ -97,7 +98,7 @@ impl Input {
         let Some((root, field)) = found.next() else {
             return match folder {
                 Some(folder) => Ok(Origin::Folder(folder)),
-                // An empty part of a table may lack even its columns.
+                // An empty part of a table may even lack the columns.
                 None if self.rows == 0 => Ok(Origin::Folder(Values::Null)),
                 None => Err(self.missing_column(column)),
             };
@@ -143,8 +144,7 @@ impl Input {
         }
     }
 
-    /// Whether a column has no value in the whole file. Which type it got, in a part of a table
-    /// without such values, says nothing.
+    /// Whether a column has no value in the whole file. Then its type in the file means nothing.
     fn is_void(&self, root: usize) -> Result<bool> {
         let builder = open_parquet(&self.path)?;
         let mask = ProjectionMask::roots(builder.parquet_schema(), [root]);
@@ -162,7 +162,7 @@ impl Input {
         Ok(true)
     }
 
-    /// Whether 16 bytes are a UUID, as Parquet or as Arrow says it.
+    /// Whether 16 bytes are a UUID according to Parquet's or Arrow's type.
     fn is_uuid(&self, root: usize, field: &Field) -> bool {
         let schema = self.builder.parquet_schema();
         let mut leaves = (0..schema.num_columns())
@@ -173,7 +173,7 @@ impl Input {
             || leaves.any(|leaf| leaf.logical_type_ref() == Some(&LogicalType::Uuid))
     }
 
-    /// Starts reading the declared columns.
+    /// Starts to read the declared columns.
     pub(crate) fn read(self) -> Result<Batches> {
         let roots = self.origins.iter().filter_map(|origin| match origin {
             Origin::File { root, .. } => Some(*root),
@@ -210,13 +210,13 @@ pub(crate) struct Batches {
     path: PathBuf,
     reader: ParquetRecordBatchReader,
     columns: Vec<Column>,
-    /// With positions in a batch.
+    /// The origins of the columns, with positions in a batch.
     origins: Vec<Origin>,
     row: u64,
 }
 
 impl Batches {
-    /// The next batch and the row it starts at.
+    /// The next batch, with the position of its first row.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, RecordBatch)>> {
         let row = self.row;
         let batch = decode(&self.path, row, || self.reader.next().transpose())?;
@@ -224,7 +224,7 @@ impl Batches {
         Ok(batch.map(|batch| (row, batch)))
     }
 
-    /// The declared columns of a batch that starts at `row`, in the order they were declared.
+    /// The declared columns of a batch that starts at `row`, in the order of their declaration.
     pub(crate) fn load(&self, row: u64, batch: &RecordBatch) -> Result<Vec<Values>> {
         let columns = self.origins.iter().map(|origin| match origin {
             Origin::File { root, uuid, .. } => Values::load(batch.column(*root), *uuid),
@@ -254,8 +254,8 @@ impl Batches {
     }
 }
 
-/// Ids in floats of 16 or 32 bits: beyond what these hold one by one, different users may have
-/// become one.
+/// Refuses ids in floats of 16 or 32 bits that exceed the exact range. Beyond it, different users
+/// may have the same id.
 fn check_width(path: &Path, column: &Column, found: &DataType, values: &Values) -> Result<()> {
     let bits = match found {
         DataType::Float16 => 11,
@@ -276,7 +276,8 @@ fn check_width(path: &Path, column: &Column, found: &DataType, values: &Values) 
     }
 }
 
-/// A digest over names (below `data`), sizes and contents; independent of times and of `data`.
+/// The digest of the files' names (below `data`), sizes and contents. It does not depend on times
+/// or on `data`.
 pub(crate) fn digest(
     data: &Path,
     files: &[PathBuf],

@@ -1,4 +1,4 @@
-//! Finding the input files.
+//! Search for the input files that a declaration means.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -10,18 +10,19 @@ use instructue_schema::paths;
 use crate::error::{Error, Result};
 use crate::guard::converts_csv;
 
-/// How many names a message lists.
+/// The number of names that a message lists.
 const LISTED: usize = 5;
 
-/// The Parquet files that `file` (a file, a directory or a `*` pattern) means below
-/// `data`, sorted. `source` is named in errors.
+/// The sorted Parquet files below `data` that `file` (a file, a directory or a `*` pattern)
+/// means. Errors name `source`.
 ///
-/// Of a directory, and of one that a pattern fits, these are all files at any depth whose names
-/// end in `.parquet`, in any letter case. What begins with `.` or `_` is none of them, but for
-/// folders with a `=`. A link to what is there anyway is not read twice.
+/// A directory stands for all files at any depth whose names end in `.parquet`, in any letter
+/// case; the same holds for a directory that fits a pattern. Names that begin with `.` or `_` are
+/// left out, except folders with a `=`. A file that a link reaches a second time is read once.
 ///
 /// # Errors
-/// No such directory, nothing in it that is meant, or files of a Delta, Iceberg or Hudi table.
+/// The directory does not exist, nothing in it fits, or the files belong to a Delta, Iceberg or
+/// Hudi table.
 pub fn source_files(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
     paths::below(data, file).map_err(|source_error| Error::Outside {
         key: format!("a file of source.{source}"),
@@ -55,7 +56,7 @@ fn listed(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
             false => Ok(files),
         };
     }
-    // Anything else that is there is what was meant; opening it says what is wrong with it.
+    // Anything else that exists is taken. Opening it gives the precise error.
     if path.exists() {
         return Ok(vec![path]);
     }
@@ -69,8 +70,8 @@ fn listed(data: &Path, source: &str, file: &str) -> Result<Vec<PathBuf>> {
     Err(missing(path, source))
 }
 
-/// What to do with a path that names a place on another machine, as `s3://bucket` does; `None`
-/// for all others.
+/// Advice for a path that names a place on another machine, such as `s3://bucket`; `None` for all
+/// other paths.
 pub fn remote_advice(path: &Path) -> Option<String> {
     let path = path.to_str()?;
     let (protocol, _) = path.split_once(":/")?;
@@ -95,14 +96,14 @@ pub(crate) fn parquet_below(base: &Path, directory: &Path) -> Result<Vec<PathBuf
     walk.finish()
 }
 
-/// What lies in and below directories. Links wait until everything else was seen, so that what
-/// is there anyway is not read twice, and none is followed out of `base`.
+/// A walk through directories. Links wait until everything else was visited, so that no file is
+/// read twice. No link is followed out of `base`.
 struct Walk<'a> {
     base: &'a Path,
     files: Vec<PathBuf>,
-    /// With whether a file counts whatever its name ends in.
+    /// The links, and whether each counts whatever its name ends in.
     links: Vec<(PathBuf, bool)>,
-    /// Directories and files that were taken, by their own paths.
+    /// The resolved paths of directories and files that were taken.
     seen: HashSet<PathBuf>,
 }
 
@@ -116,7 +117,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Takes what is in `directory`, in the order of names.
+    /// Visits the entries of `directory` in the order of their names.
     fn enter(&mut self, directory: &Path) -> Result<()> {
         let own = directory.canonicalize().map_err(Error::io(directory))?;
         if !self.seen.insert(own) {
@@ -128,7 +129,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Takes a path, or lets it wait if it is a link.
+    /// Takes a path, or defers it if it is a link.
     fn visit(&mut self, path: PathBuf, named: bool) -> Result<()> {
         let kind = fs::symlink_metadata(&path).map_err(Error::io(&path))?;
         if kind.is_symlink() {
@@ -149,7 +150,7 @@ impl<'a> Walk<'a> {
                 false => self.enter(&path),
             };
         }
-        // What cannot be resolved is said when it is opened.
+        // A path that cannot be resolved gives an error when it is opened.
         let own = path.canonicalize().unwrap_or_else(|_| path.clone());
         if !hidden && (named || has_ending(&path, "parquet")) && self.seen.insert(own) {
             self.files.push(path);
@@ -173,7 +174,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The paths in a directory of plain files.
+/// The entries of a directory, unless it belongs to a table format.
 fn plain_entries(directory: &Path) -> Result<Vec<PathBuf>> {
     let found = entries(directory)?;
     match table_format(directory, &found) {
@@ -185,8 +186,8 @@ fn plain_entries(directory: &Path) -> Result<Vec<PathBuf>> {
     }
 }
 
-/// The kind of table whose directory this is: it says elsewhere which files, and which of their
-/// rows, count.
+/// The table format of a directory, if it has one. Its metadata decide which files and rows are
+/// part of the table.
 fn table_format(directory: &Path, entries: &[PathBuf]) -> Option<&'static str> {
     let has = |name: &str| entries.contains(&directory.join(name));
     if has("_delta_log") {
@@ -203,12 +204,13 @@ fn table_format(directory: &Path, entries: &[PathBuf]) -> Option<&'static str> {
         .then_some("an Iceberg table")
 }
 
-/// What fits a pattern in the last part of `path`, below `base`.
+/// The entries below `base` that fit a pattern in the last part of `path`.
 fn fitting(base: &Path, path: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
     let Some(parent) = path.parent().filter(|parent| parent.is_dir()) else {
         return Ok(Vec::new());
     };
-    // As in a shell, and for what begins with `_` too: a pattern has to say it.
+    // A name that begins with `.` or `_` fits only a pattern that begins so too. A shell has this
+    // rule for `.`.
     let plain = !pattern.starts_with(['.', '_']);
     let mut walk = Walk::new(base);
     for path in plain_entries(parent)? {
@@ -221,7 +223,7 @@ fn fitting(base: &Path, path: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
     walk.finish()
 }
 
-/// The paths in a directory, sorted.
+/// The entries of a directory, sorted.
 fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).map_err(Error::io(directory))? {
@@ -253,7 +255,7 @@ pub(crate) fn csv_files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A directory without Parquet files: what it has instead.
+/// The error for a directory without Parquet files. It names what the directory holds instead.
 fn nothing_in(path: PathBuf) -> Error {
     if let Some(file) = csv_files(&path).into_iter().next() {
         let found = converts_csv(&file);
@@ -272,7 +274,7 @@ fn nothing_in(path: PathBuf) -> Error {
     Error::EmptyDirectory { path, expected }
 }
 
-/// A file that is not there: what is there instead.
+/// The error for a missing file. It names what exists instead.
 fn missing(path: PathBuf, source: &str) -> Error {
     let beside = path.parent().map(entries).and_then(Result::ok);
     let beside = beside.unwrap_or_default();
@@ -307,8 +309,8 @@ fn missing(path: PathBuf, source: &str) -> Error {
     Error::Missing { path, expected }
 }
 
-/// Whether `name` fits `pattern`, where `*` stands for any characters. `.parquet` at the end is
-/// meant in any letter case. The time is at most the product of the lengths.
+/// Whether `name` fits `pattern`, where `*` stands for any characters. A final `.parquet` fits in
+/// any letter case. The time is at most the product of the lengths.
 fn matches(pattern: &str, name: &str) -> bool {
     const ENDING: &str = ".parquet";
     let split = |text: &str| {
@@ -327,7 +329,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut read) = (0, 0);
-    // Behind the last star, and how much of the name it has taken.
+    // The position after the last star, and the number of characters that the star has consumed.
     let mut star: Option<(usize, usize)> = None;
     while read < name.len() {
         match (pattern.get(at), &mut star) {
@@ -339,7 +341,7 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
                 at += 1;
                 read += 1;
             }
-            // Only the last star need take more: what the earlier ones took can stay.
+            // Only the last star need consume more; the earlier ones can stay.
             (_, Some((behind, taken))) => {
                 *taken += 1;
                 (at, read) = (*behind, *taken);
@@ -381,7 +383,7 @@ mod tests {
 
     #[test]
     fn stars_cost_no_more_than_the_lengths_multiplied() {
-        // Tried one by one, the ways to part this name are more than could be counted.
+        // Naive backtracking would try more splits of this name than can be counted.
         let pattern = format!("{}b", "a*".repeat(1_000));
         assert!(!matches(&pattern, &"a".repeat(4_000)));
     }

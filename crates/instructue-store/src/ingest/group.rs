@@ -1,9 +1,9 @@
-//! Second pass: the rows of one shard, grouped by user and sorted by time.
+//! The second pass of an ingest: it groups the rows of one shard by user and sorts them by time.
 //!
-//! Events of one user at the same second are ordered by what they hold: field by field as the
-//! schema lists them, a missing value first, texts by their bytes, numbers by
-//! [`f64::total_cmp`]. Events that are equal in all fields cannot be told apart, so a shard does
-//! not depend on the order of rows or on how they lie in files.
+//! Events of one user at the same second are ordered by their fields, in the order of the schema:
+//! a missing value first, texts by their bytes, numbers by [`f64::total_cmp`]. Events that are
+//! equal in all fields are interchangeable, so a shard does not depend on the order of rows or on
+//! their files.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -12,41 +12,40 @@ use std::sync::Arc;
 
 use instructue_schema::{Column, Source, SourceKind, Timestamp, UserId, excerpt};
 
-use super::RowErrors;
-use super::columns::BadValue;
+use super::bad_row::{BadValue, RowErrors};
 use super::lookup::{FieldBuilder, LookupTable, NO_MATCH, is_field, is_number};
 use super::spill::{Cursor, take};
 use super::times::Near;
 use crate::error::{Error, Result, RowProblem};
 use instructue_schema::{ColumnData, NULL_CODE, Shard, SourceTable};
 
-/// What the second pass needs to know of a source.
+/// The inputs of the second pass for one source.
 pub(crate) struct GroupSource<'a> {
     pub(crate) source: &'a Source,
     pub(crate) files: &'a [PathBuf],
     pub(crate) lookups: &'a [LookupTable],
     pub(crate) errors: RowErrors,
-    /// Rows with other times are left out; `None`: with no time.
+    /// The days that count. Rows on other days are left out; `None` keeps all rows.
     pub(crate) near: Option<&'a Near>,
 }
 
-/// Rows of one source that the second pass leaves out, by reason.
+/// The numbers of rows that the second pass leaves out, by reason.
 pub(crate) type LeftOut = [(RowProblem, u64); 2];
 
-/// Rows of one source as they were read.
+/// The rows of one source in the order in which they were read.
 #[derive(Default)]
 struct Rows {
     users: Vec<u32>,
     times: Vec<i64>,
     origins: Vec<(u32, u64)>,
-    /// Per lookup, the lookup's row.
+    /// For each lookup, the lookup's row.
     matched: Vec<Vec<u32>>,
     own: Vec<ColumnData>,
-    /// How many were left out for their time.
+    /// The number of rows that were left out because their time is far from all others.
     far: u64,
 }
 
-/// Builds a shard from what was spilled for it. Also gives the rows left out per source.
+/// Builds a shard from its spilled rows. Also returns the numbers of rows left out per source.
 pub(crate) fn group(
     directory: &Path,
     shard: usize,
@@ -64,7 +63,7 @@ pub(crate) fn group(
         })?;
         tables.push(rows);
     }
-    // Users were numbered as they came; in the shard they are sorted by id.
+    // Users were numbered in the order of their rows. In the shard they are sorted by id.
     let mut sorted: Vec<(&str, u32)> = users.into_iter().collect();
     sorted.sort_unstable();
     let mut ranks = vec![0; sorted.len()];
@@ -95,7 +94,7 @@ pub(crate) fn group(
     ))
 }
 
-/// Rank of the user, time, row; sorted.
+/// Sorted triples of the user's rank, the time and the row.
 type Order = Vec<(u32, i64, usize)>;
 
 fn sort(source: &GroupSource<'_>, rows: &Rows, ranks: &[u32]) -> Order {
@@ -114,7 +113,7 @@ fn sort(source: &GroupSource<'_>, rows: &Rows, ranks: &[u32]) -> Order {
     order
 }
 
-/// Orders two rows by their fields.
+/// Compares two rows by their fields.
 fn compare(source: &GroupSource<'_>, rows: &Rows, a: usize, b: usize) -> Ordering {
     let own = rows.own.iter();
     let own = own.map(|column| compare_values(column, Some(a), Some(b)));
@@ -129,7 +128,7 @@ fn compare(source: &GroupSource<'_>, rows: &Rows, a: usize, b: usize) -> Orderin
         .unwrap_or(Ordering::Equal)
 }
 
-/// Orders the values at two rows; what is missing comes first.
+/// Compares the values of two rows. A missing value comes first.
 fn compare_values(column: &ColumnData, a: Option<usize>, b: Option<usize>) -> Ordering {
     match column {
         ColumnData::Number(numbers) => {
@@ -207,7 +206,7 @@ fn parse<'a>(
     Some(rows)
 }
 
-/// Moves past what follows the time of an event.
+/// Skips the rest of an event, after its time.
 fn skip(source: &Source, columns: &[&Column], cursor: &mut Cursor<'_>) -> Option<()> {
     for _ in &source.lookups {
         cursor.array::<4>()?;
@@ -221,7 +220,7 @@ fn skip(source: &Source, columns: &[&Column], cursor: &mut Cursor<'_>) -> Option
     Some(())
 }
 
-/// A tabular row must be the only one of its user for its time.
+/// Drops all but the first of a user's tabular rows for the same time.
 fn drop_duplicates(
     source: &GroupSource<'_>,
     rows: &Rows,
@@ -251,7 +250,7 @@ fn drop_duplicates(
                 );
                 let bad = BadValue::new(RowProblem::DuplicateUser, expected, found);
                 let column = &source.source.user_column().name;
-                // Counted by the caller.
+                // The caller counts the dropped rows.
                 source
                     .errors
                     .handle(name(file), row, column, bad, &mut Default::default())?;
@@ -292,8 +291,8 @@ fn table(source: &GroupSource<'_>, rows: Rows, order: &Order, users: usize) -> S
     }
 }
 
-/// The values at `rows`, missing where there is no row; the dictionary holds what occurs, in
-/// order of appearance, so that equal rows give equal columns.
+/// The values at `rows`; `None` stands for a missing value. The dictionary holds only values that
+/// occur, in the order of their first row, so that equal rows give equal columns.
 fn gather(column: &ColumnData, rows: impl Iterator<Item = Option<usize>>) -> ColumnData {
     match column {
         ColumnData::Number(numbers) => ColumnData::Number(

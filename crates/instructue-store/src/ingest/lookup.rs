@@ -1,4 +1,4 @@
-//! Lookup tables: small, held in memory, joined by key.
+//! Lookup tables in memory, joined by a key.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use instructue_schema::{Column, ColumnRole, Lookup, Source, excerpt};
 
-use super::columns::{BadValue, Values};
+use super::bad_row::{BadValue, RowErrors};
+use super::columns::Values;
 use super::files::Input;
-use super::{RowErrors, SourceReport};
 use crate::error::{Result, RowProblem};
+use crate::report::SourceReport;
 use instructue_schema::{ColumnData, NULL_CODE};
 
-/// The lookup row of a source row that matches none.
+/// The lookup row of a source row whose key the lookup lacks.
 pub(crate) const NO_MATCH: u32 = u32::MAX;
 
-/// Distinct texts in order of appearance.
+/// Distinct texts in the order of their first row.
 #[derive(Default)]
 pub(crate) struct Dictionary {
     index: HashMap<Arc<str>, u32>,
@@ -38,7 +39,7 @@ impl Dictionary {
     }
 }
 
-/// Whether a column's values are kept as numbers; the others are dictionary-encoded text.
+/// Whether a column's values are kept as numbers. All others are dictionary-encoded texts.
 pub(crate) fn is_number(column: &Column) -> bool {
     column.role == ColumnRole::Number
 }
@@ -88,12 +89,12 @@ impl FieldBuilder {
     }
 }
 
-/// A lookup in memory.
+/// A lookup table in memory.
 pub(crate) struct LookupTable {
     rows: HashMap<Box<str>, u32>,
-    /// One time per row if the lookup gives the time of the events.
+    /// One time per row if the lookup has the time column of the events.
     pub(crate) times: Option<Vec<Option<i64>>>,
-    /// Its fields in schema order.
+    /// The lookup's fields in schema order.
     pub(crate) columns: Vec<ColumnData>,
 }
 
@@ -107,7 +108,8 @@ impl LookupTable {
         errors: &RowErrors,
         report: &mut SourceReport,
     ) -> Result<Self> {
-        // In the lookup's own file the key is a key, whatever the source's column requires.
+        // In the lookup's own file the column is only a key, whatever the source's column
+        // requires.
         let key = source.key_column(lookup);
         let declared: Vec<&Column> = std::iter::once(key).chain(&lookup.columns).collect();
         let gives_time = lookup
@@ -143,7 +145,7 @@ impl LookupTable {
         Ok(table)
     }
 
-    /// Adds a row, or nothing of it.
+    /// Adds a complete row, or nothing.
     fn add<'a>(
         &mut self,
         declared: &[&'a Column],
@@ -166,7 +168,7 @@ impl LookupTable {
             let bad = BadValue::new(RowProblem::DuplicateKey, "each key once", found);
             return Err((&key.name, bad));
         }
-        // Check everything before adding anything, so that the columns stay of one length.
+        // All values are checked before one is added, so that the columns keep the same length.
         let mut scratch = String::new();
         for (column, values) in columns.iter().zip(&values[1..]) {
             let missing = match column.role {
@@ -214,7 +216,7 @@ impl LookupTable {
     }
 }
 
-/// For messages: which file lacks the key.
+/// The error for a key that the lookup's files lack.
 pub(crate) fn no_match(path: &Path, key: Option<&str>) -> BadValue {
     let expected = format!("a row of {} with this key", path.display());
     let found = key.map_or("a null key".into(), |key| {

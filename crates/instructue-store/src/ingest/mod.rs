@@ -1,12 +1,11 @@
-//! Parquet files in, user store out.
+//! Ingest: Parquet files are read, checked and written as a user store.
 //!
-//! Two passes with bounded memory. The first reads each source in batches,
-//! checks each row, and appends it to a file of the shard that its user's id
-//! hashes to. The second takes one shard after the other, groups its rows by
-//! user, sorts them by time and writes the shard. The number of shards
-//! follows from the number of rows and an estimate of the number of users,
-//! so what is held at a time does not grow with either.
+//! Two passes use bounded memory. The first reads each source in batches, checks each row, and
+//! appends it to a file of its user's shard. The second takes one shard after the other, groups
+//! its rows by user, sorts them by time and writes the shard. The number of shards follows from
+//! the number of rows and an estimate of the number of users, so memory grows with neither.
 
+mod bad_row;
 mod columns;
 mod count;
 mod decimal;
@@ -15,7 +14,6 @@ mod find;
 mod group;
 mod lookup;
 mod partition;
-mod report;
 mod rows;
 mod spill;
 mod survey;
@@ -32,39 +30,38 @@ use instructue_schema::{Column, OnError, Schema, Source, SourceKind, TimePolicy,
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use self::columns::BadValue;
+use self::bad_row::RowErrors;
 pub(crate) use self::count::shard_of;
 use self::count::{DistinctCounter, user_hash};
 use self::files::{Input, digest, hex};
 pub use self::find::{remote_advice, source_files};
 use self::group::{GroupSource, LeftOut, group};
 use self::lookup::LookupTable;
-use self::report::union;
-pub use self::report::{IngestReport, LookupReport, Progress, SourceReport};
 use self::rows::SourcePass;
 use self::spill::Spill;
 pub use self::survey::survey;
 use self::times::{DayCounts, Near, TimeBounds, now};
 pub use self::user_values::{UserValue, UserValues, read_user_values};
 use crate::error::{Error, Result};
+use crate::manifest::{Manifest, ShardEntry};
+use crate::report::{Progress, SourceReport, union};
 use crate::shard_file;
-use crate::store::{Manifest, ShardEntry};
 
-/// What [`UserStore::ingest`](crate::UserStore::ingest) may be told.
+/// The options of [`UserStore::ingest`](crate::UserStore::ingest).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IngestOptions {
-    /// Rows later than this are future-dated, hence bad, whatever the schema's `times` say. `None`:
-    /// a day past the machine's clock where they say `plausible`, and no time is too late elsewhere;
-    /// a store that was made at another hour is still the same store.
+    /// The latest valid time. A later row is a bad row, whatever the schema's `times` are. `None`
+    /// means a day past the machine's clock with `plausible` times, and no bound otherwise. It is
+    /// part of the options as given, so a store that was made at another hour is the same store.
     pub latest: Option<Timestamp>,
-    /// How many users a shard should have at most, on average.
+    /// The largest average number of users per shard.
     pub users_per_shard: usize,
-    /// How many rows of all sources together a shard should have at most, on average.
+    /// The largest average number of rows per shard, over all sources.
     pub max_rows_per_shard: usize,
 }
 
 impl Default for IngestOptions {
-    /// The clock's latest time, 4096 users, 2^18 rows.
+    /// The latest time of the clock, 4096 users, 2^18 rows.
     fn default() -> Self {
         Self {
             latest: None,
@@ -74,46 +71,11 @@ impl Default for IngestOptions {
     }
 }
 
-/// The version of the rules by which rows are checked and ordered. A store of another one is
-/// made anew.
+/// The version of the rules by which rows are checked and ordered. A store of another version is
+/// rebuilt.
 const ROWS: u32 = 2;
 
-/// What to do with bad rows of a source.
-#[derive(Clone, Copy)]
-pub(crate) struct RowErrors {
-    skip: bool,
-}
-
-impl RowErrors {
-    /// Counts a bad row or makes it an error.
-    fn handle(
-        self,
-        file: &Path,
-        row: u64,
-        column: &str,
-        bad: BadValue,
-        skipped: &mut BTreeMap<String, u64>,
-    ) -> Result<()> {
-        if !self.skip {
-            return Err(Self::error(file, row, column, bad));
-        }
-        *skipped.entry(bad.problem.as_str().into()).or_default() += 1;
-        Ok(())
-    }
-
-    fn error(file: &Path, row: u64, column: &str, bad: BadValue) -> Error {
-        Error::Row {
-            file: file.into(),
-            row,
-            column: column.into(),
-            problem: bad.problem,
-            expected: bad.expected,
-            found: bad.found,
-        }
-    }
-}
-
-/// A shard's entry, its files with size and digest, and what each source has in it.
+/// A shard's manifest entry, its files with size and digest, and its content per source.
 type WrittenShard = (ShardEntry, Vec<(String, Entry)>, Vec<WrittenSource>);
 
 /// The checked inputs of an ingest.
@@ -181,7 +143,7 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// How many shards keep the averages within the options.
+    /// The number of shards that keeps the averages within the options.
     fn shards(&self) -> Result<usize> {
         let users_per_shard = self.options.users_per_shard as u64;
         let rows_per_shard = self.options.max_rows_per_shard as u64;
@@ -193,7 +155,7 @@ impl<'a> Plan<'a> {
         if footers <= users_per_shard.min(rows_per_shard) {
             return Ok(1);
         }
-        // Rows are counted, not taken from the footers: a damaged one could ask for any number.
+        // The number in a damaged footer could be anything, so the rows themselves are counted.
         let (mut users, mut rows) = (DistinctCounter::new(), 0);
         for input in self.inputs.iter().filter(|input| input.source.has_file()) {
             for path in &input.files {
@@ -204,7 +166,7 @@ impl<'a> Plan<'a> {
         Ok(rows.div_ceil(rows_per_shard).max(by_users).max(1) as usize)
     }
 
-    /// Writes shards and manifest to `store` by way of `temporary`.
+    /// Writes shards and manifest to `store`; `temporary` holds the spilled rows.
     pub(crate) fn run(
         &self,
         store: &NewDirectory,
@@ -248,7 +210,7 @@ impl<'a> Plan<'a> {
             days.push(counted);
         }
         let near = Near::of(days.iter());
-        // A source that as a whole is of another time has no bad clock.
+        // If a whole source is of another period, this is no sign of a broken clock.
         let near_of = |days: &DayCounts| near.as_ref().filter(|near| days.any_near(near));
         for (input, days) in self.inputs.iter().zip(&days) {
             if let Some(near) = near_of(days) {
@@ -269,7 +231,8 @@ impl<'a> Plan<'a> {
             })
             .collect();
         let mut manifest = Manifest::new(self.schema, &self.fingerprint);
-        // A few shards at a time, so that memory stays bounded on machines with many cores.
+        // Few shards are handled at a time, so that memory stays bounded on machines with many
+        // cores.
         let wave = rayon::current_num_threads().clamp(1, 8);
         for start in (0..shards).step_by(wave) {
             let wave = start..(start + wave).min(shards);
@@ -347,20 +310,20 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// What became of one source in one shard.
+/// The result of one source in one shard.
 struct WrittenSource {
-    /// Rows left out, by reason.
+    /// The numbers of rows left out, by reason.
     left_out: LeftOut,
     times: Option<(Timestamp, Timestamp)>,
 }
 
 impl<'a> SourceInput<'a> {
-    /// Whether times far from those of all events are bad.
+    /// Whether a time far from those of all events is bad in this source.
     fn compares_times(&self) -> bool {
         self.times == TimePolicy::Plausible && self.source.kind == SourceKind::Events
     }
 
-    /// The error of the first row that is not `near`, unless bad rows are skipped.
+    /// Returns the error of the first row that is not `near`, unless bad rows are skipped.
     fn refuse_far(&self, days: &DayCounts, near: &Near) -> Result<()> {
         let Some((file, row, time)) = days.first_beyond(near) else {
             return Ok(());
@@ -368,7 +331,7 @@ impl<'a> SourceInput<'a> {
         let column = self.source.time_column();
         let column = column.map_or("", |column| column.name.as_str());
         let file = &self.files[file as usize];
-        // Counted where rows are left out.
+        // This count is dropped: the second pass counts the rows that it leaves out.
         let mut counted = BTreeMap::new();
         self.errors
             .handle(file, row, column, near.refuse(time), &mut counted)
@@ -384,7 +347,7 @@ impl<'a> SourceInput<'a> {
             rows: 0,
             lookup_files: Vec::new(),
             errors,
-            // A row of features may be valid since long ago, or from next month on.
+            // A tabular row may be valid since long ago, or from next month on.
             times: match (source.kind, source.times) {
                 (SourceKind::Tabular, None) => TimePolicy::Any,
                 _ => source.times(schema),
@@ -422,7 +385,7 @@ impl<'a> SourceInput<'a> {
     }
 }
 
-/// Adds the users of a file to `counter`; gives the number of its rows.
+/// Adds the users of a file to `counter` and returns the file's number of rows.
 fn count_users(
     data: &Path,
     path: &Path,
@@ -435,7 +398,7 @@ fn count_users(
         let values = batches.load(first, &batch)?;
         rows += batch.num_rows() as u64;
         for row in 0..batch.num_rows() {
-            // Bad ids are dealt with in the first pass.
+            // The first pass reports bad ids.
             if let Ok(Some(user)) = values[0].text(row, column.ty, &mut buffer)
                 && user != last
             {
@@ -448,7 +411,8 @@ fn count_users(
     Ok(rows)
 }
 
-/// The Parquet writer works in memory, so this means a shard beyond what a file can hold.
+/// The error of the Parquet writer. The writer works in memory, so the shard exceeds what a file
+/// can hold.
 fn not_encoded(
     store: &Path,
     shard: usize,

@@ -1,4 +1,5 @@
-//! Columns that are not in a file but in the names of its folders: `country=de/dt=2024-01-31/`.
+//! Columns whose values are in the names of folders (Hive partitions), such as
+//! `country=de/dt=2024-01-31/`.
 
 use std::path::{Component, Path};
 
@@ -8,11 +9,11 @@ use instructue_schema::{Column, ColumnRole, ColumnType};
 use super::columns::Values;
 use super::time_text::{self, parse_time};
 
-/// How a missing value is called, as Hive, Spark, Arrow and DuckDB do.
+/// The name of a missing value in Hive, Spark, Arrow and DuckDB.
 const MISSING: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// The values of `column` that the folders of a file say, whose path is `below` the data
-/// directory; from the outermost folder on.
+/// The values of `column` in the names of a file's folders, from the outermost folder on. `below`
+/// is the file's path below the data directory.
 pub(crate) fn folder_values(below: &Path, column: &str) -> Vec<String> {
     let folders = below.parent().into_iter().flat_map(Path::components);
     let names = folders.filter_map(|folder| match folder {
@@ -26,7 +27,7 @@ pub(crate) fn folder_values(below: &Path, column: &str) -> Vec<String> {
         .collect()
 }
 
-/// `rows` times what a folder says of `column`, or what it should be.
+/// The folder's value of `column`, repeated for `rows` rows. The error is the expected value.
 pub(crate) fn folder_column(
     value: &str,
     column: &Column,
@@ -55,7 +56,7 @@ pub(crate) fn folder_column(
             Values::Bool(BooleanArray::from(vec![flag; rows]))
         }
         ColumnType::Timestamp => {
-            // What a file's column may be, a folder's may be too: numbers of the unit.
+            // A number in the declared unit is allowed, as in a file's column.
             let number = column.unit.and_then(|_| value.parse::<i64>().ok());
             if let Some(number) = number {
                 return Ok(Values::Int(Int64Array::from(vec![number; rows])));
@@ -66,8 +67,8 @@ pub(crate) fn folder_column(
     })
 }
 
-/// The first of `rows` rows where a file's own column says something else than its folder. What
-/// is wrong by itself is not compared.
+/// The first of `rows` rows in which the file's own column differs from its folder. A bad value
+/// is not compared.
 pub(crate) fn first_difference(
     column: &Column,
     own: &Values,
@@ -92,7 +93,7 @@ pub(crate) fn first_difference(
     })
 }
 
-/// The text with `%3A` and the like undone; what is no such escape stays.
+/// The text with escapes such as `%3A` decoded. Anything else stays.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,22 +1,24 @@
-//! First pass over a source: check each row and send it to its user's shard.
+//! The first pass of an ingest over one source: it checks each row and sends it to its user's
+//! shard.
 
 use std::path::{Path, PathBuf};
 
 use instructue_schema::{Column, ColumnRole, EventOrder, Source, SourceKind, excerpt};
 
-use super::columns::{BadValue, Values};
+use super::bad_row::{BadValue, RowErrors};
+use super::columns::Values;
 use super::count::shard_of;
 use super::files::Input;
 use super::lookup::{LookupTable, NO_MATCH, is_field, no_match};
 use super::spill::{Spill, put_text};
 use super::times::{DayCounts, TimeBounds};
-use super::{Progress, RowErrors, SourceReport};
 use crate::error::{Result, RowProblem};
+use crate::report::{Progress, SourceReport};
 
-/// What the first pass over one source needs.
+/// The inputs of the first pass for one source.
 pub(crate) struct SourcePass<'a> {
     pub(crate) source: &'a Source,
-    /// The directory that the files are below.
+    /// The data directory.
     pub(crate) data: &'a Path,
     pub(crate) lookups: &'a [LookupTable],
     /// The first file of each lookup, for messages.
@@ -26,7 +28,7 @@ pub(crate) struct SourcePass<'a> {
     pub(crate) shards: usize,
 }
 
-/// The previous row of a file declared as sorted.
+/// The previous row of a file that is declared as sorted.
 struct Previous {
     user: String,
     number: Option<i128>,
@@ -34,7 +36,7 @@ struct Previous {
 }
 
 impl SourcePass<'_> {
-    /// Reads `files` and pushes each good row to `spill`, its time to `days`.
+    /// Reads `files`, pushes each good row to `spill` and adds its time to `days`.
     pub(crate) fn run(
         &self,
         files: &[PathBuf],
@@ -81,15 +83,16 @@ impl SourcePass<'_> {
     }
 }
 
-/// Turns rows into bytes:
-/// user, time, (tabular: file and row), lookup rows, own fields in schema order.
+/// An encoder of rows as bytes: user, time, file and row (tabular sources only), lookup rows, own
+/// fields in schema order.
 struct Encoder<'a> {
     pass: &'a SourcePass<'a>,
     user: usize,
-    /// The own column with the time; otherwise a lookup has it, or nothing.
+    /// The source's own time column. Without one, a lookup has the time, or the source has no
+    /// times.
     time: Option<usize>,
     time_lookup: Option<usize>,
-    /// The own key column of each lookup.
+    /// The source's key column of each lookup.
     keys: Vec<usize>,
     fields: Vec<usize>,
     row: Vec<u8>,
@@ -133,14 +136,15 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// Encodes a row into `self.row`; gives its shard and time, or the column and what is wrong.
+    /// Encodes a row into `self.row`. Returns its shard and time; the error is the column and the
+    /// problem.
     fn encode(
         &mut self,
         values: &[Values],
         row: usize,
         origin: (u32, u64),
     ) -> Result<(usize, i64), (&'a str, BadValue)> {
-        // The user id may live in the buffer while other parts of the encoder are at work.
+        // The user id may borrow the buffer while other parts of the encoder are used.
         let mut buffer = std::mem::take(&mut self.buffer);
         let shard = self.encode_with(&mut buffer, values, row, origin);
         self.buffer = buffer;
@@ -209,7 +213,7 @@ impl<'a> Encoder<'a> {
         Ok((shard, time))
     }
 
-    /// The time of the row; `i64::MIN`, before everything, in a source without times.
+    /// The time of the row; `i64::MIN`, before all times, in a source without times.
     fn time(
         &self,
         values: &[Values],
@@ -268,8 +272,8 @@ fn check_present(column: &Column, missing: bool) -> Result<(), BadValue> {
     }
 }
 
-/// Checks that the row does not come before the previous one, and makes it the previous one.
-/// Ids that are numbers are compared as numbers.
+/// Checks that the row does not come before the previous one, and remembers it. Ids that are
+/// numbers are compared as numbers.
 fn check_order(
     previous: &mut Option<Previous>,
     user: &str,

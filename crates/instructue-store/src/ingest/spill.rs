@@ -1,7 +1,8 @@
-//! Rows on their way to their shard: appended to one file per source and shard.
+//! Temporary files of rows, one per source and shard. The first pass appends to them, the second
+//! reads them.
 //!
-//! However many shards there are, only `budget` bytes wait in memory and one
-//! file is open at a time.
+//! Whatever the number of shards, only `budget` bytes wait in memory and one file is open at a
+//! time.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +10,10 @@ use instructue_fs::{AppendFile, read, remove_file};
 
 use crate::error::Result;
 
-/// The bytes that may wait in memory.
+/// The number of bytes that may wait in memory.
 pub(crate) const BUDGET: usize = 128 << 20;
 
-/// Writes the rows of one source.
+/// A writer for the rows of one source.
 pub(crate) struct Spill {
     directory: PathBuf,
     source: usize,
@@ -42,7 +43,7 @@ impl Spill {
         Ok(())
     }
 
-    /// Writes out what waits.
+    /// Writes the waiting bytes to the files.
     pub(crate) fn flush(&mut self) -> Result<()> {
         for (shard, buffer) in self.buffers.iter_mut().enumerate() {
             if buffer.is_empty() {
@@ -57,7 +58,8 @@ impl Spill {
     }
 }
 
-/// The rows of one source and shard in the order they were pushed; removes the file.
+/// Returns the rows of one source and shard in the order in which they were pushed, and removes
+/// the file.
 pub(crate) fn take(directory: &Path, source: usize, shard: usize) -> Result<Vec<u8>> {
     let path = path(directory, source, shard);
     match read(&path) {
@@ -85,7 +87,7 @@ pub(crate) fn put_text(row: &mut Vec<u8>, text: Option<&str>) {
     row.extend_from_slice(text.unwrap_or_default().as_bytes());
 }
 
-/// Reads rows back in the order of their parts; `None` past the end or at damage.
+/// A reader of encoded rows, part by part. It returns `None` past the end or at damage.
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
 }

@@ -1,4 +1,4 @@
-//! What a directory holds, for whoever has yet to declare it.
+//! A summary of a directory's Parquet files, for a user who has yet to declare them.
 
 use std::path::Path;
 
@@ -6,14 +6,15 @@ use instructue_schema::ColumnType;
 
 use super::find::{csv_files, parquet_below};
 use super::types::declared_type;
+use crate::error::Result;
 use crate::guard::{converts_csv, open_parquet};
 
-/// How many files and how many columns of each are named.
+/// The number of files, and of columns of each, that are named.
 const FILES: usize = 3;
 const COLUMNS: usize = 20;
 
-/// The Parquet files below `data` with their columns and the types to declare for them, in a
-/// line; where there are none, what there is instead and what makes Parquet of it.
+/// One line with the Parquet files below `data`, their columns and the types to declare. If there
+/// are none, it names what exists instead and the command that converts it to Parquet.
 pub fn survey(data: &Path) -> String {
     let files = match parquet_below(data, data) {
         Ok(files) => files,
@@ -40,7 +41,7 @@ pub fn survey(data: &Path) -> String {
     line
 }
 
-fn columns(path: &Path) -> crate::Result<String> {
+fn columns(path: &Path) -> Result<String> {
     let builder = open_parquet(path)?;
     let fields = builder.schema().fields();
     let mut columns: Vec<String> = fields

@@ -1,20 +1,20 @@
-//! Times that are written as text.
+//! Parsing of times that are written as text.
 
 use arrow::array::timezone::Tz;
 use arrow::compute::kernels::cast_utils::string_to_datetime;
 
 use instructue_schema::excerpt;
 
-use super::columns::BadValue;
+use super::bad_row::BadValue;
 use crate::error::RowProblem;
 
-/// What [`parse_time`] reads, for messages.
+/// The forms that [`parse_time`] reads, for messages.
 pub(crate) const EXPECTED: &str = "a time such as 2024-01-31, 2024-01-31 12:00:00 or \
                                    2024-01-31T12:00:00+01:00";
 
-/// The seconds since 1970, rounded down, of a time in a form of ISO 8601 (or RFC 3339): a date
-/// (also `20240131`), or date and time of day with `T` or a space between. Without an offset
-/// it is UTC. `None` for any other text.
+/// The seconds since 1970, rounded down, of a time in a form of ISO 8601 (or RFC 3339). The form
+/// is a date (also `20240131`), or a date and a time of day with `T` or a space between them.
+/// Without an offset the time is UTC. `None` for any other text.
 pub(crate) fn parse_time(text: &str) -> Option<i64> {
     let text = text.trim_ascii();
     // Databases write the zone's name where others write `Z`.
@@ -27,7 +27,7 @@ pub(crate) fn parse_time(text: &str) -> Option<i64> {
         }
         false => text,
     };
-    // The parser below wants seconds.
+    // The parser below requires seconds.
     let mut timed = String::new();
     let text = match text.as_bytes() {
         [.., b'0'..=b'9', b':', b'0'..=b'9', b'0'..=b'9'] if text.len() == 16 => {
@@ -41,7 +41,7 @@ pub(crate) fn parse_time(text: &str) -> Option<i64> {
     Some(time.timestamp())
 }
 
-/// The time that a text is.
+/// The time of a text, or the error.
 pub(crate) fn time_of(text: &str) -> Result<i64, BadValue> {
     parse_time(text).ok_or_else(|| {
         let problem = RowProblem::UnreadableTime;

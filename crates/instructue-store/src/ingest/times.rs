@@ -1,4 +1,4 @@
-//! Which times a row may have: between two bounds, and not far from those of all events.
+//! Rules for valid times: between two bounds, and not far from the times of all events.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -6,35 +6,35 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use instructue_schema::{Column, ColumnType, SECONDS_PER_DAY, TimePolicy, TimeUnit, Timestamp};
 
-use super::columns::BadValue;
+use super::bad_row::BadValue;
 use crate::error::RowProblem;
 
-/// Clocks differ; and a day begins earlier in other time zones.
+/// Clocks differ, and a day begins earlier in other time zones.
 const TOLERANCE_DAYS: i64 = 1;
 
-/// A guess at a unit must lead to a time from here on: 1980-01-01.
+/// A guess of the unit must lead to a time after this one: 1980-01-01.
 const GUESSED_FROM: i64 = 315_532_800;
 
-/// Fewer events than this say nothing about each other.
+/// With fewer events than this, no event is judged by the others.
 const MIN_EVENTS: u64 = 20;
 
-/// One in so many events, and at least one, may be far from all others.
+/// One in this many events, and at least one, may be far from all others.
 const FAR_SHARE: u64 = 100;
 
-/// A shorter gap, in days, separates nothing.
+/// A shorter gap, in days, separates no events.
 const MIN_GAP_DAYS: i64 = 366;
 
-/// The times that rows of a source may have.
+/// The bounds of the times in a source.
 #[derive(Debug, Clone)]
 pub(crate) struct TimeBounds {
     first: Option<i64>,
     last: Option<i64>,
-    /// The last one is the caller's, not the clock's.
+    /// Whether the last time was given by the caller, and not taken from the clock.
     given: bool,
 }
 
 impl TimeBounds {
-    /// `latest` is what the caller allows, `now` what the machine's clock says, if it runs.
+    /// `latest` is the caller's bound, `now` the time of the machine's clock, if it runs.
     pub(crate) fn new(
         policy: TimePolicy,
         latest: Option<Timestamp>,
@@ -50,7 +50,7 @@ impl TimeBounds {
         }
     }
 
-    /// Refuses a time of `column` beyond the bounds.
+    /// Refuses a time of `column` outside the bounds.
     pub(crate) fn check(&self, column: &Column, time: i64) -> Result<(), BadValue> {
         if let Some(last) = self.last.filter(|last| time > *last) {
             return Err(self.late(column, time, last));
@@ -92,7 +92,8 @@ impl TimeBounds {
         finer.find(|other| self.is_likely(time / (other.per_second() / unit.per_second())))
     }
 
-    /// The coarser unit in which `time`, read in `unit` and of the year 1970, would be plausible.
+    /// The coarser unit in which `time`, which in `unit` lies in the year 1970, would be
+    /// plausible.
     fn coarser(&self, unit: TimeUnit, time: i64) -> Option<TimeUnit> {
         if time >= MIN_GAP_DAYS * SECONDS_PER_DAY {
             return None;
@@ -124,13 +125,13 @@ fn wrong_unit(column: &Column, time: i64, unit: TimeUnit) -> BadValue {
     BadValue::new(RowProblem::WrongUnit, expected, found)
 }
 
-/// What the machine's clock says; `None` when it stands before 1970.
+/// The time of the machine's clock; `None` when it is before 1970.
 pub(crate) fn now() -> Option<Timestamp> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since.as_secs()).ok().map(Timestamp)
 }
 
-/// How many events each day has. Times within [`TimeBounds`] have few days.
+/// The number of events on each day. Times within [`TimeBounds`] cover few days.
 #[derive(Debug, Default)]
 pub(crate) struct DayCounts {
     days: BTreeMap<i64, Day>,
@@ -139,7 +140,7 @@ pub(crate) struct DayCounts {
 #[derive(Debug, Clone, Copy)]
 struct Day {
     events: u64,
-    /// File and row of the first one read, and its time.
+    /// File, row and time of the first event that was read.
     first: (u32, u64, i64),
 }
 
@@ -153,26 +154,26 @@ impl DayCounts {
         day.events += 1;
     }
 
-    /// Whether some event is `near`; never where no times were counted.
+    /// Whether any event is `near`. If no times were counted, the answer is no.
     pub(crate) fn any_near(&self, near: &Near) -> bool {
         self.days.range(near.days.clone()).next().is_some()
     }
 
-    /// File, row and time of the first row read whose day is not one of `near`.
+    /// File, row and time of the first event whose day is not one of `near`.
     pub(crate) fn first_beyond(&self, near: &Near) -> Option<(u32, u64, i64)> {
         let far = self.days.iter().filter(|(day, _)| !near.days.contains(day));
         far.map(|(_, day)| day.first).min()
     }
 }
 
-/// The days of all events but those far from all others.
+/// The range of days that holds all events except those far from all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Near {
     days: RangeInclusive<i64>,
 }
 
 impl Near {
-    /// `None` when no event is far.
+    /// The range of days; `None` when no event is far.
     pub(crate) fn of<'a>(sources: impl Iterator<Item = &'a DayCounts>) -> Option<Self> {
         let mut days: BTreeMap<i64, u64> = BTreeMap::new();
         for (day, counted) in sources.flat_map(|source| &source.days) {
@@ -183,8 +184,8 @@ impl Near {
             return None;
         }
         let few = (events / FAR_SHARE).max(1);
-        // What is left when the first and the last few are set aside, whatever they are, grows
-        // from day to day over every gap that separates nothing.
+        // Without the first and last few events, the span of the rest grows from day to day over
+        // every gap that separates no events.
         let mut first = day_of(days.iter(), few)?;
         let mut last = day_of(days.iter().rev(), few)?;
         for (day, _) in days.range(last..).skip(1) {
@@ -207,7 +208,7 @@ impl Near {
         self.days.contains(&time.div_euclid(SECONDS_PER_DAY))
     }
 
-    /// What is wrong with a `time` that is far.
+    /// The problem of a `time` that is far.
     pub(crate) fn refuse(&self, time: i64) -> BadValue {
         let day = |day: &i64| Timestamp(0).plus_days(*day).to_text();
         let expected = format!(
@@ -223,7 +224,7 @@ fn is_far(gap: i64, rest: i64) -> bool {
     gap > MIN_GAP_DAYS.max(rest)
 }
 
-/// The day of the event behind the first `few`.
+/// The day of the event after the first `few`.
 fn day_of<'a>(days: impl Iterator<Item = (&'a i64, &'a u64)>, few: u64) -> Option<i64> {
     let mut seen = 0;
     for (day, events) in days {
@@ -239,7 +240,7 @@ fn day_of<'a>(days: impl Iterator<Item = (&'a i64, &'a u64)>, few: u64) -> Optio
 mod tests {
     use super::*;
 
-    /// `(day, events)`.
+    /// The counts are `(day, events)`.
     fn near(days: &[(i64, u64)]) -> Option<(i64, i64)> {
         let mut counts = DayCounts::default();
         let mut row = 0;
@@ -261,22 +262,22 @@ mod tests {
         for far in [0, 15_000, 19_600, 20_480, 24_000] {
             assert_eq!(with(&[(far, 1)]), Some((20_000, 20_089)), "{far}");
         }
-        // On both sides, and more than one, but not more than one in a hundred.
+        // Far events may be on both sides and more than one, but at most one in a hundred.
         assert_eq!(with(&[(0, 1), (24_000, 1)]), Some((20_000, 20_089)));
         assert_eq!(with(&[(24_000, 2)]), Some((20_000, 20_089)));
         assert_eq!(with(&[(24_000, 4)]), None);
-        // Within a year.
+        // These events lie within a year of the rest.
         assert_eq!(with(&[(19_640, 1), (20_450, 1)]), None);
     }
 
     #[test]
     fn a_gap_is_measured_by_the_whole_rest() {
-        // Ten years of events, and another one nine years later.
+        // Ten years of events, and another event nine years later.
         let years: Vec<_> = (0..3650).map(|day| (10_000 + day, 1)).collect();
         assert_eq!(near(&[&years[..], &[(16_900, 1)]].concat()), None);
         let far = near(&[&years[..], &[(17_400, 1)]].concat());
         assert_eq!(far, Some((10_000, 13_649)));
-        // Ever thinner towards the past, but never separated.
+        // The events grow sparser towards the past, but no gap separates them.
         let thin: Vec<_> = (0..20).map(|i| (20_000 - 30 * i * i, 1)).collect();
         let dense: Vec<_> = (20_001..20_100).map(|day| (day, 50)).collect();
         assert_eq!(near(&[thin, dense].concat()), None);

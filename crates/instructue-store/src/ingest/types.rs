@@ -1,4 +1,4 @@
-//! The types that files' columns have, and what their bytes say.
+//! Mapping of files' column types to declared types, and of bytes to texts.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use instructue_schema::ColumnType;
 
-use super::columns::BadValue;
+use super::bad_row::BadValue;
 use crate::error::RowProblem;
 
-/// What a schema would declare for a file's column of type `found`; `None` if nothing fits.
+/// The type to declare for a file's column of type `found`; `None` if none fits.
 pub(crate) fn declared_type(found: &DataType) -> Option<ColumnType> {
     Some(match plain(found) {
         DataType::Boolean => ColumnType::Bool,
@@ -29,7 +29,7 @@ pub(crate) fn declared_type(found: &DataType) -> Option<ColumnType> {
     })
 }
 
-/// The type of the values of a type that only says how they are laid out.
+/// The type of the values behind a type that only describes their layout.
 pub(super) fn plain(found: &DataType) -> &DataType {
     match found {
         DataType::Dictionary(_, values) => plain(values),
@@ -38,7 +38,7 @@ pub(super) fn plain(found: &DataType) -> &DataType {
     }
 }
 
-/// Bytes may be text, or not: that is checked value by value.
+/// Whether the type holds texts or bytes. Bytes are checked value by value.
 pub(super) fn is_text(found: &DataType) -> bool {
     matches!(
         found,
@@ -52,7 +52,7 @@ pub(super) fn is_text(found: &DataType) -> bool {
     )
 }
 
-/// Whether nothing is there: nulls, or floats that are no numbers.
+/// Whether an array has no value: all are null or NaN.
 pub(crate) fn is_void(array: &ArrayRef) -> bool {
     let floats = match array.data_type() {
         float if float.is_floating() => cast(array, &DataType::Float64).ok(),
@@ -67,7 +67,7 @@ pub(crate) fn is_void(array: &ArrayRef) -> bool {
     }
 }
 
-/// The text that bytes are.
+/// The text of UTF-8 bytes.
 pub(super) fn utf8(bytes: &[u8]) -> Result<&str, BadValue> {
     std::str::from_utf8(bytes).map_err(|error| {
         let found = format!("{} bytes that are none", bytes.len());
@@ -79,7 +79,7 @@ pub(super) fn utf8(bytes: &[u8]) -> Result<&str, BadValue> {
     })
 }
 
-/// The usual form of a UUID.
+/// The usual text form of a UUID.
 pub(super) fn hyphenated(id: &[u8]) -> String {
     let mut text = String::with_capacity(36);
     for (at, byte) in id.iter().enumerate() {

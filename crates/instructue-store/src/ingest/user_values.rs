@@ -1,34 +1,34 @@
-//! A Parquet file with a row per user: ids beside values, such as labels.
+//! Reading of a Parquet file with one row per user, such as ids with labels.
 
 use std::path::Path;
 
 use instructue_schema::{Column, ColumnRole, ColumnType, UserId};
 
-use super::RowErrors;
-use super::columns::{BadValue, Values};
+use super::bad_row::{BadValue, RowErrors};
+use super::columns::Values;
 use super::files::Input;
 use super::types::{declared_type, plain};
 use crate::error::{Error, Result};
 use crate::guard::{check_one_column, open_parquet};
 
-/// What [`read_user_values`] found: row by row an id and a value; either may be missing.
+/// The rows that [`read_user_values`] found: an id and a value, each of which may be missing.
 pub type UserValues<T> = Vec<(Option<UserId>, Option<T>)>;
 
-/// A type that the values of a column can be read as, by the rules for events.
+/// A type of which a column's values can be read, by the same rules as in an ingest.
 pub trait UserValue: Sized {
-    /// What such a column holds, for errors.
+    /// The expected content of such a column, for errors.
     const EXPECTED: &'static str;
 
     /// The type that a column found as `declared` is read as; `None` if it does not fit.
     #[doc(hidden)]
     fn column_type(declared: ColumnType) -> Option<ColumnType>;
 
-    /// One value, in a column of type `ty`.
+    /// Reads one value.
     #[doc(hidden)]
     fn read(cell: &Cell<'_>) -> Result<Option<Self>>;
 }
 
-/// One value of a column, and where it stands.
+/// One value of a column, with its place.
 #[doc(hidden)]
 pub struct Cell<'a> {
     file: &'a Path,
@@ -44,14 +44,15 @@ impl Cell<'_> {
     }
 }
 
-/// Text; integers and whole numbers in decimal, Booleans as `true` and `false`.
+/// Reads texts as they are, integers and whole numbers in decimal, Booleans as `true` and
+/// `false`.
 impl UserValue for String {
     const EXPECTED: &'static str = "text, whole numbers or booleans";
 
     fn column_type(declared: ColumnType) -> Option<ColumnType> {
         match declared {
-            // Integers with missing values are floats in pandas. A class per fraction would be a
-            // class per user, so a fraction is a bad value.
+            // pandas stores integers with missing values as floats. A class per fraction would be
+            // a class per user, so a fraction is a bad value.
             ColumnType::Float => Some(ColumnType::Int),
             ColumnType::Timestamp => None,
             other => Some(other),
@@ -65,7 +66,7 @@ impl UserValue for String {
     }
 }
 
-/// A number; NaN is a missing one.
+/// Reads a number; NaN is a missing value.
 impl UserValue for f64 {
     const EXPECTED: &'static str = "numbers";
 
@@ -79,12 +80,12 @@ impl UserValue for f64 {
     }
 }
 
-/// Reads ids and values as an ingest reads them: ids are text or whole numbers, whatever the
-/// type that holds them (decimals, floats of pandas, dictionaries, UUIDs).
+/// Reads ids and values by the rules of an ingest. Ids are texts or whole numbers, whatever type
+/// holds them (decimals, floats of pandas, dictionaries, UUIDs).
 ///
 /// # Errors
 /// As [`open_parquet`]; [`Error::MissingColumn`], [`Error::DuplicateColumn`],
-/// [`Error::ColumnType`]; [`Error::Row`] for a value that cannot be taken without loss.
+/// [`Error::ColumnType`]; [`Error::Row`] for a value that cannot be read without loss.
 pub fn read_user_values<T: UserValue>(
     path: &Path,
     user_column: &str,
@@ -135,7 +136,7 @@ pub fn read_user_values<T: UserValue>(
         id_type,
     )?;
     let values = declare(column, ColumnRole::Category, T::EXPECTED, T::column_type)?;
-    // The file stands alone: no folder above it says anything.
+    // The file stands alone, so its folders hold no values.
     let mut batches = Input::open(path, path, &[&users, &values])?.read()?;
     let mut rows = Vec::new();
     while let Some((first, batch)) = batches.next()? {

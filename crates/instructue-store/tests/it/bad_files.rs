@@ -1,4 +1,4 @@
-//! Unusable files and directories: each is a typed error that names the file.
+//! Unusable files and directories: each gives a typed error that names the file.
 
 use crate::common;
 use std::fs::{self, File, OpenOptions};
@@ -43,7 +43,7 @@ fn missing_file_names_the_source() {
         }
         error => panic!("{error}"),
     }
-    // A lookup's file, and a pattern that fits nothing.
+    // The lookup's file is missing, and a pattern fits nothing.
     let case = Case::new();
     fs::remove_file(case.file("campaigns")).unwrap();
     assert!(matches!(case.error(), Error::Missing { path, .. } if path == case.file("campaigns")));
@@ -94,7 +94,7 @@ fn truncated_parquet() {
             error => panic!("{length}: {error}"),
         }
     }
-    // Cut out of the middle: both ends look right.
+    // The middle is cut out, so both ends look right.
     let mut cut = whole.clone();
     cut.drain(4..whole.len() / 2);
     fs::write(case.file("bill"), cut).unwrap();
@@ -219,7 +219,7 @@ fn half_written_stores_do_not_open() {
     let manifest = case.store().join("manifest.json");
     let text = fs::read_to_string(&manifest).unwrap();
 
-    // Everything but the manifest, or only its beginning.
+    // The manifest is missing, or cut off.
     fs::rename(&manifest, case.store().join("manifest.json.part")).unwrap();
     let error = UserStore::open(&case.store()).unwrap_err();
     assert!(matches!(&error, Error::NoManifest { path } if *path == case.store()));
@@ -228,7 +228,7 @@ fn half_written_stores_do_not_open() {
     let error = UserStore::open(&case.store()).unwrap_err();
     assert!(matches!(error, Error::File(_)), "{error}");
 
-    // Whatever is changed in it is noticed, and who signs a change needs a version that fits.
+    // Every change is noticed. A change with a valid seal still needs a version that fits.
     for (from, to) in [("\"format\": 2", "\"format\": 99"), ("payments", "payment")] {
         let changed = text.replace(from, to);
         assert_ne!(changed, text);
@@ -291,7 +291,7 @@ fn one_flipped_bit_of_a_store_is_noticed() {
             changed[at] ^= 1 << (at % 8);
             fs::write(&path, &changed).unwrap();
             flips += 1;
-            // White space of the manifest may change; what it says may not.
+            // White space in the manifest may change; its content may not.
             if let Ok(store) = UserStore::open(&case.store())
                 && let Ok(found) = histories(&store)
             {
@@ -327,8 +327,8 @@ fn a_damaged_store_is_made_anew_where_its_inputs_are() {
 fn other_peoples_files_are_not_replaced() {
     let case = Case::new();
     fs::create_dir(case.store()).unwrap();
-    case.ingest().unwrap(); // An empty directory will do,
-    case.ingest().unwrap(); // and so will a store.
+    case.ingest().unwrap(); // An empty directory may be used,
+    case.ingest().unwrap(); // and a store may be replaced.
     fs::remove_dir_all(case.store()).unwrap();
     fs::create_dir(case.store()).unwrap();
     fs::write(case.store().join("thesis.tex"), "").unwrap();
@@ -338,7 +338,7 @@ fn other_peoples_files_are_not_replaced() {
         "{error}"
     );
     assert!(case.store().join("thesis.tex").exists());
-    // Nor what somebody put beside the shards.
+    // A store with a foreign file beside its shards is not replaced.
     fs::remove_dir_all(case.store()).unwrap();
     case.ingest().unwrap();
     fs::write(case.store().join("thesis.tex"), "").unwrap();
@@ -371,7 +371,7 @@ fn a_failed_ingest_leaves_the_old_store() {
 
 #[test]
 fn errors_of_the_operating_system_carry_the_path() {
-    // The parent of the store is a file, so it cannot be created.
+    // The parent of the store is a file, so the store cannot be created.
     let case = Case::new();
     let taken = case.directory.path().join("taken");
     File::create(&taken).unwrap();
@@ -386,7 +386,7 @@ fn errors_of_the_operating_system_carry_the_path() {
     assert!(matches!(error, Err(Error::File(error)) if error.path() == taken));
 }
 
-/// Spark and others write a checksum with each page; a changed value is then no other value.
+/// Spark and others write a checksum with each page. With it, a changed value is an error.
 #[test]
 fn a_page_is_held_to_its_checksum() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/checksums");

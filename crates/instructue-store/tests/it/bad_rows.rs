@@ -1,11 +1,12 @@
-//! Bad rows: an error that names file, row and column, or with `skip` a counted omission.
+//! Bad rows: each is an error that names file, row and column, or is counted and left out with
+//! `skip`.
 
 use crate::common::{Case, dump, floats, ints, text, times};
 use instructue_schema::Timestamp;
 use instructue_store::{Error, RowProblem};
 
-/// What the error must say, with `on_error = "fail"`; and with `skip` how many rows of the
-/// source (by position in the report) are left out for which reason.
+/// The expected error with `on_error = "fail"`, and with `skip` the expected number of rows left
+/// out, by source (position in the report) and reason.
 struct Expected {
     file: &'static str,
     row: u64,
@@ -130,7 +131,7 @@ fn rows_are_counted_per_file_across_batches() {
 fn future_dated_events() {
     let mut case = Case::new();
     case.options.latest = Some(Timestamp(199));
-    // Of the mailings, the one at 200 is late; its time is the lookup's.
+    // One mailing, at 200, is late. Its time comes from the lookup.
     let problem = RowProblem::FutureDated;
     check(
         case,
@@ -172,7 +173,7 @@ fn unsorted_events() {
             },
         );
     }
-    // Ties are in order, and ids that are numbers are ordered as such.
+    // Rows with equal keys are in order, and ids that are numbers are ordered as numbers.
     let mut case = Case::new();
     case.replace("name = \"bill\"", sorted);
     case.replace(
@@ -308,7 +309,7 @@ fn tabular_users_must_be_unique() {
         },
     );
 
-    // With a time only equal times clash, and the first row is the one that is kept.
+    // In a source with times only equal times clash, and the first row is kept.
     let mut case = Case::new();
     case.replace("{ name = \"age\", type = \"int\", role = \"number\" },", "{ name = \"age\", type = \"int\", role = \"number\" },\n{ name = \"from\", type = \"timestamp\", role = \"time\" },");
     let write = |case: &Case, at: [i64; 3]| {

@@ -1,4 +1,4 @@
-//! Where the files of a table may lie, and what the names of folders say.
+//! Where the files of a table may lie, and how folder names become columns.
 
 use crate::common;
 use std::fs;
@@ -10,7 +10,7 @@ use instructue_store::{Error, RowProblem, source_files};
 
 type Rows<'a> = &'a [(&'a str, i64, &'a str)];
 
-/// Writes a part of a table `user, time, shop`, without the columns that `left_out` names.
+/// Writes a part of a table `user, time, shop`, without the columns in `left_out`.
 fn part(path: &Path, rows: Rows<'_>, left_out: &[&str]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let columns: Vec<(&str, ArrayRef)> = vec![
@@ -55,7 +55,7 @@ fn files_are_found_at_any_depth_and_in_any_letter_case() {
     part(&web.join("a.PARQUET"), &ALL[..1], &[]);
     part(&web.join("b/c/d/part-0.snappy.Parquet"), &ALL[1..2], &[]);
     part(&web.join("b/z.parquet"), &ALL[2..], &[]);
-    // What others leave beside the parts.
+    // Other programs leave such files beside the parts.
     for name in [
         "_SUCCESS",
         "_metadata",
@@ -84,7 +84,7 @@ fn a_folder_may_have_the_name_of_a_file() {
         ("deep/of/bill.PARQUET", "deep/of/bill.PARQUET"),
     ] {
         let mut case = reading(file);
-        // The other sources' files do not fit the pattern.
+        // The files of other sources do not fit the pattern.
         for name in ["mail", "tab", "campaigns"] {
             fs::create_dir_all(case.data().join("other")).unwrap();
             let target = case.data().join(format!("other/{name}.parquet"));
@@ -118,7 +118,7 @@ fn folders_give_columns_of_any_type() {
             part(&folder.join(format!("{number}.parquet")), &[*row], left_out);
         }
     };
-    // A category, a user, both nested, and a number.
+    // The folders hold a category, a user, both nested, and a number.
     let case = reading("web");
     write(&case, |row| format!("shop={}", ALL[row].2), &["shop"]);
     assert_eq!(dump(&case.ingest().unwrap().0), expected());
@@ -132,7 +132,7 @@ fn folders_give_columns_of_any_type() {
     let case = reading("web");
     write(&case, |_| "amount=2.0/year=2024".into(), &["amount"]);
     assert_eq!(dump(&case.ingest().unwrap().0), expected());
-    // A time, as Spark escapes it.
+    // The folder holds a time, as Spark escapes it.
     let case = reading("web");
     let time = |row: usize| match ALL[row].1 {
         seconds @ ..60 => format!("time=1970-01-01 00%3A00%3A{seconds}"),
@@ -140,7 +140,7 @@ fn folders_give_columns_of_any_type() {
     };
     write(&case, time, &["time"]);
     assert_eq!(dump(&case.ingest().unwrap().0), expected());
-    // A text is undone, and a missing value is one.
+    // Escapes in a text are decoded, and a missing value stays missing.
     let case = reading("web");
     let row = &ALL[..1];
     part(
@@ -230,7 +230,7 @@ fn folders_that_cannot_stand_for_a_column_are_refused() {
             error => panic!("{error}"),
         }
     }
-    // Above the data directory nothing is said.
+    // Folders above the data directory mean nothing.
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("shop=z/data");
     fs::create_dir_all(&data).unwrap();
@@ -250,7 +250,7 @@ fn folders_that_cannot_stand_for_a_column_are_refused() {
 
 #[test]
 fn a_column_that_file_and_folder_have_must_say_the_same() {
-    // As Polars and DuckDB write it.
+    // Polars and DuckDB write folders this way.
     let case = reading("web");
     for (number, row) in ALL.iter().enumerate() {
         let folder = format!("web/shop={}/user={}", row.2, row.0);
@@ -299,7 +299,7 @@ fn lookups_may_have_folders_too() {
 
 #[test]
 fn one_column_twice_counts_once_where_it_is_a_key_and_no_column() {
-    // Keys that nobody declared are no columns, however often they are there.
+    // Folders of undeclared keys are no columns, however often they occur.
     let case = reading("web");
     part(&case.data().join("web/dt=1/dt=2/a.parquet"), ALL, &[]);
     assert_eq!(dump(&case.ingest().unwrap().0), expected());
@@ -338,7 +338,7 @@ fn what_is_there_is_named_where_a_file_is_missing() {
     for word in ["bills.parquet", "`bill`", "campaigns.parquet", "bill,"] {
         assert!(said.contains(word), "{word}: {said}");
     }
-    // Other endings are read by a pattern.
+    // Files with other endings are read by a pattern.
     let case = reading("web");
     let other = case.data().join("web/a.pq");
     part(&other, ALL, &[]);
@@ -379,19 +379,19 @@ mod links {
         part(&web.join("dt=2/a.parquet"), &ALL[3..], &[]);
         symlink(elsewhere.join("blob-1"), web.join("0.parquet")).unwrap();
         symlink(elsewhere.join("more"), web.join("more")).unwrap();
-        // Names for what is there anyway, and ways around in a circle.
+        // These links lead to files that are there anyway, and in a circle.
         symlink(web.join("dt=2"), web.join("a-latest")).unwrap();
         symlink(web.join("dt=2/a.parquet"), web.join("latest.parquet")).unwrap();
         symlink(&web, web.join("dt=1/loop")).unwrap();
         symlink(&elsewhere, elsewhere.join("more/loop")).unwrap();
         assert_eq!(dump(&case.ingest().unwrap().0), expected());
-        // A link as the declared path itself.
+        // The declared path itself is a link.
         let case = reading("link");
         let other = case.data().join("other");
         part(&other.join("a.parquet"), ALL, &[]);
         symlink(&other, case.data().join("link")).unwrap();
         assert_eq!(dump(&case.ingest().unwrap().0), expected());
-        // One that leads out of the data is refused.
+        // A link that leads out of the data is refused.
         let case = reading("link");
         symlink(&web, case.data().join("link")).unwrap();
         let error = case.error().to_string();

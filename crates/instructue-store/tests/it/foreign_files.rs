@@ -1,4 +1,5 @@
-//! Files of other formats in place of Parquet: named, and with what makes Parquet of them.
+//! Files of other formats in place of Parquet: the error names the format and the command that
+//! converts it.
 
 use std::fs;
 
@@ -40,7 +41,7 @@ fn other_formats_are_refused_by_their_name() {
 
 #[test]
 fn csv_in_place_of_parquet_is_named_with_the_line_that_converts_it() {
-    // Beside the file that is missing, and in a directory.
+    // The other file lies beside the missing file, and in a directory.
     let case = Case::new();
     fs::rename(case.file("bill"), case.data().join("bill.csv")).unwrap();
     match case.error() {
@@ -85,7 +86,7 @@ fn encrypted_files_are_refused_by_that_name() {
     assert!(matches!(&error, Error::Encrypted { file } if *file == case.file("bill")));
     assert!(error.to_string().contains("encrypted"), "{error}");
 
-    // A footer in clear that names a cipher (its field 8), before columns that do not decode.
+    // The readable footer names a cipher (its field 8), and the columns before it do not decode.
     let length = u32::from_le_bytes(whole[end - 4..end].try_into().unwrap()) as usize;
     let footer = &whole[end - 4 - length..end - 4];
     let body = &whole[4..end - 4 - length];

@@ -1,4 +1,4 @@
-//! Ingest of good data: what is kept, coerced, joined, replaced and reused.
+//! Ingest of good data: rows kept, types converted, lookups joined, stores replaced and reused.
 
 use crate::common;
 use std::fs;
@@ -45,7 +45,7 @@ fn rows_are_grouped_sorted_and_joined() {
     assert_eq!(mail.text(0, 0).map(|t| &**t), Some("tea"));
     assert_eq!(shard.history(0).events(1).text(0, 0), None);
 
-    // Tabular rows without a time are before everything.
+    // Tabular rows without a time come before all others.
     let tab = shard.history(1).events(2);
     assert_eq!(
         (tab.times(), tab.number(0, 0)),
@@ -123,7 +123,7 @@ fn directories_and_patterns_read_all_their_files_in_order() {
             common::write(
                 &case.data().join("parts").join(name),
                 vec![
-                    // Columns may come in any order; others are ignored.
+                    // Columns may come in any order, and undeclared ones are ignored.
                     ("shop", text(rows.map(|r| r.3))),
                     ("noise", text([None, None])),
                     ("amount", floats(rows.map(|r| r.2))),
@@ -294,7 +294,7 @@ fn rows_without_a_lookup_row_are_kept_and_counted() {
 fn a_busy_user_and_quiet_ones() {
     let case = Case::new();
     let n = 100_000;
-    // Backwards in time, and one other user in the middle.
+    // The rows go backwards in time, with one other user in the middle.
     let users = (0..n).map(|i| Some(if i == n / 2 { "quiet" } else { "busy" }));
     let at = (0..n).map(|i| Some(n - i));
     case.bill(
@@ -343,7 +343,7 @@ fn shards_are_bounded_in_users_and_rows() {
             latest: None,
         };
         let (store, report) = case.ingest().unwrap();
-        // The three users of the other sources come on top.
+        // The three users of the other sources are added.
         assert_eq!(report.users, 5_003);
         assert!(store.shards() >= at_least, "{}", store.shards());
         assert!(store.shard_users().all(|users| users <= largest));
@@ -377,7 +377,7 @@ fn stores_are_reused_only_for_the_same_inputs() {
     let (written, first, report) = run(&case);
     assert!(written);
     assert_eq!(run(&case), (false, first.clone(), report));
-    // A value, an option and a limit of the schema each ask for a new store.
+    // A changed value, option or schema limit each requires a new store.
     case.write(
         "tab",
         vec![

@@ -1,4 +1,4 @@
-//! The same rows give the same store, bit by bit, in whatever order and files they come.
+//! The same rows give the same store, bit by bit, in any order and any files.
 
 use crate::common;
 use std::fs;
@@ -18,7 +18,7 @@ struct Row {
 fn row() -> impl Strategy<Value = Row> {
     use proptest::option::of;
     use proptest::sample::select;
-    // Few values, so that users, times and whole rows meet.
+    // With few values, users, times and whole rows coincide.
     (
         select(vec!["a", "b", "c"]),
         0_i64..3,
@@ -35,7 +35,7 @@ fn row() -> impl Strategy<Value = Row> {
         })
 }
 
-/// Bills that take a topic from a lookup, whose rows may stand in any order, too.
+/// Bills whose topic comes from a lookup. The lookup's rows may also be in any order.
 fn case(rows: &[Row], files: usize, prefix: &str, topics: &[i64]) -> Case {
     let mut case = Case::new();
     let columns = "    { name = \"shop\", type = \"text\", role = \"category\" },\n]\n";
@@ -93,7 +93,7 @@ proptest! {
     }
 }
 
-/// Missing values first, then numbers and texts as they are compared.
+/// Missing values come first, then numbers and texts in their order.
 #[test]
 fn events_of_one_second_are_ordered_by_their_fields() {
     let case = Case::new();
@@ -121,7 +121,7 @@ fn events_of_one_second_are_ordered_by_their_fields() {
     ];
     let expected = expected.map(|(n, t)| (n.map(String::from), t.map(String::from)));
     assert_eq!(found, expected);
-    // Codes are given in that order.
+    // Codes are assigned in that order.
     let dictionary = events.dictionary(1).unwrap();
     let texts: Vec<_> = dictionary.iter().map(|text| &**text).collect();
     assert_eq!(texts, ["c", "B", "b"]);

@@ -1,4 +1,4 @@
-//! Ingest does not depend on the order of the rows, and agrees with a plain grouping.
+//! Ingest does not depend on the order of rows, and agrees with a plain grouping.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ struct Row {
 }
 
 fn row() -> impl Strategy<Value = Row> {
-    // Few users and times, so that rows meet; any text.
+    // With few users and times, rows coincide; texts are arbitrary.
     (
         "[a-e]|\\PC{1,3}",
         0_i64..10,
@@ -66,7 +66,7 @@ proptest! {
         let store = case.ingest().unwrap().0;
         prop_assert_eq!(&dump(&store), &shuffled.0);
 
-        // The same rows, grouped without the store.
+        // The same rows are grouped without the store.
         let mut users: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
         for row in &sorted {
             users.entry(&row.user).or_default().push(row);

@@ -1,4 +1,4 @@
-//! The tests of `instructue-store` that go through its public interface, in one binary.
+//! The tests of the public interface of `instructue-store`, in one binary.
 
 mod bad_files;
 mod bad_rows;

@@ -1,4 +1,4 @@
-//! One table as different programs write it: the same rows are in the store, or the file is
+//! One table as different programs write it: the store holds the same rows, or the file is
 //! refused by name.
 
 use std::fs::{self, File};
@@ -58,7 +58,7 @@ fn decimals_are_ids_whole_numbers_and_floats() {
             assert_eq!(rows(cast_to(name, &ty)), expected, "{name} as {ty}");
         }
     }
-    // By way of a type into which floats are cast exactly.
+    // The cast goes through a type to which floats are converted exactly.
     let amounts = cast(&of("amount"), &DataType::Decimal128(20, 2)).unwrap();
     for ty in [
         DataType::Decimal64(18, 2),
@@ -69,7 +69,7 @@ fn decimals_are_ids_whole_numbers_and_floats() {
         assert_eq!(rows(replaced("amount", amounts)), expected, "{ty}");
     }
     assert_eq!(rows(cast_to("flag", &DataType::Int8)), expected);
-    // What is lost is said.
+    // A lossy value is an error.
     let halves = Decimal128Array::from(vec![15; ROWS]).with_precision_and_scale(10, 1);
     match error(replaced("uid", Arc::new(halves.unwrap()))) {
         Error::Row {
@@ -99,7 +99,7 @@ fn dictionaries_of_anything_are_read() {
         let ty = DataType::Dictionary(Box::new(index), Box::new(ty));
         assert_eq!(rows(cast_to(name, &ty)), expected, "{name}");
     }
-    // A category of Booleans, which the decoder itself does not make again.
+    // The decoder itself cannot rebuild a dictionary of Booleans.
     let flags = of("flag");
     let flags = flags.as_boolean();
     let keys: Int8Array = flags.iter().map(|flag| flag.map(i8::from)).collect();
@@ -108,7 +108,7 @@ fn dictionaries_of_anything_are_read() {
     let noted = batch(replaced("flag", Arc::new(flags)));
     let data = tempfile::tempdir().unwrap();
     let path = data.path().join("web/a.parquet");
-    // The writer takes no such dictionary, but notes what it is told.
+    // The writer refuses such a dictionary, but stores the given Arrow schema.
     let mut options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
     let mut properties = WriterProperties::builder().build();
     add_encoded_arrow_schema_to_metadata(&noted.schema(), &mut properties);
@@ -180,7 +180,7 @@ fn uuids_are_text_in_their_usual_form() {
         Arc::new(StringArray::from_iter_values(texts)),
     ));
 
-    // As Arrow says it.
+    // Arrow's extension type marks the UUID.
     let columns = replaced("page", Arc::new(ids.clone()));
     let fields = columns.iter().map(|(name, array)| {
         let field = Field::new(*name, array.data_type().clone(), true);
@@ -198,7 +198,7 @@ fn uuids_are_text_in_their_usual_form() {
     write(&data.path().join("web/a.parquet"), &marked, None);
     assert_eq!(rows_of(data.path()), expected);
 
-    // Without a mark they are bytes, which are no text.
+    // Without the extension type the values are bytes, which are no text.
     assert!(matches!(
         error(replaced("page", Arc::new(ids))),
         Error::Row {
@@ -236,7 +236,7 @@ fn whole_floats_are_ids_and_nan_is_nobody() {
     let (_, report, _directory) = ingest_as(&skipping, data.path()).unwrap();
     assert_eq!(report.sources[0].skipped["null user id"], 2);
 
-    // Floats that make one id of several.
+    // In these floats several ids become one.
     let narrow = arrow::array::Float32Array::from(vec![16_777_217_000_f32; ROWS]);
     match error(replaced("uid", Arc::new(narrow))) {
         Error::ColumnType { column, found, .. } => {
@@ -344,7 +344,7 @@ fn other_units_and_zones_are_the_same_times() {
         let times = times.clone().with_timezone(zone);
         assert_eq!(rows(replaced("ts", Arc::new(times))), expected, "{zone}");
     }
-    // Seconds as Snowflake has them.
+    // Snowflake writes seconds this way.
     let data = tempfile::tempdir().unwrap();
     let seconds = (0..ROWS).map(|row| Some(i128::from(START) + row as i128 * 3_601));
     let seconds = seconds

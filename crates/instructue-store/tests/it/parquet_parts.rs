@@ -1,4 +1,4 @@
-//! Parts of a table that say less, or more, than others.
+//! Parts of a table that lack columns or values, or have more than others.
 
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ fn a_part_without_values_fits_whatever_its_type() {
             assert_eq!(parts, whole, "{name} as {}", void.data_type());
         }
     }
-    // Nobody at no time is a bad row, as ever.
+    // A missing user or time is a bad row, as in any file.
     for (name, problem) in [("uid", RowProblem::NullUser), ("ts", RowProblem::NullTime)] {
         for void in &voids {
             let data = split(name, void.clone());
@@ -105,7 +105,7 @@ fn a_part_without_values_fits_whatever_its_type() {
             }
         }
     }
-    // One value, and the type counts.
+    // With a single value, the type matters.
     let one = (0..ROWS)
         .map(|row| (row == ROWS / 2 - 1).then_some("x"))
         .collect::<StringArray>();
@@ -134,7 +134,7 @@ fn two_columns_of_one_name_are_refused() {
             error => panic!("{error}"),
         }
     }
-    // Of a name that nobody declared, and of another letter case, there may be several.
+    // Columns of an undeclared name, or of another letter case, may repeat.
     let mut columns = plain();
     for name in ["noise", "noise", "Page"] {
         columns.insert(2, (name, Arc::new(StringArray::from(vec!["x"; ROWS]))));

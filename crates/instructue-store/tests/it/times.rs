@@ -15,7 +15,7 @@ const DAY: i64 = 86_400;
 /// 2025-01-01.
 const START: i64 = 1_735_689_600;
 
-/// Bills of `a` to `e` on the days from 2025-01-01 on, and the row that a clock spoiled.
+/// Bills of `a` to `e` on the days from 2025-01-01 on, and one row with a spoiled time.
 fn bills(time: impl Fn(Vec<i64>) -> ArrayRef, spoiled: Option<i64>) -> Case {
     let case = Case::new();
     let mut at: Vec<i64> = (0..60).map(|row| START + row * DAY + 7).collect();
@@ -59,7 +59,7 @@ fn int(at: Vec<i64>) -> ArrayRef {
     ints(at.into_iter().map(Some))
 }
 
-/// The time column as numbers, in a unit if one is named.
+/// Stores the time column as numbers, in a unit if one is named.
 fn as_numbers(case: &mut Case, unit: &str) {
     let unit = match unit {
         "" => String::new(),
@@ -97,8 +97,8 @@ fn refused(case: &Case, problem: RowProblem, row: u64, words: &[&str]) {
     }
 }
 
-/// Refused by name; left out and counted with `skip`, as if it had never been there; taken with
-/// `times = "any"`.
+/// A bad time is refused by name. With `skip` it is left out and counted, as if it had never been
+/// there. With `times = "any"` it is taken.
 #[test]
 fn one_bad_clock_moves_nothing() {
     let good = dump(&bills(seconds, None).ingest().unwrap().0);
@@ -134,7 +134,7 @@ fn one_bad_clock_moves_nothing() {
     }
 }
 
-/// A user who has nothing but a spoiled event is not there.
+/// A user with nothing but a spoiled event is not in the store.
 #[test]
 fn users_of_skipped_events_only_are_not_in_the_store() {
     for spoiled in [0, 4_070_908_800] {
@@ -177,7 +177,7 @@ fn a_clock_of_the_callers_is_obeyed_and_names_the_store() {
     assert_ne!(store.fingerprint(), clock.fingerprint());
 }
 
-/// The tolerated day: a clock of another time zone, and no more.
+/// A day past the clock is tolerated, for clocks of other time zones, and no more.
 #[test]
 fn the_machines_clock_bounds_times() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -221,7 +221,7 @@ fn a_unit_gives_the_times_that_seconds_give() {
             let mut case = bills(array, None);
             as_numbers(&mut case, unit);
             assert_eq!(dump(&case.ingest().unwrap().0), good, "{unit}");
-            // A column of timestamps may be numbers of a unit.
+            // A column of timestamps may hold numbers of a unit.
             if !unit.is_empty() {
                 case.replace(
                     "type = \"int\", role = \"time\"",
@@ -230,7 +230,7 @@ fn a_unit_gives_the_times_that_seconds_give() {
                 assert_eq!(dump(&case.ingest().unwrap().0), good, "{unit}");
                 std::fs::remove_dir_all(case.store()).unwrap();
             }
-            // Taken for seconds they are not plausible, and the unit is guessed.
+            // Read as seconds the numbers are not plausible, and the error guesses the unit.
             if per_second > 1 {
                 let mut case = bills(array, None);
                 as_numbers(&mut case, "");
@@ -260,7 +260,7 @@ fn seconds_in_a_finer_unit_are_guessed_too() {
     }
 }
 
-/// What a file says of its own timestamps is not overruled.
+/// The unit of a file's own timestamps is not overruled.
 #[test]
 fn a_unit_must_agree_with_the_files_type() {
     let millis = |at: Vec<i64>| -> ArrayRef {
@@ -306,7 +306,7 @@ fn old_timestamps_do_not_wrap() {
         common::write_int96(&case.file("bill"), &users, times, &shops);
     };
     let case = Case::new();
-    // 2025-01-01 12:00:00.999999999 and two days later.
+    // The times are 2025-01-01 12:00:00.999999999 and two days later.
     let noon = 43_200_999_999_999;
     write(&case, &[(20_089, noon), (20_091, 0)]);
     let store = case.ingest().unwrap().0;
@@ -333,7 +333,7 @@ fn old_timestamps_do_not_wrap() {
     }
 }
 
-/// With unlucky clocks everywhere, what is left is still the rest.
+/// If the times of all bills are bad, the store has no bill.
 #[test]
 fn everything_skipped_leaves_no_events() {
     let mut case = bills(|at| seconds(at.iter().map(|s| s * 1_000).collect()), None);

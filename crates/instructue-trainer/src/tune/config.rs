@@ -1,40 +1,40 @@
-//! Every knob of few-shot tuning.
+//! The configuration of few-shot tuning.
 
 use instructue_schema::limits::{self, numbers};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 
-/// How an instruction is tuned; the defaults are method §6, with a higher rate
-/// because so little is learned.
+/// The configuration of few-shot tuning. The defaults are those of arXiv:2602.14492, with a
+/// higher learning rate because few parameters are learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TuneConfig {
-    /// All randomness derives from it.
+    /// The seed from which all randomness follows.
     pub seed: u64,
-    /// Learned tokens; 0 learns prototypes alone.
+    /// The number of learned tokens; 0 learns prototypes alone.
     pub tokens: usize,
-    /// τ.
+    /// The temperature τ of the prototype loss.
     pub temperature: f64,
-    /// Most optimiser steps.
+    /// The largest number of optimiser steps.
     pub steps: usize,
-    /// Users in a step, about.
+    /// The approximate number of users in a step.
     pub users_per_step: usize,
-    /// Peak learning rate of AdamW; it rises for a twentieth of the steps, then
-    /// falls along a cosine.
+    /// The peak learning rate of AdamW. It rises for a twentieth of the steps, then falls along a
+    /// cosine.
     pub learning_rate: f64,
-    /// AdamW weight decay.
+    /// The weight decay of AdamW.
     pub weight_decay: f64,
-    /// Largest global norm of the gradients.
+    /// The largest global norm of the gradients.
     pub clip_norm: f64,
-    /// Share of each class that is held out to choose the best step.
+    /// The share of each class that is held out to choose the best step.
     pub validation_share: f64,
-    /// Steps between validations.
+    /// The number of steps between validations.
     pub validate_every: usize,
-    /// Validations without improvement after which tuning ends; 0: never.
+    /// The number of validations without improvement after which tuning ends; 0 means never.
     pub patience: usize,
-    /// Bytes of the device's memory for profiles that were read; those beyond are
-    /// read again in each step that needs them.
+    /// The bytes of device memory for the KV caches of profiles. Profiles beyond them are read
+    /// again in each step that needs them.
     pub cache_bytes: usize,
 }
 
@@ -61,7 +61,7 @@ impl TuneConfig {
     /// Checks every number against its [range](numbers).
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) names the first key that does not.
+    /// [`Error::Config`](crate::Error::Config) names the first key with an invalid value.
     pub fn validate(&self) -> Result<()> {
         limits::check([
             ("seed", numbers::SEED.of(self.seed)),
@@ -80,13 +80,13 @@ impl TuneConfig {
             ("clip_norm", numbers::CLIP_NORM.of(self.clip_norm)),
             (
                 "validation_share",
-                numbers::SHARE_BETWEEN.of(self.validation_share),
+                numbers::SHARE_BETWEEN_ZERO_AND_ONE.of(self.validation_share),
             ),
             (
                 "validate_every",
-                numbers::EVERY_AT_LEAST_ONE.of(self.validate_every),
+                numbers::POSITIVE_INTERVAL.of(self.validate_every),
             ),
-            ("patience", numbers::EVERY.of(self.patience)),
+            ("patience", numbers::INTERVAL.of(self.patience)),
             ("cache_bytes", numbers::BYTES.of(self.cache_bytes)),
         ])?;
         Ok(())

@@ -1,4 +1,4 @@
-//! Labelled users: their split, their batches, and what is kept of them.
+//! Labelled users for few-shot tuning: their split, their batches, and their cached profiles.
 
 use std::borrow::Cow;
 
@@ -12,19 +12,19 @@ use crate::error::{Error, Result};
 /// A few labelled users.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TuneData {
-    /// What they are asked.
+    /// The question that the labels answer.
     pub instruction: String,
-    /// Names of the classes.
+    /// The names of the classes.
     pub classes: Vec<String>,
-    /// What is known of each user.
+    /// The profile of each user.
     pub profiles: Vec<Profile>,
     /// The class of each user, below the number of classes.
     pub labels: Vec<usize>,
 }
 
 impl TuneData {
-    /// Refuses labels that do not fit, and classes with fewer than two users: one
-    /// to learn from and one to check with.
+    /// Refuses labels that do not fit, and classes with fewer than two users: one for training
+    /// and one for validation.
     pub(super) fn check(&self) -> Result<()> {
         if self.labels.len() != self.profiles.len() {
             let expected = format!("one for each of {} profiles", self.profiles.len());
@@ -51,8 +51,8 @@ impl TuneData {
         Ok(())
     }
 
-    /// Rows to learn from and rows to check with, each with the classes spread
-    /// evenly. A function of the seed.
+    /// The rows for training and those for validation, each with the classes spread evenly. The
+    /// split is a function of the seed.
     pub(super) fn split(&self, config: &TuneConfig) -> [Vec<usize>; 2] {
         let mut sides = [Vec::new(), Vec::new()];
         for class in 0..self.classes.len() {
@@ -77,18 +77,18 @@ impl TuneData {
     }
 }
 
-/// Some users of a step, read once if memory allows.
+/// Users of a step, whose profiles are read once if memory allows.
 pub(super) struct Group {
-    /// Rows of the data.
+    /// The rows of the data.
     pub rows: Vec<usize>,
-    /// Their classes.
+    /// The class of each row.
     pub labels: Vec<usize>,
     read: Option<ProfileCache>,
 }
 
 impl Group {
-    /// Cuts `rows` into groups of equal size and reads their profiles while
-    /// `left` bytes last.
+    /// Divides `rows` into groups of equal size, and reads their profiles while `left` bytes
+    /// remain.
     pub fn of(
         model: &InstructUe,
         data: &TuneData,
@@ -121,7 +121,7 @@ impl Group {
         Ok(out)
     }
 
-    /// The group's profiles as the model reads them.
+    /// The group's profiles in the model's cache.
     pub fn profiles(&self, model: &InstructUe, data: &TuneData) -> Result<Cow<'_, ProfileCache>> {
         if let Some(read) = &self.read {
             return Ok(Cow::Borrowed(read));

@@ -1,7 +1,7 @@
-//! Few-shot instruction tuning (method §6): all of the model is frozen; a few
-//! tokens behind an instruction and one prototype per class are learned.
+//! Few-shot tuning of an instruction (arXiv:2602.14492): the model is frozen, and a few tokens
+//! behind the instruction and one prototype per class are learned.
 //!
-//! Profiles are read once; a step runs the instruction's tokens behind them.
+//! Profiles are read once. A step runs only the instruction's tokens behind them.
 
 mod config;
 mod data;
@@ -21,55 +21,55 @@ use crate::error::{Error, Result};
 use crate::gradients::clip_global_norm;
 use data::Group;
 
-/// What tuning tells whoever watches it.
+/// An event of tuning, for progress displays.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum TuneEvent {
     /// Profiles were read.
     Read {
-        /// So far.
+        /// The number of users so far.
         users: usize,
-        /// In all.
+        /// The number of all users.
         total: usize,
     },
-    /// A step was taken.
+    /// A step was done.
     Step {
-        /// Its number, from 1.
+        /// The step's number, from 1.
         step: usize,
-        /// Of so many at most.
+        /// The largest number of steps.
         steps: usize,
-        /// The loss before it.
+        /// The loss before the step.
         loss: f64,
     },
     /// The held-out users were scored.
     Validation {
-        /// After so many steps.
+        /// The number of steps done.
         step: usize,
         /// The loss.
         loss: f64,
-        /// Share of users whose class has the highest score.
+        /// The share of users whose class has the highest score.
         accuracy: f64,
     },
 }
 
-/// How tuned tokens do on some users.
+/// The scores of a soft prompt on some users.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TuneScores {
-    /// Rows of the data.
+    /// The rows of the data.
     pub rows: Vec<usize>,
-    /// `[rows, classes]`, flat: probabilities.
+    /// The class probabilities, `[rows, classes]`, flat.
     pub scores: Vec<f32>,
-    /// Mean cross-entropy.
+    /// The mean cross-entropy.
     pub loss: f64,
-    /// Share of users whose class has the highest score.
+    /// The share of users whose class has the highest score.
     pub accuracy: f64,
 }
 
 impl TuneScores {
-    /// Loss and accuracy of scores, `[rows, classes]`, of some rows of the data.
+    /// Computes loss and accuracy of the scores, `[rows, classes]`, of some rows of the data.
     ///
     /// # Panics
-    /// If they are not as many, or a row is not of the data.
+    /// If the number of scores does not fit, or the data have no such row.
     pub fn new(data: &TuneData, rows: Vec<usize>, scores: Vec<f32>) -> Self {
         let classes = data.classes.len();
         assert_eq!(scores.len(), rows.len() * classes, "scores of all rows");
@@ -92,28 +92,28 @@ impl TuneScores {
     }
 }
 
-/// How tuning ended.
+/// The result of tuning.
 #[derive(Debug, Clone)]
 pub struct Tuning {
-    /// Tokens and prototypes of the best step.
+    /// The tokens and prototypes of the best step.
     pub tuned: SoftPrompt,
-    /// Steps taken.
+    /// The number of steps done.
     pub steps: usize,
-    /// The step of the lowest validation loss; 0 is the start, where prototypes
-    /// are the classes' means.
+    /// The step of the lowest validation loss. 0 is the start, where prototypes are the classes'
+    /// mean vectors.
     pub best_step: usize,
-    /// The users that were learned from.
+    /// The scores of the training users.
     pub train: TuneScores,
-    /// The users that chose the best step.
+    /// The scores of the users that chose the best step.
     pub validation: TuneScores,
 }
 
-/// Tunes an instruction of `model` on labelled users. `model` itself stays as it
-/// is; the same seed gives the same result.
+/// Tunes an instruction of `model` on labelled users. `model` itself does not change. The same
+/// seed gives the same result.
 ///
 /// # Errors
-/// A configuration or labels that make no sense, an empty instruction, a loss or
-/// gradient that is not finite.
+/// An invalid configuration, labels that do not fit, an empty instruction, or a loss or gradient
+/// that is not finite.
 pub fn tune(
     model: &InstructUe,
     data: &TuneData,
@@ -211,7 +211,7 @@ pub fn tune(
     })
 }
 
-/// Which of `count` groups a step takes: all in turn, each time in another order.
+/// The group of a step: all `count` groups in turn, in another order each time.
 fn group_at(step: usize, count: usize, seed: u64) -> usize {
     let mut order: Vec<usize> = (0..count).collect();
     let mut rng = seed::rng(seed, "tune order", &[(step / count) as u64]);
@@ -237,7 +237,7 @@ fn embed(
     Ok(model.embed_tuned(&profiles, tuned)?)
 }
 
-/// Scores of all users of these groups.
+/// Computes the scores of all users of these groups.
 fn check(
     model: &InstructUe,
     data: &TuneData,

@@ -1,7 +1,6 @@
-//! Which users and instructions the steps see.
+//! The users and instructions of each step.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use instructue_features::Row;
 use instructue_schema::seed;
@@ -22,7 +21,7 @@ fn key(user: &UserId) -> u64 {
     seed::derive(0, user.as_str(), &[])
 }
 
-/// NaN stands for a missing number, so rows are compared as text.
+/// The rows as text, in which missing numbers (NaN) are equal.
 fn text(rows: &[Row]) -> Vec<String> {
     rows.iter().map(|row| format!("{row:?}")).collect()
 }
@@ -34,7 +33,7 @@ fn triples() -> Vec<Triple> {
         .collect()
 }
 
-/// As a segment holds it.
+/// The instruction's tokens as a segment holds them.
 fn instruction(triple: &Triple) -> Vec<u32> {
     let text = DataText::new(triple.instruction.as_str());
     data().preprocessor.segment(Some(&text), None).instruction

@@ -1,5 +1,5 @@
-//! Frozen encoders behind a cache: the losses and gradients of the same model
-//! without one, and each event text encoded once.
+//! Frozen encoders with an event-vector cache: losses and gradients equal those without a cache,
+//! and each event text is encoded once.
 
 use std::path::Path;
 
@@ -17,8 +17,9 @@ use crate::resume::killed_after;
 use crate::run::{alone, config, lines, model_of, objectives, of, run, tensors};
 use crate::sinks::scalars;
 
-/// Without lexical matches, which no encoder sees: they make states larger, and with them the
-/// rounding that several steps of training blow up. So do events of others in profiles.
+/// The model has no lexical matches, which encoders do not see. They make states larger, and with
+/// them the rounding errors that grow over several steps. Event replacement is off for the same
+/// reason.
 fn frozen(seed: u64) -> InstructUe {
     model_of(data(), seed, |config| {
         config.encoder.train = false;
@@ -34,7 +35,7 @@ fn encoded(model: &InstructUe) -> u64 {
     model.event_cache_metrics().unwrap().misses
 }
 
-/// Without what depends on who encoded a text first.
+/// The metrics without values that depend on who encoded a text first.
 fn losses(dir: &Path) -> Vec<Metrics> {
     let mut lines = lines(dir);
     for line in &mut lines {
@@ -85,7 +86,7 @@ fn losses_are_those_without_a_cache_and_the_rate_is_written() {
             rates[0] < 1.0 && rates[5] > rates[0] && rates[5] > 0.2,
             "{rates:?}"
         );
-        // The second validation asks for the texts of the first.
+        // The second validation needs the same texts as the first.
         assert_eq!(of(&found, Phase::Validation)[1].event_hit_rate, Some(1.0));
         let written = &scalars(&kept.path().join("tensorboard"))["train/event_hit_rate"];
         assert_eq!(written.len(), 6);
@@ -95,7 +96,7 @@ fn losses_are_those_without_a_cache_and_the_rate_is_written() {
         assert!(metrics.hits > metrics.misses);
         match workers {
             1 => assert_eq!(metrics.misses, metrics.entries),
-            // Two may miss the same text at once.
+            // Two threads may miss the same text at the same time.
             _ => assert!(metrics.misses < 2 * metrics.entries),
         }
     }
@@ -110,7 +111,7 @@ fn gradients_are_those_without_a_cache() {
     let (_, expected) = gradients(&plain, &rows, &objectives(&config()), &config(), 0).unwrap();
     let expected = values(plain.network(), &expected);
     for workers in [1, 2] {
-        // The second time all vectors are known.
+        // In the second round all vectors are in the cache.
         for _ in 0..2 {
             let kept = kept.clone().with_replicas(workers);
             let (_, found) = gradients(&kept, &rows, &objectives(&config()), &config(), 0).unwrap();
@@ -150,8 +151,8 @@ fn a_resumed_run_ends_bit_equal_with_a_cache_too() {
         "the best model keeps it"
     );
 
-    // Killed between two checkpoints, resumed with a model of other encoders: those
-    // of the checkpoint come with vectors of their own.
+    // The run is killed between two checkpoints and resumed with a model of other encoders. The
+    // checkpoint's encoders have vectors of their own.
     killed_after(10, start(other), &config(), parts);
     let fresh = cached(99, &CacheConfig::in_dir(other)).with_replicas(2);
     let mut resumed_at = None;

@@ -1,4 +1,4 @@
-//! Gradients are those of the whole step, losses fall, and training stops in time.
+//! Gradients equal those of the whole step, losses fall, and training stops in time.
 
 use std::collections::BTreeMap;
 
@@ -23,25 +23,10 @@ fn flat(model: &InstructUe) -> Vec<f32> {
         .collect()
 }
 
-/// Gradients in module order.
-pub fn values(network: &Network, gradients: &GradientsParams) -> Vec<Option<Vec<f32>>> {
-    struct Read<'a>(&'a GradientsParams, Vec<Option<Vec<f32>>>);
-    impl ModuleVisitor for Read<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let gradient = self.0.get::<D>(param.id);
-            self.1
-                .push(gradient.map(|g| g.into_data().try_to_vec::<f32>().unwrap()));
-        }
-    }
-    let mut read = Read(gradients, Vec::new());
-    network.visit(&mut read);
-    read.1
-}
-
 #[test]
 fn several_passes_give_the_gradients_of_one() {
     let _alone = alone();
-    // Dropout draws by pass, so it is off here.
+    // Dropout draws per pass, so it is off here.
     let model = model(data(), Some(0.0), 3);
     let weighted = TrainConfig {
         loss: LossConfig {
@@ -68,7 +53,8 @@ fn several_passes_give_the_gradients_of_one() {
     )
     .unwrap();
     let expected = values(model.network(), &one_pass);
-    // A row each, then about two rows each, then a pass per worker with its tape kept.
+    // The passes have a row each, then about two rows each, then one pass per worker with its
+    // tape kept.
     let passes = [(1, 1), (250, 1), (1_000_000, 2), (1_000_000, 3), (1, 2)];
     for (slots, workers) in passes {
         let model = model.clone().with_replicas(workers);
@@ -100,7 +86,7 @@ fn several_passes_give_the_gradients_of_one() {
 fn dropout_is_on_in_training_and_belongs_to_the_step() {
     let _alone = alone();
     let model = model(data(), Some(0.5), 3);
-    // LoRA starts at zero, where dropout would change no loss.
+    // LoRA's factor starts at zero, where dropout would change no loss.
     let name = "backbone.layers.0.q_proj.lora.b";
     let model = spoilt(model, name, 3.0);
     let rows = batches(Split::Train, &config()).step(0).unwrap();
@@ -289,7 +275,7 @@ fn a_model_that_no_longer_improves_stops_early_and_stays_stopped() {
         &mut watch,
     )
     .unwrap();
-    // Best at 2, no better at 4 and 6.
+    // The best step is 2; 4 and 6 are no better.
     assert_eq!((stopped, end.steps), (Some(2), 6));
     assert_eq!(end.best.unwrap().1, 2);
     let (before, after) = (flat(&start), flat(&end.model));
@@ -303,7 +289,7 @@ fn a_model_that_no_longer_improves_stops_early_and_stays_stopped() {
 fn the_best_model_is_returned_not_the_last() {
     let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
-    // Rises until it does harm.
+    // The learning rate rises until training does harm.
     let config = TrainConfig {
         optimizer: OptimizerConfig {
             learning_rate: 2.0,
@@ -340,7 +326,7 @@ fn the_best_model_is_returned_not_the_last() {
         .unwrap()
         .clone();
     assert_eq!((lowest.loss as f32, lowest.step), (loss as f32, best_step));
-    // And it is the model of that step, not just a file.
+    // The model itself is that of the best step, not just a file.
     let last = dir
         .path()
         .join(format!("checkpoints/step-{:08}", end.steps));

@@ -2,11 +2,10 @@
 
 mod batches;
 mod cached;
-mod data;
+mod common;
 mod learning;
 mod precision;
 mod refusals;
 mod resume;
-mod run;
 mod sinks;
 mod tuning;

@@ -7,8 +7,8 @@ use instructue_trainer::{
     checkpoint,
 };
 
-use crate::data::{data, few};
-use crate::run::{alone, config, lines, model, of, run, tensors};
+use crate::common::data::{data, few};
+use crate::common::run::{alone, config, lines, model, of, run, tensors};
 
 fn supported() -> bool {
     Device::default().supports_dtype(DType::BF16)

@@ -1,4 +1,4 @@
-//! What a run refuses, and what it says then.
+//! Runs that are refused, and the messages.
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -147,7 +147,7 @@ fn a_torn_checkpoint_is_named_and_an_older_one_is_taken() {
         assert_eq!(damaged[0].0, at(12));
         assert!(damaged[0].1.contains(name), "{damaged:?}");
         assert_eq!(lines(dir.path()), lines(original.path()), "{name}");
-        // Without a whole one nothing is begun anew without a word.
+        // If no checkpoint is whole, the run does not silently start anew.
         for path in checkpoint::list(&dir.path().join("checkpoints")).unwrap() {
             let step = path.file_name().unwrap().to_str().unwrap();
             tear(step.trim_start_matches("step-").parse().unwrap());
@@ -177,7 +177,7 @@ fn a_loss_that_is_no_number_stops_training_before_anything_is_saved() {
 fn a_gradient_that_is_no_number_stops_training_before_anything_is_saved() {
     let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
-    // Huge states give huge but finite losses; their gradients overflow.
+    // Huge states give huge but finite losses. Their gradients overflow.
     let bad = spoilt(model(data(), None, 3), "backbone.norm.gamma", 1e30);
     let error = run(data(), bad, &config(), dir.path(), false, &mut |_| {}).unwrap_err();
     match &error {

@@ -1,8 +1,6 @@
-//! A run that was killed ends where an uninterrupted one does.
+//! A killed run that is resumed ends where an uninterrupted one does.
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 
 use instructue_model::InstructUe;
 use instructue_trainer::{
@@ -10,20 +8,8 @@ use instructue_trainer::{
     checkpoint,
 };
 
-use crate::data::data;
-use crate::run::{alone, config, copy, finished, lines, model, run, tensors};
-
-/// Trains until the line of step `last` is written, then dies.
-pub fn killed_after(last: usize, model: InstructUe, config: &TrainConfig, dir: &Path) {
-    let died = catch_unwind(AssertUnwindSafe(|| {
-        run(data(), model, config, dir, false, &mut |event| {
-            if let Event::Metrics { metrics, .. } = event {
-                assert!(metrics.step < last, "killed on purpose");
-            }
-        })
-    }));
-    assert!(died.is_err());
-}
+use crate::common::data::data;
+use crate::common::run::{alone, config, copy, finished, killed_after, lines, model, run, tensors};
 
 fn resumes_exactly(dropout: Option<f64>, config: &TrainConfig) {
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -32,7 +18,7 @@ fn resumes_exactly(dropout: Option<f64>, config: &TrainConfig) {
     killed_after(10, start(), config, parts.path());
     assert_eq!(lines(parts.path()).last().unwrap().step, 10);
     let mut resumed_at = None;
-    // Other fresh weights: all of them must come from the checkpoint.
+    // The model has other initial weights, so all of them must come from the checkpoint.
     let resumed = run(
         data(),
         model(data(), dropout, 99),
@@ -107,7 +93,7 @@ fn a_checkpoint_without_manifest_is_ignored() {
     let dir = finished();
     let checkpoints = dir.path().join("checkpoints");
     fs::remove_file(checkpoints.join("step-00000012/manifest.json")).unwrap();
-    // A write that was cut short leaves a directory under another name.
+    // An interrupted write leaves a directory under a temporary name.
     copy(
         &checkpoints.join("step-00000008"),
         &checkpoints.join(".partial-x"),

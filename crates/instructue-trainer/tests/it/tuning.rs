@@ -1,12 +1,12 @@
-//! Few-shot tuning on a task that the frozen model's vectors can tell.
+//! Few-shot tuning on a task that the frozen model's vectors can solve.
 
 use instructue_features::Profile;
 use instructue_model::InstructUe;
 use instructue_schema::DataText;
 use instructue_trainer::{Error, TuneConfig, TuneData, TuneEvent, Tuning, tune};
 
-use crate::data::data;
-use crate::run::{alone, model, model_of, spoilt, tensors};
+use crate::common::data::data;
+use crate::common::run::{alone, model, model_of, spoilt, tensors};
 
 const QUESTION: &str = "Will this user buy dog food?";
 
@@ -25,8 +25,8 @@ fn profiles(model: &InstructUe) -> Vec<Profile> {
     profiles
 }
 
-/// Classes by a direction that means of classes do not point along: whether two
-/// coordinates of a user's vector under another question differ more than usual.
+/// Two classes: whether two coordinates of a user's vector under another question differ more
+/// than usual. The classes' means do not point along this direction.
 fn labelled(model: &InstructUe) -> TuneData {
     let profiles = profiles(model);
     let cache = model.profile_cache(&profiles).unwrap();
@@ -69,7 +69,7 @@ fn weights(tuning: &Tuning) -> [Vec<f32>; 2] {
 #[test]
 fn tuning_learns_and_leaves_the_model_alone() {
     let _alone = alone();
-    // What a question lexical matches would tell some of the classes from the start.
+    // With lexical matches the question itself would reveal some of the classes from the start.
     let model = model_of(data(), 5, |config| config.lexical_matches = false);
     let labelled = labelled(&model);
     let before = tensors(&model);
@@ -98,12 +98,12 @@ fn tuning_learns_and_leaves_the_model_alone() {
     assert!(tuning.validation.loss < start.validation.loss);
     let accuracies = (start.train.accuracy, tuning.train.accuracy);
     assert!(accuracies.1 > accuracies.0 + 0.1, "{accuracies:?}");
-    // Tokens and prototypes moved, nothing else did.
+    // Only tokens and prototypes have changed.
     let (a, b) = (weights(&start), weights(&tuning));
     assert_ne!(a[0], b[0]);
     assert_ne!(a[1], b[1]);
     assert_eq!(before, tensors(&model));
-    // No user is on both sides.
+    // No user is in both parts.
     let mut rows = [&*tuning.train.rows, &*tuning.validation.rows].concat();
     rows.sort_unstable();
     assert_eq!(rows, (0..labelled.profiles.len()).collect::<Vec<_>>());
@@ -136,7 +136,7 @@ fn tuning_stops_when_validation_no_longer_improves() {
     let _alone = alone();
     let model = model(data(), None, 5);
     let config = TuneConfig {
-        // Nothing moves, so nothing improves.
+        // Nothing is learned, so nothing improves.
         learning_rate: 1e-30,
         validate_every: 1,
         patience: 3,

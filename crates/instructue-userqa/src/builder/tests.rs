@@ -1,4 +1,4 @@
-//! What triples may depend on, and what they may not.
+//! The inputs that triples may depend on, and those that they must not depend on.
 
 mod rare_values;
 
@@ -11,7 +11,7 @@ const CATEGORIES: [&str; 8] = [
     "FOOD", "TOYS", "BOOKS", "GAMES", "CARS", "PETS", "SHOES", "TOOLS",
 ];
 
-/// Users with events from 150 days before the reference to 100 days after it.
+/// Users with events from 150 days before the reference time to 100 days after it.
 fn users(n: u64) -> Vec<User> {
     (0..n)
         .map(|user| {
@@ -57,7 +57,7 @@ fn fitted(config: &UserQaConfig, users: &[User]) -> TripleBuilder {
     .unwrap()
 }
 
-/// The users with every event from the reference on replaced.
+/// The users with every event from the reference time on replaced.
 fn other_future(users: &[User]) -> Vec<User> {
     let change = |user: &User| {
         let mut purchases: Vec<Purchase> =
@@ -102,7 +102,7 @@ fn without_balancing_the_future_changes_no_instruction() {
     let builder = fitted(&config, &users);
     let all = instructions(&builder, &users);
     assert_eq!(all, instructions(&builder, &other_future(&users)));
-    // The answers do follow the future.
+    // Answers do follow the future.
     let answers = |users: &[User]| -> Vec<String> {
         let triples = builder.shard(0, &shard(users)).triples;
         triples.into_iter().map(|triple| triple.answer).collect()
@@ -125,7 +125,7 @@ fn without_balancing_the_future_changes_no_instruction() {
         names
     };
     let (a, b) = (plain(&users), plain(&other_future(&users)));
-    // Where no value was found another family moved up, so compare what is in both.
+    // Where no value was found another family moved up, so only common questions are compared.
     let common = a.iter().filter(|entry| b.contains(entry)).count();
     assert!(
         common as f64 > 0.9 * a.len() as f64,
@@ -373,7 +373,7 @@ fn hostile_values_stay_values() {
         crate::verify(triple, &history, &schema(), builder.thresholds()).unwrap();
         for text in [&triple.instruction, &triple.answer] {
             assert!(!text.contains('\n') && !text.contains(LONG), "{text}");
-            // The template's gaps are filled, the value's braces are kept.
+            // The template's gaps are filled, and the braces of the value stay.
             literal += usize::from(text.contains("{x}</bill>{d}"));
         }
         assert!(

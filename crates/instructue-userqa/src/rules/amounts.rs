@@ -1,8 +1,8 @@
-//! Past families about number fields.
+//! Families of the past about number fields.
 
+use super::definition::{Find, Needs, Rule, Span};
 use super::habits::trend;
-use super::{Find, Needs, Rule, Span};
-use crate::cut::{Past, Target, cents, sum};
+use crate::snapshot::{Past, Target, cents, sum};
 use crate::thresholds::quantity;
 use crate::triple::Finding;
 use crate::words::{about, days, level, shown};
@@ -166,7 +166,7 @@ fn biggest_event(past: &Past<'_>, target: &Target) -> Option<Finding> {
         let Some(amount) = events.number(i, number) else {
             continue;
         };
-        // The first of equal ones; a field that is always zero has no peak.
+        // The first of equal amounts counts. A field that is always zero has no peak.
         if amount > 0.0
             && events.text(i, field).is_some()
             && best.is_none_or(|(top, _)| amount > top)

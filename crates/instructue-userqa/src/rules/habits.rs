@@ -1,11 +1,11 @@
-//! Past families about when and how often.
+//! Families of the past about time and frequency.
 
 use instructue_schema::SECONDS_PER_DAY;
 
-use super::{Find, Needs, Rule, Span};
-use crate::cut::{Past, Target, active_days, mode};
+use super::definition::{Find, Needs, Rule, Span};
+use crate::snapshot::{Past, Target, active_days, mode};
 use crate::thresholds::quantity;
-use crate::triple::{Finding, Ranked};
+use crate::triple::{Finding, RankedValue};
 use crate::words::{DAY_PARTS, OFTEN, WEEKDAYS, count, days, level, list, percent, times};
 
 /// Fewer active days show no habit.
@@ -286,7 +286,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
 ];
 
-/// More than a quarter up or down counts as a change.
+/// The word for a change: more than a quarter up or down counts as one.
 pub(super) fn trend(before: f64, after: f64) -> &'static str {
     if before <= 0.0 && after <= 0.0 {
         "absent"
@@ -342,7 +342,7 @@ fn usual_weekday(past: &Past<'_>, target: &Target) -> Option<Finding> {
     Some(Finding::Slot { slot, part, whole })
 }
 
-/// Monday = 0; `day` counts from 1970-01-01, a Thursday.
+/// The weekday from Monday = 0. `day` counts from 1970-01-01, a Thursday.
 pub(super) fn weekday(day: i64) -> u32 {
     (day + 3).rem_euclid(7) as u32
 }
@@ -352,7 +352,7 @@ fn usual_time_of_day(past: &Past<'_>, target: &Target) -> Option<Finding> {
     if active_days(&events).len() < HABIT_DAYS {
         return None;
     }
-    // Events of one quarter of one day count once: a large basket is one visit.
+    // Events in the same quarter of a day count once, because a large basket is one visit.
     let quarter = SECONDS_PER_DAY / 4;
     let mut visits: Vec<i64> = events
         .times()
@@ -424,11 +424,11 @@ fn main_source(past: &Past<'_>, target: &Target) -> Option<Finding> {
     if counts.is_empty() {
         return None;
     }
-    // Stable: equal counts stay in schema order.
+    // The sort is stable, so equal counts stay in schema order.
     counts.sort_by_key(|(_, events)| std::cmp::Reverse(*events));
     let total = counts.iter().map(|(_, events)| events).sum();
     let values = (counts.iter().take(3))
-        .map(|(source, events)| Ranked {
+        .map(|(source, events)| RankedValue {
             value: past.name(*source).into(),
             count: *events,
         })

@@ -1,185 +1,18 @@
-//! The families: what each asks, how it is computed, how it is answered.
+//! Families of questions: what each asks, how the finding is computed, how the answer is worded.
 
 mod amounts;
+mod definition;
 mod habits;
 mod next;
 mod next_values;
 mod values;
 
-use instructue_schema::{ColumnRole, Schema};
+use instructue_schema::Schema;
 
-use crate::cut::{Future, Past, Target, event_sources};
-use crate::thresholds::Thresholds;
-use crate::triple::{Facts, Finding, TripleKind};
-use crate::words::Words;
+pub(crate) use self::definition::{Find, Needs, Rule, Span};
+use crate::triple::TripleKind;
 
-/// What a family is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Needs {
-    /// Any source.
-    Source,
-    /// A source whose times tell the time of day.
-    Clock,
-    /// All sources together; there must be two.
-    Overall,
-    /// A number field.
-    Number,
-    /// A category field.
-    Category,
-    /// A category field and one of its values.
-    Value,
-    /// A category field and two of its values.
-    TwoValues,
-    /// A number field and a category field of one source.
-    NumberCategory,
-    /// A number field, a category field of one source and one of its values.
-    NumberValue,
-    /// Two category fields of one source and a value of the first.
-    ValueCategory,
-}
-
-impl Needs {
-    /// Whether the question names a value of the data.
-    pub fn names_value(self) -> bool {
-        match self {
-            Self::Value | Self::TwoValues | Self::NumberValue | Self::ValueCategory => true,
-            Self::Source | Self::Clock | Self::Overall | Self::Number => false,
-            Self::Category | Self::NumberCategory => false,
-        }
-    }
-}
-
-/// Which days a family looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Span {
-    /// The source's window.
-    Window,
-    /// The last 30 days, at most half the window.
-    Recent,
-    /// The horizon after the reference.
-    Horizon,
-    /// Three horizons.
-    Quarter,
-}
-
-/// How the finding is computed. `None`: the family does not apply to this
-/// user. A future rule may say so only because of the past, never because of
-/// the future.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Find {
-    Past(fn(&Past<'_>, &Target) -> Option<Finding>),
-    Future(fn(&Past<'_>, &Future<'_>, &Target) -> Option<Finding>),
-}
-
-/// A family of questions.
-#[derive(Debug)]
-pub(crate) struct Rule {
-    pub name: &'static str,
-    pub needs: Needs,
-    pub span: Span,
-    /// How often it is drawn, relative to the others.
-    pub weight: f64,
-    pub find: Find,
-    /// `None` when the finding is not one of this family.
-    pub answer: fn(&Facts, &Words) -> Option<String>,
-    /// At least five; placeholders as in [`Words::fill`].
-    pub wordings: &'static [&'static str],
-}
-
-impl Rule {
-    pub fn kind(&self) -> TripleKind {
-        match self.find {
-            Find::Past(_) => TripleKind::Past,
-            Find::Future(_) => TripleKind::Future,
-        }
-    }
-
-    /// What it can be asked about under `schema`; without values.
-    pub fn targets(&self, schema: &Schema, thresholds: Option<&Thresholds>) -> Vec<Target> {
-        let mut targets = Vec::new();
-        if self.needs == Needs::Overall {
-            if event_sources(schema).count() >= 2 {
-                targets.push(Target::default());
-            }
-            return targets;
-        }
-        for source in event_sources(schema) {
-            let fields = schema.sources[source].fields();
-            let of = |role: ColumnRole| -> Vec<usize> {
-                (0..fields.len())
-                    .filter(|&i| fields[i].role == role)
-                    .collect()
-            };
-            let (numbers, categories) = (of(ColumnRole::Number), of(ColumnRole::Category));
-            let plain = Target {
-                source: Some(source),
-                ..Target::default()
-            };
-            let name = &schema.sources[source].name;
-            match self.needs {
-                Needs::Overall => {}
-                Needs::Source => targets.push(plain),
-                Needs::Clock => {
-                    if thresholds.is_none_or(|thresholds| thresholds.clock(name)) {
-                        targets.push(plain);
-                    }
-                }
-                Needs::Number => {
-                    targets.extend(numbers.iter().map(|&n| Target {
-                        number: Some(n),
-                        ..plain.clone()
-                    }));
-                }
-                Needs::Category | Needs::Value | Needs::TwoValues => {
-                    targets.extend(categories.iter().map(|&f| Target {
-                        field: Some(f),
-                        ..plain.clone()
-                    }));
-                }
-                Needs::NumberCategory | Needs::NumberValue => {
-                    for &number in &numbers {
-                        targets.extend(categories.iter().map(|&field| Target {
-                            number: Some(number),
-                            field: Some(field),
-                            ..plain.clone()
-                        }));
-                    }
-                }
-                Needs::ValueCategory => {
-                    for &field in &categories {
-                        let others = categories.iter().filter(|&&second| second != field);
-                        targets.extend(others.map(|&second| Target {
-                            field: Some(field),
-                            second: Some(second),
-                            ..plain.clone()
-                        }));
-                    }
-                }
-            }
-        }
-        targets
-    }
-
-    /// The days the family looks at for `target`.
-    pub fn days(&self, schema: &Schema, target: &Target, horizon: i64) -> i64 {
-        let window = match target.source {
-            Some(source) => schema.sources[source].window_days,
-            None => event_sources(schema)
-                .map(|source| schema.sources[source].window_days)
-                .min()
-                .unwrap_or(0),
-        };
-        let window = i64::from(window);
-        match self.span {
-            Span::Window => window,
-            Span::Recent => (window / 2).clamp(1, 30),
-            Span::Horizon => horizon,
-            Span::Quarter => 3 * horizon,
-        }
-    }
-}
-
-/// All families, past ones first.
+/// All families, those of the past first.
 pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
     [
         habits::RULES,
@@ -192,27 +25,25 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
     .flatten()
 }
 
-/// The family of this name.
+/// The family called `name`.
 pub(crate) fn rule(name: &str) -> Option<&'static Rule> {
     all().find(|rule| rule.name == name)
 }
 
-/// A family of questions, as it is under a schema.
+/// A family of questions under a schema.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Family {
-    /// Its name.
+    /// The family's name.
     pub name: String,
     /// Past or future.
     pub kind: TripleKind,
-    /// Its wordings. Gaps: `{s}` the source's description, `{f}` and `{g}`
-    /// category fields, `{n}` a number field, `{x}` and `{y}` values, `{d}`
-    /// the time span, `{do}`, `{does}`, `{did}`, `{done}`, `{doing}` the
-    /// source's verb.
+    /// The wordings. Their gaps are `{s}` for the source's description, `{f}` and `{g}` for
+    /// category fields, `{n}` for a number field, `{x}` and `{y}` for values, `{d}` for the time
+    /// span, and `{do}`, `{does}`, `{did}`, `{done}`, `{doing}` for the source's verb.
     pub wordings: Vec<String>,
 }
 
-/// The families that apply to `schema`: those for which it declares the fields
-/// they ask about.
+/// The families that apply to `schema`, because it declares the fields that they ask about.
 pub fn families(schema: &Schema) -> Vec<Family> {
     all()
         .filter(|rule| !rule.targets(schema, None).is_empty())

@@ -4,7 +4,7 @@ use super::tests::{ask_with, thresholds};
 use super::*;
 use crate::testing::Purchase;
 
-/// SECRET leads the past and the future, FOOD follows; each brand but Own is rare.
+/// SECRET leads in the past and the future, FOOD follows. Every brand but Own is rare.
 const PURCHASES: &[Purchase] = &[
     (-50, 10, 20.0, "FOOD", "Hidden"),
     (-9, 10, 20.0, "SECRET", "Own"),
@@ -26,7 +26,7 @@ fn a_past_question_is_not_asked_where_its_answer_is_a_rare_value() {
         assert_eq!(answer(name, ""), None, "{name}");
     }
     assert_eq!(answer("favourite_within_value", "FOOD"), None);
-    // A number of values names none.
+    // A number of values names no value.
     assert_eq!(
         answer("variety", "").as_deref(),
         Some("The variety is low: 3 different category values in 4 of this user's purchases.")

@@ -1,10 +1,10 @@
-//! Future families about when and how often.
+//! Families of the future about time and frequency.
 
+use super::definition::{Find, Needs, Rule, Span};
 use super::habits::weekday;
-use super::{Find, Needs, Rule, Span};
-use crate::cut::{Future, Past, Target, active_days, mode};
+use crate::snapshot::{Future, Past, Target, active_days, mode};
 use crate::thresholds::quantity;
-use crate::triple::{Finding, Ranked};
+use crate::triple::{Finding, RankedValue};
 use crate::words::{WEEKDAYS, count, days, level, list, times};
 
 pub(crate) const RULES: &[Rule] = &[
@@ -226,7 +226,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
 ];
 
-/// For a source the user is active in.
+/// The number of events in the horizon. It applies to a source in which the user is active.
 fn next_count(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Finding> {
     let source = target.source?;
     if past.events(source).is_empty() {
@@ -247,7 +247,7 @@ fn any_count(_: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Findi
 fn volume_next(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Finding> {
     let source = target.source?;
     let name = quantity("next.events", past.name(source), None);
-    // Whether the question can be asked must not depend on this user's future.
+    // Whether the question applies must not depend on this user's future.
     let known = past.thresholds.band(&name, 0.0).is_some();
     if past.events(source).is_empty() || !known {
         return None;
@@ -265,7 +265,7 @@ fn volume_next(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<
     })
 }
 
-/// Weeks of a horizon; the last one may be shorter. At most eight.
+/// The largest number of weeks in a horizon. The last week may be shorter.
 pub(super) const MAX_WEEKS: usize = 8;
 
 fn busiest_week(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Finding> {
@@ -305,15 +305,15 @@ fn first_return(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option
 }
 
 fn overview(past: &Past<'_>, future: &Future<'_>, _: &Target) -> Option<Finding> {
-    let mut values: Vec<Ranked> = past
+    let mut values: Vec<RankedValue> = past
         .sources()
-        .map(|source| Ranked {
+        .map(|source| RankedValue {
             value: past.name(source).into(),
             count: future.events(source).len() as u32,
         })
         .filter(|entry| entry.count > 0)
         .collect();
-    // Stable: equal counts stay in schema order.
+    // The sort is stable, so equal counts stay in schema order.
     values.sort_by_key(|entry| std::cmp::Reverse(entry.count));
     let total = values.iter().map(|entry| entry.count).sum();
     let distinct = values.len() as u32;

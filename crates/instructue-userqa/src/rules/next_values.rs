@@ -1,14 +1,14 @@
-//! Future families about amounts and values.
+//! Families of the future about amounts and values.
 
 use std::collections::HashSet;
 
+use super::definition::{Find, Needs, Rule, Span};
 use super::habits::trend;
 use super::next::MAX_WEEKS;
 use super::values::{new_entries, such_as};
-use super::{Find, Needs, Rule, Span};
-use crate::cut::{Future, Past, Target, cents, occurrences, positions, rank, ranked, sum};
+use crate::snapshot::{Future, Past, Target, cents, occurrences, positions, rank, ranked, sum};
 use crate::thresholds::quantity;
-use crate::triple::{Finding, Week};
+use crate::triple::{Finding, WeekSummary};
 use crate::words::{about, days, level, list, shown, times};
 
 pub(crate) const RULES: &[Rule] = &[
@@ -231,7 +231,8 @@ pub(crate) const RULES: &[Rule] = &[
             if weeks.iter().all(|week| week.events == 0) {
                 return Some(w.fill("In the next {d} this user will have no {s}."));
             }
-            // "Week 1: 24 BEEF" reads as 24 events, BEEF first among them.
+            // "Week 1: 24 BEEF" would read as 24 events of BEEF, but BEEF is only the first among
+            // them.
             Some(format!(
                 "Coming {}, chiefly: {}.",
                 w.source,
@@ -252,7 +253,7 @@ fn total_next(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<F
     let (source, number) = (target.source?, target.number?);
     let field = &past.schema.sources[source].fields()[number].name;
     let name = quantity("next.sum", past.name(source), Some(field));
-    // Whether the question can be asked must not depend on this user's future.
+    // Whether the question applies must not depend on this user's future.
     let known = past.thresholds.band(&name, 0.0).is_some();
     if past.events(source).is_empty() || !known {
         return None;
@@ -288,7 +289,7 @@ fn top_next(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Fin
     }
     let events = future.events(source);
     let all = rank(&events, field);
-    // What is asked may not depend on the future, so a value that may not be named is
+    // The choice of questions must not depend on the future, so a value that may not be named is
     // left out of the answer.
     let common = past.common(source, field);
     let first = all.iter().take(3);
@@ -349,8 +350,8 @@ fn new_next(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Fin
     })
 }
 
-/// Weekly counts, and for each week the most frequent value that no earlier
-/// week was given (frequency, then diversity).
+/// The events of each week, and for each week the most frequent value that no earlier week has:
+/// by frequency, then diversity.
 fn summary(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Finding> {
     let (source, field) = (target.source?, target.field?);
     let weeks = (future.days / 7) as usize;
@@ -361,7 +362,7 @@ fn summary(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Find
     let mut given: HashSet<String> = HashSet::new();
     let weeks = (0..weeks as i64).map(|week| {
         let from = future.reference.plus_days(7 * week);
-        // The last week also takes the days that fill no week.
+        // The last week also covers the days that fill no week.
         let to = if week + 1 == weeks as i64 {
             future.days
         } else {
@@ -377,7 +378,7 @@ fn summary(past: &Past<'_>, future: &Future<'_>, target: &Target) -> Option<Find
             .find(|name| !given.contains(name))
             .or_else(|| names().next());
         given.extend(value.clone());
-        Week {
+        WeekSummary {
             events: events.len() as u32,
             value,
         }

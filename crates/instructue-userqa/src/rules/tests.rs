@@ -1,13 +1,15 @@
-//! Answers worked out by hand.
+//! Answers that were worked out by hand.
 
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::builder::compose;
+use crate::snapshot::{Future, Past};
 use crate::testing::{Purchase, REFERENCE, schema, shard};
+use crate::thresholds::Thresholds;
 
-/// Events on six days of the window, one before it, and a future. The
-/// reference is a Saturday.
+/// Events on six days of the window, one event before it, and a future. The reference time is a
+/// Saturday.
 const PURCHASES: &[Purchase] = &[
     (-200, 10, 999.0, "CARS", "Own"),
     (-80, 10, 20.0, "FOOD", "Own"),  // Wednesday

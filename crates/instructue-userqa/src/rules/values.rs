@@ -1,9 +1,9 @@
-//! Past families about the values of category fields.
+//! Families of the past about values of category fields.
 
-use super::{Find, Needs, Rule, Span};
-use crate::cut::{Past, Target, occurrences, positions, rank, ranked};
+use super::definition::{Find, Needs, Rule, Span};
+use crate::snapshot::{Past, Target, occurrences, positions, rank, ranked};
 use crate::thresholds::quantity;
-use crate::triple::{Finding, Ranked};
+use crate::triple::{Finding, RankedValue};
 use crate::words::{days, level, list, percent, times};
 
 pub(crate) const RULES: &[Rule] = &[
@@ -284,7 +284,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
 ];
 
-/// "one new category", "12 new category values".
+/// A number of new values: "one new category", "12 new category values".
 pub(super) fn new_entries(n: u32, field: &str) -> String {
     match n {
         1 => format!("one new {field}"),
@@ -292,7 +292,7 @@ pub(super) fn new_entries(n: u32, field: &str) -> String {
     }
 }
 
-/// "namely X" for the only one, "such as X" for one of several.
+/// "namely X" for the only value, "such as X" for one of several.
 pub(super) fn such_as(n: u32, value: &str) -> String {
     format!("{} {value}", if n == 1 { "namely" } else { "such as" })
 }
@@ -301,7 +301,7 @@ fn at_least_two(finding: &Finding) -> bool {
     matches!(finding, Finding::Ranking { values, .. } if values.len() >= 2)
 }
 
-/// `None` also where one of the first is a value that may not be named.
+/// The `n` most frequent values; `None` also when one of them may not be named.
 fn top(past: &Past<'_>, target: &Target, n: usize) -> Option<Finding> {
     let (source, field) = (target.source?, target.field?);
     let all = rank(&past.events(source), field);
@@ -365,7 +365,7 @@ fn favourite_within_value(past: &Past<'_>, target: &Target) -> Option<Finding> {
         .chunk_by(|a, b| a == b)
         .map(|run| (run[0], run.len() as u32))
         .collect();
-    // Stable: equal counts stay in order of name.
+    // The sort is stable, so equal counts stay in order of name.
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let common = past.common(source, second);
     if counts
@@ -376,7 +376,7 @@ fn favourite_within_value(past: &Past<'_>, target: &Target) -> Option<Finding> {
     }
     Some(Finding::Ranking {
         values: (counts.iter().take(1))
-            .map(|(value, count)| Ranked {
+            .map(|(value, count)| RankedValue {
                 value: crate::words::shown(value),
                 count: *count,
             })
@@ -389,7 +389,7 @@ fn favourite_within_value(past: &Past<'_>, target: &Target) -> Option<Finding> {
 fn preference_between(past: &Past<'_>, target: &Target) -> Option<Finding> {
     let events = past.events(target.source?);
     let field = target.field?;
-    let entry = |value: &str| Ranked {
+    let entry = |value: &str| RankedValue {
         value: value.into(),
         count: occurrences(&events, field, value),
     };

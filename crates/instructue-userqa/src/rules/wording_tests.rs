@@ -74,7 +74,7 @@ fn wordings_fill_only_known_gaps_that_the_family_has() {
     }
 }
 
-/// Without a field to name, only the source's description says what is asked.
+/// Whether the question names no field, so that only the source's description says what is asked.
 fn needs_source(needs: Needs) -> bool {
     matches!(
         needs,

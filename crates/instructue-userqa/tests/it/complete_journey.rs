@@ -1,4 +1,4 @@
-//! Every triple of a real data set, checked against the histories it is about.
+//! Every triple of a real data set is verified against its history.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ fn all_triples_hold() {
         }
     }
     assert_eq!(triples.len() as u64, report.triples);
-    // A user has some 8 triples at each reference, those outside training some 2 more.
+    // A user has some 8 triples at each reference time. Users outside training have some 2 more.
     let pairs = report.users * 4 - report.without_events;
     assert!(
         (8.3..8.9).contains(&(report.triples as f64 / pairs as f64)),
@@ -93,7 +93,7 @@ fn all_triples_hold() {
                 family.wordings[wording]
             );
         }
-        // Held out means: not a single triple for training.
+        // A held-out family has not a single triple for training.
         assert_eq!(counts.train == 0, counts.held_out, "{}", family.name);
         assert!(counts.test > 0, "{}", family.name);
     }
@@ -126,8 +126,8 @@ fn check_text(triple: &Triple) {
     );
 }
 
-/// How well the answer of `will_value` is told from the field and value that
-/// the question names: rates learnt on training users, tested on the others.
+/// The AUC with which the named field and value alone predict the answer of `will_value`. Rates
+/// come from training users and are tested on the others.
 fn text_alone(triples: &[Triple]) -> f64 {
     let mut rates: BTreeMap<(Option<String>, Option<String>), (f64, f64)> = BTreeMap::new();
     let mut test = Vec::new();

@@ -1,4 +1,4 @@
-//! The whole way with six sources: generated users, a store, triples on disk.
+//! The whole path with six sources: generated users, a store, triples on disk.
 
 use std::fs;
 use std::path::Path;
@@ -76,7 +76,7 @@ fn triples_of_six_sources_hold_and_are_the_same_again() {
         let counts = &report.families[&family.name];
         assert!(counts.triples > 0, "{}", family.name);
     }
-    // Only bill has a number field, none has two category fields.
+    // Only bill has a number field, and no source has two category fields.
     assert_eq!(families(store.schema()).len(), 39);
     let error = userqa.shard(store.shards()).unwrap_err();
     assert!(matches!(error, Error::Shard { .. }), "{error}");
@@ -109,7 +109,7 @@ fn unfinished_or_foreign_data_sets_are_refused() {
     refused(MANIFEST_FILE);
     write(&manifest.replacen("\"shard_rows\": [", "\"shard_rows\": [ 7,", 1));
     refused("as under `seal`");
-    // Whoever signs a change still needs one that fits.
+    // A changed manifest with a valid seal must still fit the data.
     let resigned = |key: &str, value: serde_json::Value| {
         write(&manifest);
         let path = out.join(MANIFEST_FILE);
@@ -137,7 +137,7 @@ fn unfinished_or_foreign_data_sets_are_refused() {
         refused("SHA-256");
     }
 
-    // A new build that fails leaves no manifest that would vouch for half a file.
+    // A new build that fails leaves no manifest for half a file.
     fs::remove_file(out.join(TRIPLES_FILE)).unwrap();
     fs::create_dir(out.join(TRIPLES_FILE)).unwrap();
     build(&store, &config, &out, &mut |_, _| {}).unwrap_err();

@@ -1,4 +1,4 @@
-//! The tests of `instructue-userqa` that go through its public interface, in one binary.
+//! The tests of the public interface of `instructue-userqa`, in one binary.
 
 mod complete_journey;
 mod generated;

@@ -1,4 +1,4 @@
-//! Reading golden files and comparing slices.
+//! Reading of golden files, and comparison of slices.
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 
@@ -45,7 +45,7 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().unwrap()
 }
 
-/// Equal up to `tolerance`, relative for values above 1.
+/// Asserts equality up to `tolerance`, which is relative for values above 1.
 pub fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}: length");
     for (i, (f, e)) in found.iter().zip(expected).enumerate() {

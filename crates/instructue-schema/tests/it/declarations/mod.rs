@@ -468,7 +468,7 @@ fn arrow_schemas_list_the_declared_columns() {
 }
 
 proptest! {
-    /// Whatever stands in the file: an error or a valid schema, never a panic.
+    /// Any text is an error or a valid schema, and never causes a panic.
     #[test]
     fn no_text_panics(at in 0..SHOP.len(), cut in 0usize..20, insert in "\\PC{0,6}") {
         let mut text = SHOP.to_string();

@@ -1,8 +1,8 @@
-//! What of a declaration a model depends on.
+//! The part of a declaration that a model depends on.
 
 use super::*;
 
-/// Where values come from and which rows are taken does not matter to a model.
+/// A model does not depend on where values come from or which rows are kept.
 #[test]
 fn a_model_reads_the_same_fields_from_elsewhere() {
     let shop = Schema::from_toml(SHOP).unwrap();

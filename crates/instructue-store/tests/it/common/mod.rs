@@ -72,8 +72,8 @@ pub fn times(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(values.into_iter().collect::<TimestampSecondArray>())
 }
 
-/// A file with one column of 96-bit timestamps, given as (days since 1970, nanoseconds of the
-/// day), and one of texts, which name it in the store.
+/// Writes a file with a column of 96-bit timestamps, given as (days since 1970, nanoseconds of
+/// the day), and a column of texts, by which the test finds them in the store.
 pub fn write_int96(path: &Path, users: &[&str], times: &[(i64, u64)], shops: &[&str]) {
     let message = "message m {
         required binary user (STRING); optional int96 time;
@@ -133,7 +133,7 @@ pub fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
     writer.close().unwrap();
 }
 
-/// A data directory, a schema for it, and a place for the store.
+/// A data directory, a schema for it, and a path for the store.
 pub struct Case {
     pub directory: TempDir,
     pub schema: String,
@@ -141,7 +141,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// Good data: users `a`, `b`, `c` of whom only `a` is in every source.
+    /// Good data: users `a`, `b`, `c`, of whom only `a` is in every source.
     pub fn new() -> Self {
         let case = Self {
             directory: tempfile::tempdir().unwrap(),
@@ -234,7 +234,7 @@ impl Case {
         )
     }
 
-    /// The error; nothing must be left behind, neither a store nor temporary files.
+    /// The error of an ingest. It must leave neither a store nor temporary files behind.
     pub fn error(&self) -> Error {
         let error = self.ingest().map(|(_, report)| report).unwrap_err();
         let left: Vec<_> = fs::read_dir(self.directory.path())
@@ -247,7 +247,7 @@ impl Case {
     }
 }
 
-/// All shards of a store as text: NaN equals NaN there.
+/// All shards of a store as text, in which NaN equals NaN.
 pub fn dump(store: &UserStore) -> Vec<String> {
     (0..store.shards())
         .map(|i| format!("{:?}", store.shard(i).unwrap()))

@@ -1,4 +1,4 @@
-//! A table of visits, to be written in many ways.
+//! A table of visits that the tests write in many ways.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -41,7 +41,7 @@ pub const START: i64 = 1_680_398_475;
 
 pub type Columns = Vec<(&'static str, ArrayRef)>;
 
-/// The table as it is written plainly.
+/// The table in its plain types.
 pub fn plain() -> Columns {
     let rows = || 0..ROWS as i64;
     let pages = ["cart", "returns", "search"];

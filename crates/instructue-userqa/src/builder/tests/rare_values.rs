@@ -1,9 +1,9 @@
-//! What few training users have is neither fitted nor named.
+//! Values that few training users have are neither fitted nor named.
 
 use super::*;
 
-/// Users with two rare categories: one that nine training users have, and many others;
-/// one that ten have.
+/// Users with two rare categories. Nine training users and everybody outside training have one,
+/// ten training users have the other.
 fn with_rare_values() -> Vec<User> {
     let mut users = users(300);
     let (mut nine, mut ten) = (0, 0);
@@ -56,7 +56,7 @@ fn a_threshold_of_few_training_users_is_not_fitted() {
     for user in &mut users {
         let id = instructue_schema::UserId::new(user.0.as_str()).unwrap();
         let training = split_of(&id, 9, &config()) == Split::Train;
-        // Mailings of nine training users, and of everybody else.
+        // Nine training users have mailings, and so has every user outside training.
         if training && mails == 9 {
             user.2.clear();
         } else if training {

@@ -1,11 +1,11 @@
-//! What an ingest tells: while it runs, and when it is done.
+//! Progress and report of an ingest, for programs and tests.
 
 use std::collections::BTreeMap;
 
 use instructue_schema::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// How far an ingest is.
+/// The progress of an ingest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress<'a> {
     /// First pass: a source is being read.
@@ -26,7 +26,7 @@ pub enum Progress<'a> {
     },
 }
 
-/// What an ingest read, kept and left out.
+/// The numbers of rows that an ingest read, kept and left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct IngestReport {
     /// One entry per source with a file, in schema order.
@@ -35,7 +35,7 @@ pub struct IngestReport {
     pub users: u64,
 }
 
-/// What an ingest did with one source: `rows == kept + the sum of skipped`.
+/// The report of one source: `rows == kept + the sum of skipped`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SourceReport {
     /// The source.
@@ -49,20 +49,21 @@ pub struct SourceReport {
     /// The first and the last time of the rows in the store; `None` without rows or times.
     #[serde(default)]
     pub times: Option<(Timestamp, Timestamp)>,
-    /// Per lookup file with something to say.
+    /// Reports of those lookups, by file, that left rows unmatched or skipped.
     pub lookups: BTreeMap<String, LookupReport>,
 }
 
-/// What happened at a lookup.
+/// The report of a lookup.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LookupReport {
-    /// Kept rows of the source without a row in the lookup: its fields are missing there.
+    /// Kept rows of the source whose key the lookup lacks. The lookup's fields are missing in
+    /// them.
     pub unmatched: u64,
     /// Rows of the lookup left out, by reason.
     pub skipped: BTreeMap<String, u64>,
 }
 
-/// The span of both spans.
+/// The span that covers both spans.
 pub(crate) fn union(
     a: Option<(Timestamp, Timestamp)>,
     b: Option<(Timestamp, Timestamp)>,

@@ -20,7 +20,8 @@ pub struct Data {
 }
 
 impl Data {
-    /// Users in several shards, each at `references` times with up to `triples` triples.
+    /// Users in several shards, each at `references` reference times with up to `triples`
+    /// triples.
     fn new(users: u64, references: i64, triples: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
@@ -45,7 +46,7 @@ impl Data {
             triples_per_user: triples,
             test_share: 0.2,
             validation_share: 0.2,
-            // Made-up users, and few of them.
+            // The users are generated, and few.
             min_users: 1,
             ..UserQaConfig::default()
         };

@@ -1,7 +1,7 @@
-//! A history cut at a reference time.
+//! A user's history before and after a reference time, and counts over its events. Rules compute
+//! their findings from it.
 //!
-//! Rules about the past receive a [`Past`] only, so the type system keeps the
-//! future out of them.
+//! Rules about the past receive a [`Past`] only, so the type system keeps the future out of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use instructue_schema::{Events, History};
 use instructue_schema::{SECONDS_PER_DAY, Schema, SourceKind, Timestamp};
 
 use crate::thresholds::Thresholds;
-use crate::triple::Ranked;
+use crate::triple::RankedValue;
 use crate::words::shown;
 
-/// What a question is about, as positions in the schema.
+/// The subject of a question, as positions in the schema.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Target {
     pub source: Option<usize>,
@@ -22,11 +22,11 @@ pub(crate) struct Target {
     pub second: Option<usize>,
     pub value: Option<Arc<str>>,
     pub other: Option<Arc<str>>,
-    /// Length of the time looked at.
+    /// The length in days of the time asked about.
     pub days: i64,
 }
 
-/// The profile side: each source's window before the reference time.
+/// The history before the reference time: each source's events in its window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Past<'a> {
     pub schema: &'a Schema,
@@ -55,12 +55,12 @@ impl<'a> Past<'a> {
         self.recent(source, self.window(source))
     }
 
-    /// Days of the source's window.
+    /// The length in days of the source's window.
     pub fn window(&self, source: usize) -> i64 {
         i64::from(self.schema.sources[source].window_days)
     }
 
-    /// The events of the last `days`, at most the window.
+    /// The events of the last `days`, at most those of the window.
     pub fn recent(&self, source: usize, days: i64) -> Events<'a> {
         self.stretch(source, days, 0)
     }
@@ -80,7 +80,7 @@ impl<'a> Past<'a> {
         event_sources(self.schema)
     }
 
-    /// Whether there is anything to ask about.
+    /// Whether all windows are empty, so that no question applies.
     pub fn is_empty(&self) -> bool {
         self.sources().all(|source| self.events(source).is_empty())
     }
@@ -89,14 +89,14 @@ impl<'a> Past<'a> {
         &self.schema.sources[source].name
     }
 
-    /// The values of a field that an answer may name: enough training users have them.
+    /// The values of a field that an answer may name, because enough training users have them.
     pub fn common(&self, source: usize, field: usize) -> &'a BTreeSet<String> {
         let field = &self.schema.sources[source].fields()[field].name;
         self.thresholds.common(self.name(source), field)
     }
 }
 
-/// The other side: from the reference time on.
+/// The history from the reference time on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Future<'a> {
     history: History<'a>,
@@ -118,13 +118,18 @@ impl<'a> Future<'a> {
         events.between(self.reference, self.reference.plus_days(self.days))
     }
 
-    /// Whole days from the reference to `time`.
+    /// The whole days from the reference time to `time`.
     pub fn day(&self, time: Timestamp) -> u32 {
         (time.0.saturating_sub(self.reference.0) / SECONDS_PER_DAY) as u32
     }
 }
 
-/// The positions of the sources with events.
+/// Whether events are known for `days` from `reference` on, if they are known up to `data_end`.
+pub(crate) fn covers(reference: Timestamp, days: i64, data_end: Timestamp) -> bool {
+    reference.plus_days(days - 1) <= data_end
+}
+
+/// The positions of the events sources.
 pub(crate) fn event_sources(schema: &Schema) -> impl Iterator<Item = usize> {
     let sources = schema.sources.iter().enumerate();
     sources
@@ -146,7 +151,7 @@ pub(crate) fn rank<'a>(events: &Events<'a>, field: usize) -> Vec<(&'a Arc<str>, 
     ranked
 }
 
-/// How often the field has exactly this value.
+/// The number of events whose field has exactly this value.
 pub(crate) fn occurrences(events: &Events<'_>, field: usize, value: &str) -> u32 {
     positions(events, field, value).count() as u32
 }
@@ -160,20 +165,20 @@ pub(crate) fn positions(
     (0..events.len()).filter(move |&i| events.text(i, field).is_some_and(|text| &**text == value))
 }
 
-pub(crate) fn ranked(entry: &(&Arc<str>, u32)) -> Ranked {
-    Ranked {
+pub(crate) fn ranked(entry: &(&Arc<str>, u32)) -> RankedValue {
+    RankedValue {
         value: shown(entry.0),
         count: entry.1,
     }
 }
 
-/// Sum of a number field and how many events have it.
+/// The sum of a number field's values, and how many events have one.
 pub(crate) fn sum(events: &Events<'_>, number: usize) -> (f64, u32) {
     let numbers = (0..events.len()).filter_map(|i| events.number(i, number));
     numbers.fold((0.0, 0), |(sum, n), x| (sum + x, n + 1))
 }
 
-/// Two decimals: what facts keep of an amount. Never −0, the sum of nothing.
+/// An amount with two decimals, as facts keep it. The sum of nothing is 0, never −0.
 pub(crate) fn cents(x: f64) -> f64 {
     (x * 100.0).round() / 100.0 + 0.0
 }
@@ -189,7 +194,8 @@ pub(crate) fn active_days(events: &Events<'_>) -> Vec<i64> {
     days
 }
 
-/// The most frequent slot; the first one when several are.
+/// The most frequent slot, its count and the sum of all counts. Of equal slots the first is
+/// taken.
 pub(crate) fn mode<const N: usize>(slots: impl Iterator<Item = u32>) -> (Option<u32>, u32, u32) {
     let mut counts = [0u32; N];
     for slot in slots {

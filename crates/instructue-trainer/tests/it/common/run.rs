@@ -1,14 +1,17 @@
-//! Short runs of a tiny model.
+//! Short runs of a tiny model, their batches and gradients.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use burn::tensor::{Device, TensorData};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor, TensorData};
 use instructue_model::config::LoraSettings;
-use instructue_model::{InstructUe, ModelConfig, Size, parameters};
+use instructue_model::{InstructUe, ModelConfig, Network, Size, parameters};
 use instructue_trainer::{
     BatchConfig, CheckpointConfig, Claim, Event, Metrics, Objectives, OptimizerConfig, Phase, RUN,
     Result, RowSource, TrainConfig, TrainInput, Trained, ValidationConfig, metrics, objective,
@@ -17,9 +20,9 @@ use instructue_trainer::{
 use instructue_userqa::Split;
 use tempfile::TempDir;
 
-use crate::data::{Data, data};
+use super::data::{Data, data};
 
-/// The CPU backend has one random generator per process, so one test at a time trains.
+/// The CPU backend has one random generator per process, so only one test trains at a time.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -49,7 +52,7 @@ pub fn config() -> TrainConfig {
     }
 }
 
-/// With `dropout`, the backbone is frozen under LoRA.
+/// A tiny model. With `dropout`, the backbone is frozen under LoRA.
 pub fn model(data: &Data, dropout: Option<f64>, seed: u64) -> InstructUe {
     model_of(data, seed, |config| {
         config.backbone_lora = dropout.map(|dropout| LoraSettings {
@@ -60,7 +63,7 @@ pub fn model(data: &Data, dropout: Option<f64>, seed: u64) -> InstructUe {
     })
 }
 
-/// A tiny model, changed a little.
+/// A tiny model whose configuration `change` modifies.
 pub fn model_of(data: &Data, seed: u64, change: impl Fn(&mut ModelConfig)) -> InstructUe {
     let preprocessor = data.preprocessor.clone();
     let vocab = preprocessor.tokenizer().vocab_size();
@@ -102,7 +105,7 @@ pub fn run(
     watch: &mut dyn FnMut(Event<'_>),
 ) -> Result<Trained> {
     let training = data.open(Split::Train).unwrap();
-    // A handful of users may leave no one for validation.
+    // With a handful of users there may be nobody for validation.
     let validation = data.open(Split::Validation).ok();
     let validation = validation.as_ref().map(|data| data as &dyn RowSource);
     run_on((&training, validation), model, config, dir, resume, watch)
@@ -136,7 +139,39 @@ pub fn objectives(config: &TrainConfig) -> Objectives {
         .unwrap()
 }
 
-/// What a run wrote, without what depends on the clock.
+/// Trains until the line of step `last` is written, then dies.
+pub fn killed_after(last: usize, model: InstructUe, config: &TrainConfig, dir: &Path) {
+    let died = catch_unwind(AssertUnwindSafe(|| {
+        run(data(), model, config, dir, false, &mut |event| {
+            if let Event::Metrics { metrics, .. } = event {
+                assert!(metrics.step < last, "killed on purpose");
+            }
+        })
+    }));
+    assert!(died.is_err());
+}
+
+pub fn batches(split: Split, config: &TrainConfig) -> Batches {
+    let preprocessor = Arc::new(data().preprocessor.clone());
+    Batches::new(&data().open(split).unwrap(), split, preprocessor, config).unwrap()
+}
+
+/// The gradients in module order.
+pub fn values(network: &Network, gradients: &GradientsParams) -> Vec<Option<Vec<f32>>> {
+    struct Read<'a>(&'a GradientsParams, Vec<Option<Vec<f32>>>);
+    impl ModuleVisitor for Read<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let gradient = self.0.get::<D>(param.id);
+            self.1
+                .push(gradient.map(|g| g.into_data().try_to_vec::<f32>().unwrap()));
+        }
+    }
+    let mut read = Read(gradients, Vec::new());
+    network.visit(&mut read);
+    read.1
+}
+
+/// The metrics of a run, without values that depend on the clock.
 pub fn lines(dir: &Path) -> Vec<Metrics> {
     let mut lines = metrics::read(&dir.join("metrics.jsonl")).unwrap();
     for line in &mut lines {

@@ -1,4 +1,4 @@
-//! The popular values that questions may name, and how one is picked.
+//! Candidate pools: the popular values that questions may name, and the random choice among them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,36 +7,36 @@ use instructue_schema::seed;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
-use crate::config::unit;
-use crate::cut::{Future, Past, Target, rank};
 use crate::rules::{Needs, Rule};
+use crate::snapshot::{Future, Past, Target, rank};
+use crate::split::unit;
 use crate::triple::TripleKind;
 
 /// A popular value of a category field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Popular {
+pub struct PopularValue {
     /// The value.
     pub value: String,
-    /// Share of the training profiles with the source that have it.
+    /// The share of training profiles with the source that have the value in the window.
     pub past: f64,
-    /// Share of them that have it within the horizon.
+    /// The share of them that have it within the horizon.
     pub next: f64,
-    /// Share of them that have it in both.
+    /// The share of them that have it in both.
     pub both: f64,
 }
 
-/// How much rather a question about the future names a value the user has had
-/// than one the user has not.
+/// How much more likely a future question names a value that the user has had than one that the
+/// user has not had.
 const OWN: f64 = 4.0;
 
-/// How many values are proposed before a balanced question is given up. More
-/// tries would make up for rejections, and rejections are what balances.
+/// The number of values that are proposed before a balanced question is given up. More tries
+/// would make up for rejections, and rejections create the balance.
 const TRIES: usize = 2;
 
-impl Popular {
-    /// Shares of the training profiles that would answer yes and no, counted
-    /// as often as the value is kept for them.
+impl PopularValue {
+    /// The shares of training profiles that would answer yes and no, weighted by the chance that
+    /// the value is kept for them.
     fn future_odds(&self) -> (f64, f64) {
         let yes = self.both + (self.next - self.both).max(0.0) / OWN;
         let no = (self.past - self.both).max(0.0)
@@ -51,21 +51,21 @@ impl Popular {
 
 /// The popular values of one field.
 #[derive(Debug, Clone)]
-pub(crate) struct Pool {
-    values: Vec<(Arc<str>, Popular)>,
+pub(crate) struct CandidatePool {
+    values: Vec<(Arc<str>, PopularValue)>,
     index: HashMap<Arc<str>, usize>,
     past: Proposals,
     future: Proposals,
 }
 
-/// How values are proposed for a yes-or-no question, whoever the user is.
+/// Proposals of values for a yes-or-no question, which do not depend on the user.
 #[derive(Debug, Clone)]
 struct Proposals {
-    /// Running sums of the weights.
+    /// The running sums of the weights.
     sums: Vec<f64>,
-    /// Chance to keep a value whose answer is yes, and one whose answer is no:
-    /// both then remain equally often among the training profiles, so the value
-    /// that a question names does not tell its answer.
+    /// The chances of keeping a value whose answer is yes, and one whose answer is no. Both then
+    /// remain equally frequent among the training profiles, so the value that a question names
+    /// does not tell its answer.
     keep: Vec<(f64, f64)>,
 }
 
@@ -73,7 +73,7 @@ impl Proposals {
     fn new(odds: impl Iterator<Item = (f64, f64)>) -> Self {
         let (mut sums, mut keep, mut sum) = (Vec::new(), Vec::new(), 0.0);
         for (yes, no) in odds {
-            // Rare values are kept rarely; this makes up for half of it.
+            // Rare values are rarely kept. The square root makes up for half of that.
             sum += yes.min(no).max(0.0).sqrt();
             sums.push(sum);
             keep.push(((no / yes).min(1.0), (yes / no).min(1.0)));
@@ -88,7 +88,7 @@ impl Proposals {
             .min(self.sums.len().saturating_sub(1))
     }
 
-    /// A value for which `holds` says yes about as often as no over many users.
+    /// A value for which `holds` is true about as often as false over many users.
     fn pick(
         &self,
         holds: &[bool],
@@ -104,11 +104,11 @@ impl Proposals {
     }
 }
 
-impl Pool {
-    pub fn new(values: &[Popular]) -> Self {
-        let past = Proposals::new(values.iter().map(Popular::past_odds));
-        let future = Proposals::new(values.iter().map(Popular::future_odds));
-        let values: Vec<(Arc<str>, Popular)> = values
+impl CandidatePool {
+    pub fn new(values: &[PopularValue]) -> Self {
+        let past = Proposals::new(values.iter().map(PopularValue::past_odds));
+        let future = Proposals::new(values.iter().map(PopularValue::future_odds));
+        let values: Vec<(Arc<str>, PopularValue)> = values
             .iter()
             .map(|entry| (entry.value.as_str().into(), entry.clone()))
             .collect();
@@ -125,7 +125,7 @@ impl Pool {
         }
     }
 
-    /// Which popular values are among a user's.
+    /// For each popular value, whether it is among a user's values.
     fn among(&self, values: &[(&Arc<str>, u32)]) -> Vec<bool> {
         let mut among = vec![false; self.values.len()];
         for (text, _) in values {
@@ -136,8 +136,8 @@ impl Pool {
         among
     }
 
-    /// One of the user's values with chance `own`, else one the user has not;
-    /// the popular ones of these rather.
+    /// One of the user's values with chance `own`, otherwise another one. PopularValue values are more
+    /// likely.
     fn pick_from(&self, had: &[bool], own: f64, rng: &mut impl RngCore) -> Option<usize> {
         let mut want = coin(rng, own);
         if had.iter().all(|has| *has != want) {
@@ -158,18 +158,18 @@ impl Pool {
     }
 }
 
-/// Whether a coin with this chance of heads shows heads.
+/// The toss of a coin with this chance of heads.
 fn coin(rng: &mut impl RngCore, heads: f64) -> bool {
     unit(rng.next_u64()) < heads
 }
 
-/// Fills in the values that the question names; `None` when there are none to name.
+/// Fills in the values that the question names; `None` when there is none to name.
 ///
-/// `future` is given only where the choice may depend on it.
+/// `future` is given only if the choice may depend on it.
 pub(crate) fn pick(
     rule: &Rule,
     target: &Target,
-    pool: Option<&Pool>,
+    pool: Option<&CandidatePool>,
     past: &Past<'_>,
     future: Option<&Future<'_>>,
     rng: &mut impl RngCore,
@@ -186,7 +186,8 @@ pub(crate) fn pick(
             pool.future.pick(&next, own, rng)?
         }
         (TripleKind::Future, None) => pool.pick_from(&had, 0.5, rng)?,
-        // Yes or no: half and half. How much, when: mostly about values the user has.
+        // Yes-or-no questions are half and half. Other questions are mostly about values that the
+        // user has.
         (TripleKind::Past, _) if rule.name == "has_value" => pool.past.pick(&had, |_| 1.0, rng)?,
         (TripleKind::Past, _) => pool.pick_from(&had, 0.75, rng)?,
     };
