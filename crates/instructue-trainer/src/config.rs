@@ -258,7 +258,7 @@ impl TrainConfig {
             ),
             (
                 "batch.gradient_accumulation_steps",
-                numbers::ACCUMULATE.of(self.batch.gradient_accumulation_steps),
+                numbers::GRADIENT_ACCUMULATION_STEPS.of(self.batch.gradient_accumulation_steps),
             ),
             (
                 "batch.instruction_dropout",
@@ -293,8 +293,14 @@ impl TrainConfig {
                 "schedule.final_learning_rate",
                 numbers::SHARE.of(self.schedule.final_learning_rate),
             ),
-            ("optimizer.beta1", numbers::MOMENT.of(self.optimizer.beta1)),
-            ("optimizer.beta2", numbers::MOMENT.of(self.optimizer.beta2)),
+            (
+                "optimizer.beta1",
+                numbers::MOMENT_DECAY.of(self.optimizer.beta1),
+            ),
+            (
+                "optimizer.beta2",
+                numbers::MOMENT_DECAY.of(self.optimizer.beta2),
+            ),
             (
                 "optimizer.epsilon",
                 numbers::EPSILON.of(self.optimizer.epsilon),
@@ -307,16 +313,22 @@ impl TrainConfig {
                 "optimizer.clip_norm",
                 numbers::CLIP_NORM.of(self.optimizer.clip_norm),
             ),
-            ("validation.every", numbers::EVERY.of(self.validation.every)),
+            (
+                "validation.every",
+                numbers::INTERVAL.of(self.validation.every),
+            ),
             (
                 "validation.users",
                 numbers::VALIDATION_USERS.of(self.validation.users),
             ),
             (
                 "validation.patience",
-                numbers::EVERY.of(self.validation.patience),
+                numbers::INTERVAL.of(self.validation.patience),
             ),
-            ("checkpoint.every", numbers::EVERY.of(self.checkpoint.every)),
+            (
+                "checkpoint.every",
+                numbers::INTERVAL.of(self.checkpoint.every),
+            ),
             (
                 "checkpoint.keep",
                 numbers::KEEP_CHECKPOINTS.of(self.checkpoint.keep),

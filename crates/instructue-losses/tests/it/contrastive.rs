@@ -147,7 +147,7 @@ fn another_instruction_of_the_same_user_is_a_negative_only_beside_answers() {
     let orthogonal = [[1.0, 0.0], [0.0, 1.0]];
     let mut input = two_rows(orthogonal, orthogonal, &device);
     input.user_keys = vec![7, 7];
-    let count = |dropped| Some(TermCount { pairs: 2, dropped });
+    let count = |dropped| Some(PairCount { pairs: 2, dropped });
     let config = ContrastiveConfig {
         answer_user: true,
         ..ContrastiveConfig::paper()

@@ -5,17 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use instructue_features::Row;
 use instructue_schema::seed;
 use instructue_schema::{DataText, UserId};
-use instructue_trainer::{BatchConfig, RowSource, Rows, TrainConfig, ahead};
+use instructue_trainer::{BatchConfig, RowSource, TrainConfig, ahead};
 use instructue_userqa::{Split, Triple, split_of};
 
-use crate::data::data;
-use crate::run::config;
-
-pub fn batches(split: Split, config: &TrainConfig) -> Box<dyn Rows> {
-    let preprocessor = Arc::new(data().preprocessor.clone());
-    let data = data().open(split).unwrap();
-    RowSource::open(&data, preprocessor, config).unwrap()
-}
+use crate::common::data::data;
+use crate::common::run::{batches, config};
 
 fn key(user: &UserId) -> u64 {
     seed::derive(0, user.as_str(), &[])

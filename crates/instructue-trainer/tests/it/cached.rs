@@ -10,12 +10,12 @@ use instructue_trainer::{
 };
 use instructue_userqa::Split;
 
-use crate::batches::batches;
-use crate::data::data;
-use crate::learning::values;
-use crate::resume::killed_after;
-use crate::run::{alone, config, lines, model_of, objectives, of, run, tensors};
-use crate::sinks::scalars;
+use crate::common::data::data;
+use crate::common::run::batches;
+use crate::common::run::killed_after;
+use crate::common::run::values;
+use crate::common::run::{alone, config, lines, model_of, objectives, of, run, tensors};
+use crate::common::scalars::scalars;
 
 /// The model has no lexical matches, which encoders do not see. They make states larger, and with
 /// them the rounding errors that grow over several steps. Event replacement is off for the same

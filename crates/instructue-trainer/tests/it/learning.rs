@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
-use instructue_model::{InstructUe, Network};
+use instructue_model::InstructUe;
 use instructue_trainer::{
     BatchConfig, CheckpointConfig, Event, LossConfig, Metrics, OptimizerConfig, Phase,
     ScheduleConfig, TrainConfig, ValidationConfig, evaluate, gradients,
 };
 use instructue_userqa::Split;
 
-use crate::batches::batches;
-use crate::data::{data, few};
-use crate::run::{alone, config, lines, model, objectives, of, run, spoilt, tensors};
+use crate::common::data::{data, few};
+use crate::common::run::batches;
+use crate::common::run::{
+    alone, config, lines, model, objectives, of, run, spoilt, tensors, values,
+};
 
 fn flat(model: &InstructUe) -> Vec<f32> {
     let tensors = tensors(model).into_values();

@@ -95,7 +95,7 @@ fn a_run_in_bf16_resumes_exactly() {
         &mut |_| {},
     );
     let expected = expected.unwrap();
-    crate::run::copy(whole.path(), parts.path());
+    crate::common::run::copy(whole.path(), parts.path());
     let checkpoints = checkpoint::list(&parts.path().join("checkpoints")).unwrap();
     let [.., before, last] = &checkpoints[..] else {
         panic!("two checkpoints, found {checkpoints:?}");

@@ -10,9 +10,9 @@ use instructue_trainer::{
 };
 use instructue_userqa::{Split, UserQaConfig, build};
 
-use crate::batches::batches;
-use crate::data::data;
-use crate::run::{alone, config, finished, lines, model, objectives, run, run_on, spoilt};
+use crate::common::data::data;
+use crate::common::run::batches;
+use crate::common::run::{alone, config, finished, lines, model, objectives, run, run_on, spoilt};
 
 fn resumed(config: &TrainConfig, dir: &Path) -> Result<Trained> {
     run(

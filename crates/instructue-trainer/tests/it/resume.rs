@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use instructue_model::InstructUe;
 use instructue_trainer::{
     BatchConfig, CheckpointConfig, Event, OptimizerConfig, TrainConfig, ValidationConfig,
     checkpoint,

@@ -5,7 +5,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -14,8 +14,8 @@ use instructue_model::config::LoraSettings;
 use instructue_model::{InstructUe, ModelConfig, Network, Size, parameters};
 use instructue_trainer::{
     BatchConfig, CheckpointConfig, Claim, Event, Metrics, Objectives, OptimizerConfig, Phase, RUN,
-    Result, RowSource, TrainConfig, TrainInput, Trained, ValidationConfig, metrics, objective,
-    train,
+    Result, RowSource, Rows, TrainConfig, TrainInput, Trained, ValidationConfig, metrics,
+    objective, train,
 };
 use instructue_userqa::Split;
 use tempfile::TempDir;
@@ -151,9 +151,10 @@ pub fn killed_after(last: usize, model: InstructUe, config: &TrainConfig, dir: &
     assert!(died.is_err());
 }
 
-pub fn batches(split: Split, config: &TrainConfig) -> Batches {
+pub fn batches(split: Split, config: &TrainConfig) -> Box<dyn Rows> {
     let preprocessor = Arc::new(data().preprocessor.clone());
-    Batches::new(&data().open(split).unwrap(), split, preprocessor, config).unwrap()
+    let data = data().open(split).unwrap();
+    RowSource::open(&data, preprocessor, config).unwrap()
 }
 
 /// The gradients in module order.
