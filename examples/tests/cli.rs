@@ -59,8 +59,9 @@ const CONFIG: &str = "
 [model]
 vocabulary = 300
 slots = 4
+[references]
+count = 2
 [userqa]
-references = 2
 triples_per_user = 4
 [train]
 steps = 2

@@ -8,7 +8,7 @@ use instructue_model::cache::CacheConfig;
 use instructue_schema::limits::{self, numbers};
 use instructue_schema::{Timestamp, excerpt, parse_toml, toml_fault};
 use instructue_trainer::TrainConfig;
-use instructue_userqa::DEFAULT_MIN_USERS;
+use instructue_userqa::{DEFAULT_MIN_USERS, UserQaConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -40,11 +40,79 @@ pub struct RunConfig {
     pub pretrained: PretrainedSettings,
     /// What may be kept of users' data.
     pub privacy: PrivacySettings,
-    /// Training set.
-    pub userqa: UserQaSettings,
+    /// Reference times of the training set.
+    pub references: ReferenceConfig,
+    /// Questions and answers of the training set.
+    pub userqa: UserQaConfig,
     /// Training.
     pub train: TrainConfig,
     /// Vectors of event texts that are kept.
+    pub cache: CacheSettings,
+    /// Evaluation after training.
+    pub evaluation: EvaluationSettings,
+}
+
+/// What differs from the size's default model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSettings {
+    /// Entries of the tokenizer trained on the run's own texts.
+    pub vocabulary: usize,
+    /// At most so many events per source, where the schema allows more;
+    /// default: 96 for `tiny`, 160 for `small`, the schema's for `base`.
+    pub slots: Option<usize>,
+    /// Numbers of each event beside its text: when, how often, how much.
+    pub event_features: bool,
+    /// Source and user summary tokens.
+    pub summaries: bool,
+    /// `<USER>` carries the tabular sources' vectors, too.
+    pub tabular_at_user: bool,
+    /// Answers see `<USER>` and themselves only.
+    pub answer_bottleneck: bool,
+    /// Principal components of the tabular sources' numbers that stand beside each
+    /// user's state; 0: none.
+    pub pca_components: usize,
+    /// Words of instructions look up the events that share them.
+    pub lookup: bool,
+    /// How many events an instruction names, and how lately, is added to the input at
+    /// `<USER>`.
+    pub lexical_matches: bool,
+    /// `linear` or `mlp` adapters.
+    pub adapter: Adapter,
+}
+
+/// The adapter's kind by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Adapter {
+    /// One linear layer.
+    Linear,
+    /// LayerNorm → Linear → GELU → Linear.
+    Mlp,
+}
+
+/// What may be kept of users' data in whatever leaves the user store: vocabularies,
+/// tables, questions and answers, reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrivacySettings {
+    /// A word or value is kept only if so many training users have it, and a number
+    /// that is fitted rests on so many; 1 keeps everything, for data that are no
+    /// people's.
+    pub min_users: usize,
+}
+
+/// The reference times of the training set: a profile ends there, its future begins there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReferenceConfig {
+    /// Reference times per user, going back from the end of the training time.
+    pub count: usize,
+    /// Days between two reference times.
+    pub step_days: i64,
+}
+
+/// Vectors of event texts that are kept.
     pub cache: CacheSettings,
     /// Evaluation after training.
     pub evaluation: EvaluationSettings,
@@ -169,7 +237,8 @@ impl RunConfig {
             model: ModelSettings::default(),
             pretrained: PretrainedSettings::default(),
             privacy: PrivacySettings::default(),
-            userqa: UserQaSettings::default(),
+            references: ReferenceConfig::default(),
+            userqa: UserQaConfig::default(),
             train: TrainConfig::default(),
             cache: CacheSettings::default(),
             evaluation: EvaluationSettings::default(),
@@ -202,17 +271,11 @@ impl Default for PrivacySettings {
     }
 }
 
-impl Default for UserQaSettings {
+impl Default for ReferenceConfig {
     fn default() -> Self {
         Self {
-            references: 6,
-            reference_step_days: 15,
-            horizon_days: 30,
-            triples_per_user: 32,
-            values_per_family: 3,
-            test_share: 0.3,
-            test_from: 0.0,
-            validation_share: 0.1,
+            count: 6,
+            step_days: 15,
         }
     }
 }
@@ -306,12 +369,12 @@ impl RunConfig {
                 numbers::SHARE_BELOW_ONE.of(self.pretrained.lora.dropout),
             ),
             (
-                "userqa.references",
-                numbers::REFERENCES.of(self.userqa.references),
+                "references.count",
+                numbers::REFERENCES.of(self.references.count),
             ),
             (
-                "userqa.reference_step_days",
-                numbers::REFERENCE_STEP_DAYS.of(self.userqa.reference_step_days),
+                "references.step_days",
+                numbers::REFERENCE_STEP_DAYS.of(self.references.step_days),
             ),
             (
                 "privacy.min_users",
@@ -332,7 +395,7 @@ impl RunConfig {
             ),
         ])?;
         // What a training set may be is for that to say; these times stand for any.
-        let times: Vec<_> = (0..self.userqa.references as i64).map(Timestamp).collect();
+        let times: Vec<_> = (0..self.references.count as i64).map(Timestamp).collect();
         let userqa = userqa_config(self, &times, Timestamp(0)).validate();
         userqa.map_err(|error| match error {
             instructue_userqa::Error::Config {
@@ -476,7 +539,7 @@ mod tests {
             config.validate().map_err(|error| error.to_string())?;
             // What is accepted can be saved and computed with.
             assert!(!config.to_toml().is_empty());
-            let days = config.userqa.references as i64 * config.userqa.reference_step_days;
+            let days = config.references.count as i64 * config.references.step_days;
             let first = Timestamp(0).plus_days(-days - 3 * config.userqa.horizon_days);
             assert!(first.0 > i64::MIN / 2, "{config:?}");
             Ok(())
@@ -525,7 +588,7 @@ mod tests {
     #[test]
     fn what_numbers_come_to_is_bounded() {
         let mut config = RunConfig::default();
-        config.userqa.references = 1_000;
+        config.references.count = 1_000;
         config.userqa.triples_per_user = 10_000;
         let message = config.validate().unwrap_err().to_string();
         assert!(message.contains("userqa.references × "), "{message}");

@@ -11,7 +11,7 @@ use instructue_model::Preprocessor;
 use instructue_schema::user_key;
 use instructue_schema::{Schema, Timestamp, UserId, paths};
 use instructue_store::{IngestOptions, IngestReport, Progress, UserStore, remote_advice, survey};
-use instructue_userqa::{Split, UserQa, UserQaConfig, split_of};
+use instructue_userqa::{RunValues, Split, UserQa, UserQaConfig, split_of};
 
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
@@ -181,17 +181,16 @@ fn describe(report: &IngestReport) -> Vec<String> {
     lines
 }
 
-/// The reference times that training uses: `references` steps back from the
+/// The reference times that training uses: `references.count` steps back from the
 /// last one whose future lies before `end`.
 pub fn references(config: &RunConfig, ingested: &Ingested) -> Vec<Timestamp> {
-    let settings = &config.userqa;
-    let newest = ingested.end.plus_days(-settings.horizon_days);
+    let newest = ingested.end.plus_days(-config.userqa.horizon_days);
     let oldest = ingested
         .store
         .time_range()
         .map_or(newest, |(first, _)| first);
-    let mut times: Vec<Timestamp> = (0..settings.references as i64)
-        .map(|step| newest.plus_days(-step * settings.reference_step_days))
+    let mut times: Vec<Timestamp> = (0..config.references.count as i64)
+        .map(|step| newest.plus_days(-step * config.references.step_days))
         .filter(|time| *time > oldest)
         .collect();
     if times.is_empty() {
@@ -222,19 +221,12 @@ pub(crate) fn tell_references(
 
 /// The configuration of the training set.
 pub fn userqa_config(config: &RunConfig, references: &[Timestamp], end: Timestamp) -> UserQaConfig {
-    UserQaConfig {
+    config.userqa.clone().with_run_values(RunValues {
         seed: config.seed,
         references: references.to_vec(),
-        horizon_days: config.userqa.horizon_days,
-        triples_per_user: config.userqa.triples_per_user,
-        values_per_family: config.userqa.values_per_family,
-        test_share: config.userqa.test_share,
-        test_from: config.userqa.test_from,
-        validation_share: config.userqa.validation_share,
         min_users: config.privacy.min_users,
         data_end: Some(end),
-        ..UserQaConfig::default()
-    }
+    })
 }
 
 /// Builds the training set below `out`, or opens the one that is there and fits.

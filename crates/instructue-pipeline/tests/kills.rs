@@ -33,7 +33,7 @@ fn config() -> RunConfig {
     config.model.slots = Some(2);
     config.model.pca_components = 0;
     config.privacy.min_users = 1;
-    config.userqa.references = 1;
+    config.references.count = 1;
     config.userqa.triples_per_user = 2;
     config.userqa.validation_share = 0.2;
     config.train.steps = 2;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use instructue_schema::limits::{self, numbers};
 use instructue_schema::{Timestamp, UserId, shown};
 use instructue_schema::{seed, user_key};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -18,12 +19,14 @@ pub const DEFAULT_MIN_USERS: usize = 10;
 ///
 /// A triple is a pure function of (seed, user, reference time, family), of these values and of
 /// what was fitted on the training users.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct UserQaConfig {
     /// The seed of every random choice.
+    #[serde(skip)]
     pub seed: u64,
     /// The reference times. A profile ends there, and the future starts there.
+    #[serde(skip)]
     pub references: Vec<Timestamp>,
     /// The days after the reference time that future families ask about. Families about a quarter
     /// ask about three times as many.
@@ -59,9 +62,25 @@ pub struct UserQaConfig {
     pub pool_size: usize,
     /// The number of training users who must have a value of the data for questions and answers
     /// to name it, and on whom a threshold must be fitted; 1 keeps all values.
+    #[serde(skip)]
     pub min_users: usize,
     /// The end of the data; default: the store's last event. Future questions are built only
     /// where their horizon ends before it.
+    #[serde(skip)]
+    pub data_end: Option<Timestamp>,
+}
+
+/// The values of a [`UserQaConfig`] that a run decides; they are no keys of a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunValues {
+    /// [`UserQaConfig::seed`].
+    pub seed: u64,
+    /// [`UserQaConfig::references`].
+    pub references: Vec<Timestamp>,
+    /// [`UserQaConfig::min_users`].
+    pub min_users: usize,
+    /// [`UserQaConfig::data_end`].
     pub data_end: Option<Timestamp>,
 }
 
@@ -75,7 +94,7 @@ impl Default for UserQaConfig {
             test_share: 0.3,
             test_from: 0.0,
             validation_share: 0.1,
-            triples_per_user: 8,
+            triples_per_user: 32,
             values_per_family: 3,
             held_out_triples: 2,
             future_share: 0.5,
@@ -89,6 +108,27 @@ impl Default for UserQaConfig {
 }
 
 impl UserQaConfig {
+    /// The values that the run decides.
+    pub fn run_values(&self) -> RunValues {
+        RunValues {
+            seed: self.seed,
+            references: self.references.clone(),
+            min_users: self.min_users,
+            data_end: self.data_end,
+        }
+    }
+
+    /// The configuration with the values of a run.
+    pub fn with_run_values(self, run: RunValues) -> Self {
+        Self {
+            seed: run.seed,
+            references: run.references,
+            min_users: run.min_users,
+            data_end: run.data_end,
+            ..self
+        }
+    }
+
     /// Checks every value, each number against its [range](numbers).
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::builder::{ShardTriples, TripleBuilder};
 use crate::candidate_pool::PopularValue;
-use crate::config::UserQaConfig;
+use crate::config::{RunValues, UserQaConfig};
 use crate::error::{Error, Result};
 use crate::report::UserQaReport;
 use crate::table;
@@ -29,7 +29,7 @@ pub const TRIPLES_FILE: &str = "userqa.parquet";
 /// The manifest. It is written last, so a directory without it is not a data set.
 pub const MANIFEST_FILE: &str = "userqa.manifest.json";
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The origin and content of a data set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,8 +37,10 @@ const VERSION: u32 = 2;
 pub struct Manifest {
     /// The version of the format.
     pub version: u32,
-    /// The configuration, including the seed.
+    /// The configuration. Its file has the keys, [`run`](Self::run) the other values.
     pub config: UserQaConfig,
+    /// The values of the configuration that the run decided.
+    pub run: RunValues,
     /// [`UserStore::fingerprint`] of the store.
     pub store: String,
     /// Digest of the store's schema.
@@ -112,6 +114,7 @@ pub fn build(
     let manifest = Manifest {
         version: VERSION,
         config: config.clone(),
+        run: config.run_values(),
         store: store.fingerprint().into(),
         schema: store.schema().digest(),
         data_end: config.data_end.unwrap_or(data_end),
@@ -154,10 +157,12 @@ impl UserQa {
                 found: version.map_or("none".into(), |version| version.to_string()),
             });
         }
-        let manifest: Manifest = serde_json::from_value(value).map_err(|source| Error::Json {
-            file: manifest_file.clone(),
-            source,
-        })?;
+        let mut manifest: Manifest =
+            serde_json::from_value(value).map_err(|source| Error::Json {
+                file: manifest_file.clone(),
+                source,
+            })?;
+        manifest.config = manifest.config.with_run_values(manifest.run.clone());
         let file = manifest.files.path(dir, TRIPLES_FILE)?;
         let reader = open(&file)?;
         let metadata = ArrowReaderMetadata::load(&reader, ArrowReaderOptions::new())

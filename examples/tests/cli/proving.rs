@@ -15,14 +15,14 @@ resamples = 20
 [run.model]
 vocabulary = 300
 slots = 4
+[run.references]
+count = 2
 [run.userqa]
-references = 2
 triples_per_user = 4
 [run.train]
 steps = 2
-users_per_step = 4
-instructions_per_user = 2
-validate_every = 0
+batch = { users_per_step = 4, instructions_per_user = 2 }
+validation.every = 0
 "#;
 
 fn suite(dir: &Path, text: &str) -> String {

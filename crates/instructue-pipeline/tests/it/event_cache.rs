@@ -67,7 +67,7 @@ fn config(encoder: &Path) -> RunConfig {
     config.pretrained.encoder = Some(encoder.display().to_string());
     config.model.vocabulary = 300;
     config.model.slots = Some(4);
-    config.userqa.references = 2;
+    config.references.count = 2;
     config.userqa.triples_per_user = 4;
     config.train.steps = 3;
     // Made-up users, and few of them.

@@ -63,7 +63,7 @@ fn workplace() -> (TempDir, RunConfig) {
     config.pretrained.backbone = Some(text(&golden("instructue-gguf/tests/golden/small.gguf")));
     config.pretrained.encoder = Some(text(&encoder));
     config.pretrained.lora.rank = 2;
-    config.userqa.references = 1;
+    config.references.count = 1;
     config.userqa.triples_per_user = 6;
     config.train.steps = 4;
     // Made-up users, and few of them.

@@ -26,8 +26,9 @@ marketing = ["plays_games"]
 vocabulary = 300
 slots = 6
 pca_components = 0
+[run.references]
+count = 2
 [run.userqa]
-references = 2
 triples_per_user = 4
 validation_share = 0.1
 [run.train]

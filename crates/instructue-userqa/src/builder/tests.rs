@@ -41,6 +41,7 @@ fn config() -> UserQaConfig {
     UserQaConfig {
         seed: 9,
         references: vec![REFERENCE],
+        triples_per_user: 8,
         ..UserQaConfig::default()
     }
 }

@@ -69,7 +69,7 @@ fn what_is_wrong_is_named() {
         ("data = \".\"", "data = \"../../..\"", "without `..`"),
         (
             "steps = 10 }",
-            "steps = 10, users_per_step = 1000000000000 }",
+            "steps = 10, batch.users_per_step = 1000000000000 }",
             "users_per_step",
         ),
         ("folds = 4", "seed = -1\nfolds = 4", "seed"),

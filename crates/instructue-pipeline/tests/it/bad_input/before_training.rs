@@ -213,8 +213,8 @@ fn numbers_out_of_range_are_refused_before_any_work() {
         ("evaluation.resamples", |c| {
             c.evaluation.resamples = usize::MAX
         }),
-        ("userqa.references", |c| {
-            c.userqa.references = 1_000_000_000_000
+        ("references.count", |c| {
+            c.references.count = 1_000_000_000_000
         }),
         ("userqa.horizon_days", |c| c.userqa.horizon_days = i64::MIN),
         ("instructions_per_user", |c| {

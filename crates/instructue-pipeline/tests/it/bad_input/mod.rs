@@ -121,7 +121,7 @@ fn config() -> RunConfig {
         ..RunConfig::default()
     };
     config.model.vocabulary = 300;
-    config.userqa.references = 2;
+    config.references.count = 2;
     config.userqa.triples_per_user = 4;
     config.train.steps = 2;
     config.train.batch.users_per_step = 4;

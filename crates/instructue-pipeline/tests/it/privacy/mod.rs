@@ -38,7 +38,7 @@ fn config(min_users: usize) -> RunConfig {
     };
     config.privacy.min_users = min_users;
     config.model.slots = Some(8);
-    config.userqa.references = 2;
+    config.references.count = 2;
     config.userqa.triples_per_user = 16;
     config.train.steps = 2;
     config.train.batch.users_per_step = 4;
