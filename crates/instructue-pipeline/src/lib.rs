@@ -31,7 +31,8 @@ mod windows;
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use cache::{EVENTS_DIR, keep_events};
 pub use config::{
-    Adapter, CacheSettings, EvaluationSettings, ModelSettings, PrivacySettings, ReferenceConfig, RunConfig,
+    Adapter, CacheSettings, EvaluationSettings, ModelSettings, PrivacySettings, ReferenceConfig,
+    RunConfig,
 };
 pub use device::{DEVICE_VARIABLE, DeviceError, DeviceName};
 pub use embed::{

@@ -123,7 +123,7 @@ mod words;
 
 pub use builder::{ShardTriples, TripleBuilder};
 pub use candidate_pool::PopularValue;
-pub use config::{RunValues, DEFAULT_MIN_USERS, UserQaConfig, default_held_out, split_of};
+pub use config::{DEFAULT_MIN_USERS, RunValues, UserQaConfig, default_held_out, split_of};
 pub use error::{Error, Result};
 pub use files::{MANIFEST_FILE, Manifest, TRIPLES_FILE, UserQa, build};
 pub use report::{FamilyCounts, UserQaReport};

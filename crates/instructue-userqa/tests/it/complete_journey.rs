@@ -40,7 +40,7 @@ fn all_triples_hold() {
     let store = store(dir.path());
     let schema = store.schema();
     let config = UserQaConfig {
-            triples_per_user: 8,
+        triples_per_user: 8,
         seed: 1,
         references: REFERENCES.to_vec(),
         ..UserQaConfig::default()
@@ -172,7 +172,7 @@ fn changed_triples_are_found_out() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let config = UserQaConfig {
-            triples_per_user: 8,
+        triples_per_user: 8,
         references: vec![REFERENCES[0]],
         ..UserQaConfig::default()
     };

@@ -38,7 +38,7 @@ fn triples_of_six_sources_hold_and_are_the_same_again() {
     let store = store(dir.path(), &generated());
     let reference = generated().reference;
     let config = UserQaConfig {
-            triples_per_user: 8,
+        triples_per_user: 8,
         references: vec![reference.plus_days(-60), reference],
         ..UserQaConfig::default()
     };
@@ -94,7 +94,7 @@ fn unfinished_or_foreign_data_sets_are_refused() {
         },
     );
     let config = UserQaConfig {
-            triples_per_user: 8,
+        triples_per_user: 8,
         references: vec![generated().reference],
         ..UserQaConfig::default()
     };
