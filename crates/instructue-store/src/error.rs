@@ -10,16 +10,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Reading or writing failed: no permission, a full disk and the like.
-    #[error("{}: {error}", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// The operating system's reason.
-        #[source]
-        error: std::io::Error,
-    },
-    /// A file of a store.
+    /// A file cannot be read or written, or is not what its manifest says.
     #[error(transparent)]
     File(#[from] instructue_fs::Error),
     /// The schema is not valid.
@@ -205,10 +196,7 @@ pub enum Error {
 impl Error {
     /// Wraps an operating system error with the path it concerns.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |error| Self::Io {
-            path: path.into(),
-            error,
-        }
+        move |error| instructue_fs::Error::io(path)(error).into()
     }
 }
 

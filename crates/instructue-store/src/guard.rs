@@ -67,19 +67,15 @@ pub(crate) fn decode<T, E: Display>(
 ///
 /// # Errors
 /// [`Error::NotParquet`], [`Error::Encrypted`], [`Error::Truncated`], [`Error::Corrupt`],
-/// [`Error::File`], [`Error::Io`].
+/// [`Error::File`].
 pub fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     const MAGIC: &[u8; 4] = b"PAR1";
     const ENCRYPTED: &[u8; 4] = b"PARE";
-    let io = |error| Error::Io {
-        path: path.into(),
-        error,
-    };
     let mut file = instructue_fs::open(path)?;
-    let length = file.metadata().map_err(io)?.len();
+    let length = file.metadata().map_err(Error::io(path))?.len();
     let mut head = Vec::new();
     let begin = (&mut file).take(foreign::HEAD_BYTES);
-    { begin }.read_to_end(&mut head).map_err(io)?;
+    { begin }.read_to_end(&mut head).map_err(Error::io(path))?;
     if head.starts_with(ENCRYPTED) {
         return Err(Error::Encrypted { file: path.into() });
     }
@@ -91,8 +87,8 @@ pub fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>
     }
     let mut tail = [0; 4];
     if length >= 12 {
-        file.seek(SeekFrom::End(-4)).map_err(io)?;
-        file.read_exact(&mut tail).map_err(io)?;
+        file.seek(SeekFrom::End(-4)).map_err(Error::io(path))?;
+        file.read_exact(&mut tail).map_err(Error::io(path))?;
     }
     if &tail != MAGIC {
         let found = format!("no footer at the end of its {length} bytes");
@@ -101,7 +97,7 @@ pub fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>
             found,
         });
     }
-    file.rewind().map_err(io)?;
+    file.rewind().map_err(Error::io(path))?;
     decode(path, 0, || retype::open(file))
 }
 

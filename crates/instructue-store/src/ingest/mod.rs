@@ -420,8 +420,5 @@ fn not_encoded(
     error: parquet::errors::ParquetError,
 ) -> Error {
     let path = store.join(shard_file::file_name(shard, source));
-    Error::Io {
-        path,
-        error: std::io::Error::other(error),
-    }
+    Error::io(&path)(std::io::Error::other(error))
 }
