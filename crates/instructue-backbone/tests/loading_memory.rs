@@ -122,6 +122,7 @@ fn the_peak_is_the_model_and_a_little() {
 fn measure(dtype: &str, precision: Precision) {
     let device = Device::default();
     if precision.check(&device).is_err() {
+        println!("skipped: the device does not compute in {precision:?}");
         return;
     }
     // Threads and tables of the backend are there before the measurement.

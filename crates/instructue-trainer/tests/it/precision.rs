@@ -22,6 +22,7 @@ fn bf16(model: InstructUe) -> InstructUe {
 fn factors_learn_in_f32_and_the_rest_stays_bit_for_bit() {
     let _alone = alone();
     if !supported() {
+        println!("skipped: the device does not compute in bf16");
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -82,6 +83,7 @@ fn factors_learn_in_f32_and_the_rest_stays_bit_for_bit() {
 fn a_run_in_bf16_resumes_exactly() {
     let _alone = alone();
     if !supported() {
+        println!("skipped: the device does not compute in bf16");
         return;
     }
     let start = |seed| bf16(model(data(), Some(0.1), seed));
@@ -124,6 +126,7 @@ fn a_run_in_bf16_resumes_exactly() {
 fn a_decoder_that_is_trained_itself_is_refused_in_bf16() {
     let _alone = alone();
     if !supported() {
+        println!("skipped: the device does not compute in bf16");
         return;
     }
     let dir = tempfile::tempdir().unwrap();
