@@ -163,7 +163,7 @@ impl Network {
             let pretrained = config.pretrained.as_ref();
             // A loaded model gets its values later, in the same shape.
             match pretrained.is_some_and(|begun| begun.backbone.is_some()) {
-                true => lookup.with_common(table_mean(backbone.embed_tokens.val())),
+                true => lookup.with_common(table_mean(backbone.embed_tokens.weight.val())),
                 false => lookup,
             }
         });

@@ -1,4 +1,4 @@
-//! Parameters by name: the module path of each, such as `backbone.layers.0.q.weight`.
+//! Parameters by name: the module path of each, such as `backbone.norm.gamma`.
 //!
 //! Names are the only identity that survives a process, so they key the saved
 //! weights and the optimiser's state; [`name_parameters`] derives Burn's

@@ -78,7 +78,7 @@ impl Pretrained {
         if let Some(decoder) = &self.backbone {
             config.backbone = decoder.config().clone();
             config.precision = decoder.precision();
-            let size = table_rms(decoder.embed_tokens.val());
+            let size = table_rms(decoder.embed_tokens.weight.val());
             // A table of nothing but zeros has no size to follow.
             if size > 0.0 {
                 config.input_scale = size / FRESH_RMS;

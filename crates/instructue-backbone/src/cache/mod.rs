@@ -9,14 +9,14 @@
 //! that each lane's scores of the other lanes' tokens are computed and thrown
 //! away, which is little while continuations are short beside the prefix.
 
-mod past;
+pub(crate) mod past;
 mod slots;
 
 use burn::tensor::{Tensor, TensorData};
 use instructue_nn::attention::AttentionBias;
 
-use crate::{Decoder, DecoderInput};
-pub(crate) use past::Past;
+use crate::decoder::{Decoder, DecoderInput};
+use past::Past;
 use slots::Slots;
 
 /// Why a mask has the size that its shape says.

@@ -106,7 +106,7 @@ fn changed(model: &InstructUe, name: &str) -> InstructUe {
     model.clone().with_network(network.unwrap())
 }
 
-const LORA: &str = "encoders.0.blocks.0.query.lora.b";
+const LORA: &str = "encoders.0.encoder.layer.0.attention.self_attention.query.lora.b";
 
 #[test]
 fn encoders_that_a_step_could_change_are_refused() {
@@ -132,7 +132,7 @@ fn a_frozen_model_may_have_trained_encoders() {
     for lora in [None, Some(lora)] {
         let trained = with_encoder(true, lora, &Device::default().autodiff());
         let name = match lora {
-            None => "encoders.0.words.weight",
+            None => "encoders.0.embeddings.word_embeddings.weight",
             Some(_) => LORA,
         };
         let trained = changed(&trained, name);
@@ -178,7 +178,7 @@ fn a_step_keeps_the_cache_and_its_encoders() {
     let encoded = misses(&model);
     // Even if someone gives it another encoder, the vectors are those of its own.
     let other = changed(
-        &changed(&model, "encoders.0.words.weight"),
+        &changed(&model, "encoders.0.embeddings.word_embeddings.weight"),
         "head.outer.bias",
     );
     let stepped = model.clone().stepped(other.network().clone());

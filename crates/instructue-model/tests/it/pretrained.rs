@@ -232,7 +232,7 @@ fn the_decoder_goes_out_with_special_tokens_in_free_rows() {
     assert!(config.tie_word_embeddings);
     let decoder = config.load_weights(&dir, None, &device).unwrap();
     let rows = model.network().reserved_rows().into_data();
-    let table = decoder.embed_tokens.val();
+    let table = decoder.embed_tokens.weight.val();
     assert_eq!(table.narrow(0, used, 8).into_data(), rows);
 
     let json = std::fs::read_to_string(dir.join("tokenizer.json")).unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::TaskType;
+use super::config::TaskType;
 use crate::lora::Lora;
 
 /// What a map with factors needs to be said of it.

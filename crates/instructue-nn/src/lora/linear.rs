@@ -1,62 +1,13 @@
-//! Low-rank adaptation on the activations: `x·W + s·dropout(x)·A·B`.
-//!
-//! The low-rank product is never added to the weight while training: that
-//! would cost a weight-sized tensor forward and a weight-sized gradient
-//! backward for every layer and step.
+//! One linear map with LoRA: its factors, its forward pass, merging.
 
-use burn::config::Config;
-use burn::module::{Flag, Module, ModuleMapper, Param};
+use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::{Device, Distribution, Tensor};
 
 use crate::kernels::product_dtype;
 use crate::linear::{flatten, linear_rows};
-use crate::{Error, Result, limits};
-
-/// Rank, scale and dropout of the adaptation.
-#[derive(Config, Debug, PartialEq)]
-pub struct LoraConfig {
-    /// Inner width r of `A: [input, r]` and `B: [r, output]`.
-    #[config(default = 64)]
-    pub rank: usize,
-    /// Numerator of the scale: `s = alpha / rank`.
-    #[config(default = 32.0)]
-    pub alpha: f64,
-    /// Share of the inputs of `A` set to zero while training, in `[0, 1)`.
-    #[config(default = 0.1)]
-    pub dropout: f64,
-}
-
-impl LoraConfig {
-    /// Refuses a rank of zero or beyond [`limits::RANK`], a scale that is not finite
-    /// and a dropout outside `[0, 1)`.
-    pub fn validate(&self) -> Result<()> {
-        let refuse = |key, expected: &str, found| {
-            Err(Error::Lora {
-                key,
-                expected: expected.into(),
-                found,
-            })
-        };
-        if !limits::RANK.allows(self.rank) {
-            let expected = limits::RANK.expected();
-            return refuse("rank", &expected, self.rank.to_string());
-        }
-        // It becomes one of single precision.
-        if !(self.alpha as f32).is_finite() {
-            return refuse("alpha", "a finite number", self.alpha.to_string());
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return refuse("dropout", "a share in [0, 1)", self.dropout.to_string());
-        }
-        Ok(())
-    }
-
-    /// The factor `s = alpha / rank`.
-    pub fn scale(&self) -> f64 {
-        self.alpha / self.rank as f64
-    }
-}
+use crate::lora::config::LoraConfig;
+use crate::{Error, Result};
 
 /// The two low-rank factors of one linear map.
 #[derive(Module, Debug)]
@@ -251,32 +202,6 @@ impl LoraLinear {
     }
 }
 
-/// Merges (or unmerges) several maps of one model, those without LoRA left as
-/// they are.
-///
-/// # Errors
-///
-/// [`Error::Merge`], with no map changed, if no map has factors or one of them
-/// is in that state already.
-pub fn merge_all<'a>(
-    maps: impl IntoIterator<Item = &'a mut LoraLinear>,
-    merge: bool,
-) -> Result<()> {
-    let maps: Vec<&mut LoraLinear> = maps.into_iter().filter(|map| map.lora.is_some()).collect();
-    let shifted = maps.iter().map(|map| (**map).clone().shift(merge));
-    let shifted = shifted.collect::<Result<Vec<_>>>()?;
-    if shifted.is_empty() {
-        return Err(Error::Merge {
-            expected: if merge { "unmerged" } else { "merged" },
-            found: "none",
-        });
-    }
-    for (map, done) in maps.into_iter().zip(shifted) {
-        *map = done;
-    }
-    Ok(())
-}
-
 /// What `layer` itself would do, by a cheaper mask: of a uniform draw, scaled
 /// before it meets the graph.
 fn drop_out(layer: &Dropout, x: Tensor<2>) -> Tensor<2> {
@@ -289,18 +214,4 @@ fn drop_out(layer: &Dropout, x: Tensor<2>) -> Tensor<2> {
     let kept = (uniform - layer.prob).ceil();
     let dtype = x.dtype();
     x * (kept / (1.0 - layer.prob)).cast(dtype)
-}
-
-/// Switches every dropout of a module on or off, and nothing else.
-///
-/// On a device without autodiff dropout never acts. On one with autodiff a
-/// gradient check, or a forward pass that must be repeatable, switches it off.
-pub fn set_dropout<M: Module>(module: M, active: bool) -> M {
-    struct Switch(bool);
-    impl ModuleMapper for Switch {
-        fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
-            flag.with_value(self.0)
-        }
-    }
-    module.map(&mut Switch(active))
 }

@@ -1,16 +1,50 @@
 //! `config.json` of a decoder: as others write it, and as it is written here.
 
+use std::path::Path;
+
 use instructue_nn::Precision;
+use instructue_nn::checkpoint::{CONFIG, read_json};
+use serde::de::{Deserializer, Error as _};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{DecoderConfig, ModelType, QWEN3_HEAD, refuse};
+use crate::config::{DecoderConfig, ModelType, QWEN3_HEAD};
+use crate::error::{Error, Result};
 use crate::rope::{self, Named};
-use crate::{Error, Result};
+
+impl DecoderConfig {
+    /// Reads and validates `config.json` of a checkpoint directory.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or lacks a key, or a value is not supported; the
+    /// error names file and key.
+    pub fn load(dir: &Path) -> Result<Self> {
+        let path = dir.join(CONFIG);
+        let raw: Raw = read_json(&path)?;
+        Self::try_from(raw).map_err(|source| Error::File {
+            path,
+            source: Box::new(source),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for DecoderConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::try_from(Raw::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for DecoderConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Written::from(self).serialize(serializer)
+    }
+}
 
 /// `config.json` as it may come.
 #[derive(Deserialize)]
-pub(super) struct Raw {
+struct Raw {
     model_type: Value,
     vocab_size: Option<usize>,
     hidden_size: Option<usize>,
@@ -110,7 +144,7 @@ fn required(key: &'static str, value: Option<usize>) -> Result<usize> {
 
 /// `config.json` as it is written: with what transformers needs to load it.
 #[derive(Serialize)]
-pub(super) struct Written {
+struct Written {
     architectures: [&'static str; 1],
     model_type: ModelType,
     vocab_size: usize,
@@ -133,8 +167,8 @@ pub(super) struct Written {
     torch_dtype: &'static str,
 }
 
-impl From<DecoderConfig> for Written {
-    fn from(config: DecoderConfig) -> Self {
+impl From<&DecoderConfig> for Written {
+    fn from(config: &DecoderConfig) -> Self {
         let positions = config.max_position_embeddings;
         let scaling = config.rope_scaling.as_ref();
         Self {
@@ -162,4 +196,8 @@ impl From<DecoderConfig> for Written {
             },
         }
     }
+}
+
+fn refuse<T>(key: &str, expected: impl Into<String>, found: impl ToString) -> Result<T> {
+    Err(Error::setting(key, expected, found))
 }
