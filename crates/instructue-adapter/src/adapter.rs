@@ -1,4 +1,5 @@
-//! One source's map from event vectors to backbone tokens (method §3.3).
+//! One source's map from event vectors to backbone tokens (Q-Anchor,
+//! arXiv:2602.14492).
 
 use burn::config::Config;
 use burn::module::Module;

@@ -1,4 +1,5 @@
-//! Source and user summary tokens (method §3.4).
+//! Source and user summary tokens (the hierarchy of Q-Anchor,
+//! arXiv:2602.14492).
 
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};

@@ -1,4 +1,4 @@
-//! Standardising numeric features on the host (method §3.2).
+//! Standardising numeric features on the host, before they are encoded as tabular features.
 
 use serde::{Deserialize, Serialize};
 

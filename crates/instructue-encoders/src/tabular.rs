@@ -1,5 +1,4 @@
-//! The tabular source: no encoder, a linear map of numbers and categories
-//! (method §3.2).
+//! The tabular source: no encoder, a linear map of numbers and categories.
 
 use burn::config::Config;
 use burn::module::{Initializer, Module};

@@ -11,6 +11,7 @@ use instructue_nn::lora_maps;
 
 use crate::batch::TextBatch;
 use crate::embeddings::Embeddings;
+use crate::error::Error;
 use crate::layer::BertLayer;
 use crate::pooling::Pooling;
 
@@ -128,6 +129,59 @@ impl TextEncoder {
             false => AttentionBias::new(row.repeat_dim(2, kept)),
         };
         layers[last].forward(x, &bias, kept)
+    }
+
+    /// A batch from token ids, padded to the longest text.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`] or [`Error::UnknownToken`] names the text.
+    pub fn batch<T: AsRef<[u32]>>(&self, texts: &[T], device: &Device) -> Result<TextBatch, Error> {
+        self.batch_padded(texts, 0, device)
+    }
+
+    /// As [`batch`](Self::batch), padded to at least `length`.
+    pub(crate) fn batch_padded<T: AsRef<[u32]>>(
+        &self,
+        texts: &[T],
+        mut length: usize,
+        device: &Device,
+    ) -> Result<TextBatch, Error> {
+        let [vocabulary, _] = self.embeddings.word_embeddings.weight.dims();
+        let allowed = self.max_length();
+        for (text, ids) in texts.iter().enumerate() {
+            let ids = ids.as_ref();
+            if ids.len() > allowed {
+                return Err(Error::TooLong {
+                    text,
+                    found: ids.len(),
+                    allowed,
+                });
+            }
+            let unknown = |&id: &u32| id as usize >= vocabulary;
+            if let Some(position) = ids.iter().position(unknown) {
+                return Err(Error::UnknownToken {
+                    text,
+                    position,
+                    found: ids[position],
+                    vocabulary,
+                });
+            }
+            length = length.max(ids.len());
+        }
+        let mut ids = vec![self.pad as i32; texts.len() * length];
+        let mut mask = vec![false; texts.len() * length];
+        // With no tokens at all there are no rows to fill, and none to name.
+        for (row, text) in texts.iter().enumerate() {
+            for (column, &id) in text.as_ref().iter().enumerate() {
+                ids[row * length + column] = id as i32;
+                mask[row * length + column] = true;
+            }
+        }
+        let shape = [texts.len(), length];
+        Ok(TextBatch {
+            ids: Tensor::from_data(TensorData::new(ids, shape), device),
+            mask: Tensor::from_data(TensorData::new(mask, shape), device),
+        })
     }
 
     /// Width of the vectors.

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::links::resolved;
 use crate::manifest::{Entry, to_sealed};
 use crate::operations;
 use crate::temporary::{
@@ -168,14 +169,6 @@ impl Drop for NewDirectory {
         let _ = operations::remove_tree(&self.path);
         let mut private = PRIVATE.lock().unwrap_or_else(PoisonError::into_inner);
         private.retain(|path| *path != self.path);
-    }
-}
-
-/// What a link leads to, and all else as it is: a rename would replace the link.
-pub(crate) fn resolved(target: &Path) -> PathBuf {
-    match target.is_symlink() {
-        true => target.canonicalize().unwrap_or_else(|_| target.into()),
-        false => target.into(),
     }
 }
 

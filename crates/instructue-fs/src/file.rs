@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::directory::resolved;
 use crate::error::{Error, Result};
+use crate::links::resolved;
 use crate::operations;
 use crate::temporary::{clear_leftovers, make_locked, parent};
 

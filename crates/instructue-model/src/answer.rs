@@ -1,5 +1,5 @@
 //! Answers in words: the decoder goes on behind `<USER>`, as it learned to by
-//! the next-token loss (method §4).
+//! the next-token loss.
 
 use std::sync::Arc;
 
@@ -9,8 +9,9 @@ use instructue_schema::limits::{self, numbers};
 
 use crate::decoding::Decoding;
 use crate::error::{Error, Result};
-use crate::instruct_ue::{InstructUe, to_host};
+use crate::instruct_ue::InstructUe;
 use crate::network::{Network, Prefix};
+use crate::passes::to_host;
 use crate::preprocessor::MAX_TEXT_TOKENS;
 use crate::profile_cache::ProfileCache;
 

@@ -1,141 +1,29 @@
 //! The model as its users see it: profile + instruction → vector.
 
-use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
-use instructue_features::{
-    Batch, Layout, Profile, ProfileTokens, Row, Segment, token_budget_batches,
-};
+use burn::tensor::Device;
+use instructue_features::{Batch, Profile, token_budget_batches};
 use instructue_schema::DataText;
 
+use crate::checks::{check_lengths, check_numbers, check_vocabulary};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::event_cache::EventCaches;
 use crate::identity::model_digest;
 use crate::input::{Extras, NetworkInput, TextInput};
 use crate::network::{Network, NetworkOutput};
-use crate::numbers::{LexicalTable, Question};
 use crate::parameters::name_parameters;
+use crate::passes::{EMBED_SLOTS, packed, to_host};
 use crate::preprocessor::{MAX_TEXT_TOKENS, Preprocessor};
-use crate::pretrained::{Pretrained, check_lengths, check_vocabulary};
+use crate::pretrained::Pretrained;
 use crate::replicas::Replicas;
-use crate::sizes::check_numbers;
+use crate::vectors::{UserVectors, VectorKind, Vectors};
 
-/// Slots (rows × padded length) that one pass of [`InstructUe::embed`] takes.
-pub(crate) const EMBED_SLOTS: usize = 8192;
 /// Instructions that share a row with their profile; of more the profile is read by
 /// itself first.
 const SEGMENTS_PER_ROW: usize = 8;
-
-/// Vectors of several users under one instruction.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Vectors {
-    /// Width of a vector.
-    pub width: usize,
-    /// `[users, width]`, flat, in the order asked for.
-    pub values: Vec<f32>,
-}
-
-impl Vectors {
-    /// The vector of one user.
-    pub fn row(&self, index: usize) -> &[f32] {
-        &self.values[index * self.width..(index + 1) * self.width]
-    }
-
-    /// Takes row `from` of `values` as vector `to`.
-    pub(crate) fn copy_row(&mut self, to: usize, values: &[f32], from: usize) {
-        let (width, start) = (self.width, from * self.width);
-        self.values[to * width..(to + 1) * width].copy_from_slice(&values[start..start + width]);
-    }
-
-    /// Number of vectors.
-    pub fn len(&self) -> usize {
-        self.values.len().checked_div(self.width).unwrap_or(0)
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-}
-
-/// Which of a user's two vectors.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum VectorKind {
-    /// What the head gives, of length 1: in one space with texts, for cosine.
-    #[default]
-    Unit,
-    /// The decoder's state at `<USER>`, before the head. The head keeps what tells
-    /// answers apart; a model of one's own reads more from the state.
-    State,
-}
-
-impl FromStr for VectorKind {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "unit" => Ok(Self::Unit),
-            "state" => Ok(Self::State),
-            _ => Err(Error::Config {
-                key: "vectors".into(),
-                expected: "unit or state".into(),
-                found: format!("{text:?}"),
-            }),
-        }
-    }
-}
-
-/// Both vectors of several users under one instruction, and the numbers beside them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UserVectors {
-    /// See [`VectorKind::Unit`].
-    pub unit: Vectors,
-    /// See [`VectorKind::State`].
-    pub state: Vectors,
-    /// What stands beside the states: principal components of counts and sums, the
-    /// same under every instruction; see [`Preprocessor::number_count`](crate::Preprocessor::number_count).
-    pub numbers: Vectors,
-}
-
-impl UserVectors {
-    /// Zeros, to be filled in.
-    pub(crate) fn zeros(model: &InstructUe, users: usize) -> Self {
-        let zeros = |width| Vectors {
-            width,
-            values: vec![0.0; users * width],
-        };
-        Self {
-            unit: zeros(model.width_of(VectorKind::Unit)),
-            state: zeros(model.width_of(VectorKind::State)),
-            numbers: zeros(model.preprocessor().number_count()),
-        }
-    }
-
-    /// Adds those of further users.
-    ///
-    /// # Panics
-    /// If they are of another width.
-    pub fn append(&mut self, more: Self) {
-        for (all, more) in [
-            (&mut self.unit, more.unit),
-            (&mut self.state, more.state),
-            (&mut self.numbers, more.numbers),
-        ] {
-            assert_eq!(all.width, more.width, "width of vectors");
-            all.values.extend(more.values);
-        }
-    }
-
-    /// Those of one kind.
-    pub fn of(self, kind: VectorKind) -> Vectors {
-        match kind {
-            VectorKind::Unit => self.unit,
-            VectorKind::State => self.state,
-        }
-    }
-}
 
 /// Network, configuration and the fitted host side.
 #[derive(Debug, Clone)]
@@ -451,36 +339,4 @@ impl InstructUe {
         }
         Ok(Vectors { width, values })
     }
-}
-
-/// Some users' profiles, each in a row with all questions behind it.
-pub(crate) fn packed(
-    layout: &Layout,
-    users: &[usize],
-    tokens: &[ProfileTokens],
-    questions: &[Question],
-    lexical_matches: &LexicalTable,
-) -> Batch {
-    let segment = |user, (number, question): (usize, &Question)| Segment {
-        lexical_matches: lexical_matches.of(user, number).to_vec(),
-        ..question.segment.clone()
-    };
-    let row = |&user: &usize| Row {
-        user_key: user as u64,
-        profile: tokens[user].clone(),
-        segments: questions
-            .iter()
-            .enumerate()
-            .map(|q| segment(user, q))
-            .collect(),
-    };
-    let rows: Vec<Row> = users.iter().map(row).collect();
-    Batch::collate(layout, &rows)
-}
-
-pub(crate) fn to_host(vectors: Tensor<2>) -> Vec<f32> {
-    vectors
-        .into_data_as::<f32>()
-        .try_to_vec()
-        .expect("converted to f32 above")
 }

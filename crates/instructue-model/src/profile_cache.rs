@@ -1,4 +1,4 @@
-//! One user, many instructions: the profile is read once (method §7).
+//! One user, many instructions: the profile is read once, into a [`ProfileCache`].
 
 use burn::tensor::Device;
 use instructue_features::{Batch, Profile, ProfileTokens, token_budget_batches};
@@ -8,10 +8,12 @@ use instructue_schema::DataText;
 use crate::error::{Error, Result};
 use crate::identity::{CacheKey, profile_digest};
 use crate::input::PrefixInput;
-use crate::instruct_ue::{EMBED_SLOTS, InstructUe, UserVectors, to_host};
+use crate::instruct_ue::InstructUe;
 use crate::network::{Instruction, Prefix};
 use crate::numbers::{LexicalTable, ProfileNumbers, Question};
+use crate::passes::{EMBED_SLOTS, to_host};
 use crate::preprocessor::MAX_TEXT_TOKENS;
+use crate::vectors::UserVectors;
 
 /// Slots of instructions that one pass takes even behind short profiles. Behind
 /// long ones it takes as many as the profile has: beyond that, the scores between

@@ -5,7 +5,8 @@ use instructue_features::{Profile, token_budget_batches};
 use instructue_schema::DataText;
 
 use crate::error::{Error, Result};
-use crate::instruct_ue::{EMBED_SLOTS, InstructUe, packed, to_host};
+use crate::instruct_ue::InstructUe;
+use crate::passes::{EMBED_SLOTS, packed, to_host};
 
 impl InstructUe {
     /// The gradient mass of each source: how strongly `direction · state` of a user

@@ -14,7 +14,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use common::{profiles, shard};
 use instructue_fs::{Entry, read_sealed, write_sealed};
-use instructue_model::config::LoraSettings;
+use instructue_model::LoraConfig;
 use instructue_model::save::{MANIFEST, Manifest};
 use instructue_model::{InstructUe, ModelConfig};
 use instructue_schema::DataText;
@@ -37,7 +37,7 @@ fn alone() -> MutexGuard<'static, ()> {
 fn saved(path: &Path) -> InstructUe {
     let preprocessor = common::preprocessor(&shard());
     let mut config = common::config(&preprocessor);
-    let lora = LoraSettings {
+    let lora = LoraConfig {
         rank: 3,
         alpha: 6.0,
         dropout: 0.0,

@@ -53,6 +53,7 @@ mod keys;
 pub mod limits;
 pub mod linear;
 pub mod lora;
+mod mask;
 pub mod norm;
 pub mod peft;
 mod precision;

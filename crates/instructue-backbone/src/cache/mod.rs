@@ -1,5 +1,5 @@
 //! Keys and values of tokens that were read, so that what follows them need
-//! not read them again (method §7: one user, many instructions).
+//! not read them again (one user, many instructions).
 //!
 //! A cache has rows, and a row has lanes: one at first, `k` after
 //! [`KvCache::fork`]. All lanes of a row read the tokens from before the fork

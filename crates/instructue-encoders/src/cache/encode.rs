@@ -3,7 +3,8 @@
 use burn::module::Module;
 use burn::prelude::*;
 
-use super::{TextKey, VectorCache};
+use super::digest::TextKey;
+use super::store::VectorCache;
 use crate::{Error, TextEncoder};
 
 /// Tokens of one pass, padding included.

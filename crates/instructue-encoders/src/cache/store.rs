@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::CacheConfig;
+use super::config::CacheConfig;
 use super::digest::{CacheSpace, TextKey};
 use super::directory::{Directory, Read};
 use super::metrics::{CacheFault, CacheMetrics};

@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use instructue_nn::Precision;
 
-use super::Network;
+use super::module::Network;
 use crate::error::{Error, Result};
 
 impl Network {

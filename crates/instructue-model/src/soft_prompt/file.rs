@@ -14,7 +14,8 @@ use safetensors::{Dtype, SafeTensors};
 use super::readout::outputs;
 use super::{Readout, SoftPrompt, TunedWeights};
 use crate::error::{Error, Result};
-use crate::instruct_ue::{InstructUe, to_host};
+use crate::instruct_ue::InstructUe;
+use crate::passes::to_host;
 
 /// The version of the file's format.
 const VERSION: &str = "3";

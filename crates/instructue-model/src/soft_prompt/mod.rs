@@ -1,4 +1,5 @@
-//! Few-shot instruction tuning (method §6): the model stays as it is, a few
+//! Few-shot instruction tuning (Q-Anchor, arXiv:2602.14492): the model stays as it
+//! is, a few
 //! vectors behind an instruction and one prototype per class are learned.
 //!
 //! Prototypes are compared with unit vectors, which drop what no answer of the training
@@ -14,9 +15,11 @@ use instructue_schema::DataText;
 
 use crate::error::{Error, Result};
 use crate::input::ints;
-use crate::instruct_ue::{InstructUe, UserVectors, Vectors, to_host};
+use crate::instruct_ue::InstructUe;
 use crate::numbers::Question;
+use crate::passes::to_host;
 use crate::profile_cache::ProfileCache;
+use crate::vectors::{UserVectors, Vectors};
 
 pub use readout::Readout;
 

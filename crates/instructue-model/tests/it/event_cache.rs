@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::common::{config, preprocessor, profiles, shard};
 use burn::tensor::{Device, TensorData};
 use instructue_encoders::cache::CacheConfig;
+use instructue_model::LoraConfig;
 use instructue_model::Precision;
-use instructue_model::config::LoraSettings;
 use instructue_model::{InstructUe, Vectors, parameters};
 use instructue_schema::DataText;
 
@@ -84,7 +84,7 @@ fn cached_vectors_are_the_models_own_and_a_second_run_encodes_nothing() {
     }
 }
 
-fn with_encoder(train: bool, lora: Option<LoraSettings>, device: &Device) -> InstructUe {
+fn with_encoder(train: bool, lora: Option<LoraConfig>, device: &Device) -> InstructUe {
     let preprocessor = preprocessor(&shard());
     let mut config = config(&preprocessor);
     config.encoder.train = train;
@@ -111,7 +111,7 @@ const LORA: &str = "encoders.0.encoder.layer.0.attention.self_attention.query.lo
 #[test]
 fn encoders_that_a_step_could_change_are_refused() {
     let autodiff = Device::default().autodiff();
-    for (train, lora) in [(true, None), (false, Some(LoraSettings::default()))] {
+    for (train, lora) in [(true, None), (false, Some(LoraConfig::default()))] {
         let model = with_encoder(train, lora, &autodiff);
         let result = model.with_event_cache(&CacheConfig::default());
         let message = result.unwrap_err().to_string();
@@ -122,7 +122,7 @@ fn encoders_that_a_step_could_change_are_refused() {
 
 #[test]
 fn a_frozen_model_may_have_trained_encoders() {
-    let lora = LoraSettings {
+    let lora = LoraConfig {
         rank: 4,
         alpha: 8.0,
         dropout: 0.5,

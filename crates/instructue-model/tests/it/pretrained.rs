@@ -67,7 +67,7 @@ fn configured(preprocessor: &Preprocessor, parts: &Pretrained) -> ModelConfig {
     let mut config = config(preprocessor);
     config.encoder.bert = bert(preprocessor);
     config.encoder.train = false;
-    config.backbone_lora = Some(instructue_model::config::LoraSettings {
+    config.backbone_lora = Some(instructue_model::LoraConfig {
         rank: 2,
         alpha: 32.0,
         dropout: 0.0,

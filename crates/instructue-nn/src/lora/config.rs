@@ -1,26 +1,62 @@
 //! The settings of LoRA, as a model's configuration and a run's TOML hold them.
 
-use burn::config::Config;
+use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, limits};
 
-/// Rank, scale and dropout of the adaptation.
-#[derive(Config, Debug, PartialEq)]
+/// Rank, scale and dropout of the adaptation. Keys that are left out have their
+/// default; unknown ones are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct LoraConfig {
-    /// Inner width r of `A: [input, r]` and `B: [r, output]`.
-    #[config(default = 64)]
+    /// Inner width r of `A: [input, r]` and `B: [r, output]`; 64.
     pub rank: usize,
-    /// Numerator of the scale: `s = alpha / rank`.
-    #[config(default = 32.0)]
+    /// Numerator of the scale: `s = alpha / rank`; 32.
     pub alpha: f64,
-    /// Share of the inputs of `A` set to zero while training, in `[0, 1)`.
-    #[config(default = 0.1)]
+    /// Share of the inputs of `A` set to zero while training, in `[0, 1)`; 0.1.
     pub dropout: f64,
 }
 
+impl Default for LoraConfig {
+    fn default() -> Self {
+        Self {
+            rank: 64,
+            alpha: 32.0,
+            dropout: 0.1,
+        }
+    }
+}
+
 impl LoraConfig {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with another rank.
+    pub fn with_rank(mut self, rank: usize) -> Self {
+        self.rank = rank;
+        self
+    }
+
+    /// The same with another numerator of the scale.
+    pub fn with_alpha(mut self, alpha: f64) -> Self {
+        self.alpha = alpha;
+        self
+    }
+
+    /// The same with another dropout.
+    pub fn with_dropout(mut self, dropout: f64) -> Self {
+        self.dropout = dropout;
+        self
+    }
+
     /// Refuses a rank of zero or beyond [`limits::RANK`], a scale that is not finite
     /// and a dropout outside `[0, 1)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lora`] names the key, what is expected and what was found.
     pub fn validate(&self) -> Result<()> {
         let refuse = |key, expected: &str, found| {
             Err(Error::Lora {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use burn::tensor::{Device, TensorData};
-use instructue_model::config::LoraSettings;
+use instructue_model::LoraConfig;
 use instructue_model::{InstructUe, ModelConfig, Size, parameters};
 use instructue_trainer::{
     Claim, Event, Metrics, Phase, RUN, Result, TrainConfig, Trained, metrics, train,
@@ -41,7 +41,7 @@ pub fn config() -> TrainConfig {
 /// With `dropout`, the backbone is frozen under LoRA.
 pub fn model(data: &Data, dropout: Option<f64>, seed: u64) -> InstructUe {
     model_of(data, seed, |config| {
-        config.backbone_lora = dropout.map(|dropout| LoraSettings {
+        config.backbone_lora = dropout.map(|dropout| LoraConfig {
             rank: 4,
             alpha: 8.0,
             dropout,
