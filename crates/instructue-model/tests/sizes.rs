@@ -242,7 +242,7 @@ fn declared_weights_are_those_of_the_network() {
         config.check_weights(&sources, &weights).unwrap_err();
     }
     let network = model.network();
-    let lora = model.config().backbone_lora.map(|lora| lora.config());
+    let lora = model.config().backbone_lora;
     let declared = model.config().backbone.weights(lora.as_ref());
     assert_eq!(declared, network.backbone().num_params() as u128);
     let declared = model.config().encoder.bert.weights(lora.as_ref());
