@@ -1,4 +1,5 @@
-//! One source's map from event vectors to backbone tokens (Q-Anchor,
+//! The adapter of one source: from event vectors to tokens of the backbone (Q-Anchor,
+//! arXiv:2602.14492).
 //! arXiv:2602.14492).
 
 use burn::config::Config;

@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration or a call.
+//! The error of this crate: configurations and shapes.
 
 /// Errors of this crate. Each names what was found and what was expected.
 #[derive(Debug, thiserror::Error)]

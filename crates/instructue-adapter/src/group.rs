@@ -1,4 +1,5 @@
-//! Which row of a batch each event belongs to, worked out on the host.
+//! Means over the events of each row. Which row an event belongs to is worked out on the
+//! host, so no step reads a tensor back.
 
 use burn::prelude::*;
 use burn::tensor::IndexingUpdateOp;

@@ -1,4 +1,5 @@
-//! LayerNorm → Linear → GELU → Linear.
+//! A layer norm and two linear maps with a GELU between: the MLP adapter of Q-Anchor
+//! (arXiv:2602.14492), and its summaries.
 
 use burn::config::Config;
 use burn::module::Module;

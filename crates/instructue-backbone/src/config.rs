@@ -51,7 +51,7 @@ pub struct DecoderConfig {
     pub hidden_size: usize,
     /// Width inside the feed-forward part.
     pub intermediate_size: usize,
-    /// Number of blocks.
+    /// Number of layers.
     pub num_hidden_layers: usize,
     /// Query heads.
     pub num_attention_heads: usize,

@@ -1,4 +1,4 @@
-//! A decoder in another precision.
+//! Changing the precision of a decoder that is in memory.
 
 use instructue_nn::Precision;
 

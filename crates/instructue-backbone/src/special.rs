@@ -1,4 +1,5 @@
-//! Rows of the embedding table for tokens that a checkpoint does not have.
+//! Rows of the embedding table for tokens that a checkpoint does not have. An exported
+//! decoder needs them for delimiters and `<USER>`.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Texts as a batch of token ids.
+//! Texts as one padded batch of token ids, which an encoder takes.
 
 use burn::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Standardising numeric features on the host, before they are encoded as tabular features.
+//! Standardising the numbers of tabular sources on the host, before the encoder.
 
 use serde::{Deserialize, Serialize};
 

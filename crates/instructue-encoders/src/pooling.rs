@@ -1,4 +1,4 @@
-//! From token states to one vector per text.
+//! Pooling: from the states of a text's tokens to one vector.
 
 use std::fmt;
 use std::path::Path;

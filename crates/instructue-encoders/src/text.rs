@@ -115,7 +115,7 @@ impl TextEncoder {
         let mut x = self.embeddings.forward(batch.ids);
 
         // One row per query from the start: a backend that wants it so would
-        // otherwise copy it for each head of each block.
+        // otherwise copy it for each head of each layer.
         let row = AttentionBias::padding(batch.mask).tensor().clone();
         let row = row.cast(x.dtype());
         let full = AttentionBias::new(row.clone().repeat_dim(2, length));

@@ -1,4 +1,4 @@
-//! What a cached profile depends on, as digests.
+//! Digests of a model and of a profile: what a cached profile depends on.
 
 use instructue_features::{Profile, SourceProfile};
 use instructue_nn::Precision;

@@ -1,4 +1,4 @@
-//! Parts of a network that come with weights: a decoder, an encoder.
+//! Building a model around weights that others trained: a decoder, an encoder.
 
 use std::path::Path;
 

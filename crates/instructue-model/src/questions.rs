@@ -4,11 +4,12 @@ use instructue_features::{LEXICAL_FEATURES, Profile};
 use instructue_schema::DataText;
 
 use crate::error::{Error, Result};
-use crate::instruct_ue::InstructUe;
+use crate::model::Model;
+use crate::network::Instruction;
 use crate::numbers::{LexicalTable, ProfileNumbers, Question};
 use crate::vectors::{UserVectors, VectorKind};
 
-impl InstructUe {
+impl Model {
     pub(crate) fn profile_numbers(&self, profiles: &[Profile]) -> Result<Vec<ProfileNumbers>> {
         let of = |profile| self.preprocessor().profile_numbers(profile);
         profiles.iter().map(of).collect()
@@ -81,5 +82,15 @@ impl InstructUe {
             one.numbers.copy_row(user, &profile.components, 0);
         }
         vec![one; lexical_matches.questions]
+    }
+
+    /// The slots of each question, behind any profile.
+    pub(crate) fn instructions(&self, questions: &[Question]) -> Vec<Instruction> {
+        let layout = self.preprocessor().layout();
+        let instruction = |question: &Question| {
+            let (slots, user) = layout.segment_slots(&question.segment);
+            Instruction { slots, user }
+        };
+        questions.iter().map(instruction).collect()
     }
 }

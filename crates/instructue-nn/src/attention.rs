@@ -1,4 +1,6 @@
-//! Masked scaled dot-product attention with grouped key and value heads.
+//! Masked scaled dot-product attention with grouped key and value heads
+//! (arXiv:2305.13245). Decoder, encoder and lookup attend by [`attend`]; an
+//! [`AttentionBias`] says what may attend to what.
 
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;

@@ -1,4 +1,4 @@
-//! The metadata of a GGUF file as a [`DecoderConfig`].
+//! The metadata of a GGUF file as a [`DecoderConfig`]. Loading begins with it.
 
 use instructue_gguf::Gguf;
 use instructue_nn::Precision;

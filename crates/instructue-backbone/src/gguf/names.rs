@@ -1,4 +1,4 @@
-//! What GGUF calls the tensors of a decoder.
+//! The names of tensors in GGUF files, and which key of a checkpoint each stands for.
 
 /// Divisors of the rotary frequencies.
 pub(super) const ROPE_FACTORS: &str = "rope_freqs.weight";

@@ -1,4 +1,4 @@
-//! The settings of a cache.
+//! The settings of a cache: where it keeps vectors, and how many.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! A text encoder behind a cache.
+//! A text encoder behind a cache: what the cache lacks is encoded in batches of equal
+//! length.
 
 use burn::module::Module;
 use burn::prelude::*;

@@ -1,4 +1,4 @@
-//! The cache itself.
+//! The cache itself, in front of memory and folder.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

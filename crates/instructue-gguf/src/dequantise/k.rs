@@ -1,4 +1,4 @@
-//! Blocks of 256 elements whose parts have quantised scales of their own.
+//! The K formats: blocks of 256 elements whose parts have quantised scales of their own.
 
 use super::scale::scale;
 

@@ -46,7 +46,7 @@ impl NetworkInput {
     /// Uploads `batch`. `normalisers` holds one per tabular source, in order.
     ///
     /// # Panics
-    /// If `normalisers` do not fit the batch's tabular sources, or lexical_matches are asked
+    /// If `normalisers` do not fit the batch's tabular sources, or lexical matches are asked
     /// for and not all segments have them.
     pub fn new(
         batch: &Batch,

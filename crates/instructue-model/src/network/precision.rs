@@ -1,4 +1,4 @@
-//! A network in another precision.
+//! Changing the precision of a network: for inference, and for training.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;

@@ -169,7 +169,7 @@ impl Network {
     ///   network has none
     ///
     /// # Panics
-    /// If a slot is neither a token nor `<USER>`, a lane is not there, or lexical_matches are
+    /// If a slot is neither a token nor `<USER>`, a lane is not there, or lexical matches are
     /// missing.
     pub fn extend(
         &self,

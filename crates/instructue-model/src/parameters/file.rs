@@ -1,4 +1,4 @@
-//! Weights from a file, one at a time.
+//! Weights of a module from a file, one tensor at a time. Loading a model uses it.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Ids that agree between processes.
+//! Parameter ids that agree between processes, for the optimiser's state.
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::Tensor;

@@ -1,4 +1,5 @@
-//! The values of a module's parameters, to the host and back.
+//! The values of a module's parameters on the host, and back. Checkpoints of training
+//! use them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

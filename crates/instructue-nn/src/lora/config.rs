@@ -84,3 +84,20 @@ impl LoraConfig {
         self.alpha / self.rank as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_defaults_and_unknown_ones_are_refused() {
+        let read = serde_json::from_str::<LoraConfig>;
+        assert_eq!(read("{}").expect("defaults"), LoraConfig::default());
+        let some = read(r#"{"rank": 8}"#).expect("a rank");
+        assert_eq!(some, LoraConfig::new().with_rank(8));
+        let error = read(r#"{"ranks": 8}"#)
+            .expect_err("no such key")
+            .to_string();
+        assert!(error.contains("`ranks`"), "{error}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Taking the factors of an adapter into a model.
+//! Reading an adapter: its factors go into the maps of a model.
 
 use std::path::{Path, PathBuf};
 

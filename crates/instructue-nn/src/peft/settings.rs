@@ -1,4 +1,4 @@
-//! The text of an `adapter_config.json`.
+//! The text of an `adapter_config.json`, written for the factors that a model has.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Writing a model's factors as an adapter.
+//! Writing an adapter: the factors of a model go into a directory that PEFT reads.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

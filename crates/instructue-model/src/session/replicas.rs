@@ -1,4 +1,4 @@
-//! Several passes at a time on one machine.
+//! Replicas: threads that run whole passes side by side on one machine.
 
 use std::sync::Arc;
 

@@ -5,10 +5,10 @@ use instructue_features::{Batch, Profile, ProfileTokens, token_budget_batches};
 use instructue_nn::Precision;
 use instructue_schema::DataText;
 
+use super::instruct_ue::InstructUe;
 use crate::error::{Error, Result};
 use crate::identity::{CacheKey, profile_digest};
 use crate::input::PrefixInput;
-use crate::instruct_ue::InstructUe;
 use crate::network::{Instruction, Prefix};
 use crate::numbers::{LexicalTable, ProfileNumbers, Question};
 use crate::passes::{EMBED_SLOTS, to_host};
@@ -107,7 +107,7 @@ impl InstructUe {
             precision: self.precision(),
             adapter: self.adapter_id().into(),
             device: model.device().clone(),
-            numbers: self.profile_numbers(profiles)?,
+            numbers: self.model().profile_numbers(profiles)?,
             parts,
         })
     }
@@ -131,7 +131,7 @@ impl InstructUe {
             let mut input = PrefixInput::new(
                 &batch,
                 self.preprocessor().normalisers(),
-                self.extras(),
+                self.model().extras(),
                 self.device(),
             );
             self.recall(&batch, &mut input.table);
@@ -150,20 +150,11 @@ impl InstructUe {
         out: &mut [UserVectors],
     ) {
         let model = self.frozen();
-        let instructions = model.instructions(questions);
+        let instructions = model.model().instructions(questions);
         for batches in model.prefix_batches(tokens).chunks(self.workers().count()) {
             let parts = model.read_parts(tokens, batches.to_vec());
             model.instruct_parts(&parts, &instructions, lexical_matches, out);
         }
-    }
-
-    pub(crate) fn instructions(&self, questions: &[Question]) -> Vec<Instruction> {
-        let layout = self.preprocessor().layout();
-        let instruction = |question: &Question| {
-            let (slots, user) = layout.segment_slots(&question.segment);
-            Instruction { slots, user }
-        };
-        questions.iter().map(instruction).collect()
     }
 
     /// Vectors of profiles that were read; of a frozen model.
@@ -210,10 +201,10 @@ impl InstructUe {
         instructions: &[Option<DataText>],
     ) -> Result<Vec<UserVectors>> {
         self.check_cache(cache)?;
-        let questions = self.questions(instructions)?;
-        let lexical_matches = self.lexical_table(&cache.numbers, &questions);
-        let mut out = self.empty_vectors(&cache.numbers, &lexical_matches);
-        let instructions = self.instructions(&questions);
+        let questions = self.model().questions(instructions)?;
+        let lexical_matches = self.model().lexical_table(&cache.numbers, &questions);
+        let mut out = self.model().empty_vectors(&cache.numbers, &lexical_matches);
+        let instructions = self.model().instructions(&questions);
         self.frozen()
             .instruct_parts(&cache.parts, &instructions, &lexical_matches, &mut out);
         Ok(out)

@@ -7,13 +7,13 @@ use instructue_features::{Slot, TextTokenizer};
 use instructue_schema::DataText;
 use instructue_schema::limits::{self, numbers};
 
+use super::instruct_ue::InstructUe;
+use super::profile_cache::ProfileCache;
 use crate::decoding::Decoding;
 use crate::error::{Error, Result};
-use crate::instruct_ue::InstructUe;
 use crate::network::{Network, Prefix};
 use crate::passes::to_host;
 use crate::preprocessor::MAX_TEXT_TOKENS;
-use crate::profile_cache::ProfileCache;
 
 /// How an answer is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -221,9 +221,9 @@ impl InstructUe {
             });
         };
         let layout = self.preprocessor().layout();
-        let question = self.questions(&[instruction.cloned()])?;
+        let question = self.model().questions(&[instruction.cloned()])?;
         let numbers = &cache.numbers[profile..=profile];
-        let lexical_matches = self.lexical_table(numbers, &question);
+        let lexical_matches = self.model().lexical_table(numbers, &question);
         let (slots, _) = layout.segment_slots(&question[0].segment);
         Ok(Answer {
             network: self.frozen().network().clone(),

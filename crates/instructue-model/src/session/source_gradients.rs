@@ -1,11 +1,11 @@
-//! Which sources a user's vector depends on.
+//! Which sources a user's vector depends on, by the gradient of a direction.
 
 use burn::tensor::{Tensor, TensorData};
 use instructue_features::{Profile, token_budget_batches};
 use instructue_schema::DataText;
 
+use super::instruct_ue::InstructUe;
 use crate::error::{Error, Result};
-use crate::instruct_ue::InstructUe;
 use crate::passes::{EMBED_SLOTS, packed, to_host};
 
 impl InstructUe {
@@ -39,8 +39,10 @@ impl InstructUe {
         }
         let model = self.for_tuning();
         let layout = model.preprocessor().layout();
-        let questions = model.questions(&[instruction.cloned()])?;
-        let lexical_matches = model.lexical_table(&model.profile_numbers(profiles)?, &questions);
+        let questions = model.model().questions(&[instruction.cloned()])?;
+        let lexical_matches = model
+            .model()
+            .lexical_table(&model.model().profile_numbers(profiles)?, &questions);
         let extra = layout.segment_slots(&questions[0].segment).0.len();
         let mut tokenizer = model.preprocessor().profile_tokenizer();
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();

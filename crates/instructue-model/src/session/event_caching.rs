@@ -1,15 +1,13 @@
 //! Event texts whose vectors are kept from pass to pass, and from run to run.
 
-use std::sync::Arc;
-
 use burn::module::Module;
 use instructue_encoders::cache::{CacheConfig, CacheMetrics, CacheSpace, Digest, VectorCache};
 use instructue_features::{Batch, SourceBatch};
 
+use super::event_cache::{EventCaches, trainable};
+use super::instruct_ue::InstructUe;
 use crate::error::{Error, Result};
-use crate::event_cache::{EventCaches, trainable};
 use crate::input::{SourceInput, TableInput, text_order};
-use crate::instruct_ue::InstructUe;
 use crate::network::Network;
 
 impl InstructUe {
@@ -59,7 +57,7 @@ impl InstructUe {
         let same = self.preprocessor().encoder_tokenizer().digest()
             == other.preprocessor().encoder_tokenizer().digest();
         self.event_caches = match same {
-            true => other.event_caches.clone().kept_for(&self.network),
+            true => other.event_caches.clone().kept_for(self.network()),
             false => EventCaches::default(),
         };
         self
@@ -115,8 +113,7 @@ impl InstructUe {
     }
 
     fn around(mut self, network: Network) -> Self {
-        self.network = network;
-        self.digest = Arc::default();
+        self.model = self.model.with_network(network);
         self
     }
 
