@@ -52,6 +52,7 @@ fn backbone(criterion: &mut Criterion) {
             let gradients = loss.backward();
             let first = decoder
                 .embed_tokens
+                .weight
                 .val()
                 .grad(&gradients)
                 .expect("a gradient");

@@ -80,7 +80,7 @@ fn ids(rows: &[usize], from: usize, to: usize, decoder: &Decoder) -> Tensor<2, I
     let of_row = |&row: &usize| (from..to).map(move |at| token(row, at, vocabulary));
     let ids: Vec<i64> = rows.iter().flat_map(of_row).collect();
     let data = TensorData::new(ids, [rows.len(), to - from]);
-    Tensor::from_data(data, &decoder.embed_tokens.val().device())
+    Tensor::from_data(data, &decoder.embed_tokens.weight.val().device())
 }
 
 fn load(model: &Path, device: &Device) -> Result<Decoder, Box<dyn Error>> {

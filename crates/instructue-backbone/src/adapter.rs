@@ -1,18 +1,21 @@
 //! LoRA of a decoder as a whole: to and from PEFT's directories, in and out of
-//! the weights (method §3.9).
+//! the weights.
 
 use std::path::Path;
 
-use burn::module::Module;
-use instructue_nn::lora::{LoraLinear, merge_all};
-use instructue_nn::peft::{self, Adapter, Site, TaskType};
+use instructue_nn::lora::LoraMaps;
+use instructue_nn::peft::{self, Naming, TaskType};
 
-use crate::{Decoder, Result};
+use crate::decoder::Decoder;
+use crate::error::Result;
 
-/// How the paths of a decoder's maps begin, and what may come before: a decoder
-/// stands under `model` beside its output matrix, or alone.
-const STEM: &str = "layers.";
-const PREFIXES: [&str; 2] = ["model.", ""];
+/// A decoder stands under `model` beside its output matrix, or alone.
+const NAMING: Naming = Naming {
+    prefixes: &["model.", ""],
+    stem: "layers.",
+    path: str::to_owned,
+    target: |path| path.rsplit_once('.').map_or(path, |(_, last)| last),
+};
 
 impl Decoder {
     /// Writes the factors of LoRA as a directory that `peft` loads onto this
@@ -22,20 +25,9 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// As [`peft::write`].
+    /// As [`peft::save`].
     pub fn save_adapter(&self, dir: &Path, base: Option<&str>) -> Result<()> {
-        let sites: Vec<Site<'_>> = self
-            .layers
-            .iter()
-            .enumerate()
-            .flat_map(|(i, layer)| layer.linears().map(move |(name, map)| (i, name, map)))
-            .map(|(i, name, map)| Site {
-                path: format!("model.{STEM}{i}.{name}"),
-                target: name.rsplit_once('.').map_or(name, |(_, last)| last),
-                map,
-            })
-            .collect();
-        Ok(peft::write(dir, TaskType::CausalLm, base, &sites)?)
+        Ok(peft::save(self, dir, TaskType::CausalLm, base, &NAMING)?)
     }
 
     /// This decoder with the factors of an adapter that `peft` or
@@ -49,18 +41,8 @@ impl Decoder {
     /// decoder, or holds a value that is not finite; and when this decoder is
     /// merged. The error names file and key, expected and found.
     pub fn load_adapter(self, dir: &Path) -> Result<Self> {
-        let mut adapter = Adapter::open(dir, STEM, &PREFIXES)?;
-        let device = self.embed_tokens.val().device();
-        // Everything of the base is frozen; factors come in trainable.
-        let mut decoder = self.no_grad();
-        for (i, layer) in decoder.layers.iter_mut().enumerate() {
-            for (name, map) in layer.linears_mut() {
-                let path = format!("{STEM}{i}.{name}");
-                *map = adapter.adapt(&path, map.clone(), &device)?;
-            }
-        }
-        adapter.finish()?;
-        Ok(decoder)
+        let device = self.embed_tokens.weight.val().device();
+        Ok(peft::load(self, dir, &NAMING, &device)?)
     }
 
     /// Adds the product of the factors of LoRA to the weights: one matrix product
@@ -71,7 +53,7 @@ impl Decoder {
     ///
     /// [`instructue_nn::Error::Merge`] if there are none or they are merged.
     pub fn merge(mut self) -> Result<Self> {
-        merge_all(self.linears_mut(), true)?;
+        self.set_merged(true)?;
         Ok(self)
     }
 
@@ -83,18 +65,12 @@ impl Decoder {
     /// [`instructue_nn::Error::Merge`] if there are no factors or they are not
     /// merged.
     pub fn unmerge(mut self) -> Result<Self> {
-        merge_all(self.linears_mut(), false)?;
+        self.set_merged(false)?;
         Ok(self)
     }
 
     /// Whether factors of LoRA are part of the weights.
     pub fn is_merged(&self) -> bool {
-        self.loras()
-            .any(|(_, _, map)| map.lora.as_ref().is_some_and(|lora| lora.merged))
-    }
-
-    fn linears_mut(&mut self) -> impl Iterator<Item = &mut LoraLinear> {
-        let layers = self.layers.iter_mut();
-        layers.flat_map(|layer| layer.linears_mut().map(|(_, map)| map))
+        self.has_merged_factors()
     }
 }

@@ -1,17 +1,12 @@
-//! The architecture's numbers, read from and written to `config.json`.
+//! The numbers of a decoder's architecture, and which of them make a decoder.
+//! `config_file` reads and writes them as `config.json`.
 
-mod file;
-
-use std::path::Path;
-
-use instructue_nn::checkpoint::{CONFIG, read_json};
 use instructue_nn::limits::{self, Limit};
 use instructue_nn::rope::{Rope, RopeScaling};
 use instructue_nn::{Precision, lora::LoraConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
-use file::{Raw, Written};
+use crate::error::{Error, Result};
 
 /// The families of decoders that are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +22,7 @@ pub enum ModelType {
 }
 
 /// Width of a Qwen3 head where `config.json` does not name one.
-const QWEN3_HEAD: usize = 128;
+pub(crate) const QWEN3_HEAD: usize = 128;
 
 impl ModelType {
     /// The class that transformers loads such a model with.
@@ -46,8 +41,7 @@ impl ModelType {
 /// `rope_scaling`) and its newer one (`rope_parameters`), ignores fields
 /// without a bearing on the computation, and refuses those that would change
 /// it in a way that is not implemented.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Raw", into = "Written")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DecoderConfig {
     /// Family.
     pub model_type: ModelType,
@@ -57,7 +51,7 @@ pub struct DecoderConfig {
     pub hidden_size: usize,
     /// Width inside the feed-forward part.
     pub intermediate_size: usize,
-    /// Number of blocks.
+    /// Number of layers.
     pub num_hidden_layers: usize,
     /// Query heads.
     pub num_attention_heads: usize,
@@ -153,16 +147,6 @@ impl DecoderConfig {
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
         self
-    }
-
-    /// Reads and validates `config.json` of a checkpoint directory.
-    pub fn load(dir: &Path) -> Result<Self> {
-        let path = dir.join(CONFIG);
-        let raw: Raw = read_json(&path)?;
-        Self::try_from(raw).map_err(|source| Error::File {
-            path,
-            source: Box::new(source),
-        })
     }
 
     /// The rotation of the heads.

@@ -1,17 +1,19 @@
-//! The whole decoder.
+//! The decoder as a whole: embeddings in, states and scores out.
 
-use burn::module::{Module, Param};
-use burn::nn::Linear;
-use burn::tensor::{Bool, DType, Device, Int, Tensor};
+use burn::module::Module;
+use burn::nn::{Embedding, Linear};
+use burn::tensor::{Bool, DType, Int, Tensor};
 use instructue_nn::attention::AttentionBias;
+use instructue_nn::initial::Initialiser;
 use instructue_nn::kernels::quick_rows;
-use instructue_nn::lora::{LoraConfig, LoraLinear};
+use instructue_nn::lora::LoraMaps;
+use instructue_nn::lora_maps;
 use instructue_nn::norm::RmsNorm;
 
-use crate::block::{Block, Shared};
-use crate::cache::Past;
-use crate::weights::Source;
-use crate::{DecoderConfig, Result};
+use crate::attention::Places;
+use crate::cache::past::Past;
+use crate::config::DecoderConfig;
+use crate::layer::DecoderLayer;
 
 /// What the decoder reads.
 #[derive(Debug, Clone)]
@@ -49,10 +51,10 @@ impl DecoderInput {
 #[derive(Module, Debug)]
 pub struct Decoder {
     /// Embedding table, `[vocabulary, hidden]`; the output matrix too, if tied.
-    pub embed_tokens: Param<Tensor<2>>,
-    /// The blocks, first to last.
-    pub layers: Vec<Block>,
-    /// The norm after the last block.
+    pub embed_tokens: Embedding,
+    /// The layers, first to last.
+    pub layers: Vec<DecoderLayer>,
+    /// The norm after the last layer.
     pub norm: RmsNorm,
     /// Output matrix `[hidden, vocabulary]`, if it is not the embedding table.
     pub lm_head: Option<Linear>,
@@ -60,56 +62,20 @@ pub struct Decoder {
     pub(crate) config: DecoderConfig,
 }
 
-impl Decoder {
-    pub(crate) fn build(
-        config: &DecoderConfig,
-        source: &mut Source<'_>,
-        prefix: &str,
-        lora: Option<&LoraConfig>,
-        device: &Device,
-    ) -> Result<Self> {
-        config.validate()?;
-        config.precision.check(device)?;
-        if let Some(lora) = lora {
-            lora.validate()?;
-        }
-        let (vocabulary, hidden) = (config.vocab_size, config.hidden_size);
-        let name = format!("{prefix}embed_tokens.weight");
-        let embed_tokens = source.table(&name, [vocabulary, hidden], device)?;
-        let layers = (0..config.num_hidden_layers)
-            .map(|i| Block::build(config, source, &format!("{prefix}layers.{i}"), lora, device))
-            .collect::<Result<Vec<_>>>()?;
-        let name = format!("{prefix}norm.weight");
-        let norm = source.norm(&name, hidden, config.rms_norm_eps, device)?;
-        let lm_head = if config.tie_word_embeddings {
-            None
-        } else {
-            Some(source.linear("lm_head", hidden, vocabulary, false, device)?)
-        };
-        let decoder = Self {
-            embed_tokens,
-            layers,
-            norm,
-            lm_head,
-            config: config.clone(),
-        };
-        Ok(match lora {
-            Some(_) => decoder.freeze_base(),
-            None => decoder,
-        })
-    }
+lora_maps!(Decoder: layers);
 
-    /// Freezes everything but the factors of LoRA.
-    fn freeze_base(mut self) -> Self {
-        self.embed_tokens = self.embed_tokens.set_require_grad(false);
-        self.norm = self.norm.no_grad();
-        self.lm_head = self.lm_head.map(Module::no_grad);
-        for layer in &mut self.layers {
-            for norm in layer.norms_mut() {
-                norm.gamma = norm.gamma.clone().set_require_grad(false);
-            }
+impl Decoder {
+    /// A decoder of new parts, for settings that were checked.
+    pub(crate) fn build(config: &DecoderConfig, new: &Initialiser<'_>) -> Self {
+        let (vocabulary, hidden) = (config.vocab_size, config.hidden_size);
+        let layers = 0..config.num_hidden_layers;
+        Self {
+            embed_tokens: new.table(vocabulary, hidden),
+            layers: layers.map(|_| DecoderLayer::init(config, new)).collect(),
+            norm: new.rms_norm(hidden, config.rms_norm_eps),
+            lm_head: (!config.tie_word_embeddings).then(|| new.linear(hidden, vocabulary, false)),
+            config: config.clone(),
         }
-        self
     }
 
     /// The configuration it was made from.
@@ -134,7 +100,7 @@ impl Decoder {
     /// If an id is not below the size of the vocabulary (on some devices the
     /// result is undefined instead).
     pub fn embed(&self, ids: Tensor<2, Int>) -> Tensor<3> {
-        burn::tensor::module::embedding(self.embed_tokens.val(), ids).cast(DType::F32)
+        self.embed_tokens.forward(ids).cast(DType::F32)
     }
 
     /// The last hidden states, after the final norm; `f32` in every precision.
@@ -153,7 +119,7 @@ impl Decoder {
         self.run(input, None)
     }
 
-    /// [`forward`](Self::forward), after a past that each block has one of.
+    /// [`forward`](Self::forward), after a past that each layer has one of.
     pub(crate) fn run(&self, input: DecoderInput, past: Option<&mut [Past]>) -> Tensor<3> {
         let DecoderInput {
             inputs,
@@ -161,7 +127,7 @@ impl Decoder {
             bias,
         } = input;
         let rope = self.config.rope();
-        let training = inputs.is_autodiff() || self.embed_tokens.val().is_autodiff();
+        let training = inputs.is_autodiff() || self.embed_tokens.weight.val().is_autodiff();
         if !training
             && past.is_none()
             && let Some(slots) = quick_rows(&inputs)
@@ -187,16 +153,16 @@ impl Decoder {
         } else {
             bias.grouped(self.config.group())
         };
-        let shared = Shared {
+        let places = Places {
             rope: rope.tables(positions, DType::F32),
             bias: bias.tensor().clone(),
         };
-        // The residual stream is f32: sums of many blocks are what rounding
+        // The residual stream is f32: sums of many layers are what rounding
         // hurts, and what f16 overflows.
         let mut x = inputs.cast(DType::F32);
         let mut past = past.into_iter().flatten();
         for layer in &self.layers {
-            x = layer.forward(x, &shared, past.next());
+            x = layer.forward(x, &places, past.next());
         }
         self.norm.forward(x)
     }
@@ -213,24 +179,13 @@ impl Decoder {
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
         let scores = match &self.lm_head {
             Some(head) => instructue_nn::linear::linear(head, hidden),
-            None => instructue_nn::linear::scores(&self.embed_tokens.val(), hidden),
+            None => instructue_nn::linear::scores(&self.embed_tokens.weight.val(), hidden),
         };
         scores.cast(DType::F32)
     }
 
     /// Whether there are factors of LoRA.
     pub fn has_lora(&self) -> bool {
-        self.loras().next().is_some()
-    }
-
-    /// The adapted maps by block and key.
-    pub(crate) fn loras(&self) -> impl Iterator<Item = (usize, &'static str, &LoraLinear)> {
-        self.layers.iter().enumerate().flat_map(|(i, layer)| {
-            layer
-                .linears()
-                .into_iter()
-                .filter(|(_, linear)| linear.lora.is_some())
-                .map(move |(name, linear)| (i, name, linear))
-        })
+        self.has_factors()
     }
 }

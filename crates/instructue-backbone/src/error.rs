@@ -1,4 +1,4 @@
-//! What can go wrong: settings and checkpoints.
+//! The error of this crate: settings and checkpoints.
 
 use std::path::PathBuf;
 

@@ -1,36 +1,90 @@
-//! Decoders in and out of files, under the names of Hugging Face and PEFT.
+//! Decoders from their configuration, and in and out of files under the names of
+//! Hugging Face.
+//!
+//! A field path is a key of the checkpoint, but for `model.`, which stands before
+//! all of them except the output matrix.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use burn::tensor::{Device, TensorData};
 use instructue_nn::checkpoint::{Checkpoint, write_safetensors};
+use instructue_nn::initial::{Initialiser, Start};
 use instructue_nn::lora::LoraConfig;
+use instructue_nn::source::{WeightSource, is_factor, load, tensors};
 
-use crate::weights::Source;
-use crate::{Decoder, DecoderConfig, Result};
+use crate::config::DecoderConfig;
+use crate::decoder::Decoder;
+use crate::error::{Error, Result};
 
-/// What PEFT puts before the key of an adapted module.
-const PEFT: &str = "base_model.model.";
+/// What stands before the keys of a decoder that was saved with its output matrix.
+const MODEL: &str = "model.";
+/// The part beside the model.
+const HEAD: &str = "lm_head.";
+
+/// The key of a field path; one of a decoder saved by itself has no prefix.
+fn key(path: &str, prefix: &str) -> String {
+    match path.starts_with(HEAD) {
+        true => path.into(),
+        false => format!("{prefix}{path}"),
+    }
+}
 
 impl DecoderConfig {
     /// A decoder with fresh weights: normal with standard deviation
     /// `initializer_range`, norms one, biases zero. The same after the same
     /// `device.seed(…)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`validate`](Self::validate) and [`LoraConfig::validate`];
+    /// [`instructue_nn::Error::Precision`] if the device cannot compute in it.
     pub fn init(&self, lora: Option<&LoraConfig>, device: &Device) -> Result<Decoder> {
-        Decoder::build(
-            self,
-            &mut Source::Fresh(self.initializer_range, self.precision),
-            "",
-            lora,
-            device,
-        )
+        self.start(Start::Normal(self.initializer_range), lora, device)
     }
 
     /// A decoder whose matrices are zeros, for weights that come from elsewhere:
     /// drawing them first would take longer than reading them.
+    ///
+    /// # Errors
+    ///
+    /// As [`init`](Self::init).
     pub fn init_blank(&self, lora: Option<&LoraConfig>, device: &Device) -> Result<Decoder> {
-        Decoder::build(self, &mut Source::Blank(self.precision), "", lora, device)
+        self.start(Start::Blank, lora, device)
+    }
+
+    fn start(&self, start: Start, lora: Option<&LoraConfig>, device: &Device) -> Result<Decoder> {
+        self.validate()?;
+        self.precision.check(device)?;
+        if let Some(lora) = lora {
+            lora.validate()?;
+        }
+        let new = Initialiser {
+            start,
+            precision: self.precision,
+            lora,
+            device,
+        };
+        Ok(Decoder::build(self, &new))
+    }
+
+    /// A decoder with the weights of a source, which knows them by what `rename` makes
+    /// of a field path. LoRA starts afresh where it is asked for.
+    pub(crate) fn load_from<S: WeightSource>(
+        &self,
+        source: &mut S,
+        rename: impl Fn(&str) -> String,
+        lora: Option<&LoraConfig>,
+        device: &Device,
+    ) -> Result<Decoder>
+    where
+        Error: From<S::Error>,
+    {
+        if let Some(lora) = lora {
+            lora.validate()?;
+        }
+        let blank = self.init_blank(None, device)?;
+        Ok(load(blank, source, self.precision, rename, lora, device)?)
     }
 
     /// A decoder with the weights of a checkpoint directory.
@@ -39,7 +93,9 @@ impl DecoderConfig {
     /// [precision](Self::precision) asked for, and memory never holds more than
     /// that beside a few mebibytes.
     ///
-    /// Fails if a tensor is missing, left over, of another shape or type, not
+    /// # Errors
+    ///
+    /// When a tensor is missing, left over, of another shape or type, not
     /// finite or too large for the precision. An output matrix beside tied
     /// embeddings is ignored, as are stored rotary frequencies.
     pub fn load_weights(
@@ -48,12 +104,11 @@ impl DecoderConfig {
         lora: Option<&LoraConfig>,
         device: &Device,
     ) -> Result<Decoder> {
-        let mut checkpoint = Checkpoint::open(dir)?.with_precision(self.precision);
+        let mut checkpoint = Checkpoint::open(dir)?;
         // A model saved without its head has no prefix.
         let bare = checkpoint.contains("embed_tokens.weight");
-        let prefix = if bare { "" } else { "model." };
-        let source = &mut Source::Checkpoint(&mut checkpoint);
-        let decoder = Decoder::build(self, source, prefix, lora, device)?;
+        let prefix = if bare { "" } else { MODEL };
+        let decoder = self.load_from(&mut checkpoint, |path| key(path, prefix), lora, device)?;
         if self.tie_word_embeddings {
             checkpoint.ignore("lm_head.weight");
         }
@@ -71,58 +126,23 @@ impl Decoder {
     /// The weights without LoRA, by their names in a Hugging Face checkpoint and
     /// in their own types: norms are `f32`. Of a merged decoder the merged ones.
     pub fn save_tensors(&self) -> Vec<(String, TensorData)> {
-        let mut out = vec![(
-            "model.embed_tokens.weight".to_owned(),
-            self.embed_tokens.val().into_data(),
-        )];
-        for (i, layer) in self.layers.iter().enumerate() {
-            let prefix = format!("model.layers.{i}");
-            for (name, map) in layer.linears() {
-                let weight = map.linear.weight.val().transpose();
-                out.push((format!("{prefix}.{name}.weight"), weight.into_data()));
-                if let Some(bias) = &map.linear.bias {
-                    out.push((format!("{prefix}.{name}.bias"), bias.val().into_data()));
-                }
-            }
-            for (name, norm) in layer.norms() {
-                let gamma = norm.gamma.val().into_data();
-                out.push((format!("{prefix}.{name}.weight"), gamma));
-            }
-        }
-        out.push((
-            "model.norm.weight".into(),
-            self.norm.gamma.val().into_data(),
-        ));
-        if let Some(head) = &self.lm_head {
-            let weight = head.weight.val().transpose().into_data();
-            out.push(("lm_head.weight".into(), weight));
-        }
-        out
+        tensors(self, |path| (!is_factor(path)).then(|| key(path, MODEL)))
     }
 
     /// The factors of LoRA by their names in a PEFT adapter; empty without LoRA.
     pub fn lora_tensors(&self) -> Vec<(String, TensorData)> {
-        self.loras()
-            .filter_map(|(i, name, map)| Some((i, name, map.lora.as_ref()?)))
-            .flat_map(|(i, name, lora)| {
-                [("lora_A", &lora.a), ("lora_B", &lora.b)].map(|(factor, value)| {
-                    (peft(i, name, factor), value.val().transpose().into_data())
-                })
-            })
-            .collect()
+        let peft = |path: &str| format!("base_model.model.{}", key(path, MODEL));
+        tensors(self, |path| is_factor(path).then(|| peft(path)))
     }
 
     /// Writes [`save_tensors`](Self::save_tensors) to a file that transformers
     /// reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_safetensors`].
     pub fn save_weights(&self, path: &Path) -> Result<()> {
-        Ok(write_safetensors(path, self.save_tensors(), format())?)
+        let format = HashMap::from([("format".into(), "pt".into())]);
+        Ok(write_safetensors(path, self.save_tensors(), Some(format))?)
     }
-}
-
-fn peft(layer: usize, name: &str, factor: &str) -> String {
-    format!("{PEFT}model.layers.{layer}.{name}.{factor}.weight")
-}
-
-fn format() -> Option<HashMap<String, String>> {
-    Some(HashMap::from([("format".into(), "pt".into())]))
 }

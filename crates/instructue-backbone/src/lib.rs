@@ -71,19 +71,21 @@
 #![forbid(unsafe_code)]
 
 mod adapter;
-mod block;
+mod attention;
 mod cache;
 mod config;
+mod config_file;
 mod decoder;
 mod error;
 mod files;
 mod gguf;
+mod layer;
+mod mlp;
 mod precision;
 mod rope;
 mod special;
-mod weights;
 
-pub use block::Block;
+pub use attention::Attention;
 pub use cache::{Chunk, KvCache, PackedChunk};
 pub use config::{DecoderConfig, ModelType};
 pub use decoder::{Decoder, DecoderInput};
@@ -93,3 +95,5 @@ pub use instructue_nn::Precision;
 pub use instructue_nn::attention::AttentionBias;
 pub use instructue_nn::lora::LoraConfig;
 pub use instructue_nn::rope::{Llama3Scaling, RopeScaling, YarnScaling};
+pub use layer::DecoderLayer;
+pub use mlp::Mlp;

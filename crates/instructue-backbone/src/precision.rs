@@ -1,8 +1,9 @@
-//! A decoder in another precision.
+//! Changing the precision of a decoder that is in memory.
 
 use instructue_nn::Precision;
 
-use crate::{Decoder, Result};
+use crate::decoder::Decoder;
+use crate::error::Result;
 
 impl Decoder {
     /// What the matrices are held and multiplied in.
@@ -20,16 +21,10 @@ impl Decoder {
     /// # Errors
     ///
     /// [`instructue_nn::Error::Precision`] if the device cannot compute in it.
-    pub fn with_precision(mut self, precision: Precision) -> Result<Self> {
-        precision.check(&self.embed_tokens.val().device())?;
-        self.embed_tokens = precision.cast(self.embed_tokens);
-        for layer in &mut self.layers {
-            for (_, map) in layer.linears_mut() {
-                map.linear = precision.cast_linear(map.linear.clone());
-            }
-        }
-        self.lm_head = self.lm_head.map(|head| precision.cast_linear(head));
-        self.config.precision = precision;
-        Ok(self)
+    pub fn with_precision(self, precision: Precision) -> Result<Self> {
+        precision.check(&self.embed_tokens.weight.val().device())?;
+        let mut decoder = precision.cast_weights(self);
+        decoder.config.precision = precision;
+        Ok(decoder)
     }
 }

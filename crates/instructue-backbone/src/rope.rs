@@ -4,7 +4,7 @@
 use instructue_nn::rope::{Llama3Scaling, RopeScaling, YarnScaling};
 use serde_json::{Map, Value, json};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// The base where no file names one.
 const THETA: f64 = 1e4;

@@ -1,11 +1,12 @@
-//! Rows of the embedding table for tokens that a checkpoint does not have.
+//! Rows of the embedding table for tokens that a checkpoint does not have. An exported
+//! decoder needs them for delimiters and `<USER>`.
 
 use std::ops::Range;
 
 use burn::module::Param;
 use burn::tensor::Tensor;
 
-use crate::Decoder;
+use crate::decoder::Decoder;
 
 impl Decoder {
     /// The same decoder with embeddings for further tokens. They take the rows
@@ -26,7 +27,7 @@ impl Decoder {
     ///
     /// If the width is another.
     pub fn with_special_rows(mut self, used: usize, rows: Tensor<2>) -> (Self, Range<usize>) {
-        let table = self.embed_tokens.val();
+        let table = self.embed_tokens.weight.val();
         let [vocabulary, hidden] = table.dims();
         let [count, width] = rows.dims();
         assert_eq!(width, hidden, "width of the rows");
@@ -40,9 +41,9 @@ impl Decoder {
         if end < vocabulary {
             parts.push(table.narrow(0, end, vocabulary - end));
         }
-        let trainable = self.embed_tokens.val().is_require_grad();
+        let trainable = self.embed_tokens.weight.val().is_require_grad();
         let table = Tensor::cat(parts, 0).detach().set_require_grad(trainable);
-        self.embed_tokens = Param::initialized(self.embed_tokens.id, table);
+        self.embed_tokens.weight = Param::initialized(self.embed_tokens.weight.id, table);
         if let Some(head) = &mut self.lm_head
             && end > vocabulary
         {

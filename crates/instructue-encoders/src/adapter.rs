@@ -1,18 +1,29 @@
 //! LoRA of a text encoder as a whole: to and from PEFT's directories, in and out
-//! of the weights (method §3.9).
+//! of the weights.
 
 use std::path::Path;
 
-use burn::module::Module;
-use instructue_nn::lora::{LoraLinear, merge_all};
-use instructue_nn::peft::{self, Adapter, Site, TaskType};
+use instructue_nn::lora::LoraMaps;
+use instructue_nn::peft::{self, Naming, TaskType};
 
-use crate::{Error, TextEncoder};
+use crate::error::Error;
+use crate::files::key;
+use crate::text::TextEncoder;
 
-/// How the paths of an encoder's maps begin, and what may come before: an encoder
-/// stands alone, or under its family's name beside a head.
-const STEM: &str = "encoder.layer.";
-const PREFIXES: [&str; 3] = ["", "bert.", "roberta."];
+/// An encoder stands alone, or under its family's name beside a head.
+const NAMING: Naming = Naming {
+    prefixes: &["", "bert.", "roberta."],
+    stem: "encoder.layer.",
+    path: key,
+    target: |path| {
+        // `dense` alone is the name of feed-forward maps too.
+        const DENSE: &str = "attention.output.dense";
+        match path.rsplit_once('.') {
+            Some((_, last)) if !path.ends_with(DENSE) => last,
+            _ => DENSE,
+        }
+    },
+};
 
 impl TextEncoder {
     /// Writes the factors of LoRA as a directory that `peft` loads onto this
@@ -21,22 +32,10 @@ impl TextEncoder {
     /// `base` is a note for the reader, `base_model_name_or_path`.
     ///
     /// # Errors
-    /// As [`peft::write`].
+    /// As [`peft::save`].
     pub fn save_adapter(&self, dir: impl AsRef<Path>, base: Option<&str>) -> Result<(), Error> {
-        let sites: Vec<Site<'_>> = self
-            .blocks
-            .iter()
-            .enumerate()
-            .flat_map(|(i, block)| block.adapted().map(move |(name, map)| (i, name, map)))
-            .map(|(i, name, map)| Site {
-                path: format!("{STEM}{i}.{name}"),
-                // `dense` alone is the name of feed-forward maps too.
-                target: name.strip_prefix("attention.self.").unwrap_or(name),
-                map,
-            })
-            .collect();
         let task = TaskType::FeatureExtraction;
-        Ok(peft::write(dir.as_ref(), task, base, &sites)?)
+        Ok(peft::save(self, dir.as_ref(), task, base, &NAMING)?)
     }
 
     /// This encoder with the factors of an adapter that `peft` or
@@ -49,18 +48,8 @@ impl TextEncoder {
     /// or holds a value that is not finite; and when this encoder is merged. The
     /// error names file and key, expected and found.
     pub fn load_adapter(self, dir: impl AsRef<Path>) -> Result<Self, Error> {
-        let mut adapter = Adapter::open(dir.as_ref(), STEM, &PREFIXES)?;
-        let device = self.words.weight.val().device();
-        // Everything of the base is frozen; factors come in trainable.
-        let mut encoder = self.no_grad();
-        for (i, block) in encoder.blocks.iter_mut().enumerate() {
-            for (name, map) in block.adapted_mut() {
-                let path = format!("{STEM}{i}.{name}");
-                *map = adapter.adapt(&path, map.clone(), &device)?;
-            }
-        }
-        adapter.finish()?;
-        Ok(encoder)
+        let device = self.embeddings.word_embeddings.weight.val().device();
+        Ok(peft::load(self, dir.as_ref(), &NAMING, &device)?)
     }
 
     /// Adds the product of the factors of LoRA to the weights: one matrix product
@@ -70,7 +59,7 @@ impl TextEncoder {
     /// # Errors
     /// [`instructue_nn::Error::Merge`] if there are none or they are merged.
     pub fn merge(mut self) -> Result<Self, Error> {
-        merge_all(self.adapted_mut(), true)?;
+        self.set_merged(true)?;
         Ok(self)
     }
 
@@ -81,27 +70,17 @@ impl TextEncoder {
     /// [`instructue_nn::Error::Merge`] if there are no factors or they are not
     /// merged.
     pub fn unmerge(mut self) -> Result<Self, Error> {
-        merge_all(self.adapted_mut(), false)?;
+        self.set_merged(false)?;
         Ok(self)
     }
 
     /// Whether there are factors of LoRA.
     pub fn has_lora(&self) -> bool {
-        self.factors().next().is_some()
+        self.has_factors()
     }
 
     /// Whether factors of LoRA are part of the weights.
     pub fn is_merged(&self) -> bool {
-        self.factors().any(|lora| lora.merged)
-    }
-
-    fn factors(&self) -> impl Iterator<Item = &instructue_nn::lora::Lora> {
-        let maps = self.blocks.iter().flat_map(|block| block.adapted());
-        maps.filter_map(|(_, map)| map.lora.as_ref())
-    }
-
-    fn adapted_mut(&mut self) -> impl Iterator<Item = &mut LoraLinear> {
-        let blocks = self.blocks.iter_mut();
-        blocks.flat_map(|block| block.adapted_mut().map(|(_, map)| map))
+        self.has_merged_factors()
     }
 }

@@ -1,4 +1,4 @@
-//! `config.json` of a BERT checkpoint.
+//! `config.json` of a BERT checkpoint: the numbers that an encoder is built from.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ pub struct BertConfig {
     pub vocab_size: usize,
     /// Width of the states and of the result.
     pub hidden_size: usize,
-    /// Blocks.
+    /// Layers.
     pub num_hidden_layers: usize,
     /// Heads; divides `hidden_size`.
     pub num_attention_heads: usize,
@@ -242,7 +242,7 @@ impl BertConfig {
         let rank = lora.map(|lora| lora.rank);
         let (width, inner) = (self.hidden_size, self.intermediate_size);
         let norm = 2 * width as u128;
-        let block = 4 * limits::linear_weights(width, width, true, rank)
+        let layer = 4 * limits::linear_weights(width, width, true, rank)
             + limits::linear_weights(width, inner, true, None)
             + limits::linear_weights(inner, width, true, None)
             + 2 * norm;
@@ -252,7 +252,7 @@ impl BertConfig {
             self.type_vocab_size,
         ];
         let rows: u128 = rows.map(|rows| rows as u128).iter().sum();
-        rows * width as u128 + norm + self.num_hidden_layers as u128 * block
+        rows * width as u128 + norm + self.num_hidden_layers as u128 * layer
     }
 
     /// The same configuration as the text of a `config.json`.

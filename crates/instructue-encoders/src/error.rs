@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, a checkpoint or a batch.
+//! The error of this crate: configurations, checkpoints, batches and caches.
 
 use std::path::PathBuf;
 

@@ -62,18 +62,22 @@
 #![forbid(unsafe_code)]
 
 mod adapter;
-mod block;
+mod attention;
+mod batch;
 pub mod cache;
 mod config;
 mod directory;
+mod embeddings;
 mod error;
+mod files;
+mod layer;
 mod normaliser;
 mod pooling;
 mod principal;
 mod tabular;
 mod text;
-mod weights;
 
+pub use batch::TextBatch;
 pub use config::BertConfig;
 pub use directory::EncoderCheckpoint;
 pub use error::Error;
@@ -83,4 +87,4 @@ pub use normaliser::{CLIP, TabularNormaliser, TabularStatistics};
 pub use pooling::Pooling;
 pub use principal::PrincipalComponents;
 pub use tabular::{TabularBatch, TabularConfig, TabularEncoder};
-pub use text::{TextBatch, TextEncoder};
+pub use text::TextEncoder;

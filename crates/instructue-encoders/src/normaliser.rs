@@ -1,4 +1,4 @@
-//! Standardising numeric features on the host (method §3.2).
+//! Standardising the numbers of tabular sources on the host, before the encoder.
 
 use serde::{Deserialize, Serialize};
 

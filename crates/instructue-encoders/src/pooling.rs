@@ -1,4 +1,4 @@
-//! From token states to one vector per text.
+//! Pooling: from the states of a text's tokens to one vector.
 
 use std::fmt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::Error;
 use crate::config::read_json;
 
-/// How the token states become one vector (method §3.1).
+/// How the token states become one vector.
 // Written as it always was: digests of models made before stay what they were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pooling {

@@ -1,4 +1,5 @@
-//! Few numbers that say most of many.
+//! Principal components (PCA) of standardised numbers, fitted on the host. They stand
+//! beside a user's state, because the network forgets what no question asks about.
 
 use nalgebra::{DMatrix, SymmetricEigen};
 use serde::{Deserialize, Serialize};

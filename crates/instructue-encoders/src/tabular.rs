@@ -1,5 +1,5 @@
-//! The tabular source: no encoder, a linear map of numbers and categories
-//! (method §3.2).
+//! The encoder of a tabular source: a linear map of numbers, missing flags and
+//! embedded categories. It takes the place of the text encoder there.
 
 use burn::config::Config;
 use burn::module::{Initializer, Module};

@@ -51,6 +51,7 @@ mod error;
 #[cfg(feature = "faults")]
 pub mod faults;
 mod file;
+mod links;
 mod manifest;
 mod operations;
 mod read;

@@ -6,26 +6,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::dequantise::dequantise;
-use crate::{Error, Result, TensorType, Value, header};
+use crate::error::{Error, Result};
+use crate::header;
+use crate::tensor_info::TensorInfo;
+use crate::tensor_type::TensorType;
+use crate::value::Value;
 
 /// Stored bytes that are read at a time.
 const CHUNK: usize = 1 << 20;
-
-/// What a tensor is, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TensorInfo {
-    /// How its elements are stored.
-    pub kind: TensorType,
-    /// Row-major, the fastest axis last: `[rows, columns]` of a matrix.
-    pub shape: Vec<usize>,
-    /// First byte in the file.
-    pub start: u64,
-    /// Number of elements.
-    pub elements: usize,
-    /// Stored bytes.
-    pub bytes: usize,
-}
 
 /// An open GGUF file.
 ///

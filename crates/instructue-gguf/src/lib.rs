@@ -41,13 +41,15 @@ mod file;
 mod header;
 mod metadata;
 mod strings;
+mod tensor_info;
 mod tensor_type;
 mod tokenizer;
 mod value;
 
 pub use error::{Error, Result};
-pub use file::{Gguf, TensorInfo};
+pub use file::Gguf;
 pub use strings::Strings;
+pub use tensor_info::TensorInfo;
 pub use tensor_type::TensorType;
 pub use tokenizer::Tokenizer;
 pub use value::{Array, Value};

@@ -1,4 +1,4 @@
-//! Metadata by key and type.
+//! Reading metadata by key and type; a value of another type is refused by its key.
 
 use crate::{Array, Error, Gguf, Result, Strings, Value};
 

@@ -1,4 +1,4 @@
-//! Many strings in one allocation.
+//! Many strings in one allocation. A vocabulary has hundreds of thousands.
 
 /// An array of strings, such as a vocabulary, stored end to end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! How the elements of a tensor are stored.
+//! The types of stored tensors: bytes and elements of a block.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The values that metadata may hold.
+//! The values that a GGUF file's metadata may hold, and their types.
 
 use std::fmt;
 

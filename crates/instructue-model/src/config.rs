@@ -1,4 +1,5 @@
-//! The model's configuration and the one dial for its size.
+//! The model's configuration, as a saved model and a run's TOML hold it, and the one
+//! dial for its size. Unknown keys are refused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +12,7 @@ use instructue_nn::lora::LoraConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::pretrained::PretrainedDigests;
+use crate::pretrained_digests::PretrainedDigests;
 
 /// The one dial: widths, depths and how much history a user brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,41 +52,10 @@ impl fmt::Display for Size {
     }
 }
 
-/// LoRA settings of one part (method §3.9).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LoraSettings {
-    /// Width of the low-rank path.
-    pub rank: usize,
-    /// Scale of the low-rank path is `alpha / rank`.
-    pub alpha: f64,
-    /// Dropout before the low-rank path, in training only.
-    pub dropout: f64,
-}
-
-impl Default for LoraSettings {
-    fn default() -> Self {
-        Self {
-            rank: 64,
-            alpha: 32.0,
-            dropout: 0.1,
-        }
-    }
-}
-
-impl LoraSettings {
-    /// As the layers take it.
-    pub fn config(&self) -> LoraConfig {
-        LoraConfig::new()
-            .with_rank(self.rank)
-            .with_alpha(self.alpha)
-            .with_dropout(self.dropout)
-    }
-}
-
 /// How event texts are encoded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EncoderSettings {
+#[serde(deny_unknown_fields)]
+pub struct EventEncoderConfig {
     /// Shape of the BERT-type encoder.
     pub bert: BertConfig,
     /// How token states become one vector.
@@ -97,14 +67,15 @@ pub struct EncoderSettings {
     /// One encoder for all sources instead of one each.
     pub shared: bool,
     /// LoRA on the encoder; the rest of it is then frozen.
-    pub lora: Option<LoraSettings>,
+    pub lora: Option<LoraConfig>,
     /// Whether the encoder's own weights are trained (ignored with LoRA).
     pub train: bool,
 }
 
 /// How a tabular row becomes a vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TabularSettings {
+#[serde(deny_unknown_fields)]
+pub struct TabularEncoderConfig {
     /// Width of each category's embedding.
     pub category_width: usize,
     /// Width of the tabular vector before its adapter.
@@ -115,7 +86,8 @@ pub struct TabularSettings {
 
 /// The head shared by users and answers: Linear → ReLU → Linear → L2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeadSettings {
+#[serde(deny_unknown_fields)]
+pub struct HeadConfig {
     /// Width between the two maps.
     pub hidden: usize,
     /// Width of the vectors.
@@ -124,22 +96,23 @@ pub struct HeadSettings {
 
 /// Everything needed to build the network, but for the schema.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ModelConfig {
     /// Event text encoders.
-    pub encoder: EncoderSettings,
+    pub encoder: EventEncoderConfig,
     /// Tabular encoder.
-    pub tabular: TabularSettings,
+    pub tabular: TabularEncoderConfig,
     /// Adapter of each events source; a tabular one has a linear adapter.
     pub adapter: AdapterKind,
-    /// Numbers of each event beside its text: time gaps, recency, amounts (method §3.10).
+    /// Numbers of each event beside its text: time gaps, recency, amounts.
     // Left out where true: digests of models made before stay what they were.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub event_features: bool,
-    /// Source and user summary tokens (method §3.4).
+    /// Source and user summary tokens (Q-Anchor, arXiv:2602.14492).
     pub summaries: bool,
     /// Adds the vectors of the tabular sources to the input at `<USER>`, so that
     /// how much and how lately need not be found by attention first, among
-    /// hundreds of events (method §3.10).
+    /// hundreds of events.
     #[serde(default)]
     pub tabular_at_user: bool,
     /// Answers see `<USER>` and themselves only, so that the next-token loss
@@ -158,9 +131,9 @@ pub struct ModelConfig {
     /// Shape of the decoder.
     pub backbone: DecoderConfig,
     /// LoRA on the decoder; the rest of it is then frozen.
-    pub backbone_lora: Option<LoraSettings>,
+    pub backbone_lora: Option<LoraConfig>,
     /// The shared head.
-    pub head: HeadSettings,
+    pub head: HeadConfig,
     /// What events, summaries, numbers and delimiters are multiplied by, so that
     /// they come as large as the tokens of a pretrained decoder are.
     #[serde(default = "one")]
@@ -231,7 +204,7 @@ impl ModelConfig {
         };
         let (width, layers, heads) = shape.encoder;
         Self {
-            encoder: EncoderSettings {
+            encoder: EventEncoderConfig {
                 bert: BertConfig {
                     vocab_size: encoder_vocab,
                     hidden_size: width,
@@ -250,7 +223,7 @@ impl ModelConfig {
                 lora: None,
                 train: true,
             },
-            tabular: TabularSettings {
+            tabular: TabularEncoderConfig {
                 category_width: 8,
                 width: shape.hidden,
                 hidden: Some(2 * shape.hidden),
@@ -274,7 +247,7 @@ impl ModelConfig {
                 ..DecoderConfig::new(ModelType::Qwen2)
             },
             backbone_lora: None,
-            head: HeadSettings {
+            head: HeadConfig {
                 hidden: shape.head.0,
                 output: shape.head.1,
             },

@@ -1,4 +1,5 @@
-//! Which token comes next, given the scores of all.
+//! Decoding: which token comes next, given the scores of all. Greedy, or drawn from the
+//! nucleus.
 
 use instructue_schema::limits::{self, numbers};
 use instructue_schema::seed;

@@ -1,4 +1,4 @@
-//! What can go wrong in building, saving or loading a model.
+//! The error of this crate: building, saving, loading and using a model.
 
 use std::path::PathBuf;
 

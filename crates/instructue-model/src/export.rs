@@ -1,4 +1,4 @@
-//! The decoder of a model as a checkpoint of its own.
+//! Exporting the decoder of a model as a checkpoint that other programs load.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use instructue_fs::{Files, NewDirectory, check_replaceable};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::instruct_ue::InstructUe;
+use crate::model::Model;
 use crate::save::to_json;
 
 /// Says of an exported directory that it is one.
@@ -27,7 +27,7 @@ struct Export {
 /// Rows that a table may grow by for added tokens beyond it.
 const MOST_BEYOND: usize = 4_096;
 
-impl InstructUe {
+impl Model {
     /// Writes the decoder to `dir` as a directory that transformers loads: LoRA
     /// merged, and the delimiters, `<USER>` and padding as special tokens of its
     /// tokenizer (`<bill>`, `</bill>`, …, `<USER>`, `<PAD>`). Their embeddings take

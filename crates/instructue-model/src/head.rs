@@ -1,11 +1,12 @@
-//! The head shared by users and answers (method §3.6).
+//! The head shared by users and answers: from a state to a unit vector
+//! (arXiv:2510.11016).
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use crate::config::HeadSettings;
+use crate::config::HeadConfig;
 use crate::lookup::unit;
 
 /// Linear → ReLU → Linear → L2.
@@ -15,15 +16,17 @@ pub struct Head {
     outer: Linear,
 }
 
-impl Head {
+impl HeadConfig {
     /// A head with fresh weights for states of width `input`.
-    pub fn new(settings: HeadSettings, input: usize, device: &Device) -> Self {
-        Self {
-            inner: LinearConfig::new(input, settings.hidden).init(device),
-            outer: LinearConfig::new(settings.hidden, settings.output).init(device),
+    pub fn init(&self, input: usize, device: &Device) -> Head {
+        Head {
+            inner: LinearConfig::new(input, self.hidden).init(device),
+            outer: LinearConfig::new(self.hidden, self.output).init(device),
         }
     }
+}
 
+impl Head {
     /// Maps hidden states to unit vectors.
     ///
     /// # Shapes

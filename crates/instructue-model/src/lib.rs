@@ -1,9 +1,10 @@
 //! Encoders, adapters and backbone composed into one model:
 //! profile + instruction → vector.
 //!
-//! [`InstructUe`] is what users see. Inside are the [`Network`] (tensors) and
-//! the [`Preprocessor`] (the fitted host side: vocabularies, normalisers,
-//! tokenizers). Both are saved together, see [`save`].
+//! A [`Model`] is a [`Network`] (tensors) with its [`ModelConfig`] and its
+//! [`Preprocessor`] (the fitted host side: vocabularies, normalisers, tokenizers). They
+//! are saved together, see [`save`]. [`InstructUe`] is a model in use: it embeds,
+//! answers and scores, and holds caches and replicas.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -83,46 +84,51 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod answer;
+mod checks;
 pub mod config;
 mod decoding;
 mod error;
-mod event_cache;
 mod export;
+mod hash;
 mod head;
 mod identity;
 pub mod input;
-mod instruct_ue;
 mod lookup;
+mod model;
 mod network;
 mod numbers;
 pub mod parameters;
-mod precision;
+mod passes;
 mod preprocessor;
 mod pretrained;
-mod profile_cache;
-mod replicas;
+mod pretrained_digests;
+mod questions;
 pub mod save;
 mod sentence_encoder;
+mod session;
 mod sizes;
 mod soft_prompt;
-mod source_gradients;
+mod source_shape;
+mod tables;
+mod vectors;
 
-pub use answer::{Answer, AnswerOptions, AnswerText};
 pub use config::{ModelConfig, Size};
 pub use decoding::Decoding;
 pub use error::{Error, Result};
 pub use identity::CacheKey;
 pub use input::{NetworkInput, PrefixInput, TextInput};
-pub use instruct_ue::{InstructUe, UserVectors, VectorKind, Vectors};
 pub use instructue_encoders::cache;
 pub use instructue_nn::Precision;
+pub use instructue_nn::lora::LoraConfig;
 pub use lookup::{Lookup, LookupInput, LookupPlaces, LookupTable};
-pub use network::{Instruction, Network, NetworkOutput, OfSource, Prefix, SourceShape};
+pub use model::Model;
+pub use network::{Instruction, Network, NetworkOutput, OfSource, Prefix};
 pub use preprocessor::{MAX_TEXT_TOKENS, Preprocessor};
-pub use pretrained::{Pretrained, PretrainedDigests};
-pub use profile_cache::ProfileCache;
-pub use replicas::Replicas;
+pub use pretrained::Pretrained;
+pub use pretrained_digests::PretrainedDigests;
 pub use save::Manifest;
 pub use sentence_encoder::SentenceEncoder;
+pub use session::{Answer, AnswerOptions, AnswerText, InstructUe, ProfileCache, Replicas};
 pub use soft_prompt::{Readout, SoftPrompt, TunedWeights};
+pub use source_shape::SourceShape;
+pub use vectors::{UserVectors, VectorKind, Vectors};

@@ -1,18 +1,16 @@
 //! Numbers of a profile: components of its counts and sums, which stand beside the
 //! state, and how much of it an instruction names, which goes into the state.
 
-use instructue_features::{LEXICAL_FEATURES, MentionQuery, Profile, ProfileWords, Segment};
-use instructue_schema::DataText;
+use instructue_features::{MentionQuery, Profile, ProfileWords, Segment};
 
-use crate::error::{Error, Result};
-use crate::instruct_ue::{InstructUe, UserVectors};
+use crate::error::Result;
 use crate::preprocessor::Preprocessor;
 
 /// What of a profile becomes numbers, for any number of instructions.
 #[derive(Debug, Clone)]
 pub(crate) struct ProfileNumbers {
-    components: Vec<f32>,
-    words: Option<ProfileWords>,
+    pub components: Vec<f32>,
+    pub words: Option<ProfileWords>,
 }
 
 /// An instruction as the model reads it.
@@ -20,16 +18,16 @@ pub(crate) struct ProfileNumbers {
 pub(crate) struct Question {
     /// Without lexical matches, which are of an instruction and a profile.
     pub segment: Segment,
-    query: Option<MentionQuery>,
+    pub query: Option<MentionQuery>,
 }
 
 /// The lexical matches of profiles under questions.
 #[derive(Debug, Clone)]
 pub(crate) struct LexicalTable {
-    questions: usize,
+    pub questions: usize,
     /// Of one profile and question; 0 for a model without them.
-    width: usize,
-    values: Vec<f32>,
+    pub width: usize,
+    pub values: Vec<f32>,
 }
 
 impl LexicalTable {
@@ -60,76 +58,5 @@ impl Preprocessor {
             components: self.pca_components_of(profile)?,
             words: self.words(profile),
         })
-    }
-}
-
-impl InstructUe {
-    pub(crate) fn profile_numbers(&self, profiles: &[Profile]) -> Result<Vec<ProfileNumbers>> {
-        let of = |profile| self.preprocessor().profile_numbers(profile);
-        profiles.iter().map(of).collect()
-    }
-
-    /// Reads instructions; `None` asks for the general vector. Refuses an empty one: it
-    /// would silently mean that.
-    pub(crate) fn questions(&self, instructions: &[Option<DataText>]) -> Result<Vec<Question>> {
-        let question = |instruction: &Option<DataText>| {
-            let segment = self.preprocessor().segment(instruction.as_ref(), None);
-            if instruction.is_some() && segment.instruction.is_empty() {
-                return Err(Error::Config {
-                    key: "instruction".into(),
-                    expected: "a text, or none at all for the general vector".into(),
-                    found: "an empty text".into(),
-                });
-            }
-            let lexical_matches = self
-                .preprocessor()
-                .lexical_matches()
-                .zip(instruction.as_ref());
-            Ok(Question {
-                segment,
-                query: lexical_matches
-                    .map(|(lexical_matches, text)| lexical_matches.instruction(text)),
-            })
-        };
-        instructions.iter().map(question).collect()
-    }
-
-    /// What each question lexical matches of each profile.
-    pub(crate) fn lexical_table(
-        &self,
-        profiles: &[ProfileNumbers],
-        questions: &[Question],
-    ) -> LexicalTable {
-        let mut table = LexicalTable {
-            questions: questions.len(),
-            width: 0,
-            values: Vec::new(),
-        };
-        let Some(lexical_matches) = self.preprocessor().lexical_matches() else {
-            return table;
-        };
-        table.width = LEXICAL_FEATURES;
-        for profile in profiles {
-            let words = profile.words.as_ref();
-            let words = words.expect("read by a model with lexical_matches");
-            for question in questions {
-                let numbers = lexical_matches.numbers(words, question.query.as_ref());
-                table.values.extend(numbers);
-            }
-        }
-        table
-    }
-
-    /// Vectors that are to be filled in, and the numbers beside them.
-    pub(crate) fn empty_vectors(
-        &self,
-        profiles: &[ProfileNumbers],
-        lexical_matches: &LexicalTable,
-    ) -> Vec<UserVectors> {
-        let mut one = UserVectors::zeros(self, profiles.len());
-        for (user, profile) in profiles.iter().enumerate() {
-            one.numbers.copy_row(user, &profile.components, 0);
-        }
-        vec![one; lexical_matches.questions]
     }
 }

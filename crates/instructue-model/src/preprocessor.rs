@@ -13,7 +13,7 @@ use instructue_schema::History;
 use instructue_schema::{DataText, Schema, SourceKind, Timestamp};
 
 use crate::error::Result;
-use crate::network::SourceShape;
+use crate::source_shape::SourceShape;
 
 /// Longest instruction or answer in tokens; longer ones are cut.
 pub const MAX_TEXT_TOKENS: usize = 128;

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::instruct_ue::InstructUe;
+use crate::model::Model;
 use crate::parameters;
 use crate::preprocessor::Preprocessor;
 use crate::pretrained::Pretrained;
@@ -73,7 +73,7 @@ struct Fitted {
     lexical_matches: Option<LexicalMatches>,
 }
 
-impl InstructUe {
+impl Model {
     /// Writes the model to `dir`, replacing a model that is there. The directory
     /// appears whole or not at all.
     ///

@@ -12,7 +12,7 @@ use instructue_schema::DataText;
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::instruct_ue::Vectors;
+use crate::vectors::Vectors;
 
 /// Texts in, vectors out: what an events source's encoder does, by itself.
 ///

@@ -13,10 +13,9 @@ use instructue_nn::checkpoint::Checkpoint;
 use instructue_nn::limits::{self, Limit, linear_weights};
 use instructue_schema::SourceKind;
 
-use crate::config::{LoraSettings, ModelConfig};
+use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::network::SourceShape;
-use crate::preprocessor::Preprocessor;
+use crate::source_shape::SourceShape;
 
 impl ModelConfig {
     /// Refuses numbers that make no network; the error names the key. Sizes have the
@@ -31,7 +30,7 @@ impl ModelConfig {
             .into_iter()
             .flatten()
         {
-            lora.config().validate()?;
+            lora.validate()?;
         }
         let sizes: [(&str, usize, Limit); 5] = [
             (
@@ -88,17 +87,13 @@ impl ModelConfig {
 
     /// Each part's key, what its weights' names begin with, and their number.
     fn weights(&self, sources: &[SourceShape]) -> [(&'static str, &'static str, u128); 8] {
-        let of_lora = |lora: Option<LoraSettings>| lora.map(|lora| lora.config());
         let hidden = self.backbone.hidden_size;
         let of_kind = |kind| sources.iter().filter(move |source| source.kind == kind);
         let encoders = match self.encoder.shared {
             true => of_kind(SourceKind::Events).count().min(1),
             false => of_kind(SourceKind::Events).count(),
         };
-        let encoder = self
-            .encoder
-            .bert
-            .weights(of_lora(self.encoder.lora).as_ref());
+        let encoder = self.encoder.bert.weights(self.encoder.lora.as_ref());
         let tables = of_kind(SourceKind::Tabular).map(|source| self.table(source).weights());
         let adapters = sources
             .iter()
@@ -119,7 +114,7 @@ impl ModelConfig {
             true => linear(LEXICAL_FEATURES, hidden, false),
             false => 0,
         };
-        let backbone = self.backbone.weights(of_lora(self.backbone_lora).as_ref());
+        let backbone = self.backbone.weights(self.backbone_lora.as_ref());
         [
             ("encoder.bert", "encoders.", encoders as u128 * encoder),
             ("backbone", "backbone.", backbone),
@@ -163,30 +158,6 @@ impl ModelConfig {
             SourceKind::Tabular => (self.tabular.width, 0, AdapterKind::Linear),
         };
         AdapterConfig::new(input, features, self.backbone.hidden_size).with_kind(kind)
-    }
-}
-
-/// Whether each tabular source has a normaliser of its width, and components are of
-/// all their numbers together.
-pub(crate) fn check_numbers(preprocessor: &Preprocessor) -> Result<()> {
-    let shapes = preprocessor.source_shapes();
-    let tabular = shapes.iter().filter(|s| s.kind == SourceKind::Tabular);
-    let expected: Vec<usize> = tabular.map(|source| source.numbers).collect();
-    let normalisers = preprocessor.normalisers().iter();
-    let found: Vec<usize> = normalisers
-        .map(|normaliser| normaliser.mean.len())
-        .collect();
-    if expected != found {
-        let expected = format!("one for each tabular source, of {expected:?} numbers");
-        return refuse("normalisers", expected, format!("{found:?}"));
-    }
-    let all: usize = expected.iter().sum();
-    match preprocessor.components() {
-        Some(components) if components.width() != all => {
-            let found = components.width();
-            refuse("components", format!("some of {all} numbers"), found)
-        }
-        _ => Ok(()),
     }
 }
 

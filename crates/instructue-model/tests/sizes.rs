@@ -14,7 +14,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use common::{profiles, shard};
 use instructue_fs::{Entry, read_sealed, write_sealed};
-use instructue_model::config::LoraSettings;
+use instructue_model::LoraConfig;
 use instructue_model::save::{MANIFEST, Manifest};
 use instructue_model::{InstructUe, ModelConfig};
 use instructue_schema::DataText;
@@ -37,7 +37,7 @@ fn alone() -> MutexGuard<'static, ()> {
 fn saved(path: &Path) -> InstructUe {
     let preprocessor = common::preprocessor(&shard());
     let mut config = common::config(&preprocessor);
-    let lora = LoraSettings {
+    let lora = LoraConfig {
         rank: 3,
         alpha: 6.0,
         dropout: 0.0,
@@ -242,7 +242,7 @@ fn declared_weights_are_those_of_the_network() {
         config.check_weights(&sources, &weights).unwrap_err();
     }
     let network = model.network();
-    let lora = model.config().backbone_lora.map(|lora| lora.config());
+    let lora = model.config().backbone_lora;
     let declared = model.config().backbone.weights(lora.as_ref());
     assert_eq!(declared, network.backbone().num_params() as u128);
     let declared = model.config().encoder.bert.weights(lora.as_ref());

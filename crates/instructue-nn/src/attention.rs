@@ -1,18 +1,15 @@
-//! Masked scaled dot-product attention with grouped key and value heads.
+//! Masked scaled dot-product attention with grouped key and value heads
+//! (arXiv:2305.13245). Decoder, encoder and lookup attend by [`attend`]; an
+//! [`AttentionBias`] says what may attend to what.
 
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 
+pub use crate::mask::MASKED;
+
 use crate::kernels::{biased_softmax, blocked_attention, half, own_device, own_operators};
 use crate::{Error, Result};
-
-/// What is added to a score that must not count.
-///
-/// Far below any real score, so that its weight is exactly zero, and yet
-/// finite in half precision, so that a row with nothing to attend to becomes
-/// an average of values, not NaN.
-pub const MASKED: f32 = -3.0e4;
 
 /// An additive mask, shared by all heads: 0 where a query may attend to a key,
 /// [`MASKED`] where it may not.

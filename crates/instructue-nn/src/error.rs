@@ -1,4 +1,4 @@
-//! What can go wrong: files, headers, tensors and settings.
+//! The error of this crate: files, headers, tensors and settings.
 
 use std::path::PathBuf;
 

@@ -44,16 +44,21 @@
 #![forbid(unsafe_code)]
 
 pub mod attention;
+mod casting;
 pub mod checkpoint;
 mod error;
+pub mod initial;
 pub mod kernels;
+mod keys;
 pub mod limits;
 pub mod linear;
 pub mod lora;
+mod mask;
 pub mod norm;
 pub mod peft;
 mod precision;
 pub mod rope;
+pub mod source;
 
 pub use error::{Error, Result};
 pub use precision::Precision;

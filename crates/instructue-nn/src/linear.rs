@@ -1,4 +1,5 @@
-//! Linear maps as one matrix product.
+//! Linear maps as one matrix product over all rows. Layers call these functions rather
+//! than Burn's `Linear::forward`, which splits the work by batch entry.
 
 use burn::module::Param;
 use burn::nn::Linear;

@@ -1,6 +1,7 @@
-//! Root-mean-square normalisation.
+//! Root-mean-square normalisation (RMSNorm, arXiv:1910.07467), which decoders have in
+//! place of a layer norm.
 
-use burn::module::{Module, Param};
+use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use crate::kernels::rms_norm;
@@ -15,9 +16,12 @@ pub struct RmsNorm {
 }
 
 impl RmsNorm {
-    /// A fresh norm of the given width.
+    /// A fresh norm of the given width. Its scales are made when they are first read.
     pub fn new(width: usize, epsilon: f64, device: &Device) -> Self {
-        Self::from_gamma(Tensor::ones([width], device), epsilon)
+        Self {
+            gamma: Initializer::Ones.init([width], device),
+            epsilon,
+        }
     }
 
     /// A norm with given scales.

@@ -8,7 +8,6 @@ use instructue_encoders::{EncoderCheckpoint, Pooling, TextEncoder};
 use instructue_features::TextTokenizer;
 use instructue_fs::NewDirectory;
 use instructue_gguf::Gguf;
-use instructue_model::config::LoraSettings;
 use instructue_model::{ModelConfig, Precision, Pretrained};
 use instructue_nn::lora::LoraConfig;
 use instructue_schema::{Schema, SourceKind};
@@ -42,8 +41,7 @@ pub struct PretrainedSettings {
     /// What of the encoder is trained.
     pub train_encoder: FineTuning,
     /// LoRA, where it is trained.
-    #[schemars(with = "serde_json::Value")]
-    pub lora: LoraSettings,
+    pub lora: LoraConfig,
     /// What their matrices are held and multiplied in, in training and after:
     /// `f32`, or `bf16` where the decoder itself is not trained.
     #[schemars(with = "String")]
@@ -70,7 +68,7 @@ impl Default for PretrainedSettings {
             pooling: None,
             train_backbone: FineTuning::Lora,
             train_encoder: FineTuning::Frozen,
-            lora: LoraSettings::default(),
+            lora: LoraConfig::default(),
             precision: Precision::F32,
         }
     }
@@ -155,7 +153,7 @@ impl PretrainedParts {
     ) -> Result<Self> {
         let options = HubOptions::from_env();
         let mut place = |name: &str| hub::resolve(name, &options, progress);
-        let lora = settings.lora.config();
+        let lora = settings.lora;
         let lora_of = |mode: FineTuning| (mode == FineTuning::Lora).then_some(&lora);
         let backbone = settings.backbone.as_deref().map(|name| {
             let lora = lora_of(settings.train_backbone);

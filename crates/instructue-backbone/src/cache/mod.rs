@@ -1,5 +1,5 @@
 //! Keys and values of tokens that were read, so that what follows them need
-//! not read them again (method §7: one user, many instructions).
+//! not read them again (one user, many instructions).
 //!
 //! A cache has rows, and a row has lanes: one at first, `k` after
 //! [`KvCache::fork`]. All lanes of a row read the tokens from before the fork
@@ -9,14 +9,14 @@
 //! that each lane's scores of the other lanes' tokens are computed and thrown
 //! away, which is little while continuations are short beside the prefix.
 
-mod past;
+pub(crate) mod past;
 mod slots;
 
 use burn::tensor::{Tensor, TensorData};
 use instructue_nn::attention::AttentionBias;
 
-use crate::{Decoder, DecoderInput};
-pub(crate) use past::Past;
+use crate::decoder::{Decoder, DecoderInput};
+use past::Past;
 use slots::Slots;
 
 /// Why a mask has the size that its shape says.

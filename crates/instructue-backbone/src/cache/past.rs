@@ -1,11 +1,12 @@
-//! Keys and values of one block, with room to grow.
+//! Keys and values of one layer, with room to grow. The attention of a layer adds to
+//! them while a [`KvCache`](super::KvCache) is read on.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
 /// The axis of slots.
 const SLOTS: usize = 2;
 
-/// Keys and values of one block.
+/// Keys and values of one layer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Past(Option<Kept>);
 

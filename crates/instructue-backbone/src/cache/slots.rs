@@ -1,4 +1,5 @@
-//! Which token of which lane each slot of a cache holds; host memory only.
+//! Which token of which lane each slot of a cache holds. Positions and the mask of a
+//! pass follow from it; it is in host memory, so no step waits for the device.
 
 /// Every lane of the row reads the slot: it is from before the fork.
 const ALL: u32 = 0;

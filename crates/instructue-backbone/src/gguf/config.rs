@@ -1,11 +1,12 @@
-//! The metadata of a GGUF file as a [`DecoderConfig`].
+//! The metadata of a GGUF file as a [`DecoderConfig`]. Loading begins with it.
 
 use instructue_gguf::Gguf;
 use instructue_nn::Precision;
 use instructue_nn::rope::{RopeScaling, YarnScaling};
 
-use super::ROPE_FACTORS;
-use crate::{DecoderConfig, Error, ModelType, Result};
+use super::names::{OUTPUT, ROPE_FACTORS, TABLE};
+use crate::config::{DecoderConfig, ModelType};
+use crate::error::{Error, Result};
 
 const ARCHITECTURE: &str = "general.architecture";
 /// Rows that are compared to tell a copy of the embedding table from an output
@@ -46,7 +47,7 @@ impl DecoderConfig {
         let hidden_size = keys.size("embedding_length")?;
         let heads = keys.size("attention.head_count")?;
         let kv = keys.optional("attention.head_count_kv")?.unwrap_or(heads);
-        let table = &file.tensor("token_embd.weight")?.shape;
+        let table = &file.tensor(TABLE)?.shape;
         let vocab_size = table.first().copied().unwrap_or(0);
         let biased = file.tensors().contains_key("blk.0.attn_q.bias");
         let head_dim = match (keys.head_dim()?, model_type) {
@@ -228,7 +229,7 @@ fn factors(file: &mut Gguf, config: &DecoderConfig) -> Result<Option<RopeScaling
 
 /// Whether the output matrix is absent, or the embedding table once more.
 fn is_tied(file: &mut Gguf) -> Result<bool> {
-    let (table, output) = ("token_embd.weight", "output.weight");
+    let (table, output) = (TABLE, OUTPUT);
     if !file.tensors().contains_key(output) {
         return Ok(true);
     }

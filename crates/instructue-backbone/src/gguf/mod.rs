@@ -1,55 +1,7 @@
-//! Decoders from GGUF files.
+//! Decoders from GGUF files, the format of llama.cpp: metadata and quantised weights
+//! in one file.
 
 mod config;
-mod weights;
-
-use std::path::Path;
-
-use burn::tensor::Device;
-use instructue_gguf::Gguf;
-use instructue_nn::lora::LoraConfig;
-
-use crate::weights::Source;
-use crate::{Decoder, DecoderConfig, Result};
-pub(crate) use weights::GgufWeights;
-
-/// Divisors of the rotary frequencies.
-const ROPE_FACTORS: &str = "rope_freqs.weight";
-
-impl DecoderConfig {
-    /// A decoder with the weights of a GGUF file, dequantised to the
-    /// [precision](Self::precision).
-    ///
-    /// Tensors are read one at a time, piece by piece. Query and key of architecture `llama`
-    /// get back the row order of the original checkpoint. Where the head is
-    /// tied and the table is there twice, the copy with more bits is taken.
-    ///
-    /// # Errors
-    /// [`Error::Gguf`](crate::Error::Gguf) if a tensor is missing, left over, of
-    /// another shape, or not finite.
-    pub fn load_gguf(
-        &self,
-        file: &mut Gguf,
-        lora: Option<&LoraConfig>,
-        device: &Device,
-    ) -> Result<Decoder> {
-        let mut source = Source::Gguf(GgufWeights::new(file, self));
-        let decoder = Decoder::build(self, &mut source, "", lora, device)?;
-        source.finish()?;
-        Ok(decoder)
-    }
-}
-
-impl Decoder {
-    /// Opens a GGUF file and loads the decoder it holds.
-    ///
-    /// For its tokenizer, open the file with [`Gguf::open`] and use
-    /// [`DecoderConfig::from_gguf`] and [`DecoderConfig::load_gguf`].
-    ///
-    /// # Errors
-    /// As these three.
-    pub fn from_gguf(path: &Path, lora: Option<&LoraConfig>, device: &Device) -> Result<Self> {
-        let mut file = Gguf::open(path)?;
-        DecoderConfig::from_gguf(&mut file)?.load_gguf(&mut file, lora, device)
-    }
-}
+mod load;
+mod names;
+mod source;

@@ -151,15 +151,15 @@ fn lora_starts_as_nothing_and_trains_alone() {
     assert_eq!(expected, values(hidden.clone()));
 
     let gradients = adapted.logits(hidden.reshape([4, 32])).sum().backward();
-    assert!(adapted.embed_tokens.val().grad(&gradients).is_none());
+    assert!(adapted.embed_tokens.weight.val().grad(&gradients).is_none());
     assert!(adapted.norm.gamma.val().grad(&gradients).is_none());
     for layer in &adapted.layers {
         assert!(layer.input_layernorm.gamma.val().grad(&gradients).is_none());
         for map in [
-            &layer.q_proj,
-            &layer.o_proj,
-            &layer.gate_proj,
-            &layer.down_proj,
+            &layer.self_attn.q_proj,
+            &layer.self_attn.o_proj,
+            &layer.mlp.gate_proj,
+            &layer.mlp.down_proj,
         ] {
             assert!(map.linear.weight.val().grad(&gradients).is_none());
             let b = &map.lora.as_ref().unwrap().b;
@@ -188,7 +188,7 @@ fn without_autodiff_a_model_with_dropout_is_deterministic() {
     let lora = LoraConfig::new().with_rank(4).with_dropout(0.5);
     let mut decoder = small().init(Some(&lora), &device).unwrap();
     for layer in &mut decoder.layers {
-        let b = &mut layer.q_proj.lora.as_mut().unwrap().b;
+        let b = &mut layer.self_attn.q_proj.lora.as_mut().unwrap().b;
         *b = b.clone().map(|b| b.ones_like());
     }
     let inputs = normal([1, 4, 32], &device);

@@ -55,13 +55,13 @@ fn trained(case: &str, lora: &LoraConfig, device: &Device) -> Decoder {
     let mut decoder = load(case, Some(lora), device);
     for layer in &mut decoder.layers {
         for map in [
-            &mut layer.q_proj,
-            &mut layer.k_proj,
-            &mut layer.v_proj,
-            &mut layer.o_proj,
-            &mut layer.gate_proj,
-            &mut layer.up_proj,
-            &mut layer.down_proj,
+            &mut layer.self_attn.q_proj,
+            &mut layer.self_attn.k_proj,
+            &mut layer.self_attn.v_proj,
+            &mut layer.self_attn.o_proj,
+            &mut layer.mlp.gate_proj,
+            &mut layer.mlp.up_proj,
+            &mut layer.mlp.down_proj,
         ] {
             let b = &mut map.lora.as_mut().unwrap().b;
             let shape = b.dims();
@@ -84,10 +84,10 @@ fn mixed(case: &str, device: &Device) -> Decoder {
         map.lora = Some(Lora::new(a, b, &lora));
     };
     for layer in &mut decoder.layers {
-        factors(&mut layer.down_proj, 5, 2.5);
+        factors(&mut layer.mlp.down_proj, 5, 2.5);
     }
-    factors(&mut decoder.layers[1].q_proj, 1, 7.0);
-    factors(&mut decoder.layers[0].up_proj, 3, 11.0);
+    factors(&mut decoder.layers[1].self_attn.q_proj, 1, 7.0);
+    factors(&mut decoder.layers[0].mlp.up_proj, 3, 11.0);
     decoder
 }
 
@@ -222,16 +222,23 @@ fn what_cannot_be_an_adapter_is_not_written() {
 
     let lora = LoraConfig::new().with_rank(2);
     let mut decoder = trained("qwen2_tied", &lora, &device);
-    decoder.layers[1].q_proj.lora = None;
+    decoder.layers[1].self_attn.q_proj.lora = None;
     let message = decoder.save_adapter(&path, None).unwrap_err().to_string();
     says(&message, &["every layer", "1 of 2 `q_proj`"]);
     // A kind of map that no layer adapts is no fault.
-    decoder.layers[0].q_proj.lora = None;
+    decoder.layers[0].self_attn.q_proj.lora = None;
     decoder.save_adapter(&path, None).unwrap();
     let read = load("qwen2_tied", None, &device);
     let read = read.load_adapter(&path).unwrap();
     equal(&decoder.lora_tensors(), &read.lora_tensors());
-    decoder.layers[1].k_proj.lora.as_mut().unwrap().dropout.prob = 0.5;
+    decoder.layers[1]
+        .self_attn
+        .k_proj
+        .lora
+        .as_mut()
+        .unwrap()
+        .dropout
+        .prob = 0.5;
     let message = decoder.save_adapter(&path, None).unwrap_err().to_string();
     says(
         &message,
@@ -435,7 +442,7 @@ fn a_decoder_that_is_merged_in_part_is_left_alone() {
     let device = Device::default();
     let lora = LoraConfig::new().with_rank(2);
     let mut decoder = trained("qwen2_tied", &lora, &device);
-    let last = &mut decoder.layers[1].down_proj;
+    let last = &mut decoder.layers[1].mlp.down_proj;
     *last = last.clone().merge().unwrap();
     assert!(decoder.is_merged());
     assert!(decoder.clone().merge().is_err());

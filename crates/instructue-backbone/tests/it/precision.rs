@@ -294,7 +294,7 @@ fn factors_of_lora_train_in_f32_beside_weights_of_half_precision() {
         // B starts at zero, which would hide a wrong gradient of A.
         let mut wide = wide;
         for layer in &mut wide.layers {
-            let lora = layer.q_proj.lora.as_mut().unwrap();
+            let lora = layer.self_attn.q_proj.lora.as_mut().unwrap();
             lora.b = Param::from_tensor(normal([4, 96], &device) * 0.3);
         }
         let narrow = wide.clone().with_precision(precision).unwrap();
@@ -303,8 +303,16 @@ fn factors_of_lora_train_in_f32_beside_weights_of_half_precision() {
             let states = states(decoder, decoder.embed(tokens.clone()));
             let gradients = states.slice([0..2, 5..6, 0..40]).sum().backward();
             let layer = &decoder.layers[2];
-            assert!(layer.q_proj.linear.weight.grad(&gradients).is_none());
-            let lora = layer.q_proj.lora.as_ref().unwrap();
+            assert!(
+                layer
+                    .self_attn
+                    .q_proj
+                    .linear
+                    .weight
+                    .grad(&gradients)
+                    .is_none()
+            );
+            let lora = layer.self_attn.q_proj.lora.as_ref().unwrap();
             [&lora.a, &lora.b].map(|factor| {
                 assert_eq!(factor.val().dtype(), DType::F32);
                 let gradient = factor.grad(&gradients).unwrap();

@@ -24,8 +24,8 @@ fn free_rows_are_taken_first_and_the_table_grows_by_what_is_missing() {
     let device = Device::default();
     for case in CASES {
         let before = load(case, None, &device);
-        let [vocabulary, hidden] = before.embed_tokens.dims();
-        let old = values(before.embed_tokens.val());
+        let [vocabulary, hidden] = before.embed_tokens.weight.dims();
+        let old = values(before.embed_tokens.weight.val());
         let known = logits(&before);
         // Tokens that the tokenizer gives, then those that are added.
         for (used, count) in [
@@ -38,8 +38,8 @@ fn free_rows_are_taken_first_and_the_table_grows_by_what_is_missing() {
             assert_eq!(new, used..used + count, "{case}");
             let size = vocabulary.max(used + count);
             assert_eq!(after.config().vocab_size, size, "{case}");
-            assert_eq!(after.embed_tokens.dims(), [size, hidden], "{case}");
-            let table = values(after.embed_tokens.val());
+            assert_eq!(after.embed_tokens.weight.dims(), [size, hidden], "{case}");
+            let table = values(after.embed_tokens.weight.val());
             assert_eq!(table[..used * hidden], old[..used * hidden], "{case}");
             let end = used + count;
             assert_eq!(table[used * hidden..end * hidden], values(rows), "{case}");
@@ -65,10 +65,13 @@ fn what_was_frozen_stays_frozen() {
     let lora = LoraConfig::new().with_rank(2);
     for (lora, trainable) in [(Some(&lora), false), (None, true)] {
         let decoder = load("qwen2_untied", lora, &device);
-        let [vocabulary, hidden] = decoder.embed_tokens.dims();
+        let [vocabulary, hidden] = decoder.embed_tokens.weight.dims();
         let rows = normal([5, hidden], &device);
         let (decoder, _) = decoder.with_special_rows(vocabulary, rows);
-        assert_eq!(decoder.embed_tokens.val().is_require_grad(), trainable);
+        assert_eq!(
+            decoder.embed_tokens.weight.val().is_require_grad(),
+            trainable
+        );
         let head = decoder.lm_head.expect("a head of its own");
         assert_eq!(head.weight.val().is_require_grad(), trainable);
     }
@@ -78,15 +81,15 @@ fn what_was_frozen_stays_frozen() {
 fn ids_beyond_the_table_get_rows_of_zeros() {
     let device = Device::default();
     let before = load("qwen2_untied", None, &device);
-    let [vocabulary, hidden] = before.embed_tokens.dims();
-    let old = values(before.embed_tokens.val());
+    let [vocabulary, hidden] = before.embed_tokens.weight.dims();
+    let old = values(before.embed_tokens.weight.val());
     let rows = normal([2, hidden], &device);
     let (after, new) = before.with_special_rows(vocabulary + 3, rows.clone());
     assert_eq!(new, vocabulary + 3..vocabulary + 5);
-    assert_eq!(after.embed_tokens.dims(), [vocabulary + 5, hidden]);
+    assert_eq!(after.embed_tokens.weight.dims(), [vocabulary + 5, hidden]);
     let head = after.lm_head.as_ref().expect("a head of its own");
     assert_eq!(head.weight.dims(), [hidden, vocabulary + 5]);
-    let table = values(after.embed_tokens.val());
+    let table = values(after.embed_tokens.weight.val());
     let (table, beyond) = table.split_at(vocabulary * hidden);
     assert_eq!(table, old);
     assert!(beyond[..3 * hidden].iter().all(|value| *value == 0.0));

@@ -1,4 +1,4 @@
-//! Many small files become few.
+//! Merging many small files of the folder into few.
 
 use std::collections::HashSet;
 use std::ffi::OsString;

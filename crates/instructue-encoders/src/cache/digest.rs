@@ -1,4 +1,4 @@
-//! What identifies an encoder, a tokenizer, a text.
+//! Digests that identify an encoder, a tokenizer and a text: the keys of the cache.
 
 use std::fmt;
 

@@ -1,9 +1,11 @@
-//! A text encoder behind a cache.
+//! A text encoder behind a cache: what the cache lacks is encoded in batches of equal
+//! length.
 
 use burn::module::Module;
 use burn::prelude::*;
 
-use super::{TextKey, VectorCache};
+use super::digest::TextKey;
+use super::store::VectorCache;
 use crate::{Error, TextEncoder};
 
 /// Tokens of one pass, padding included.

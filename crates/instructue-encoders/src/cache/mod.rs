@@ -1,7 +1,7 @@
 //! Vectors of event texts, kept in memory and on disk.
 //!
 //! Events repeat massively: with a frozen encoder each distinct text needs to be
-//! encoded once, ever (method §3.1). A [`VectorCache`] stands before the encoder:
+//! encoded once, ever. A [`VectorCache`] stands before the encoder:
 //! texts go in, vectors come out in the same order, and only what it does not know
 //! is encoded.
 //!
@@ -37,6 +37,7 @@
 //! folder holds up to a segment more.
 
 mod compact;
+mod config;
 mod digest;
 mod directory;
 mod encode;
@@ -45,37 +46,7 @@ mod segment;
 mod state;
 mod store;
 
-use std::path::PathBuf;
-
+pub use config::CacheConfig;
 pub use digest::{CacheSpace, Digest, TextKey};
 pub use metrics::{CacheFault, CacheMetrics};
 pub use store::VectorCache;
-
-/// Where vectors are kept and how many.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CacheConfig {
-    /// The folder; `None` keeps vectors in memory only.
-    pub dir: Option<PathBuf>,
-    /// Bytes that memory and folder may hold, each.
-    pub max_bytes: u64,
-}
-
-impl Default for CacheConfig {
-    /// In memory only, a gibibyte: about 680,000 vectors of width 384.
-    fn default() -> Self {
-        Self {
-            dir: None,
-            max_bytes: 1 << 30,
-        }
-    }
-}
-
-impl CacheConfig {
-    /// A gibibyte in `dir`.
-    pub fn in_dir(dir: impl Into<PathBuf>) -> Self {
-        Self {
-            dir: Some(dir.into()),
-            ..Self::default()
-        }
-    }
-}

@@ -1,4 +1,5 @@
-//! Entries that are written, read and dropped together.
+//! A segment of the cache: entries that are written, read and dropped together, as one
+//! file.
 
 use super::digest::{Digest, TextKey};
 

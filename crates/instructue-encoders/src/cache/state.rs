@@ -1,4 +1,4 @@
-//! What a cache holds in memory.
+//! What a cache holds in memory: segments by text, up to its bound.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsString;

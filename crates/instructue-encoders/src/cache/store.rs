@@ -1,9 +1,9 @@
-//! The cache itself.
+//! The cache itself, in front of memory and folder.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::CacheConfig;
+use super::config::CacheConfig;
 use super::digest::{CacheSpace, TextKey};
 use super::directory::{Directory, Read};
 use super::metrics::{CacheFault, CacheMetrics};

@@ -1,6 +1,6 @@
-//! Blocks of 256 elements whose parts have quantised scales of their own.
+//! The K formats: blocks of 256 elements whose parts have quantised scales of their own.
 
-use super::scale;
+use super::scale::scale;
 
 /// Eight parts of 32 elements: 4 bits, scale and minimum of 6 bits each.
 pub(super) fn q4_k(block: &[u8; 144], out: &mut [f32; 256]) {

@@ -4,6 +4,7 @@
 //! product and sum rounded to `f32`), so that results agree bit for bit.
 
 mod k;
+mod scale;
 mod simple;
 
 use half::{bf16, f16};
@@ -44,9 +45,4 @@ fn blocks<const BYTES: usize, const LEN: usize>(
     for (from, to) in from.iter().zip(to) {
         block(from, to);
     }
-}
-
-/// A half-precision number within a block.
-fn scale(low: u8, high: u8) -> f32 {
-    f16::from_le_bytes([low, high]).to_f32()
 }

@@ -3,7 +3,7 @@
 //! Four-bit parts lie in 16 bytes: the low halves are elements 0 to 15, the
 //! high halves 16 to 31. A fifth bit comes from a word of 32 bits.
 
-use super::scale;
+use super::scale::scale;
 
 pub(super) fn q4_0(block: &[u8; 18], out: &mut [f32; 32]) {
     let [d0, d1, quarters @ ..] = block;

@@ -1,4 +1,4 @@
-//! The JSON of a Hugging Face tokenizer.
+//! The JSON of a Hugging Face tokenizer, made of the metadata.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};

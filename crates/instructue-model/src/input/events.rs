@@ -4,7 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use instructue_features::{Batch, Input, SourceBatch};
 use instructue_nn::attention::MASKED;
 
-use super::ints;
+use super::tensors::ints;
 use crate::lookup::{LookupPlaces, NOTHING};
 
 /// The events of each row, over all sources in the order of the schema.

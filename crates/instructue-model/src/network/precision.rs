@@ -1,10 +1,10 @@
-//! A network in another precision.
+//! Changing the precision of a network: for inference, and for training.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use instructue_nn::Precision;
 
-use super::Network;
+use super::module::Network;
 use crate::error::{Error, Result};
 
 impl Network {

@@ -8,9 +8,9 @@ use burn::tensor::Tensor;
 use instructue_backbone::{Chunk, KvCache, PackedChunk};
 use instructue_features::Slot;
 
-use super::{Network, NetworkOutput};
-use crate::input::events::lookup_bias;
-use crate::input::{PrefixInput, ints, lexical_input};
+use super::forward::NetworkOutput;
+use super::module::Network;
+use crate::input::{PrefixInput, ints, lexical_input, lookup_bias};
 use crate::lookup::LookupTable;
 
 /// Profiles as the network keeps them, one row each.
@@ -169,7 +169,7 @@ impl Network {
     ///   network has none
     ///
     /// # Panics
-    /// If a slot is neither a token nor `<USER>`, a lane is not there, or lexical_matches are
+    /// If a slot is neither a token nor `<USER>`, a lane is not there, or lexical matches are
     /// missing.
     pub fn extend(
         &self,
@@ -295,7 +295,7 @@ impl Network {
     }
 
     /// Each row of a prefix under one instruction with vectors of its own between
-    /// its tokens and `<USER>` (method §6); they look up events as words do.
+    /// its tokens and `<USER>`; they look up events as words do.
     ///
     /// # Shapes
     /// - `lexical_matches`: `[rows, numbers]`, flat; of no account where the network has none

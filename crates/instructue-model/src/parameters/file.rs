@@ -1,4 +1,4 @@
-//! Weights from a file, one at a time.
+//! Weights of a module from a file, one tensor at a time. Loading a model uses it.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use instructue_nn::Precision;
 use instructue_nn::checkpoint::Checkpoint;
 
-use super::{ModulePath, parameters};
+use super::path::{ModulePath, parameters};
 use crate::error::{Error, Result};
 
 /// Puts the tensors of a safetensors file into `module`, each in the precision

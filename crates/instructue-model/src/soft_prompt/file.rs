@@ -1,4 +1,5 @@
-//! SoftPrompt tokens as a file of kilobytes: safetensors with `tokens`, `prototypes` and,
+//! A soft prompt as a file of kilobytes: safetensors with `tokens`, `prototypes` and,
+//! where there is one, the readout; the metadata says which model they belong to.
 //! where there is one, the readout, and what they belong to in the metadata.
 
 use std::collections::HashMap;
@@ -14,7 +15,8 @@ use safetensors::{Dtype, SafeTensors};
 use super::readout::outputs;
 use super::{Readout, SoftPrompt, TunedWeights};
 use crate::error::{Error, Result};
-use crate::instruct_ue::{InstructUe, to_host};
+use crate::passes::to_host;
+use crate::session::InstructUe;
 
 /// The version of the file's format.
 const VERSION: &str = "3";

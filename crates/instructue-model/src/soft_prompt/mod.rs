@@ -1,5 +1,6 @@
-//! Few-shot instruction tuning (method §6): the model stays as it is, a few
-//! vectors behind an instruction and one prototype per class are learned.
+//! Few-shot instruction tuning by soft prompts (Q-Anchor, arXiv:2602.14492): the model
+//! stays as it is, a few vectors behind an instruction and one prototype per class are
+//! learned.
 //!
 //! Prototypes are compared with unit vectors, which drop what no answer of the training
 //! set tells apart; a [`Readout`] that was fitted afterwards reads the state and the
@@ -14,9 +15,11 @@ use instructue_schema::DataText;
 
 use crate::error::{Error, Result};
 use crate::input::ints;
-use crate::instruct_ue::{InstructUe, UserVectors, Vectors, to_host};
 use crate::numbers::Question;
-use crate::profile_cache::ProfileCache;
+use crate::passes::to_host;
+use crate::session::InstructUe;
+use crate::session::ProfileCache;
+use crate::vectors::{UserVectors, Vectors};
 
 pub use readout::Readout;
 
@@ -188,7 +191,12 @@ impl InstructUe {
             return refuse("temperature", "a number above 0", temperature.to_string());
         }
         let text = Some(DataText::new(instruction));
-        let own = self.questions(&[text])?.remove(0).segment.instruction;
+        let own = self
+            .model()
+            .questions(&[text])?
+            .remove(0)
+            .segment
+            .instruction;
         let device = self.device().clone().inner();
         let width = self.config().backbone.hidden_size;
         let ids = own.iter().cycle().take(tokens).map(|&id| i64::from(id));
@@ -224,8 +232,8 @@ impl InstructUe {
         self.check_cache(cache)?;
         self.check_tuned(tuned, "tuned tokens")?;
         let question = self.tuned_question(tuned)?;
-        let lexical_matches = self.lexical_table(&cache.numbers, &question);
-        let instruction = self.instructions(&question).remove(0);
+        let lexical_matches = self.model().lexical_table(&cache.numbers, &question);
+        let instruction = self.model().instructions(&question).remove(0);
         let model = self.frozen();
         let learned = moved(&tuned.weights.tokens, model.device());
         let passes = self.workers().map(cache.parts.iter().collect(), |_, part| {
@@ -237,6 +245,7 @@ impl InstructUe {
             (part, to_host(output.users), to_host(output.states))
         });
         let mut out = self
+            .model()
             .empty_vectors(&cache.numbers, &lexical_matches)
             .remove(0);
         for (part, units, states) in passes {
@@ -267,8 +276,8 @@ impl InstructUe {
         self.check_cache(cache)?;
         self.check_tuned(tuned, "tuned tokens")?;
         let question = self.tuned_question(tuned)?;
-        let lexical_matches = self.lexical_table(&cache.numbers, &question);
-        let instruction = self.instructions(&question).remove(0);
+        let lexical_matches = self.model().lexical_table(&cache.numbers, &question);
+        let instruction = self.model().instructions(&question).remove(0);
         let mut places = vec![0i64; cache.len()];
         let mut vectors = Vec::with_capacity(cache.parts.len());
         let mut count = 0;
@@ -291,7 +300,8 @@ impl InstructUe {
 
     /// One question.
     fn tuned_question(&self, tuned: &SoftPrompt) -> Result<Vec<Question>> {
-        self.questions(&[Some(DataText::new(tuned.instruction.as_str()))])
+        self.model()
+            .questions(&[Some(DataText::new(tuned.instruction.as_str()))])
     }
 
     /// Refuses what was learned on another model; `what` names it.

@@ -1,7 +1,9 @@
-//! A linear map from what a user's vectors hold to classes.
+//! A readout: a linear map from what a user's vectors hold to the classes of a soft
+//! prompt.
 
 use crate::error::{Error, Result};
-use crate::instruct_ue::{InstructUe, UserVectors};
+use crate::session::InstructUe;
+use crate::vectors::UserVectors;
 
 /// How a [`SoftPrompt`](super::SoftPrompt) question reads classes from the numbers beside the
 /// state and the state itself: log-odds of each class against the rest, of two classes

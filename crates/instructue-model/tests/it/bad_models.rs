@@ -127,7 +127,7 @@ fn a_model_with_merged_factors_is_not_saved() {
     let shard = shard();
     let preprocessor = common::preprocessor(&shard);
     let mut config = common::config(&preprocessor);
-    config.backbone_lora = Some(instructue_model::config::LoraSettings::default());
+    config.backbone_lora = Some(instructue_model::LoraConfig::default());
     let model = InstructUe::new(config, preprocessor, 3, &device).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model");

@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::common::{config, preprocessor, profiles, shard};
 use burn::tensor::{Device, TensorData};
 use instructue_encoders::cache::CacheConfig;
+use instructue_model::LoraConfig;
 use instructue_model::Precision;
-use instructue_model::config::LoraSettings;
 use instructue_model::{InstructUe, Vectors, parameters};
 use instructue_schema::DataText;
 
@@ -84,7 +84,7 @@ fn cached_vectors_are_the_models_own_and_a_second_run_encodes_nothing() {
     }
 }
 
-fn with_encoder(train: bool, lora: Option<LoraSettings>, device: &Device) -> InstructUe {
+fn with_encoder(train: bool, lora: Option<LoraConfig>, device: &Device) -> InstructUe {
     let preprocessor = preprocessor(&shard());
     let mut config = config(&preprocessor);
     config.encoder.train = train;
@@ -106,12 +106,12 @@ fn changed(model: &InstructUe, name: &str) -> InstructUe {
     model.clone().with_network(network.unwrap())
 }
 
-const LORA: &str = "encoders.0.blocks.0.query.lora.b";
+const LORA: &str = "encoders.0.encoder.layer.0.attention.self_attention.query.lora.b";
 
 #[test]
 fn encoders_that_a_step_could_change_are_refused() {
     let autodiff = Device::default().autodiff();
-    for (train, lora) in [(true, None), (false, Some(LoraSettings::default()))] {
+    for (train, lora) in [(true, None), (false, Some(LoraConfig::default()))] {
         let model = with_encoder(train, lora, &autodiff);
         let result = model.with_event_cache(&CacheConfig::default());
         let message = result.unwrap_err().to_string();
@@ -122,7 +122,7 @@ fn encoders_that_a_step_could_change_are_refused() {
 
 #[test]
 fn a_frozen_model_may_have_trained_encoders() {
-    let lora = LoraSettings {
+    let lora = LoraConfig {
         rank: 4,
         alpha: 8.0,
         dropout: 0.5,
@@ -132,7 +132,7 @@ fn a_frozen_model_may_have_trained_encoders() {
     for lora in [None, Some(lora)] {
         let trained = with_encoder(true, lora, &Device::default().autodiff());
         let name = match lora {
-            None => "encoders.0.words.weight",
+            None => "encoders.0.embeddings.word_embeddings.weight",
             Some(_) => LORA,
         };
         let trained = changed(&trained, name);
@@ -178,7 +178,7 @@ fn a_step_keeps_the_cache_and_its_encoders() {
     let encoded = misses(&model);
     // Even if someone gives it another encoder, the vectors are those of its own.
     let other = changed(
-        &changed(&model, "encoders.0.words.weight"),
+        &changed(&model, "encoders.0.embeddings.word_embeddings.weight"),
         "head.outer.bias",
     );
     let stepped = model.clone().stepped(other.network().clone());

@@ -7,11 +7,10 @@ use instructue_backbone::{DecoderConfig, ModelType};
 use instructue_encoders::TextBatch;
 use instructue_encoders::cache::CacheConfig;
 use instructue_features::{Batch, Profile};
-use instructue_model::config::LoraSettings;
+use instructue_model::LoraConfig;
 use instructue_model::{
     AnswerOptions, Error, InstructUe, ModelConfig, Precision, Pretrained, UserVectors, parameters,
 };
-use instructue_nn::lora::LoraConfig;
 use instructue_schema::DataText;
 
 /// Those that the device can compute in; the others it has to refuse.
@@ -332,9 +331,9 @@ fn encoders_give_near_vectors_as_f32_in_both_poolings() {
 #[test]
 fn only_frozen_weights_are_trained_beside_in_half_precision() {
     let device = Device::default();
-    let lora = LoraSettings {
+    let lora = LoraConfig {
         rank: 4,
-        ..LoraSettings::default()
+        ..LoraConfig::default()
     };
     for precision in half(&device) {
         let device = device.clone().autodiff();
@@ -401,9 +400,9 @@ fn a_pretrained_decoder_keeps_its_precision() {
                 encoder: None,
             };
             let mut config = config(&preprocessor);
-            config.backbone_lora = Some(LoraSettings {
+            config.backbone_lora = Some(LoraConfig {
                 rank: 2,
-                ..LoraSettings::default()
+                ..LoraConfig::default()
             });
             parts.configure(&mut config);
             InstructUe::with_parts(config, preprocessor, &parts, 3, &device).unwrap()

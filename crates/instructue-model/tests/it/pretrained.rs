@@ -67,7 +67,7 @@ fn configured(preprocessor: &Preprocessor, parts: &Pretrained) -> ModelConfig {
     let mut config = config(preprocessor);
     config.encoder.bert = bert(preprocessor);
     config.encoder.train = false;
-    config.backbone_lora = Some(instructue_model::config::LoraSettings {
+    config.backbone_lora = Some(instructue_model::LoraConfig {
         rank: 2,
         alpha: 32.0,
         dropout: 0.0,
@@ -232,7 +232,7 @@ fn the_decoder_goes_out_with_special_tokens_in_free_rows() {
     assert!(config.tie_word_embeddings);
     let decoder = config.load_weights(&dir, None, &device).unwrap();
     let rows = model.network().reserved_rows().into_data();
-    let table = decoder.embed_tokens.val();
+    let table = decoder.embed_tokens.weight.val();
     assert_eq!(table.narrow(0, used, 8).into_data(), rows);
 
     let json = std::fs::read_to_string(dir.join("tokenizer.json")).unwrap();

@@ -1,4 +1,5 @@
-//! Bytes of a file → `f32`.
+//! The element types of safetensors files, their bytes as `f32`, and the check that all
+//! values are finite.
 
 use burn::tensor::{bf16, f16};
 

@@ -21,13 +21,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use burn::module::Param;
-use burn::nn::Linear;
 use burn::tensor::{AllocationProperty, Bytes, Device, Tensor, TensorData};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::line;
+use crate::source::{Orientation, WeightSource};
 use crate::{Error, Precision, Result};
 pub use fill::{Filling, TooLarge};
 use read::Reading;
@@ -47,7 +46,6 @@ pub struct Checkpoint {
     files: Vec<Shard>,
     entries: BTreeMap<String, Entry>,
     taken: BTreeSet<String>,
-    precision: Precision,
 }
 
 #[derive(Debug)]
@@ -136,15 +134,7 @@ impl Checkpoint {
             files: Vec::new(),
             entries: BTreeMap::new(),
             taken: BTreeSet::new(),
-            precision: Precision::F32,
         }
-    }
-
-    /// The same, whose [`take_linear`](Self::take_linear) and
-    /// [`take_table`](Self::take_table) give this precision.
-    pub fn with_precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
-        self
     }
 
     fn add(&mut self, path: PathBuf) -> Result<()> {
@@ -167,11 +157,6 @@ impl Checkpoint {
     /// The file or directory.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Whether a tensor is there.
-    pub fn contains(&self, name: &str) -> bool {
-        self.entries.contains_key(name)
     }
 
     /// The keys, sorted.
@@ -199,18 +184,6 @@ impl Checkpoint {
         self.take_in(Precision::F32, name, shape, device)
     }
 
-    /// Takes a tensor in the [precision](Self::with_precision) of the model.
-    ///
-    /// Fails as [`take_in`](Self::take_in).
-    pub fn take_table<const D: usize>(
-        &mut self,
-        name: &str,
-        shape: [usize; D],
-        device: &Device,
-    ) -> Result<Tensor<D>> {
-        self.take_in(self.precision, name, shape, device)
-    }
-
     /// Takes a tensor in a precision.
     ///
     /// Fails as [`take`](Self::take), or if the precision cannot hold a value.
@@ -221,7 +194,7 @@ impl Checkpoint {
         shape: [usize; D],
         device: &Device,
     ) -> Result<Tensor<D>> {
-        self.fill(name, shape, false, precision, device)
+        self.tensor(name, shape, Orientation::Stored, precision, device)
     }
 
     /// Takes a matrix stored `[rows, columns]` as `[columns, rows]`, as `f32`.
@@ -234,36 +207,13 @@ impl Checkpoint {
         shape: [usize; 2],
         device: &Device,
     ) -> Result<Tensor<2>> {
-        self.fill(name, shape, true, Precision::F32, device)
-    }
-
-    /// Takes `PREFIX.weight` and, if asked for, `PREFIX.bias` as a linear map in
-    /// the [precision](Self::with_precision) of the model.
-    pub fn take_linear(
-        &mut self,
-        prefix: &str,
-        input: usize,
-        output: usize,
-        bias: bool,
-        device: &Device,
-    ) -> Result<Linear> {
-        let name = format!("{prefix}.weight");
-        let weight = self.fill(&name, [output, input], true, self.precision, device)?;
-        let bias = if bias {
-            let bias = self.take_table(&format!("{prefix}.bias"), [output], device)?;
-            Some(Param::from_tensor(bias))
-        } else {
-            None
-        };
-        Ok(Linear {
-            weight: Param::from_tensor(weight),
-            bias,
-        })
+        let orientation = Orientation::Transposed;
+        self.tensor(name, shape, orientation, Precision::F32, device)
     }
 
     /// Marks a tensor as known, so that [`finish`](Self::finish) accepts it.
     pub fn ignore(&mut self, name: &str) {
-        if self.contains(name) {
+        if self.entries.contains_key(name) {
             self.taken.insert(name.into());
         }
     }
@@ -289,17 +239,24 @@ impl Checkpoint {
             names,
         })
     }
+}
 
-    /// The tensor `name`, which has this shape in the file; a matrix may be
-    /// `turned` over.
-    fn fill<const D: usize>(
+impl WeightSource for Checkpoint {
+    type Error = Error;
+
+    fn contains(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    fn tensor<const D: usize>(
         &mut self,
         name: &str,
         shape: [usize; D],
-        turned: bool,
+        orientation: Orientation,
         precision: Precision,
         device: &Device,
     ) -> Result<Tensor<D>> {
+        let turned = orientation == Orientation::Transposed;
         let Some(entry) = self.entries.get(name) else {
             return Err(Error::Missing {
                 path: self.path.clone(),

@@ -1,4 +1,5 @@
-//! The values of a tensor in a file: a piece at a time, or where they stand.
+//! Reading the values of one tensor: a piece at a time, or where they stand in a mapped
+//! file.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

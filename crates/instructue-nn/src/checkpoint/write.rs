@@ -1,4 +1,4 @@
-//! Writing safetensors files.
+//! Writing safetensors files, which appear whole or not at all.
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};

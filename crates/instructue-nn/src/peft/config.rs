@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::pattern::{self, Patterns};
+use super::value::{is_nothing, shown};
 use crate::checkpoint::read_json;
 use crate::lora::LoraConfig;
 use crate::{Error, Result};
@@ -167,26 +168,5 @@ impl PeftConfig {
             .with_rank(rank)
             .with_alpha(alpha * factor)
             .with_dropout(self.lora.dropout)
-    }
-}
-
-/// Whether a value switches nothing on.
-fn is_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        _ => false,
-    }
-}
-
-/// A value on one line, cut where it would fill the screen.
-pub(super) fn shown(value: &Value) -> String {
-    const LIMIT: usize = 120;
-    let text = value.to_string();
-    match text.len() > LIMIT {
-        true => format!("{}…", &text[..text.floor_char_boundary(LIMIT)]),
-        false => text,
     }
 }

@@ -5,29 +5,18 @@
 //! `base_model.model.PATH.lora_A.weight`, `[rank, input]`, and
 //! `….lora_B.weight`, `[output, rank]`: the transposes of this workspace's.
 //!
-//! What a model must say of itself is where its maps are: their paths, as
-//! [`Site`]s when writing, and asked for one by one of an open [`Adapter`] when
-//! reading.
+//! [`save`] and [`load`] take any module whose maps are known
+//! ([`LoraMaps`](crate::lora::LoraMaps)); a [`Naming`] says what its paths are called.
 
 mod config;
+mod names;
 mod pattern;
 mod read;
 mod settings;
+mod value;
 mod write;
 
 pub use config::{PeftConfig, TaskType};
-pub use read::Adapter;
-pub use write::{Site, write};
-
-/// Name of the settings in an adapter's directory.
-pub const CONFIG: &str = "adapter_config.json";
-/// Name of the weights in an adapter's directory.
-pub const WEIGHTS: &str = "adapter_model.safetensors";
-
-/// What stands before the path of an adapted map.
-const ROOT: &str = "base_model.model.";
-
-/// The key of a factor.
-fn key(path: &str, factor: &str) -> String {
-    format!("{ROOT}{path}.{factor}.weight")
-}
+pub use names::{CONFIG, Naming, WEIGHTS};
+pub use read::load;
+pub use write::save;

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::value::shown;
 use crate::checkpoint::read_json;
 use crate::{Error, Result};
 
@@ -71,7 +72,7 @@ fn compile<T>(
     };
     let mut patterns: Vec<Pattern<T>> = Vec::new();
     for (key, value) in pairs.map_or(Vec::new(), |pairs| pairs.0) {
-        let at = format!("{key:?}: {}", super::config::shown(&value));
+        let at = format!("{key:?}: {}", shown(&value));
         let Some(value) = read(&value) else {
             return Err(refuse(expected, at));
         };

@@ -1,67 +1,75 @@
-//! Taking the factors of an adapter into a model.
+//! Reading an adapter: its factors go into the maps of a model.
 
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::tensor::Device;
 
-use super::{CONFIG, PeftConfig, ROOT, WEIGHTS, key};
+use super::config::PeftConfig;
+use super::names::{CONFIG, Naming, ROOT, WEIGHTS, key};
 use crate::checkpoint::Checkpoint;
-use crate::lora::{Lora, LoraLinear};
+use crate::lora::{Lora, LoraLinear, LoraMaps};
 use crate::{Error, Result};
 
+/// A model with the factors of the adapter in `dir`, everything else frozen. Which
+/// maps carry factors, their rank, scale and dropout are the adapter's; factors that
+/// the model had are dropped.
+///
+/// # Errors
+///
+/// As [`PeftConfig::read`] and [`Checkpoint::open_file`]; [`Error::Missing`],
+/// [`Error::Shape`], [`Error::Dtype`] or [`Error::NotFinite`] names a factor;
+/// [`Error::Merge`] if the model holds merged factors, whose weights are not the
+/// base's; [`Error::Peft`] if no map is a target, [`Error::Extra`] if a tensor is left
+/// over: then the adapter is for another model.
+pub fn load<M: Module + LoraMaps>(
+    model: M,
+    dir: &Path,
+    naming: &Naming,
+    device: &Device,
+) -> Result<M> {
+    let mut adapter = Adapter::open(dir, naming)?;
+    // Factors come in trainable.
+    let mut model = model.no_grad();
+    for (path, map) in model.maps_mut() {
+        *map = adapter.adapt(&(naming.path)(&path), map.clone(), device)?;
+    }
+    adapter.finish()?;
+    Ok(model)
+}
+
 /// An open adapter.
-#[derive(Debug)]
-pub struct Adapter {
+struct Adapter {
     dir: PathBuf,
     config: PeftConfig,
     weights: Checkpoint,
     /// What this adapter's model has before the paths.
-    prefix: String,
+    prefix: &'static str,
     adapted: usize,
 }
 
 impl Adapter {
-    /// Opens a directory.
-    ///
-    /// The same part of a model stands at different paths, alone or within a
-    /// larger one: `prefixes` lists what may come before its own paths, the
-    /// usual one first, and `stem` is how its own paths begin.
-    ///
-    /// # Errors
-    ///
-    /// As [`PeftConfig::read`] and [`Checkpoint::open_file`].
-    pub fn open(dir: &Path, stem: &str, prefixes: &[&str]) -> Result<Self> {
+    fn open(dir: &Path, naming: &Naming) -> Result<Self> {
         let config = PeftConfig::read(&dir.join(CONFIG))?;
         let weights = Checkpoint::open_file(&dir.join(WEIGHTS))?;
         let fits = |prefix: &&&str| {
-            let start = format!("{ROOT}{prefix}{stem}");
+            let start = format!("{ROOT}{prefix}{}", naming.stem);
             weights.names().any(|name| name.starts_with(&start))
         };
+        let prefixes = naming.prefixes;
         let prefix = prefixes.iter().find(fits).or(prefixes.first());
-        let prefix = prefix.copied().unwrap_or_default().to_owned();
         Ok(Self {
             dir: dir.into(),
             config,
             weights,
-            prefix,
+            prefix: prefix.copied().unwrap_or_default(),
             adapted: 0,
         })
     }
 
-    /// Its settings.
-    pub fn config(&self) -> &PeftConfig {
-        &self.config
-    }
-
     /// The map at `path` with the adapter's factors, frozen but for them; without
-    /// factors if it is no target. Factors that the map had are dropped.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Missing`], [`Error::Shape`], [`Error::Dtype`] or
-    /// [`Error::NotFinite`] names the factor; [`Error::Merge`] if the map holds
-    /// merged factors, whose weight is not the base's.
-    pub fn adapt(&mut self, path: &str, map: LoraLinear, device: &Device) -> Result<LoraLinear> {
+    /// factors if it is no target.
+    fn adapt(&mut self, path: &str, map: LoraLinear, device: &Device) -> Result<LoraLinear> {
         if map.lora.is_some_and(|lora| lora.merged) {
             return Err(Error::Merge {
                 expected: "unmerged",
@@ -87,13 +95,8 @@ impl Adapter {
         Ok(LoraLinear::with(linear, Lora::new(a, b, &lora)))
     }
 
-    /// Ends the import.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Peft`] if no map was a target, [`Error::Extra`] if a tensor was
-    /// left over: then the adapter is for another model.
-    pub fn finish(self) -> Result<()> {
+    /// Refuses an adapter of which nothing or not everything was taken.
+    fn finish(self) -> Result<()> {
         if self.adapted == 0 {
             return Err(Error::Peft {
                 path: self.dir.join(CONFIG),

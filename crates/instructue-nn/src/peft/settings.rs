@@ -1,10 +1,10 @@
-//! The text of an `adapter_config.json`.
+//! The text of an `adapter_config.json`, written for the factors that a model has.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::TaskType;
+use super::config::TaskType;
 use crate::lora::Lora;
 
 /// What a map with factors needs to be said of it.

@@ -1,4 +1,4 @@
-//! Writing a model's factors as an adapter.
+//! Writing an adapter: the factors of a model go into a directory that PEFT reads.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -6,26 +6,14 @@ use std::path::Path;
 use burn::tensor::TensorData;
 use instructue_fs::NewDirectory;
 
+use super::config::TaskType;
+use super::names::{CONFIG, Naming, WEIGHTS, key};
 use super::settings::{self, Adapted};
-use super::{CONFIG, TaskType, WEIGHTS, key};
 use crate::checkpoint::write_safetensors;
-use crate::lora::LoraLinear;
+use crate::lora::{LoraLinear, LoraMaps};
 use crate::{Error, Result};
 
-/// A linear map and its place in the model.
-#[derive(Debug)]
-pub struct Site<'a> {
-    /// The map's path as PEFT sees it, such as
-    /// `model.layers.0.self_attn.q_proj`.
-    pub path: String,
-    /// The end of the path that is the same in every layer, and that no map of
-    /// another kind ends in, such as `q_proj`.
-    pub target: &'static str,
-    /// The map.
-    pub map: &'a LoraLinear,
-}
-
-/// Writes the factors of `sites` to `dir`, which appears whole or not at all.
+/// Writes the factors of a model to `dir`, which appears whole or not at all.
 ///
 /// An adapter that is there is replaced, and so is an empty directory; anything
 /// else is left alone. `base` is a note for the reader: where the base is found.
@@ -37,16 +25,29 @@ pub struct Site<'a> {
 /// [`Error::Export`] if there are no factors, if their dropouts differ, if a target
 /// has factors in some layers only, or if `dir` holds other things; [`Error::Io`]
 /// when a file cannot be written.
-pub fn write(dir: &Path, task: TaskType, base: Option<&str>, sites: &[Site<'_>]) -> Result<()> {
+pub fn save<M: LoraMaps>(
+    model: &M,
+    dir: &Path,
+    task: TaskType,
+    base: Option<&str>,
+    naming: &Naming,
+) -> Result<()> {
     let refuse = |expected: &str, found: String| Error::Export {
         path: dir.into(),
         expected: expected.into(),
         found,
     };
+    let prefix = naming.prefixes.first().copied().unwrap_or_default();
+    let named = model.maps().into_iter().map(|(path, map)| {
+        let path = (naming.path)(&path);
+        (format!("{prefix}{path}"), map)
+    });
+    let named: Vec<(String, &LoraLinear)> = named.collect();
     let mut adapted: Vec<Adapted<'_>> = Vec::new();
     let mut targets: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let mut tensors: Vec<(String, TensorData)> = Vec::new();
-    for Site { path, target, map } in sites {
+    for (path, map) in &named {
+        let target = (naming.target)(path);
         let (with, all) = targets.entry(target).or_default();
         *all += 1;
         let Some(lora) = &map.lora else { continue };

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, TensorData, bf16, f16};
 use instructue_nn::checkpoint::{Checkpoint, read_json, write_safetensors};
+use instructue_nn::initial::{Initialiser, Start};
+use instructue_nn::source::fill;
 use instructue_nn::{Error, Precision};
 use tempfile::TempDir;
 
@@ -85,7 +87,15 @@ fn what_is_written_comes_back() {
     assert_eq!(turned.dims(), [3, 2]);
     assert_eq!(vec(turned.into_data()), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     assert_eq!(file.unused(), ["d.bias", "d.weight"]);
-    let linear = file.take_linear("d", 3, 2, true, &device).unwrap();
+    let new = Initialiser {
+        start: Start::Blank,
+        precision: Precision::F32,
+        lora: None,
+        device: &device,
+    };
+    let blank = new.linear(3, 2, true);
+    let named = |path: &str| format!("d.{path}");
+    let linear = fill(blank, &mut file, Precision::F32, named).unwrap();
     assert_eq!(linear.weight.dims(), [3, 2]);
     assert_eq!(vec(linear.bias.unwrap().val().into_data()), [9.0, 8.0]);
     file.finish().unwrap();

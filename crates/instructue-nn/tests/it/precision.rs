@@ -7,10 +7,12 @@ use burn::tensor::{Bool, Device, Distribution, Int, Tensor};
 use instructue_nn::Precision;
 use instructue_nn::attention::AttentionBias;
 use instructue_nn::checkpoint::{Checkpoint, write_safetensors};
+use instructue_nn::initial::{Initialiser, Start};
 use instructue_nn::kernels::{biased_softmax, gelu, layer_norm, rms_norm, silu_mul};
 use instructue_nn::linear::{linear, normal_linear, scores};
 use instructue_nn::lora::{LoraConfig, LoraLinear};
 use instructue_nn::rope::Rope;
+use instructue_nn::source::fill;
 
 fn half(device: &Device) -> impl Iterator<Item = Precision> {
     let precisions = [Precision::Bf16, Precision::F16];
@@ -117,12 +119,12 @@ fn a_map_gives_its_weights_precision_and_factors_stay_f32() {
             weight: Param::from_tensor(normal([16, 8], &device)),
             bias: Some(Param::from_tensor(normal([8], &device))),
         };
-        let narrow = precision.cast_linear(wide.clone());
-        let rounded = Precision::F32.cast_linear(narrow.clone());
+        let narrow = precision.cast_weights(wide.clone());
+        let rounded = Precision::F32.cast_weights(narrow.clone());
         let x = normal([3, 5, 16], &device);
         // In a graph and on other devices in the weight's type; here not even the
         // input is rounded.
-        let graph = precision.cast_linear(Linear {
+        let graph = precision.cast_weights(Linear {
             weight: Param::from_tensor(wide.weight.val().autodiff()),
             bias: wide
                 .bias
@@ -187,17 +189,23 @@ fn maps_in_their_file_are_those_in_memory() {
     let path = dir.path().join("model.safetensors");
     let x = normal([3, 5, 16], &device);
     for precision in [Precision::F32].into_iter().chain(half(&device)) {
-        let own = precision.cast_linear(normal_linear(16, 8, true, 1.0, &device));
+        let own = precision.cast_weights(normal_linear(16, 8, true, 1.0, &device));
         let stored = own.weight.val().transpose().into_data();
         let bias = own.bias.as_ref().unwrap().val().into_data();
         let tensors = vec![("m.weight".into(), stored), ("m.bias".into(), bias)];
         write_safetensors(&path, tensors, None).unwrap();
-        let open = || {
-            Checkpoint::open_file(&path)
-                .unwrap()
-                .with_precision(precision)
+        let read = |device: &Device| {
+            let new = Initialiser {
+                start: Start::Blank,
+                precision,
+                lora: None,
+                device,
+            };
+            let mut file = Checkpoint::open_file(&path).unwrap();
+            let named = |path: &str| format!("m.{path}");
+            fill(new.linear(16, 8, true), &mut file, precision, named).unwrap()
         };
-        let mapped = open().take_linear("m", 16, 8, true, &device).unwrap();
+        let mapped = read(&device);
         let [a, b] = [&own, &mapped].map(|map| values(map.weight.val()));
         assert_eq!(a, b, "{precision}");
         let [a, b] = [&own, &mapped].map(|map| values(linear(map, x.clone())));
@@ -207,7 +215,7 @@ fn maps_in_their_file_are_those_in_memory() {
 
         // In a graph, frozen and trained, and after an update.
         let graph = device.clone().autodiff();
-        let mapped = open().take_linear("m", 16, 8, true, &graph).unwrap();
+        let mapped = read(&graph);
         let own = own.weight.val().autodiff();
         let [a, b] = [own, mapped.weight.val()].map(|weight| {
             let weight = weight.detach().require_grad();

@@ -108,7 +108,11 @@ fn a_run_begins_with_weights_of_others_and_goes_on_from_them() {
     assert!(model.network().backbone().has_lora());
     // The model holds everything; a checkpoint only what training changes.
     let whole = names(&out.join(MODEL_DIR).join("model.safetensors"));
-    assert!(whole.iter().any(|name| name == "backbone.embed_tokens"));
+    assert!(
+        whole
+            .iter()
+            .any(|name| name == "backbone.embed_tokens.weight")
+    );
     let checkpoint = out.join("checkpoints/step-00000004");
     let changed = names(&checkpoint.join("model.safetensors"));
     assert!(changed.iter().any(|name| name == "reserved"));

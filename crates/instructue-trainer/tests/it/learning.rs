@@ -85,8 +85,8 @@ fn several_passes_give_the_gradients_of_one() {
 fn dropout_is_on_in_training_and_belongs_to_the_step() {
     let _alone = alone();
     let model = model(data(), Some(0.5), 3);
-    // LoRA's factor starts at zero, where dropout would change no loss.
-    let name = "backbone.layers.0.q_proj.lora.b";
+    // LoRA starts at zero, where dropout would change no loss.
+    let name = "backbone.layers.0.self_attn.q_proj.lora.b";
     let model = spoilt(model, name, 3.0);
     let rows = batches(Split::Train, &config()).step(0).unwrap();
     for slots_per_pass in [150, 1_000_000] {

@@ -75,7 +75,7 @@ fn factors_learn_in_f32_and_the_rest_stays_bit_for_bit() {
         }
     }
     assert!(moved > 30, "{moved} parameters moved");
-    let table = &after["backbone.embed_tokens"];
+    let table = &after["backbone.embed_tokens.weight"];
     assert_eq!(table.dtype(), DType::BF16);
 }
 

@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use super::math::LANES;
 use super::rows::{dense, simd, tensor};
 use super::softmax::{Again, Softmax, SoftmaxGrad};
-use crate::attention::MASKED;
+use crate::mask::MASKED;
 
 /// Scores of one block: as many as stay in the second-level cache beside their
 /// gradient.

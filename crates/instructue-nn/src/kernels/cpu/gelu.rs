@@ -1,4 +1,4 @@
-//! The Gaussian error linear unit, x·Φ(x).
+//! The Gaussian error linear unit, x·Φ(x), of the encoder's feed-forward part.
 
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;

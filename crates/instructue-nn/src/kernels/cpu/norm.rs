@@ -1,4 +1,4 @@
-//! RMS norm and layer norm of rows.
+//! RMS norm and layer norm of rows, forward and backward.
 
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;

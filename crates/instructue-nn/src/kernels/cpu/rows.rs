@@ -1,4 +1,5 @@
-//! Slices of rows: in order, over the cores, in SIMD.
+//! Work on rows: slices in order, spread over the cores, with SIMD. The other operators
+//! are written with it.
 
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Shape, TensorData};

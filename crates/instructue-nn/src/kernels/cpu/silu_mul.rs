@@ -1,4 +1,4 @@
-//! The gated activation.
+//! The gated activation `silu(gate) · up` of the decoder's feed-forward part.
 
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;

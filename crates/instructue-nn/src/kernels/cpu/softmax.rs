@@ -1,4 +1,4 @@
-//! Softmax of scores with an additive bias.
+//! Softmax of attention scores with an additive bias, in one pass over each row.
 
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;

@@ -1,4 +1,4 @@
-//! Half precision → `f32`.
+//! Half precision to `f32`: a weight is widened before it is multiplied.
 
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, bf16, f16};

@@ -1,0 +1,15 @@
+//! What the network must know of a source: derived from the schema by the
+//! preprocessor, and what widths and counts of parts follow from.
+
+use instructue_schema::SourceKind;
+
+/// What the network must know of each source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceShape {
+    /// Events or tabular.
+    pub kind: SourceKind,
+    /// Features of each event (events) or numbers of the row (tabular).
+    pub numbers: usize,
+    /// Cardinalities of the row's categories (tabular).
+    pub categories: Vec<usize>,
+}
