@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use instructue_model::config::LoraSettings;
+use instructue_model::LoraConfig;
 use instructue_model::{InstructUe, ModelConfig, Network, Size, parameters};
 use instructue_trainer::{
     BatchConfig, CheckpointConfig, Claim, Event, Metrics, Objectives, OptimizerConfig, Phase, RUN,
@@ -55,7 +55,7 @@ pub fn config() -> TrainConfig {
 /// A tiny model. With `dropout`, the backbone is frozen under LoRA.
 pub fn model(data: &Data, dropout: Option<f64>, seed: u64) -> InstructUe {
     model_of(data, seed, |config| {
-        config.backbone_lora = dropout.map(|dropout| LoraSettings {
+        config.backbone_lora = dropout.map(|dropout| LoraConfig {
             rank: 4,
             alpha: 8.0,
             dropout,
