@@ -7,6 +7,7 @@ use crate::{Error, Result, limits};
 /// Rank, scale and dropout of the adaptation. Keys that are left out have their
 /// default; unknown ones are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct LoraConfig {
     /// Inner width r of `A: [input, r]` and `B: [r, output]`; 64.
