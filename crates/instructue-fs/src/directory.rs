@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::links::resolved;
 use crate::manifest::{Entry, to_sealed};
 use crate::operations;
 use crate::temporary::{

@@ -6,7 +6,6 @@ use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::links::resolved;
 use crate::operations;
 use crate::read;
 use crate::temporary::{clear_leftovers, make_locked, parent, resolved};

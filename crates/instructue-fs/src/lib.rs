@@ -51,7 +51,6 @@ mod error;
 #[cfg(feature = "faults")]
 pub mod faults;
 mod file;
-mod links;
 mod manifest;
 mod operations;
 mod read;
