@@ -17,13 +17,13 @@ mod embed_users;
 #[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../evaluate_suite.rs"]
 mod evaluate_suite;
+#[path = "cli/evaluating.rs"]
+mod evaluating;
 #[path = "cli/files.rs"]
 mod files;
 #[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../generate_users.rs"]
 mod generate_users;
-#[path = "cli/proving.rs"]
-mod proving;
 #[path = "cli/terminal.rs"]
 mod terminal;
 #[allow(dead_code, reason = "their `main` is that of the example")]

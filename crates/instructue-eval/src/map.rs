@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::embedder::Matrix;
 use crate::error::{Error, Result};
 use crate::linalg::{Dense, axpy, dot};
+use instructue_schema::Matrix;
 
 /// Passes of the power iteration; it stops earlier when the direction stands still.
 const PASSES: usize = 1000;

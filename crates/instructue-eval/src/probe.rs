@@ -13,9 +13,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::embedder::Matrix;
 use crate::error::{Error, Result};
 use crate::linalg::{Cholesky, Dense, axpy, dot};
+use instructue_schema::Matrix;
 
 /// Newton steps after which a fit is given up.
 const MAX_STEPS: usize = 200;

@@ -1,9 +1,9 @@
 //! Many targets from one vector: which items a user takes next, by ridge regression.
 
-use crate::embedder::Matrix;
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
 use crate::probe::{standardisation, standardise};
+use instructue_schema::Matrix;
 
 /// A linear map from standardised vectors to a score per item.
 ///
@@ -101,7 +101,7 @@ impl RidgeRanker {
                 values.push((product + intercept) as f32);
             }
         }
-        Matrix::new(x.rows, self.intercept.len(), values)
+        Ok(Matrix::new(x.rows, self.intercept.len(), values)?)
     }
 }
 

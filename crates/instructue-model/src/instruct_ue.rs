@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use instructue_features::{
     Batch, Layout, Profile, ProfileTokens, Row, Segment, token_budget_batches,
 };
-use instructue_schema::DataText;
+use instructue_schema::{DataText, Matrix, UserVectors};
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -28,38 +28,6 @@ pub(crate) const EMBED_SLOTS: usize = 8192;
 /// Instructions that share a row with their profile; of more the profile is read by
 /// itself first.
 const SEGMENTS_PER_ROW: usize = 8;
-
-/// Vectors of several users under one instruction.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Vectors {
-    /// Width of a vector.
-    pub width: usize,
-    /// `[users, width]`, flat, in the order asked for.
-    pub values: Vec<f32>,
-}
-
-impl Vectors {
-    /// The vector of one user.
-    pub fn row(&self, index: usize) -> &[f32] {
-        &self.values[index * self.width..(index + 1) * self.width]
-    }
-
-    /// Takes row `from` of `values` as vector `to`.
-    pub(crate) fn copy_row(&mut self, to: usize, values: &[f32], from: usize) {
-        let (width, start) = (self.width, from * self.width);
-        self.values[to * width..(to + 1) * width].copy_from_slice(&values[start..start + width]);
-    }
-
-    /// Number of vectors.
-    pub fn len(&self) -> usize {
-        self.values.len().checked_div(self.width).unwrap_or(0)
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-}
 
 /// Which of a user's two vectors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -87,54 +55,22 @@ impl FromStr for VectorKind {
     }
 }
 
-/// Both vectors of several users under one instruction, and the numbers beside them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UserVectors {
-    /// See [`VectorKind::Unit`].
-    pub unit: Vectors,
-    /// See [`VectorKind::State`].
-    pub state: Vectors,
-    /// What stands beside the states: principal components of counts and sums, the
-    /// same under every instruction; see [`Preprocessor::number_count`](crate::Preprocessor::number_count).
-    pub numbers: Vectors,
+impl VectorKind {
+    /// Those of this kind.
+    pub fn of(self, vectors: UserVectors) -> Matrix {
+        match self {
+            Self::Unit => vectors.unit,
+            Self::State => vectors.state,
+        }
+    }
 }
 
-impl UserVectors {
-    /// Zeros, to be filled in.
-    pub(crate) fn zeros(model: &InstructUe, users: usize) -> Self {
-        let zeros = |width| Vectors {
-            width,
-            values: vec![0.0; users * width],
-        };
-        Self {
-            unit: zeros(model.width_of(VectorKind::Unit)),
-            state: zeros(model.width_of(VectorKind::State)),
-            numbers: zeros(model.preprocessor().number_count()),
-        }
-    }
-
-    /// Adds those of further users.
-    ///
-    /// # Panics
-    /// If they are of another width.
-    pub fn append(&mut self, more: Self) {
-        for (all, more) in [
-            (&mut self.unit, more.unit),
-            (&mut self.state, more.state),
-            (&mut self.numbers, more.numbers),
-        ] {
-            assert_eq!(all.width, more.width, "width of vectors");
-            all.values.extend(more.values);
-        }
-    }
-
-    /// Those of one kind.
-    pub fn of(self, kind: VectorKind) -> Vectors {
-        match kind {
-            VectorKind::Unit => self.unit,
-            VectorKind::State => self.state,
-        }
-    }
+/// Takes row `from` of flat `values` of the same width as row `to`.
+pub(crate) fn copy_row(matrix: &mut Matrix, to: usize, values: &[f32], from: usize) {
+    let (width, start) = (matrix.columns, from * matrix.columns);
+    matrix
+        .row_mut(to)
+        .copy_from_slice(&values[start..start + width]);
 }
 
 /// Network, configuration and the fitted host side.
@@ -357,7 +293,7 @@ impl InstructUe {
         &self,
         profiles: &[Profile],
         instructions: &[Option<DataText>],
-    ) -> Result<Vec<Vectors>> {
+    ) -> Result<Vec<Matrix>> {
         let both = self.embed_both(profiles, instructions)?;
         Ok(both.into_iter().map(|vectors| vectors.unit).collect())
     }
@@ -407,8 +343,8 @@ impl InstructUe {
             for (place, &user) in batch.iter().enumerate() {
                 for (segment, to) in out.iter_mut().enumerate() {
                     let from = place * questions.len() + segment;
-                    to.unit.copy_row(user, &units, from);
-                    to.state.copy_row(user, &states, from);
+                    copy_row(&mut to.unit, user, &units, from);
+                    copy_row(&mut to.state, user, &states, from);
                 }
             }
         }
@@ -419,7 +355,7 @@ impl InstructUe {
     ///
     /// # Errors
     /// When a text has no token.
-    pub fn embed_texts(&self, texts: &[DataText]) -> Result<Vectors> {
+    pub fn embed_texts(&self, texts: &[DataText]) -> Result<Matrix> {
         let tokens = texts
             .iter()
             .map(|text| {
@@ -449,7 +385,11 @@ impl InstructUe {
                     .copy_from_slice(&vectors[place * width..(place + 1) * width]);
             }
         }
-        Ok(Vectors { width, values })
+        Ok(Matrix {
+            rows: texts.len(),
+            columns: width,
+            values,
+        })
     }
 }
 

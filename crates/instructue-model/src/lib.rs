@@ -61,7 +61,7 @@
 //! let users: Vec<_> = histories().map(|(history, at)| profiles.build(&history, at)).collect();
 //! let questions = [Some(DataText::new("Does this user have a pet?")), None];
 //! let vectors = model.embed(&users, &questions)?;
-//! assert_eq!((vectors[0].len(), vectors[0].width), (2, model.width()));
+//! assert_eq!((vectors[0].rows, vectors[0].columns), (2, model.width()));
 //! let length = |vector: &[f32]| vector.iter().map(|x| x * x).sum::<f32>().sqrt();
 //! assert!((length(vectors[0].row(1)) - 1.0).abs() < 1e-3);
 //! // The question changes the vector, and so does the user.
@@ -114,9 +114,10 @@ pub use decoding::Decoding;
 pub use error::{Error, Result};
 pub use identity::CacheKey;
 pub use input::{NetworkInput, PrefixInput, TextInput};
-pub use instruct_ue::{InstructUe, UserVectors, VectorKind, Vectors};
+pub use instruct_ue::{InstructUe, VectorKind};
 pub use instructue_encoders::cache;
 pub use instructue_nn::Precision;
+pub use instructue_schema::{Matrix, UserVectors};
 pub use lookup::{Lookup, LookupInput, LookupPlaces, LookupTable};
 pub use network::{Instruction, Network, NetworkOutput, OfSource, Prefix, SourceShape};
 pub use preprocessor::{MAX_TEXT_TOKENS, Preprocessor};

@@ -2,10 +2,10 @@
 //! state, and how much of it an instruction names, which goes into the state.
 
 use instructue_features::{LEXICAL_FEATURES, MentionQuery, Profile, ProfileWords, Segment};
-use instructue_schema::DataText;
+use instructue_schema::{DataText, Matrix, UserVectors};
 
 use crate::error::{Error, Result};
-use crate::instruct_ue::{InstructUe, UserVectors};
+use crate::instruct_ue::{InstructUe, VectorKind, copy_row};
 use crate::preprocessor::Preprocessor;
 
 /// What of a profile becomes numbers, for any number of instructions.
@@ -126,9 +126,14 @@ impl InstructUe {
         profiles: &[ProfileNumbers],
         lexical_matches: &LexicalTable,
     ) -> Vec<UserVectors> {
-        let mut one = UserVectors::zeros(self, profiles.len());
+        let zeros = |width| Matrix::zeros(profiles.len(), width);
+        let mut one = UserVectors {
+            unit: zeros(self.width_of(VectorKind::Unit)),
+            state: zeros(self.width_of(VectorKind::State)),
+            numbers: zeros(self.preprocessor().number_count()),
+        };
         for (user, profile) in profiles.iter().enumerate() {
-            one.numbers.copy_row(user, &profile.components, 0);
+            copy_row(&mut one.numbers, user, &profile.components, 0);
         }
         vec![one; lexical_matches.questions]
     }

@@ -3,12 +3,12 @@
 use burn::tensor::Device;
 use instructue_features::{Batch, Profile, ProfileTokens, token_budget_batches};
 use instructue_nn::Precision;
-use instructue_schema::DataText;
+use instructue_schema::{DataText, UserVectors};
 
 use crate::error::{Error, Result};
 use crate::identity::{CacheKey, profile_digest};
 use crate::input::PrefixInput;
-use crate::instruct_ue::{EMBED_SLOTS, InstructUe, UserVectors, to_host};
+use crate::instruct_ue::{EMBED_SLOTS, InstructUe, copy_row, to_host};
 use crate::network::{Instruction, Prefix};
 use crate::numbers::{LexicalTable, ProfileNumbers, Question};
 use crate::preprocessor::MAX_TEXT_TOKENS;
@@ -188,8 +188,8 @@ impl InstructUe {
             for (place, &profile) in part.profiles.iter().enumerate() {
                 for (segment, number) in group.clone().enumerate() {
                     let from = place * group.len() + segment;
-                    out[number].unit.copy_row(profile, &units, from);
-                    out[number].state.copy_row(profile, &states, from);
+                    copy_row(&mut out[number].unit, profile, &units, from);
+                    copy_row(&mut out[number].state, profile, &states, from);
                 }
             }
         }

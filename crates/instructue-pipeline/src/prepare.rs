@@ -16,6 +16,7 @@ use instructue_userqa::{Split, UserQa, UserQaConfig, split_of};
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::pretrained::PretrainedParts;
+use crate::watch::Stage;
 use crate::windows::{empty_users, end_of_data};
 
 /// The file that declares the sources of a data directory.
@@ -24,29 +25,6 @@ pub const SCHEMA_FILE: &str = "schema.toml";
 pub const TASKS_FILE: &str = "tasks.toml";
 /// Users whose texts and rows the tokenizer and normalisers are fitted on, at most.
 const FIT_USERS: usize = 20_000;
-
-/// What a stage tells whoever watches it.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Stage {
-    /// A stage begins.
-    Begin {
-        /// What it does, in a few words.
-        name: &'static str,
-    },
-    /// Part of the running stage is done.
-    Progress {
-        /// Done so far.
-        done: u64,
-        /// In all.
-        total: u64,
-    },
-    /// A remark worth a line of its own.
-    Note {
-        /// The remark.
-        text: String,
-    },
-}
 
 /// Data read, checked and grouped by user.
 #[derive(Debug)]
@@ -115,6 +93,22 @@ pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result
         tasks,
         end,
     })
+}
+
+/// Checks the tasks of the data before anything is trained for them.
+pub(crate) fn check_tasks(
+    ingested: &Ingested,
+    data: &Path,
+    min_users: usize,
+    watch: &mut dyn FnMut(Stage),
+) -> Result<()> {
+    let Some(tasks) = &ingested.tasks else {
+        return Ok(());
+    };
+    for text in instructue_eval::check_tasks(tasks, &ingested.store, data, min_users)? {
+        watch(Stage::Note { text });
+    }
+    Ok(())
 }
 
 /// What `schema.toml` and, if there is one, `tasks.toml` of a data directory say.
@@ -218,23 +212,6 @@ pub(crate) fn tell_references(
         watch(Stage::Note { text });
     }
     Ok(())
-}
-
-/// The configuration of the training set.
-pub fn userqa_config(config: &RunConfig, references: &[Timestamp], end: Timestamp) -> UserQaConfig {
-    UserQaConfig {
-        seed: config.seed,
-        references: references.to_vec(),
-        horizon_days: config.userqa.horizon_days,
-        triples_per_user: config.userqa.triples_per_user,
-        values_per_family: config.userqa.values_per_family,
-        test_share: config.userqa.test_share,
-        test_from: config.userqa.test_from,
-        validation_share: config.userqa.validation_share,
-        min_users: config.privacy.min_users,
-        data_end: Some(end),
-        ..UserQaConfig::default()
-    }
 }
 
 /// Builds the training set below `out`, or opens the one that is there and fits.

@@ -130,6 +130,7 @@ mod error;
 mod history;
 mod ids;
 pub mod limits;
+mod matrix;
 mod model;
 pub mod paths;
 mod printable;
@@ -140,6 +141,7 @@ mod text;
 mod toml_text;
 mod user_counts;
 mod validate;
+mod vectors;
 
 pub use declare::{
     Aggregate, Column, ColumnRole, ColumnType, EventOrder, Field, Lookup, OnError, Repeats, Schema,
@@ -148,8 +150,10 @@ pub use declare::{
 pub use error::Error;
 pub use history::{ColumnData, Events, History, NULL_CODE, Shard, SourceTable};
 pub use ids::{SECONDS_PER_DAY, Timestamp, UserId};
+pub use matrix::{Matrix, MatrixError};
 pub use model::Difference;
 pub use printable::{printable, printable_lines, shown};
 pub use text::{DataText, excerpt};
 pub use toml_text::{TomlFault, parse_toml, toml_fault};
 pub use user_counts::{DistinctUsers, Tally, UserCounts, user_key};
+pub use vectors::{UserRef, UserVectors};

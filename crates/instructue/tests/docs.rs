@@ -9,8 +9,7 @@ const OWN_DATA: &str = include_str!("../../../docs/own-data.md");
 
 /// The TOML blocks, in order.
 fn blocks(page: &'static str) -> Vec<&'static str> {
-    page
-        .split("```toml\n")
+    page.split("```toml\n")
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap_or(rest))
         .collect()
