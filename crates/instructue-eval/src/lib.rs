@@ -108,7 +108,6 @@ mod evaluate;
 mod files;
 mod fold;
 mod labels;
-mod linalg;
 mod lookalike;
 mod map;
 pub mod methods;
@@ -142,7 +141,7 @@ pub use files::{load_json, save_json, write_atomically};
 pub use fold::{
     Answer, Asked, CountsFn, Embedded, FoldInput, FoldResult, Further, Group, Instructions,
     Measured, Part, ProbeFit, Probes, RankedItems, RetrievalInput, SEEN, Scored, SearchSize, Stage,
-    UNSEEN, Valued, embed, measure_fold,
+    UNSEEN, Valued, embed, mean_cosine, measure_fold,
 };
 pub use labels::{Rule, count_matrix, label_all, labels, load_labels};
 pub use lookalike::look_alike;
@@ -154,7 +153,12 @@ pub use options::{EvaluateOptions, LookalikeOptions, MinPerClass};
 pub use probe::{LogisticRegression, log_loss};
 pub use ranking::Candidates;
 pub use report::{LossPoint, write_report};
-pub use results::*;
+pub use results::{
+    Ablation, AudienceResult, Awareness, Claim, Curves, Difference, EVALUATION_FORMAT, Evaluation,
+    Example, ExampleUser, FewShotResult, FoldSize, LookalikeResult, MethodScores, NeighbourResult,
+    NoisePoint, NoiseResult, ProbeResult, RankingResult, RecallAt, RecommendationResult,
+    RetrievalResult, Scores, SourceShares, Tally, TaskResult, ZeroShot,
+};
 pub use ridge::RidgeRanker;
 pub use scores::{FoldScores, FoldValues, Population, ScoreDraws};
 pub use study::{FoldUsers, Labelled, Study};

@@ -172,7 +172,13 @@ impl<'a> FoldVectors<'a> {
 }
 
 /// The mean cosine of rows of the same place.
-pub(crate) fn mean_cosine(left: &Matrix, right: &Matrix) -> f64 {
+///
+/// # Shapes
+/// Both are `[users, width]`.
+///
+/// # Panics
+/// If the widths differ, or `right` has fewer rows.
+pub fn mean_cosine(left: &Matrix, right: &Matrix) -> f64 {
     let each = (0..left.rows).map(|row| left.cosine(row, right, row));
     each.sum::<f64>() / left.rows.max(1) as f64
 }

@@ -242,7 +242,7 @@ fn a_list_of_values_is_short() {
 }
 
 #[test]
-fn what_a_proof_will_leave_out_is_remarked() {
+fn what_an_evaluation_will_leave_out_is_remarked() {
     let (directory, store) = data();
     let path = directory.path();
     // Of several values one that nothing has.

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use instructue_eval::{
     Arm, Asked, FoldResult, Measured, NoiseKind, Scored, Stage as EvalStage, distinct_instructions,
-    embed,
+    embed, mean_cosine,
 };
-use instructue_schema::Matrix;
 
 use crate::error::Result;
 use crate::store_embedder::StoreEmbedder;
@@ -60,10 +59,4 @@ pub(crate) fn under_noise(
             .push((task, list.into_iter().map(share).collect()));
     }
     Ok(())
-}
-
-/// The mean cosine of rows of the same place.
-fn mean_cosine(left: &Matrix, right: &Matrix) -> f64 {
-    let each = (0..left.rows).map(|row| left.cosine(row, right, row));
-    each.sum::<f64>() / left.rows.max(1) as f64
 }
