@@ -10,7 +10,7 @@ use clap::Parser;
 use instructue::pipeline::suite::{RunBaselines, SUITE_REPORT, Suite, SuiteRun, evaluate_suite};
 use instructue_examples::{Console, finish, parse, print_table, say};
 
-/// Trains a model per fold, measures it and the baselines, and writes the proof.
+/// Trains a model per fold, measures it and the baselines, and writes the evaluation.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// A suite's file, such as suites/complete-journey.toml.
@@ -77,9 +77,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
                 .to_string(),
         )],
     };
-    let proof = evaluate_suite(&suite, &mut run, &mut console)?;
+    let evaluation = evaluate_suite(&suite, &mut run, &mut console)?;
     console.done();
-    print_table(&proof.table());
+    print_table(&evaluation.table());
     let out = out.display();
     say!("wrote {out}/evaluation.json, {out}/{SUITE_REPORT}");
     say!("next: open {out}/{SUITE_REPORT}");

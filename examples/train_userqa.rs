@@ -13,13 +13,13 @@ use instructue::model::{Precision, Size};
 use instructue::pipeline::{RunConfig, Watch, annotated_config, train_userqa};
 use instructue_examples::{Console, finish, parse, print_table, say};
 
-/// Trains on logs of events and leaves a model with its proof.
+/// Trains on logs of events and leaves a model with its evaluation.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Directory with Parquet files, schema.toml and, if there are downstream tasks, tasks.toml.
     #[arg(long, default_value = "data/complete-journey")]
     data: PathBuf,
-    /// Where model, metrics, proof and report go.
+    /// Where model, metrics, evaluation and report go.
     #[arg(long, default_value = "target/userqa")]
     out: PathBuf,
     /// tiny, small or base.
@@ -115,7 +115,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             outcome
         }
     };
-    print_table(&outcome.proof.table());
+    print_table(&outcome.evaluation.table());
     let out = outcome.out.display();
     say!(
         "trained {} steps in {:.0} s",

@@ -17,6 +17,8 @@ mod embed_users;
 #[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../evaluate_suite.rs"]
 mod evaluate_suite;
+#[path = "cli/evaluating.rs"]
+mod evaluating;
 #[path = "cli/files.rs"]
 mod files;
 #[allow(dead_code, reason = "their `main` is that of the example")]
@@ -25,8 +27,6 @@ mod generate_users;
 #[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../own_triples.rs"]
 mod own_triples;
-#[path = "cli/proving.rs"]
-mod proving;
 #[path = "cli/terminal.rs"]
 mod terminal;
 #[allow(dead_code, reason = "their `main` is that of the example")]

@@ -1,6 +1,6 @@
 """The files between the Rust runner and these baselines.
 
-The runner (`cargo xtask prove`) writes, before baselines run:
+The runner (`cargo xtask evaluate`) writes, before baselines run:
 
     plan.json           data directory, folds, tasks with reference times, noise, recommendations,
                         and where baselines write: another plan names another place
@@ -41,7 +41,7 @@ class Exchange:
         self.path = pathlib.Path(path)
         plan = self.path / "plan.json"
         if not plan.is_file():
-            raise Wrong(f"{plan}: expected the plan that `cargo xtask prove` writes, found nothing")
+            raise Wrong(f"{plan}: expected the plan that `cargo xtask evaluate` writes, found nothing")
         try:
             self.plan = json.loads(plan.read_text())
         except json.JSONDecodeError as error:

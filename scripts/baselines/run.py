@@ -2,7 +2,7 @@
 
     python scripts/baselines/run.py EXCHANGE [--only NAME,…] [--encoder DIR] [--folds 0,1]
 
-EXCHANGE is a directory that `cargo xtask prove` wrote; exchange.py says what is in it.
+EXCHANGE is a directory that `cargo xtask evaluate` wrote; exchange.py says what is in it.
 Needs the packages of scripts/requirements.txt; pytorch-lifestream wants
 `pip install --no-deps`, because it pins an old spacy that CoLES does not use.
 A baseline that is finished for the same plan is not run again.

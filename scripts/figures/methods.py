@@ -25,8 +25,8 @@ LEFT, WIDTH, RIGHT, STEP, TOP = 250, 330, 60, 26, 14
 OURS, OTHERS, GRID, TEXT = "#1f6feb", "#6e7781", "#d0d7de", "#57606a"
 
 
-def figure(proof):
-    means = {one["method"]: one["auc"] for one in proof["means"]}
+def figure(evaluation):
+    means = {one["method"]: one["auc"] for one in evaluation["means"]}
     rows = [(means[name], title, ours) for name, title, ours in ROWS if name in means]
     low = min(auc["low"] for auc, _, _ in rows)
     high = max(auc["high"] for auc, _, _ in rows)
@@ -51,14 +51,14 @@ def figure(proof):
         )
         out.append(f'<circle cx="{place(auc["point"]):.1f}" cy="{y}" r="4.5" fill="{colour}"/>')
         out.append(f'<text x="{LEFT + WIDTH + 12}" y="{y + 4:.1f}" fill="{colour}">{auc["point"]:.3f}</text>')
-    label = f"mean AUC of {len(proof['tasks'])} tasks, 95 % interval over users"
+    label = f"mean AUC of {len(evaluation['tasks'])} tasks, 95 % interval over users"
     out.append(f'<text x="{LEFT + WIDTH / 2}" y="{bottom + 34}" fill="{TEXT}" text-anchor="middle">{label}</text>')
     return "\n".join(out + ["</svg>", ""])
 
 
 def main():
     if len(sys.argv) != 3:
-        sys.exit(f"usage: {sys.argv[0]} PROOF.json OUT.svg")
+        sys.exit(f"usage: {sys.argv[0]} EVALUATION.json OUT.svg")
     try:
         drawn = figure(json.loads(pathlib.Path(sys.argv[1]).read_text()))
     except (OSError, ValueError, KeyError, TypeError) as error:

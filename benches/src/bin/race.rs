@@ -157,7 +157,7 @@ fn encode(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Er
         encoder.forget()?;
         Ok(encoder.encode(&events)?)
     })?;
-    let shown = events.len().min(8) * vectors.width;
+    let shown = events.len().min(8) * vectors.columns;
     Ok(vectors.values[..shown].to_vec())
 }
 

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::embedder::Matrix;
 use crate::error::{Error, Result};
+use instructue_schema::Matrix;
 
 /// What the variance of vectors of users under instructions comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

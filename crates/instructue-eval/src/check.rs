@@ -27,7 +27,7 @@ const COUNTED: usize = 100_000;
 /// Messages list values that at least `min_users` users have, and no others.
 ///
 /// Returns remarks: values that nothing has though others of the task do, and tasks
-/// whose users are all of one class, which a proof leaves out.
+/// whose users are all of one class, which an evaluation leaves out.
 ///
 /// # Errors
 /// Sources, fields, files or columns that do not exist, or a file outside `data_dir`;
@@ -231,7 +231,7 @@ impl Check<'_> {
             _ => return Ok(()),
         };
         remarks.push(format!(
-            "task `{}` is left out of the proof: of its {} users none is {lacks}",
+            "task `{}` is left out of the evaluation: of its {} users none is {lacks}",
             task.name,
             tally.positive + tally.negative
         ));

@@ -6,10 +6,10 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::embedder::Matrix;
 use crate::error::{Error, Result};
 use crate::metrics::auc;
 use crate::probe::{Block, LogisticRegression, log_loss};
+use instructue_schema::Matrix;
 
 /// What a penalty is chosen by, on the examples left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,40 +1,24 @@
 //! Calendar dates of reference times: `2017-07-01` or `2017-07-01T12:30:00`, UTC.
 
+use chrono::NaiveDateTime;
 use instructue_schema::Timestamp;
 use serde::{Deserialize, Deserializer, Serializer, de};
+
+const FORM: &str = "%Y-%m-%dT%H:%M:%S";
 
 /// Reads a date or a date with time of day; `None` when it is neither or no such day exists.
 pub fn parse_time(text: &str) -> Option<Timestamp> {
     let (date, clock) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00"));
-    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
-    let [hour, minute, second] = numbers(clock.trim_end_matches('Z'), ':', [2, 2, 2])?;
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let day = Timestamp::from_date(
-        i32::try_from(year).ok()?,
-        u32::try_from(month).ok()?,
-        u32::try_from(day).ok()?,
-    )?;
-    Some(Timestamp(day.0 + hour * 3600 + minute * 60 + second))
+    let text = format!("{date}T{}", clock.trim_end_matches('Z'));
+    let time = NaiveDateTime::parse_from_str(&text, FORM).ok()?;
+    // One way of writing: all digits, and no leap second.
+    let same = time.format(FORM).to_string() == text && !text.ends_with(":60");
+    same.then(|| Timestamp(time.and_utc().timestamp()))
 }
 
 /// Writes a time as [`parse_time`] reads it; midnight as the date alone.
 pub fn format_time(time: Timestamp) -> String {
     time.to_text()
-}
-
-fn numbers(text: &str, separator: char, widths: [usize; 3]) -> Option<[i64; 3]> {
-    let mut parts = text.split(separator);
-    let mut out = [0; 3];
-    for (value, width) in out.iter_mut().zip(widths) {
-        let part = parts.next()?;
-        if part.len() != width || !part.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        *value = part.parse().ok()?;
-    }
-    parts.next().is_none().then_some(out)
 }
 
 fn read<E: de::Error>(text: &str) -> Result<Timestamp, E> {
@@ -95,6 +79,9 @@ mod tests {
             "2017-07-01T25:00:00",
             "",
             "1-7-2017",
+            "2017-07-01T23:59:60",
+            "12017-07-01",
+            "2017-07-01T",
         ] {
             assert_eq!(parse_time(wrong), None, "{wrong}");
         }

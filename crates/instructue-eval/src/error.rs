@@ -79,18 +79,9 @@ pub enum Error {
         /// The size found.
         found: String,
     },
-    /// A number that must be finite is not.
-    #[error("{what}: row {row}, column {column} is {value}, not a finite number")]
-    NotFinite {
-        /// Which matrix.
-        what: String,
-        /// Row of the first such value.
-        row: usize,
-        /// Column of the first such value.
-        column: usize,
-        /// The value.
-        value: f32,
-    },
+    /// A matrix is none, or does not fit another one.
+    #[error(transparent)]
+    Matrix(#[from] instructue_schema::MatrixError),
     /// Too few examples of a class to fit or to cross-validate a probe.
     #[error(
         "a probe needs at least {needed} examples of each class, found {positives} positive and {negatives} negative"

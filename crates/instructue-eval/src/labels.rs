@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use instructue_features::{count_feature_names, count_features};
-use instructue_schema::{ColumnData, History, Shard, UserCounts, user_key};
+use instructue_schema::{ColumnData, History, Matrix, Shard, UserCounts, UserRef, user_key};
 use instructue_schema::{Schema, Timestamp, UserId, excerpt, paths};
 use instructue_store::{UserStore, UserValues, read_user_values};
 
 use crate::date::format_time;
-use crate::embedder::{Matrix, UserRef};
 use crate::error::{Error, Result};
 use crate::tasks::{Label, Task, TaskSet, event_source, text_field};
 
@@ -121,7 +120,7 @@ pub fn count_matrix(store: &UserStore, users: &[UserRef], reference: Timestamp) 
         }
         Ok(())
     })?;
-    Matrix::new(users.len(), columns, values)
+    Ok(Matrix::new(users.len(), columns, values)?)
 }
 
 /// Where a task's labels come from, resolved against a schema and a data directory.

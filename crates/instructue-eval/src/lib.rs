@@ -14,14 +14,13 @@
 //! zero-shot scores need no labels for training at all.
 //!
 //! The model stands behind the [`Embedder`] trait, so anything that gives
-//! vectors can be proved:
+//! vectors can be evaluated:
 //!
 //! ```
 //! use instructue_eval::{
-//!     Arm, BoxError, Embedder, Matrix, EvaluateInput, EvaluateOptions, TaskLabels, TaskSet, UserRef,
-//!     UserVectors, prove,
+//!     Arm, BoxError, Embedder, EvaluateInput, EvaluateOptions, Fold, FoldUsers, TaskSet, evaluate,
 //! };
-//! use instructue_schema::Timestamp;
+//! use instructue_schema::{Matrix, Timestamp, UserRef, UserVectors};
 //!
 //! /// A model that knows who has an even index, if asked about it.
 //! struct Toy {
@@ -64,37 +63,38 @@
 //!     label = { kind = "event", source = "bill", days = 30 }
 //! "#)?;
 //!
+//! let users: Vec<_> = (0..100).map(|index| UserRef { shard: 0, index }).collect();
 //! // Usually from `label_all(&tasks, &store, &users, data_dir)`.
-//! let user = |index| UserRef { shard: 0, index };
-//! let (train, test): (Vec<_>, Vec<_>) = ((0..60).map(user).collect(), (60..100).map(user).collect());
-//! let label = |user: &UserRef| Some(user.index % 2 == 0);
-//! let labels = [TaskLabels {
-//!     train: train.iter().map(label).collect(),
-//!     test: test.iter().map(label).collect(),
-//! }];
+//! let labels = [users.iter().map(|user| Some(user.index % 2 == 0)).collect()];
 //!
-//! let proof = prove(EvaluateInput {
+//! let evaluation = evaluate(EvaluateInput {
 //!     tasks: &tasks,
+//!     users: &users,
 //!     labels: &labels,
-//!     trained: &Toy { knows: true },
-//!     untrained: &Toy { knows: false },
-//!     train: &train,
-//!     test: &test,
+//!     // One holdout split; several folds test each user once.
+//!     folds: vec![Fold {
+//!         trained: &Toy { knows: true },
+//!         untrained: Some(&Toy { knows: false }),
+//!         users: FoldUsers { train: (0..60).collect(), test: (60..100).collect() },
+//!         answers: Vec::new(),
+//!     }],
 //!     // Usually `count_matrix(&store, users, reference)`.
-//!     counts: &|users, _| Ok(Matrix::new(users.len(), 1, vec![0.0; users.len()])?),
-//!     retrieval: None,
+//!     counts: Some(&|users, _| Ok(Matrix::zeros(users.len(), 1))),
 //!     options: EvaluateOptions { resamples: 100, ..EvaluateOptions::default() },
 //!     progress: &mut |_| {},
 //! })?;
 //!
-//! let even = &proof.tasks[0];
-//! assert_eq!(even.score(Arm::Matched).unwrap().auc.point, 1.0);
+//! let even = &evaluation.tasks[0];
+//! assert_eq!(even.score(Arm::Matched).unwrap().scores.auc.point, 1.0);
 //! assert!(even.difference(Arm::Matched, Arm::Wrong).unwrap().auc.excludes_zero());
-//! println!("{}", proof.table());
+//! println!("{}", evaluation.table());
 //! # Ok::<(), instructue_eval::Error>(())
 //! ```
 //!
 //! [`Evaluation::save`] writes JSON and [`write_report`] one HTML page that needs no network.
+//!
+//! Where folds are trained one after another, [`measure_fold`] measures each as soon as
+//! its model is there and [`summarise`] puts them together.
 
 mod awareness;
 mod bootstrap;
@@ -104,22 +104,24 @@ mod curves;
 mod date;
 mod embedder;
 mod error;
+mod evaluate;
 mod files;
+mod fold;
 mod labels;
-mod linalg;
 mod lookalike;
 mod map;
-mod measure;
+pub mod methods;
 mod metrics;
 mod noise;
+mod options;
 mod probe;
-mod proof;
-mod prove;
 mod ranking;
 mod report;
-mod retrieval;
+mod results;
 mod ridge;
-pub mod suite;
+mod scores;
+mod study;
+mod summary;
 mod table;
 mod task_rules;
 mod tasks;
@@ -132,22 +134,35 @@ pub use check::check_tasks;
 pub use cross_validation::{Criterion, CrossValidation, GridPoint, stratified_folds};
 pub use curves::{Calibration, CalibrationBin, Decile, Deciles, gain_curve, ks_curve};
 pub use date::{format_time, parse_time};
-pub use embedder::{Embedder, Matrix, UserRef, UserVectors, distinct_instructions};
+pub use embedder::{Embedder, distinct_instructions};
 pub use error::{BoxError, Error, Result};
+pub use evaluate::{EvaluateInput, Fold, evaluate};
 pub use files::{load_json, save_json, write_atomically};
+pub use fold::{
+    Answer, Asked, CountsFn, Embedded, FoldInput, FoldResult, Further, Group, Instructions,
+    Measured, Part, ProbeFit, Probes, RankedItems, RetrievalInput, SEEN, Scored, SearchSize, Stage,
+    UNSEEN, Valued, embed, mean_cosine, measure_fold,
+};
 pub use labels::{Rule, count_matrix, label_all, labels, load_labels};
 pub use lookalike::look_alike;
 pub use map::Map2d;
+pub use methods::{Arm, MethodInfo, MethodKind};
 pub use metrics::{Ranking, auc, chance_recall_at_k, ks, lift_at, recall_at_k, roc_curve};
 pub use noise::{NoiseKind, write_noisy};
+pub use options::{EvaluateOptions, LookalikeOptions, MinPerClass};
 pub use probe::{LogisticRegression, log_loss};
-pub use proof::{
-    Arm, ArmResult, Average, Difference, Evaluation, PROOF_FORMAT, RecallAt, RetrievalProof, Score,
-    Tally, TaskProof, ZeroShot,
-};
-pub use prove::{CountsFn, EvaluateInput, EvaluateOptions, Stage, TaskLabels, prove};
 pub use ranking::Candidates;
-pub use report::{LossPoint, Summary, write_report, write_suite_report};
-pub use retrieval::{Answer, RetrievalInput, Searches, search};
+pub use report::{LossPoint, write_report};
+pub use results::{
+    Ablation, AudienceResult, Awareness, Claim, Curves, Difference, EVALUATION_FORMAT, Evaluation,
+    Example, ExampleUser, FewShotResult, FoldSize, LookalikeResult, MethodScores, NeighbourResult,
+    NoisePoint, NoiseResult, ProbeResult, RankingResult, RecallAt, RecommendationResult,
+    RetrievalResult, Scores, SourceShares, Tally, TaskResult, ZeroShot,
+};
 pub use ridge::RidgeRanker;
+pub use scores::{FoldScores, FoldValues, Population, ScoreDraws};
+pub use study::{FoldUsers, Labelled, Study};
+pub use summary::{Extras, NoiseCondition, VariantResult, summarise};
 pub use tasks::{Label, Task, TaskSet};
+
+pub use instructue_schema::{Matrix, UserRef, UserVectors};

@@ -1,6 +1,6 @@
 //! Users like those of a list.
 
-use crate::embedder::Matrix;
+use instructue_schema::Matrix;
 
 /// The cosine of each candidate with the mean direction of a list of users.
 ///

@@ -1,13 +1,10 @@
 //! Users in two dimensions: principal components of their vectors.
 
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
 use serde::{Deserialize, Serialize};
 
-use crate::embedder::Matrix;
 use crate::error::{Error, Result};
-use crate::linalg::{Dense, axpy, dot};
-
-/// Passes of the power iteration; it stops earlier when the direction stands still.
-const PASSES: usize = 1000;
+use instructue_schema::Matrix;
 
 /// Points in the plane with the name of each point's group.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -42,16 +39,12 @@ impl Map2d {
             ));
         }
         let centred = centre(vectors);
-        let total: f64 = centred.values.iter().map(|value| value * value).sum();
-        let first = component(&centred, None);
-        let second = component(&centred, Some(&first));
-        let (x, y) = (centred.times(&first), centred.times(&second));
-        let share = |axis: &[f64]| {
-            if total > 0.0 {
-                dot(axis, axis) / total
-            } else {
-                0.0
-            }
+        let total = centred.norm_squared();
+        let axes = components(&centred);
+        let [x, y] = axes.each_ref().map(|axis| &centred * axis);
+        let share = |axis: &DVector<f64>| match total > 0.0 {
+            true => axis.norm_squared() / total,
+            false => 0.0,
         };
         Ok(Self {
             title: title.into(),
@@ -71,72 +64,37 @@ impl Map2d {
     }
 }
 
-fn centre(vectors: &Matrix) -> Dense {
-    let mut mean = vec![0.0; vectors.columns];
-    for row in 0..vectors.rows {
-        for (sum, &value) in mean.iter_mut().zip(vectors.row(row)) {
-            *sum += f64::from(value) / vectors.rows as f64;
-        }
+/// Values less the mean of their column.
+fn centre(vectors: &Matrix) -> DMatrix<f64> {
+    let (rows, columns) = (vectors.rows, vectors.columns);
+    let values = vectors.values.iter().map(|&value| f64::from(value));
+    let mut centred = DMatrix::from_row_iterator(rows, columns, values);
+    for mut column in centred.column_iter_mut() {
+        let mean = column.mean();
+        column.add_scalar_mut(-mean);
     }
-    let mut values = Vec::with_capacity(vectors.values.len());
-    for row in 0..vectors.rows {
-        values.extend(
-            vectors
-                .row(row)
-                .iter()
-                .zip(&mean)
-                .map(|(&value, mean)| f64::from(value) - mean),
-        );
-    }
-    Dense {
-        rows: vectors.rows,
-        columns: vectors.columns,
-        values,
-    }
+    centred
 }
 
-/// The direction of greatest variance orthogonal to `other`, by power iteration.
-fn component(x: &Dense, other: Option<&[f64]>) -> Vec<f64> {
-    // Uneven weights, so that no axis is orthogonal to the start by symmetry.
-    let mut direction: Vec<f64> = (0..x.columns)
-        .map(|at| 1.0 + (at as f64 * 0.618_034).fract())
-        .collect();
-    if !make_unit(&mut direction, other) {
-        return vec![0.0; x.columns];
+/// The two directions of greatest variance; zeros where nothing but rounding is left.
+fn components(centred: &DMatrix<f64>) -> [DVector<f64>; 2] {
+    if centred.ncols() == 0 {
+        return [DVector::zeros(0), DVector::zeros(0)];
     }
-    for _ in 0..PASSES {
-        let mut next = x.transposed_times(&x.times(&direction));
-        if !make_unit(&mut next, other) {
-            return vec![0.0; x.columns];
+    let eigen = SymmetricEigen::new(centred.tr_mul(centred));
+    let mut order: Vec<usize> = (0..eigen.eigenvalues.len()).collect();
+    order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
+    let largest = order.first().map_or(0.0, |&at| eigen.eigenvalues[at]);
+    [0, 1].map(|number| match order.get(number) {
+        Some(&at) if eigen.eigenvalues[at] > 1e-12 * largest => {
+            let axis = eigen.eigenvectors.column(at).into_owned();
+            match axis[axis.icamax()] < 0.0 {
+                true => -axis,
+                false => axis,
+            }
         }
-        let turned = 1.0 - dot(&next, &direction).abs();
-        direction = next;
-        if turned < 1e-14 {
-            break;
-        }
-    }
-    let largest = direction
-        .iter()
-        .copied()
-        .max_by(|a, b| a.abs().total_cmp(&b.abs()));
-    if largest.is_some_and(|value| value < 0.0) {
-        direction.iter_mut().for_each(|value| *value = -*value);
-    }
-    direction
-}
-
-/// Removes the part along `other` and scales to length 1; false when nothing but rounding is left.
-fn make_unit(v: &mut [f64], other: Option<&[f64]>) -> bool {
-    let before = dot(v, v).sqrt();
-    if let Some(other) = other {
-        axpy(-dot(v, other), other, v);
-    }
-    let length = dot(v, v).sqrt();
-    if !(length > 1e-10 * before && length > 1e-150) {
-        return false;
-    }
-    v.iter_mut().for_each(|value| *value /= length);
-    true
+        _ => DVector::zeros(centred.ncols()),
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Free functions for one-off use; [`Ranking`] sorts once and then gives every
 //! statistic, also under the multiplicities of a bootstrap resample.
 
-use crate::embedder::Matrix;
+use instructue_schema::Matrix;
 
 /// Area under the ROC curve: the probability that a positive scores above a
 /// negative, ties counting one half.

@@ -11,11 +11,11 @@
 //! examples than features, else of the smaller `XXᵀ`. So a step costs a few
 //! passes over the data and nothing is random.
 
+use instructue_schema::Matrix;
+use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 use serde::{Deserialize, Serialize};
 
-use crate::embedder::Matrix;
 use crate::error::{Error, Result};
-use crate::linalg::{Cholesky, Dense, axpy, dot};
 
 /// Newton steps after which a fit is given up.
 const MAX_STEPS: usize = 200;
@@ -97,7 +97,7 @@ impl LogisticRegression {
         let second = block.first.min(scale.len());
         scale[second..].iter_mut().for_each(|s| *s /= block.share);
         let problem = Problem::new(standardise(x, &mean, &scale), y);
-        let mut start = (vec![0.0; x.columns], problem.null_intercept());
+        let mut start = (DVector::zeros(x.columns), problem.null_intercept());
         let mut fits = Vec::with_capacity(penalties.len());
         for &l2 in penalties {
             start = problem.minimise(l2, start)?;
@@ -106,7 +106,7 @@ impl LogisticRegression {
             fits.push(Self {
                 mean,
                 scale,
-                weights,
+                weights: weights.data.into(),
                 intercept,
                 l2,
             });
@@ -128,10 +128,8 @@ impl LogisticRegression {
             ));
         }
         let z = standardise(x, &self.mean, &self.scale);
-        Ok(z.times(&self.weights)
-            .into_iter()
-            .map(|score| score + self.intercept)
-            .collect())
+        let scores = z * DVector::from_column_slice(&self.weights);
+        Ok(scores.add_scalar(self.intercept).data.into())
     }
 
     /// Probability of the positive class of each row.
@@ -204,43 +202,49 @@ pub(crate) fn standardisation(x: &Matrix) -> (Vec<f64>, Vec<f64>) {
     (mean.clone(), scale.collect())
 }
 
-pub(crate) fn standardise(x: &Matrix, mean: &[f64], scale: &[f64]) -> Dense {
-    let mut values = Vec::with_capacity(x.values.len());
-    for row in 0..x.rows {
-        let inputs = x.row(row).iter().zip(mean).zip(scale);
-        values.extend(inputs.map(|((&value, mean), scale)| (f64::from(value) - mean) / scale));
+/// Each value less its column's mean, over its column's scale.
+pub(crate) fn standardise(x: &Matrix, mean: &[f64], scale: &[f64]) -> DMatrix<f64> {
+    DMatrix::from_fn(x.rows, x.columns, |row, column| {
+        (f64::from(x.row(row)[column]) - mean[column]) / scale[column]
+    })
+}
+
+/// The Cholesky factor of `scale · a + shift · 1`; `None` unless positive definite.
+pub(crate) fn shifted_cholesky(
+    a: &DMatrix<f64>,
+    scale: f64,
+    shift: f64,
+) -> Option<Cholesky<f64, Dyn>> {
+    let mut shifted = a * scale;
+    for at in 0..a.nrows() {
+        shifted[(at, at)] += shift;
     }
-    Dense {
-        rows: x.rows,
-        columns: x.columns,
-        values,
-    }
+    Cholesky::new(shifted)
 }
 
 /// Standardised inputs with labels, and the curvature that preconditions every fit on them.
 struct Problem<'a> {
-    x: Dense,
+    x: DMatrix<f64>,
     y: &'a [bool],
     /// p(1 − p) at the share of positives p: the curvature per example of the empty model.
     curvature: f64,
     /// `XᵀX`, or `XXᵀ` when there are fewer examples than features.
-    product: Vec<f64>,
+    product: DMatrix<f64>,
 }
 
 /// The inverse of `c·XᵀX + l2·1`, and of `c·n` for the intercept.
 struct Preconditioner<'a> {
     problem: &'a Problem<'a>,
-    factor: Cholesky,
+    factor: Cholesky<f64, Dyn>,
     l2: f64,
 }
 
 impl<'a> Problem<'a> {
-    fn new(x: Dense, y: &'a [bool]) -> Self {
+    fn new(x: DMatrix<f64>, y: &'a [bool]) -> Self {
         let share = y.iter().filter(|&&label| label).count() as f64 / y.len() as f64;
-        let product = if x.rows < x.columns {
-            x.kernel()
-        } else {
-            x.gram()
+        let product = match x.nrows() < x.ncols() {
+            true => &x * x.transpose(),
+            false => x.tr_mul(&x),
         };
         Self {
             x,
@@ -251,7 +255,7 @@ impl<'a> Problem<'a> {
     }
 
     fn dual(&self) -> bool {
-        self.x.rows < self.x.columns
+        self.x.nrows() < self.x.ncols()
     }
 
     fn null_intercept(&self) -> f64 {
@@ -260,32 +264,27 @@ impl<'a> Problem<'a> {
     }
 
     fn precondition(&self, l2: f64) -> Option<Preconditioner<'_>> {
-        let factor = if self.dual() {
-            Cholesky::new(&self.product, self.x.rows, 1.0, l2 / self.curvature)
-        } else {
-            Cholesky::new(&self.product, self.x.columns, self.curvature, l2)
-        }?;
+        let factor = match self.dual() {
+            true => shifted_cholesky(&self.product, 1.0, l2 / self.curvature),
+            false => shifted_cholesky(&self.product, self.curvature, l2),
+        };
         Some(Preconditioner {
             problem: self,
-            factor,
+            factor: factor?,
             l2,
         })
     }
 
-    fn margins(&self, weights: &[f64], intercept: f64) -> Vec<f64> {
-        self.x
-            .times(weights)
-            .into_iter()
-            .map(|z| z + intercept)
-            .collect()
+    fn margins(&self, weights: &DVector<f64>, intercept: f64) -> DVector<f64> {
+        (&self.x * weights).add_scalar(intercept)
     }
 
-    fn objective(&self, z: &[f64], weights: &[f64], l2: f64) -> f64 {
-        log_loss(z, self.y) * self.y.len() as f64 + l2 / 2.0 * dot(weights, weights)
+    fn objective(&self, z: &DVector<f64>, weights: &DVector<f64>, l2: f64) -> f64 {
+        log_loss(z.as_slice(), self.y) * self.y.len() as f64 + l2 / 2.0 * weights.norm_squared()
     }
 
     /// Newton's method with step halving.
-    fn minimise(&self, l2: f64, start: (Vec<f64>, f64)) -> Result<(Vec<f64>, f64)> {
+    fn minimise(&self, l2: f64, start: (DVector<f64>, f64)) -> Result<(DVector<f64>, f64)> {
         let (mut weights, mut intercept) = start;
         let not_converged = |iterations, decrement| Error::NotConverged {
             iterations,
@@ -300,24 +299,20 @@ impl<'a> Problem<'a> {
         let mut value = self.objective(&z, &weights, l2);
         let mut decrement = f64::INFINITY;
         for _ in 0..MAX_STEPS {
-            let p: Vec<f64> = z.iter().map(|&z| sigmoid(z)).collect();
-            let residual: Vec<f64> = p
-                .iter()
-                .zip(self.y)
-                .map(|(p, &y)| p - f64::from(u8::from(y)))
-                .collect();
-            let mut gradient = self.x.transposed_times(&residual);
-            axpy(l2, &weights, &mut gradient);
-            gradient.push(residual.iter().sum());
-            let curvature: Vec<f64> = p.iter().map(|p| p * (1.0 - p)).collect();
+            let p = z.map(sigmoid);
+            let truth = self.y.iter().map(|&y| f64::from(u8::from(y)));
+            let residual = &p - DVector::from_iterator(self.y.len(), truth);
+            let mut gradient = self.x.tr_mul(&residual);
+            gradient.axpy(l2, &weights, 1.0);
+            let gradient = gradient.push(residual.sum());
+            let curvature = p.map(|p| p * (1.0 - p));
             let step = self.newton_step(&curvature, &gradient, l2, &preconditioner);
-            decrement = -dot(&step, &gradient);
-            let (weight_step, intercept_step) = step.split_at(weights.len());
+            decrement = -step.dot(&gradient);
+            let (weight_step, intercept_step) = parts(&step);
             let mut rate = 1.0;
             loop {
-                let mut next = weights.clone();
-                axpy(rate, weight_step, &mut next);
-                let next_intercept = intercept + rate * intercept_step[0];
+                let next = &weights + rate * &weight_step;
+                let next_intercept = intercept + rate * intercept_step;
                 let next_z = self.margins(&next, next_intercept);
                 let next_value = self.objective(&next_z, &next, l2);
                 // Near the end the decrease drowns in rounding; there the full step is right.
@@ -338,47 +333,40 @@ impl<'a> Problem<'a> {
     }
 
     /// `(Xᵀ R X + l2·1) v` with the intercept as the last entry, `R` the curvature per example.
-    fn hessian_times(&self, curvature: &[f64], l2: f64, v: &[f64]) -> Vec<f64> {
-        let (weights, intercept) = v.split_at(self.x.columns);
-        let mut z = self.margins(weights, intercept[0]);
-        for (z, r) in z.iter_mut().zip(curvature) {
-            *z *= r;
-        }
-        let mut out = self.x.transposed_times(&z);
-        axpy(l2, weights, &mut out);
-        out.push(z.iter().sum());
-        out
+    fn hessian_times(&self, curvature: &DVector<f64>, l2: f64, v: &DVector<f64>) -> DVector<f64> {
+        let (weights, intercept) = parts(v);
+        let z = self.margins(&weights, intercept).component_mul(curvature);
+        let mut out = self.x.tr_mul(&z);
+        out.axpy(l2, &weights, 1.0);
+        out.push(z.sum())
     }
 
     /// Approximately −H⁻¹·gradient, by preconditioned conjugate gradients.
     fn newton_step(
         &self,
-        curvature: &[f64],
-        gradient: &[f64],
+        curvature: &DVector<f64>,
+        gradient: &DVector<f64>,
         l2: f64,
         preconditioner: &Preconditioner<'_>,
-    ) -> Vec<f64> {
-        let mut step = vec![0.0; gradient.len()];
-        let mut residual: Vec<f64> = gradient.iter().map(|g| -g).collect();
+    ) -> DVector<f64> {
+        let mut step = DVector::zeros(gradient.len());
+        let mut residual = -gradient;
         let mut conditioned = preconditioner.apply(&residual);
         let mut direction = conditioned.clone();
-        let mut norm = dot(&residual, &conditioned);
+        let mut norm = residual.dot(&conditioned);
         let first = norm;
         for _ in 0..100 {
             if norm <= 1e-10 * first || norm.is_nan() {
                 break;
             }
             let product = self.hessian_times(curvature, l2, &direction);
-            let rate = norm / dot(&direction, &product);
-            axpy(rate, &direction, &mut step);
-            axpy(-rate, &product, &mut residual);
+            let rate = norm / direction.dot(&product);
+            step.axpy(rate, &direction, 1.0);
+            residual.axpy(-rate, &product, 1.0);
             conditioned = preconditioner.apply(&residual);
-            let next = dot(&residual, &conditioned);
-            let keep = next / norm;
+            let next = residual.dot(&conditioned);
+            direction.axpy(1.0, &conditioned, next / norm);
             norm = next;
-            for (d, c) in direction.iter_mut().zip(&conditioned) {
-                *d = c + keep * *d;
-            }
             // Far from the optimum a rough step is as good as an exact one.
             if norm < 1e-2 * first * (first / self.y.len() as f64).min(1.0) {
                 break;
@@ -389,22 +377,23 @@ impl<'a> Problem<'a> {
 }
 
 impl Preconditioner<'_> {
-    fn apply(&self, v: &[f64]) -> Vec<f64> {
+    fn apply(&self, v: &DVector<f64>) -> DVector<f64> {
         let problem = self.problem;
-        let (weights, intercept) = v.split_at(problem.x.columns);
-        let mut out = if problem.dual() {
+        let (weights, intercept) = parts(v);
+        let out = match problem.dual() {
             // (l2·1 + c·XᵀX)⁻¹ = (1 − Xᵀ (l2/c·1 + XXᵀ)⁻¹ X) / l2
-            let inner = self.factor.solve(&problem.x.times(weights));
-            let correction = problem.x.transposed_times(&inner);
-            weights
-                .iter()
-                .zip(correction)
-                .map(|(w, c)| (w - c) / self.l2)
-                .collect()
-        } else {
-            self.factor.solve(weights)
+            true => {
+                let inner = self.factor.solve(&(&problem.x * &weights));
+                (weights - problem.x.tr_mul(&inner)) / self.l2
+            }
+            false => self.factor.solve(&weights),
         };
-        out.push(intercept[0] / (problem.curvature * problem.y.len() as f64));
-        out
+        out.push(intercept / (problem.curvature * problem.y.len() as f64))
     }
+}
+
+/// The weights and the intercept behind them.
+fn parts(v: &DVector<f64>) -> (DVector<f64>, f64) {
+    let last = v.len() - 1;
+    (v.rows(0, last).into_owned(), v[last])
 }

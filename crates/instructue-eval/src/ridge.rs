@@ -1,9 +1,9 @@
 //! Many targets from one vector: which items a user takes next, by ridge regression.
 
-use crate::embedder::Matrix;
 use crate::error::{Error, Result};
-use crate::linalg::Cholesky;
-use crate::probe::{standardisation, standardise};
+use crate::probe::{shifted_cholesky, standardisation, standardise};
+use instructue_schema::Matrix;
+use nalgebra::DMatrix;
 
 /// A linear map from standardised vectors to a score per item.
 ///
@@ -14,8 +14,8 @@ use crate::probe::{standardisation, standardise};
 pub struct RidgeRanker {
     mean: Vec<f64>,
     scale: Vec<f64>,
-    /// Row after row, one per item.
-    weights: Vec<f64>,
+    /// `[width, items]`
+    weights: DMatrix<f64>,
     intercept: Vec<f64>,
 }
 
@@ -50,26 +50,23 @@ impl RidgeRanker {
         }
         let (mean, scale) = standardisation(x);
         let standardised = standardise(x, &mean, &scale);
-        let factor = Cholesky::new(&standardised.gram(), x.columns, 1.0, l2);
+        let factor = shifted_cholesky(&standardised.tr_mul(&standardised), 1.0, l2);
         let factor = factor.ok_or(Error::NotConverged {
             iterations: 0,
             l2,
             decrement: f64::INFINITY,
         })?;
         let mut intercept = vec![0.0; items];
-        let mut products = vec![0.0; items * x.columns];
+        let mut products = DMatrix::zeros(x.columns, items);
         for (row, list) in taken.iter().enumerate() {
             for &item in *list {
                 intercept[item] += 1.0 / x.rows as f64;
-                let product = &mut products[item * x.columns..(item + 1) * x.columns];
-                for (sum, value) in product.iter_mut().zip(standardised.row(row)) {
-                    *sum += value;
-                }
+                let mut product = products.column_mut(item);
+                product += standardised.row(row).transpose();
             }
         }
         // Standardised inputs sum to zero, so the intercept leaves the products as they are.
-        let weights = products.chunks_exact(x.columns.max(1));
-        let weights = weights.flat_map(|product| factor.solve(product)).collect();
+        let weights = factor.solve(&products);
         Ok(Self {
             mean,
             scale,
@@ -92,16 +89,14 @@ impl RidgeRanker {
             return Err(Error::shape(what, self.mean.len(), x.columns));
         }
         let standardised = standardise(x, &self.mean, &self.scale);
-        let mut values = Vec::with_capacity(x.rows * self.intercept.len());
-        for row in 0..x.rows {
-            let inputs = standardised.row(row);
-            for (item, intercept) in self.intercept.iter().enumerate() {
-                let weights = &self.weights[item * x.columns..(item + 1) * x.columns];
-                let product: f64 = weights.iter().zip(inputs).map(|(w, x)| w * x).sum();
-                values.push((product + intercept) as f32);
-            }
-        }
-        Matrix::new(x.rows, self.intercept.len(), values)
+        let scores = standardised * &self.weights;
+        let values = (0..x.rows).flat_map(|row| {
+            let row = scores.row(row).into_owned();
+            let each = self.intercept.iter().enumerate();
+            each.map(move |(item, intercept)| (row[item] + intercept) as f32)
+        });
+        let values = values.collect();
+        Ok(Matrix::new(x.rows, self.intercept.len(), values)?)
     }
 }
 

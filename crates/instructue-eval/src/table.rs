@@ -1,88 +1,63 @@
-//! A proof as plain text.
+//! An evaluation as plain text.
 
 use std::fmt::Write;
 
 use crate::bootstrap::Interval;
-use crate::proof::{Arm, COMPARISONS, Evaluation, Score};
+use crate::methods::{Arm, COMPARISONS, arm_of};
+use crate::results::{Evaluation, MethodScores, Scores};
 
 impl Evaluation {
-    /// Readable tables: AUC and KS per task and arm, paired differences,
-    /// retrieval and zero-shot, with intervals.
+    /// Readable tables: AUC and KS per task and arm, paired differences, zero-shot,
+    /// retrieval, with intervals; other methods, claims, models with one thing changed
+    /// and rankings where there are any.
     pub fn table(&self) -> String {
         let percent = self.options.confidence * 100.0;
         let mut out = String::new();
-        let heading = |text: String, out: &mut String| {
-            if !out.is_empty() {
-                out.push('\n');
+        let mut section = |heading: &str, rows: &[Vec<String>]| {
+            if rows.len() > 1 {
+                let blank = if out.is_empty() { "" } else { "\n" };
+                let _ = write!(out, "{blank}{heading}\n{}", aligned(rows));
             }
-            out.push_str(&text);
-            out.push('\n');
         };
-        heading(
-            format!("AUC on test users, with {percent} % bootstrap intervals"),
-            &mut out,
+        let intervals = format!("on test users, with {percent} % bootstrap intervals");
+        let auc = self.arms(|scores| scores.auc);
+        section(&format!("AUC {intervals}"), &auc);
+        section(&format!("KS {intervals}"), &self.arms(|scores| scores.ks));
+        section(
+            "Differences of AUC on the same resamples (* = zero is outside)",
+            &self.arm_differences(),
         );
-        out.push_str(&self.score_table(|score| score.auc));
-        heading(
-            format!("KS on test users, with {percent} % bootstrap intervals"),
-            &mut out,
+        section(
+            "Zero-shot AUC (cosine with a true answer − with a false one)",
+            &self.zero_shot(),
         );
-        out.push_str(&self.score_table(|score| score.ks));
-        heading(
-            "Differences of AUC on the same resamples (* = zero is outside)".into(),
-            &mut out,
-        );
-        out.push_str(&self.difference_table());
-        let zero_shot: Vec<Vec<String>> = self
-            .tasks
-            .iter()
-            .filter_map(|task| task.zero_shot.map(|scores| (task, scores)))
-            .map(|(task, scores)| {
-                let last = difference(&scores.difference);
-                vec![
-                    task.name.clone(),
-                    cell(&scores.trained),
-                    cell(&scores.untrained),
-                    last,
-                ]
-            })
-            .collect();
-        if !zero_shot.is_empty() {
-            heading(
-                "Zero-shot AUC (cosine with a true answer − with a false one)".into(),
-                &mut out,
+        for found in &self.retrieval {
+            let heading = format!(
+                "Text → user, {}: {} answers to {} instructions, {:.0} candidates, {:.1} relevant \
+                 each",
+                found.kind, found.queries, found.instructions, found.candidates, found.relevant
             );
-            let mut rows = vec![
-                ["task", "trained", "untrained", "difference"]
-                    .map(String::from)
-                    .to_vec(),
-            ];
-            rows.extend(zero_shot);
-            out.push_str(&aligned(&rows));
-        }
-        if let Some(retrieval) = &self.retrieval {
-            heading(
-                format!(
-                    "Text → user: {} answers to {} instructions, {:.0} candidates, {:.1} relevant each",
-                    retrieval.queries,
-                    retrieval.instructions,
-                    retrieval.candidates,
-                    retrieval.relevant
-                ),
-                &mut out,
-            );
-            let header = ["", "trained", "untrained", "chance", "difference"];
-            let mut rows = vec![header.map(String::from).to_vec()];
-            rows.extend(retrieval.recall.iter().map(|recall| {
+            let mut rows = vec![head(&["", "trained", "untrained", "chance", "difference"])];
+            rows.extend(found.recall.iter().map(|recall| {
                 vec![
                     format!("recall@{}", recall.k),
                     cell(&recall.trained),
-                    cell(&recall.untrained),
+                    or_dash(recall.untrained.as_ref().map(cell)),
                     number(recall.chance),
-                    difference(&recall.difference),
+                    or_dash(recall.difference.as_ref().map(difference)),
                 ]
             }));
-            out.push_str(&aligned(&rows));
+            section(&heading, &rows);
+        }
+        let all = "AUC of all methods, mean over folds";
+        section(all, &self.all_methods());
+        section("Claims (* = zero is outside the interval)", &self.claimed());
+        section(
+            "One thing changed: mean AUC, and minus the whole model's on the same folds",
+            &self.changed(),
+        );
+        for (heading, rows) in self.rankings() {
+            section(&heading, &rows);
         }
         for task in &self.tasks {
             if let Some(reason) = &task.skipped {
@@ -92,39 +67,156 @@ impl Evaluation {
         out
     }
 
-    fn score_table(&self, pick: impl Fn(&Score) -> Interval) -> String {
-        let mut rows = vec![vec!["task".to_owned(), "test (positive)".to_owned()]];
+    /// One row per task and one for the mean, one column per arm.
+    fn arms(&self, pick: impl Fn(&Scores) -> Interval) -> Vec<Vec<String>> {
+        let mut rows = vec![head(&["task", "test (positive)"])];
         rows[0].extend(Arm::ALL.map(|arm| arm.name().to_owned()));
-        let value = |score: Option<Score>| score.map_or_else(|| "–".into(), |s| cell(&pick(&s)));
-        for task in self.tasks.iter().filter(|task| task.skipped.is_none()) {
+        let value =
+            |found: Option<&MethodScores>| or_dash(found.map(|found| cell(&pick(&found.scores))));
+        for task in self.measured() {
             let users = format!("{} ({})", task.test.users, task.test.positives);
             let mut row = vec![task.name.clone(), users];
             row.extend(Arm::ALL.map(|arm| value(task.score(arm))));
             rows.push(row);
         }
-        let mut row = vec!["mean".to_owned(), String::new()];
-        row.extend(Arm::ALL.map(|arm| value(self.average.score(arm))));
+        let mut row = head(&["mean", ""]);
+        row.extend(Arm::ALL.map(|arm| value(self.mean(arm))));
         rows.push(row);
-        aligned(&rows)
+        rows
     }
 
-    fn difference_table(&self) -> String {
-        let mut rows = vec![vec!["task".to_owned()]];
-        rows[0]
-            .extend(COMPARISONS.map(|(left, right)| format!("{} − {}", left.name(), right.name())));
-        let value = |score: Option<Score>| {
-            score.map_or_else(|| "–".to_owned(), |score| difference(&score.auc))
-        };
-        for task in self.tasks.iter().filter(|task| task.skipped.is_none()) {
+    /// One row per task and one for the mean, one column per comparison of arms.
+    fn arm_differences(&self) -> Vec<Vec<String>> {
+        let pairs = COMPARISONS.iter().filter_map(|(left, right)| {
+            let names = (arm_of(left)?.name(), arm_of(right)?.name());
+            Some(((*left, *right), format!("{} − {}", names.0, names.1)))
+        });
+        let pairs: Vec<((&str, &str), String)> = pairs.collect();
+        let mut rows = vec![head(&["task"])];
+        rows[0].extend(pairs.iter().map(|(_, name)| name.clone()));
+        for task in self.measured() {
+            let of = pairs
+                .iter()
+                .map(|((left, right), _)| task.difference(left, right));
             let mut row = vec![task.name.clone()];
-            row.extend(COMPARISONS.map(|(left, right)| value(task.difference(left, right))));
+            row.extend(of.map(|found| or_dash(found.map(|found| difference(&found.auc)))));
             rows.push(row);
         }
-        let mut row = vec!["mean".to_owned()];
-        row.extend(COMPARISONS.map(|(left, right)| value(self.average.difference(left, right))));
+        let of = pairs.iter();
+        let of = of.map(|((left, right), _)| self.mean_difference(left, right));
+        let mut row = head(&["mean"]);
+        row.extend(of.map(|found| or_dash(found.map(|found| difference(&found.auc)))));
         rows.push(row);
-        aligned(&rows)
+        rows
     }
+
+    fn zero_shot(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![head(&["task", "trained", "untrained", "difference"])];
+        let found = self.measured();
+        let found = found.filter_map(|task| Some((task, task.zero_shot?)));
+        rows.extend(found.map(|(task, scores)| {
+            vec![
+                task.name.clone(),
+                cell(&scores.trained),
+                cell(&scores.untrained),
+                difference(&scores.difference),
+            ]
+        }));
+        rows
+    }
+
+    /// One row per method, one column per task; nothing where there are arms alone.
+    fn all_methods(&self) -> Vec<Vec<String>> {
+        if self.methods.iter().all(|info| arm_of(&info.name).is_some()) {
+            return Vec::new();
+        }
+        let mut rows = vec![head(&["method", "mean"])];
+        rows[0].extend(self.measured().map(|task| task.name.clone()));
+        for info in &self.methods {
+            let Some(mean) = self.mean(&info.name) else {
+                continue;
+            };
+            let of_task = self.measured().map(|task| task.score(&info.name));
+            let mut row = vec![info.title.clone(), cell(&mean.scores.auc)];
+            row.extend(of_task.map(|found| or_dash(found.map(|one| number(one.scores.auc.point)))));
+            rows.push(row);
+        }
+        rows
+    }
+
+    fn claimed(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![head(&["", "claim", "found", "target"])];
+        rows.extend(self.claims.iter().map(|claim| {
+            let met = match claim.met {
+                Some(true) => "met",
+                Some(false) => "missed",
+                None => "–",
+            };
+            let tasks = claim
+                .tasks
+                .map(|(good, all)| format!("{good} of {all} tasks"));
+            let value = claim.value.as_ref().map(difference);
+            let found: Vec<String> = value.into_iter().chain(tasks).collect();
+            let found = match found.is_empty() {
+                true => claim.found.clone(),
+                false => found.join(", "),
+            };
+            vec![met.into(), claim.claim.clone(), found, claim.target.clone()]
+        }));
+        rows
+    }
+
+    fn changed(&self) -> Vec<Vec<String>> {
+        let names = ["variant", "folds", "AUC", "difference", "matched − empty"];
+        let mut rows = vec![head(&names)];
+        rows.extend(self.ablations.iter().map(|one| {
+            vec![
+                one.title.clone(),
+                one.folds.to_string(),
+                cell(&one.auc),
+                difference(&one.difference),
+                difference(&one.matched_minus_empty),
+            ]
+        }));
+        rows
+    }
+
+    /// A heading and a table for each kind of next items.
+    fn rankings(&self) -> Vec<(String, Vec<Vec<String>>)> {
+        let names = [
+            "method",
+            "HR@10",
+            "NDCG@10",
+            "HR@10, sampled",
+            "NDCG@10, sampled",
+        ];
+        let of = self.recommendation.iter().map(|one| {
+            let heading = format!(
+                "Next items, {}: {} users, {} candidates",
+                one.name, one.users, one.candidates
+            );
+            let mut rows = vec![head(&names)];
+            rows.extend(one.methods.iter().map(|method| {
+                vec![
+                    method.title.clone(),
+                    cell(&method.hit_rate_full),
+                    cell(&method.ndcg_full),
+                    cell(&method.hit_rate_sampled),
+                    cell(&method.ndcg_sampled),
+                ]
+            }));
+            (heading, rows)
+        });
+        of.collect()
+    }
+}
+
+fn head(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "–".into())
 }
 
 /// Three digits, without the zero before the point.

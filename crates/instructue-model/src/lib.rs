@@ -62,7 +62,7 @@
 //! let users: Vec<_> = histories().map(|(history, at)| profiles.build(&history, at)).collect();
 //! let questions = [Some(DataText::new("Does this user have a pet?")), None];
 //! let vectors = model.embed(&users, &questions)?;
-//! assert_eq!((vectors[0].len(), vectors[0].width), (2, model.width()));
+//! assert_eq!((vectors[0].rows, vectors[0].columns), (2, model.width()));
 //! let length = |vector: &[f32]| vector.iter().map(|x| x * x).sum::<f32>().sqrt();
 //! assert!((length(vectors[0].row(1)) - 1.0).abs() < 1e-3);
 //! // The question changes the vector, and so does the user.
@@ -131,4 +131,5 @@ pub use sentence_encoder::SentenceEncoder;
 pub use session::{Answer, AnswerOptions, AnswerText, InstructUe, ProfileCache, Replicas};
 pub use soft_prompt::{Readout, SoftPrompt, TunedWeights};
 pub use source_shape::SourceShape;
-pub use vectors::{UserVectors, VectorKind, Vectors};
+pub use instructue_schema::{Matrix, UserVectors};
+pub use vectors::VectorKind;

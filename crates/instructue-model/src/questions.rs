@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::network::Instruction;
 use crate::numbers::{LexicalTable, ProfileNumbers, Question};
-use crate::vectors::{UserVectors, VectorKind};
+use crate::vectors::{VectorKind, copy_row, zeros};
 
 impl Model {
     pub(crate) fn profile_numbers(&self, profiles: &[Profile]) -> Result<Vec<ProfileNumbers>> {
@@ -66,20 +66,20 @@ impl Model {
         table
     }
 
-    /// Vectors that are to be filled in, and the numbers beside them.
+    /// Matrix that are to be filled in, and the numbers beside them.
     pub(crate) fn empty_vectors(
         &self,
         profiles: &[ProfileNumbers],
         lexical_matches: &LexicalTable,
     ) -> Vec<UserVectors> {
-        let mut one = UserVectors::zeros(
+        let mut one = zeros(
             self.width_of(VectorKind::Unit),
             self.width_of(VectorKind::State),
             self.preprocessor().number_count(),
             profiles.len(),
         );
         for (user, profile) in profiles.iter().enumerate() {
-            one.numbers.copy_row(user, &profile.components, 0);
+            copy_row(&mut one.numbers, user, &profile.components, 0);
         }
         vec![one; lexical_matches.questions]
     }

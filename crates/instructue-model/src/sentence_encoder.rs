@@ -8,11 +8,11 @@ use burn::tensor::Device;
 use instructue_encoders::cache::{CacheConfig, CacheSpace, Digest, VectorCache};
 use instructue_encoders::{EncoderCheckpoint, Pooling, TextEncoder};
 use instructue_features::TextTokenizer;
-use instructue_schema::DataText;
+use instructue_schema::{DataText, Matrix};
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::vectors::Vectors;
+use crate::vectors::copy_row;
 
 /// Texts in, vectors out: what an events source's encoder does, by itself.
 ///
@@ -69,7 +69,7 @@ impl SentenceEncoder {
     ///
     /// # Errors
     /// When a vector is not finite.
-    pub fn encode(&self, texts: &[DataText]) -> Result<Vectors> {
+    pub fn encode(&self, texts: &[DataText]) -> Result<Matrix> {
         let mut distinct: Vec<&DataText> = Vec::new();
         let mut places = HashMap::new();
         let place_of: Vec<usize> = texts
@@ -86,12 +86,9 @@ impl SentenceEncoder {
             .encoder
             .vectors_cached(&ids, &self.cache, &self.device)?;
         let width = self.encoder.hidden_size();
-        let mut vectors = Vectors {
-            width,
-            values: vec![0.0; texts.len() * width],
-        };
+        let mut vectors = Matrix::zeros(texts.len(), width);
         for (text, &place) in place_of.iter().enumerate() {
-            vectors.copy_row(text, &found, place);
+            copy_row(&mut vectors, text, &found, place);
         }
         Ok(vectors)
     }

@@ -1,40 +1,11 @@
-//! Vectors of users and texts, on the host.
+//! Vectors of users and texts, on the host: which of a user's two is meant, and how passes
+//! fill them in.
 
 use std::str::FromStr;
 
+use instructue_schema::{Matrix, UserVectors};
+
 use crate::error::{Error, Result};
-
-/// Vectors of several users under one instruction.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Vectors {
-    /// Width of a vector.
-    pub width: usize,
-    /// `[users, width]`, flat, in the order asked for.
-    pub values: Vec<f32>,
-}
-
-impl Vectors {
-    /// The vector of one user.
-    pub fn row(&self, index: usize) -> &[f32] {
-        &self.values[index * self.width..(index + 1) * self.width]
-    }
-
-    /// Takes row `from` of `values` as vector `to`.
-    pub(crate) fn copy_row(&mut self, to: usize, values: &[f32], from: usize) {
-        let (width, start) = (self.width, from * self.width);
-        self.values[to * width..(to + 1) * width].copy_from_slice(&values[start..start + width]);
-    }
-
-    /// Number of vectors.
-    pub fn len(&self) -> usize {
-        self.values.len().checked_div(self.width).unwrap_or(0)
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-}
 
 /// Which of a user's two vectors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,52 +33,29 @@ impl FromStr for VectorKind {
     }
 }
 
-/// Both vectors of several users under one instruction, and the numbers beside them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UserVectors {
-    /// See [`VectorKind::Unit`].
-    pub unit: Vectors,
-    /// See [`VectorKind::State`].
-    pub state: Vectors,
-    /// What stands beside the states: principal components of counts and sums, the
-    /// same under every instruction; see [`Preprocessor::number_count`](crate::Preprocessor::number_count).
-    pub numbers: Vectors,
+impl VectorKind {
+    /// Those of this kind.
+    pub fn of(self, vectors: UserVectors) -> Matrix {
+        match self {
+            Self::Unit => vectors.unit,
+            Self::State => vectors.state,
+        }
+    }
 }
 
-impl UserVectors {
-    /// Zeros of these widths, to be filled in.
-    pub(crate) fn zeros(unit: usize, state: usize, numbers: usize, users: usize) -> Self {
-        let zeros = |width| Vectors {
-            width,
-            values: vec![0.0; users * width],
-        };
-        Self {
-            unit: zeros(unit),
-            state: zeros(state),
-            numbers: zeros(numbers),
-        }
+/// Zeros of these widths for so many users, to be filled in.
+pub(crate) fn zeros(unit: usize, state: usize, numbers: usize, users: usize) -> UserVectors {
+    UserVectors {
+        unit: Matrix::zeros(users, unit),
+        state: Matrix::zeros(users, state),
+        numbers: Matrix::zeros(users, numbers),
     }
+}
 
-    /// Adds those of further users.
-    ///
-    /// # Panics
-    /// If they are of another width.
-    pub fn append(&mut self, more: Self) {
-        for (all, more) in [
-            (&mut self.unit, more.unit),
-            (&mut self.state, more.state),
-            (&mut self.numbers, more.numbers),
-        ] {
-            assert_eq!(all.width, more.width, "width of vectors");
-            all.values.extend(more.values);
-        }
-    }
-
-    /// Those of one kind.
-    pub fn of(self, kind: VectorKind) -> Vectors {
-        match kind {
-            VectorKind::Unit => self.unit,
-            VectorKind::State => self.state,
-        }
-    }
+/// Takes row `from` of flat `values` of the same width as row `to`.
+pub(crate) fn copy_row(matrix: &mut Matrix, to: usize, values: &[f32], from: usize) {
+    let (width, start) = (matrix.columns, from * matrix.columns);
+    matrix
+        .row_mut(to)
+        .copy_from_slice(&values[start..start + width]);
 }

@@ -7,7 +7,7 @@ use instructue_model::cache::{CacheConfig, CacheMetrics, VectorCache};
 
 use crate::config::CacheSettings;
 use crate::error::Result;
-use crate::prepare::Stage;
+use crate::watch::Stage;
 
 /// Where a run keeps them unless it is told another folder.
 pub const EVENTS_DIR: &str = "events";

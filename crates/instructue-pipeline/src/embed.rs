@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array};
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
-use instructue_eval::{Embedder, UserRef};
+use instructue_eval::Embedder;
 use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, SoftPrompt, VectorKind};
+use instructue_schema::UserRef;
 use instructue_schema::{Difference, Timestamp};
 use instructue_store::UserStore;
 
@@ -18,9 +19,8 @@ use crate::cache::settle_events;
 use crate::error::{Error, Result};
 use crate::id_type::IdType;
 use crate::parquet_file::ParquetFile;
-use crate::prepare::Stage;
-use crate::readout::to_model;
 use crate::store_embedder::StoreEmbedder;
+use crate::watch::Stage;
 use crate::windows::{empty_users, tell_empty};
 
 pub use instructue_schema::limits::texts::MAX_INSTRUCTION_BYTES;
@@ -136,7 +136,7 @@ pub fn embed_users(
             let both = embedder
                 .embed_tuned(&refs, reference, tuned, &mut progress)
                 .map_err(|e| failed(&e))?;
-            probabilities = tuned.scores(&to_model(&both));
+            probabilities = tuned.scores(&both);
             matrices.push(both);
         }
         let mut arrays: Vec<ArrayRef> = vec![id_type.array(&ids)];

@@ -79,6 +79,9 @@ pub enum Error {
     /// A tokenizer.
     #[error(transparent)]
     Features(#[from] instructue_features::Error),
+    /// Vectors that do not fit.
+    #[error(transparent)]
+    Matrix(#[from] instructue_schema::MatrixError),
     /// The data.
     #[error(transparent)]
     Store(#[from] instructue_store::Error),

@@ -11,28 +11,29 @@ mod config;
 mod device;
 mod embed;
 mod error;
+mod evaluation;
 pub mod hub;
 mod id_type;
 mod keys;
 mod labels;
+mod names;
 mod parquet_file;
 mod prepare;
 mod pretrained;
-mod proof;
 mod readout;
-mod recipe;
 mod run;
 mod store_embedder;
 mod suggest;
 pub mod suite;
 mod tune;
+mod watch;
 mod windows;
 
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use cache::{EVENTS_DIR, keep_events};
 pub use config::{
-    Adapter, CacheSettings, EvaluationSettings, ModelSettings, PrivacySettings, ReferenceConfig,
-    RunConfig,
+    Adapter, CacheSettings, EvaluationSettings, ModelSettings, PrivacySettings, Recipe,
+    ReferenceConfig, RunConfig, userqa_config,
 };
 pub use device::{DEVICE_VARIABLE, DeviceError, DeviceName};
 pub use embed::{
@@ -41,13 +42,11 @@ pub use embed::{
 pub use error::{Error, Result};
 pub use keys::annotated_config;
 pub use labels::{Labelled, read_labels};
-pub use prepare::{
-    Ingested, SCHEMA_FILE, Stage, TASKS_FILE, fit, ingest, references, userqa, userqa_config,
-};
+pub use names::{EVALUATION_FILE, MODEL_DIR, REPORT_FILE};
+pub use prepare::{Ingested, SCHEMA_FILE, TASKS_FILE, fit, ingest, references, userqa};
 pub use pretrained::{Backbone, Encoder, FineTuning, PretrainedParts, PretrainedSettings};
-pub use proof::{PROOF_FILE, REPORT_FILE};
-pub use recipe::Recipe;
-pub use run::{MODEL_DIR, Outcome, Watch, model_dir, train_userqa};
+pub use run::{Outcome, model_dir, train_userqa};
 pub use store_embedder::StoreEmbedder;
 pub use tune::{TuneQuality, TuneRequest, TunedUsers, tune_users};
+pub use watch::{Stage, Watch};
 pub use windows::end_of_data;

@@ -11,11 +11,12 @@ use instructue_model::Preprocessor;
 use instructue_schema::user_key;
 use instructue_schema::{Schema, Timestamp, UserId, paths};
 use instructue_store::{IngestOptions, IngestReport, Progress, UserStore, remote_advice, survey};
-use instructue_userqa::{RunValues, Split, UserQa, UserQaConfig, split_of};
+use instructue_userqa::{Split, UserQa, UserQaConfig, split_of};
 
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::pretrained::PretrainedParts;
+use crate::watch::Stage;
 use crate::windows::{empty_users, end_of_data};
 
 /// The file that declares the sources of a data directory.
@@ -24,29 +25,6 @@ pub const SCHEMA_FILE: &str = "schema.toml";
 pub const TASKS_FILE: &str = "tasks.toml";
 /// Users whose texts and rows the tokenizer and normalisers are fitted on, at most.
 const FIT_USERS: usize = 20_000;
-
-/// What a stage tells whoever watches it.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Stage {
-    /// A stage begins.
-    Begin {
-        /// What it does, in a few words.
-        name: &'static str,
-    },
-    /// Part of the running stage is done.
-    Progress {
-        /// Done so far.
-        done: u64,
-        /// In all.
-        total: u64,
-    },
-    /// A remark worth a line of its own.
-    Note {
-        /// The remark.
-        text: String,
-    },
-}
 
 /// Data read, checked and grouped by user.
 #[derive(Debug)]
@@ -115,6 +93,22 @@ pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result
         tasks,
         end,
     })
+}
+
+/// Checks the tasks of the data before anything is trained for them.
+pub(crate) fn check_tasks(
+    ingested: &Ingested,
+    data: &Path,
+    min_users: usize,
+    watch: &mut dyn FnMut(Stage),
+) -> Result<()> {
+    let Some(tasks) = &ingested.tasks else {
+        return Ok(());
+    };
+    for text in instructue_eval::check_tasks(tasks, &ingested.store, data, min_users)? {
+        watch(Stage::Note { text });
+    }
+    Ok(())
 }
 
 /// What `schema.toml` and, if there is one, `tasks.toml` of a data directory say.
@@ -217,16 +211,6 @@ pub(crate) fn tell_references(
         watch(Stage::Note { text });
     }
     Ok(())
-}
-
-/// The configuration of the training set.
-pub fn userqa_config(config: &RunConfig, references: &[Timestamp], end: Timestamp) -> UserQaConfig {
-    config.userqa.clone().with_run_values(RunValues {
-        seed: config.seed,
-        references: references.to_vec(),
-        min_users: config.privacy.min_users,
-        data_end: Some(end),
-    })
 }
 
 /// Builds the training set below `out`, or opens the one that is there and fits.

@@ -1,9 +1,10 @@
 //! What a tuned question reads its classes with: a probe on the state under it and on
 //! the numbers beside the state.
 
-use instructue_eval::{CrossValidation, Matrix, UserVectors as Found};
+use instructue_eval::CrossValidation;
 use instructue_features::Profile;
-use instructue_model::{InstructUe, Readout, SoftPrompt, UserVectors, Vectors};
+use instructue_model::{InstructUe, Readout, SoftPrompt};
+use instructue_schema::{Matrix, UserVectors};
 use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};
 
 use crate::error::Result;
@@ -86,7 +87,7 @@ fn embed(
     let mut all = under(&[])?;
     for profiles in data.profiles.chunks(CHUNK) {
         for (all, more) in all.iter_mut().zip(under(profiles)?) {
-            all.append(more);
+            all.append(more)?;
         }
     }
     Ok(all)
@@ -97,15 +98,10 @@ fn of_class_means(
     question: SoftPrompt,
     data: &TuneData,
     rows: &[usize],
-    units: &Vectors,
+    units: &Matrix,
 ) -> SoftPrompt {
-    let values = rows.iter().flat_map(|&row| units.row(row)).copied();
-    let own = Vectors {
-        width: units.width,
-        values: values.collect(),
-    };
     let labels: Vec<usize> = rows.iter().map(|&row| data.labels[row]).collect();
-    question.with_class_means(&own, &labels)
+    question.with_class_means(&units.select(rows), &labels)
 }
 
 /// The cross-entropy of each of `rows` in `scores` of all users.
@@ -137,28 +133,9 @@ struct Inputs {
 
 impl Inputs {
     fn of(vectors: &UserVectors) -> Result<Self> {
-        let users = vectors.state.len();
-        let matrix = |part: &Vectors| Matrix::new(users, part.width, part.values.clone());
-        let (x, second) = Found {
-            state: matrix(&vectors.state)?,
-            numbers: matrix(&vectors.numbers)?,
-            ..Found::default()
-        }
-        .readable()?;
+        let (x, second) = vectors.readable()?;
+        x.check("vectors of labelled users")?;
         Ok(Self { x, second })
-    }
-}
-
-/// What an evaluation's vectors are to the model.
-pub(crate) fn to_model(found: &Found) -> UserVectors {
-    let of = |matrix: &Matrix| Vectors {
-        width: matrix.columns,
-        values: matrix.values.clone(),
-    };
-    UserVectors {
-        unit: of(&found.unit),
-        state: of(&found.state),
-        numbers: of(&found.numbers),
     }
 }
 

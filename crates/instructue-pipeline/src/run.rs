@@ -1,45 +1,28 @@
-//! One run: train on a data directory, prove, report.
+//! One run: train on a data directory, evaluate, report.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use instructue_eval::Evaluation;
 use instructue_fs::{recover, remove_directory, remove_file};
 use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, ModelConfig, Preprocessor, save};
 use instructue_trainer::{
-    Claim, Event, RUN, RowSource, TrainConfig, TrainData, TrainInput, Trained, objective, train,
+    Claim, RUN, RowSource, TrainConfig, TrainData, TrainInput, Trained, objective, train,
 };
 use instructue_userqa::{Split, UserQa, UserQaConfig};
 
 use crate::cache::{keep_events, settle_events};
-use crate::config::{Adapter, RunConfig};
+use crate::config::{Adapter, RunConfig, userqa_config};
 use crate::device::DeviceName;
 use crate::error::Result;
+use crate::evaluation::{Finished, evaluate_run};
+use crate::names::{CONFIG_FILE, EVALUATION_FILE, MODEL_DIR, REPORT_FILE};
 use crate::prepare::{
-    Ingested, Stage, declared, fit, ingest, references, tell_references, userqa, userqa_config,
+    Ingested, check_tasks, declared, fit, ingest, references, tell_references, userqa,
 };
 use crate::pretrained::PretrainedParts;
-use crate::proof::{Finished, PROOF_FILE, REPORT_FILE, prove_run};
+use crate::watch::{Stage, Watch};
 use burn::tensor::Device;
-
-/// The model's directory below a run's output.
-pub const MODEL_DIR: &str = "model";
-pub(crate) const CONFIG_FILE: &str = "config.toml";
-
-/// Whoever watches a run.
-pub trait Watch {
-    /// A stage begins or moves.
-    fn stage(&mut self, stage: Stage);
-    /// Training says something.
-    fn training(&mut self, event: Event<'_>);
-    /// True once training should end: it then does so after the step at work, with a
-    /// checkpoint.
-    fn interrupt(&self) -> &'static AtomicBool {
-        static NEVER: AtomicBool = AtomicBool::new(false);
-        &NEVER
-    }
-}
 
 /// What a run leaves.
 #[derive(Debug)]
@@ -52,8 +35,8 @@ pub struct Outcome {
     pub steps: usize,
     /// Seconds of training.
     pub seconds: f64,
-    /// The proof.
-    pub proof: Evaluation,
+    /// What was measured on held-out users.
+    pub evaluation: Evaluation,
 }
 
 /// The model directory that `path` means: itself, or `model` below a run's output.
@@ -68,7 +51,7 @@ pub fn model_dir(path: &Path) -> PathBuf {
 }
 
 /// Trains on `data` (Parquet files, `schema.toml`, and `tasks.toml` if there are
-/// downstream tasks) and leaves model, metrics, proof and report in `out`, a directory that
+/// downstream tasks) and leaves model, metrics, evaluation and report in `out`, a directory that
 /// is empty or that an earlier run made, and that no other run works in.
 ///
 /// # Errors
@@ -99,7 +82,7 @@ pub fn train_userqa(
         trained: &run.model,
         untrained: &run.untrained,
     };
-    let proof = prove_run(&finished, watch)?;
+    let evaluation = evaluate_run(&finished, watch)?;
     settle_events(&run.model, &CacheMetrics::default(), &mut |s| {
         watch.stage(s)
     });
@@ -108,24 +91,8 @@ pub fn train_userqa(
         model: run.model,
         steps: run.steps,
         seconds: run.seconds,
-        proof,
+        evaluation,
     })
-}
-
-/// Checks the tasks of the data before anything is trained for them.
-pub(crate) fn check_tasks(
-    ingested: &Ingested,
-    data: &Path,
-    min_users: usize,
-    watch: &mut dyn FnMut(Stage),
-) -> Result<()> {
-    let Some(tasks) = &ingested.tasks else {
-        return Ok(());
-    };
-    for text in instructue_eval::check_tasks(tasks, &ingested.store, data, min_users)? {
-        watch(Stage::Note { text });
-    }
-    Ok(())
 }
 
 /// A trained model with what it was trained on.
@@ -138,7 +105,7 @@ pub(crate) struct TrainedRun {
     pub seconds: f64,
 }
 
-/// Everything of [`train_userqa`] between reading the data and the proof.
+/// Everything of [`train_userqa`] between reading the data and the evaluation.
 pub(crate) fn train_run(
     ingested: &Ingested,
     claim: &Claim,
@@ -232,7 +199,7 @@ fn prepare_out(
         for stale in ["checkpoints", "best", MODEL_DIR] {
             remove_directory(&out.join(stale))?;
         }
-        for stale in [PROOF_FILE, REPORT_FILE] {
+        for stale in [EVALUATION_FILE, REPORT_FILE] {
             remove_file(&out.join(stale))?;
         }
     }

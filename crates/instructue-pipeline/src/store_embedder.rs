@@ -1,9 +1,9 @@
 //! The model behind evaluation's trait, reading users from a store.
 
-use instructue_eval::{BoxError, Embedder, Matrix, UserRef, UserVectors};
+use instructue_eval::{BoxError, Embedder};
 use instructue_features::Profile;
 use instructue_model::{InstructUe, SoftPrompt, VectorKind};
-use instructue_schema::{DataText, Timestamp};
+use instructue_schema::{DataText, Matrix, Timestamp, UserRef, UserVectors};
 use instructue_store::UserStore;
 
 /// Users embedded at a time.
@@ -36,7 +36,7 @@ impl<'a> StoreEmbedder<'a> {
         tuned: &SoftPrompt,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<UserVectors, BoxError> {
-        let mut out = self.zeros(users.len())?;
+        let mut out = self.zeros(users.len());
         self.in_chunks(users, reference, progress, |chunk, profiles| {
             let cache = self.model.profile_cache(profiles)?;
             copy(&mut out, &self.model.embed_tuned(&cache, tuned)?, chunk);
@@ -64,13 +64,13 @@ impl<'a> StoreEmbedder<'a> {
         Ok(out.into_iter().flatten().collect())
     }
 
-    fn zeros(&self, users: usize) -> Result<UserVectors, BoxError> {
-        let zeros = |width| Matrix::new(users, width, vec![0.0; users * width]);
-        Ok(UserVectors {
-            unit: zeros(self.model.width_of(VectorKind::Unit))?,
-            state: zeros(self.model.width_of(VectorKind::State))?,
-            numbers: zeros(self.model.preprocessor().number_count())?,
-        })
+    fn zeros(&self, users: usize) -> UserVectors {
+        let zeros = |width| Matrix::zeros(users, width);
+        UserVectors {
+            unit: zeros(self.model.width_of(VectorKind::Unit)),
+            state: zeros(self.model.width_of(VectorKind::State)),
+            numbers: zeros(self.model.preprocessor().number_count()),
+        }
     }
 
     /// Hands `work` some of `users` at a time, by their places, with their profiles.
@@ -105,15 +105,10 @@ impl<'a> StoreEmbedder<'a> {
     }
 }
 
-fn copy(out: &mut UserVectors, found: &instructue_model::UserVectors, chunk: &[usize]) {
+/// Puts the vectors of some users at their places.
+fn copy(out: &mut UserVectors, found: &UserVectors, chunk: &[usize]) {
     for (place, &user) in chunk.iter().enumerate() {
-        for (to, from) in [
-            (&mut out.unit, &found.unit),
-            (&mut out.state, &found.state),
-            (&mut out.numbers, &found.numbers),
-        ] {
-            to.row_mut(user).copy_from_slice(from.row(place));
-        }
+        out.set_row(user, found, place);
     }
 }
 
@@ -129,8 +124,7 @@ impl Embedder for StoreEmbedder<'_> {
             .iter()
             .map(|text| text.as_deref().map(DataText::new))
             .collect();
-        let zeros = instructions.iter().map(|_| self.zeros(users.len()));
-        let mut out = zeros.collect::<Result<Vec<_>, _>>()?;
+        let mut out = vec![self.zeros(users.len()); instructions.len()];
         if out.is_empty() {
             return Ok(out); // no profile need be built
         }
@@ -149,7 +143,6 @@ impl Embedder for StoreEmbedder<'_> {
             .iter()
             .map(|text| DataText::new(text.as_str()))
             .collect();
-        let vectors = self.model.embed_texts(&texts)?;
-        Ok(Matrix::new(vectors.len(), vectors.width, vectors.values)?)
+        Ok(self.model.embed_texts(&texts)?)
     }
 }

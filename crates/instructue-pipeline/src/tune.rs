@@ -12,8 +12,8 @@ use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning};
 use crate::embed::{check_instruction, check_schema};
 use crate::error::{Error, Result};
 use crate::labels::{Labelled, read_labels};
-use crate::prepare::Stage;
 use crate::readout::tune_question;
+use crate::watch::Stage;
 use crate::windows::{has_events, tell_empty};
 
 /// What to tune, on whom.

@@ -5,7 +5,7 @@ use instructue_schema::{SourceKind, Timestamp};
 use instructue_store::UserStore;
 
 use crate::error::{Error, Result};
-use crate::prepare::Stage;
+use crate::watch::Stage;
 
 /// The first moment after all events; `None` without an event.
 pub fn end_of_data(store: &UserStore) -> Option<Timestamp> {

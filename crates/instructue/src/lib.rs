@@ -5,7 +5,7 @@
 //! the variable [`INSTRUCTUE_DEVICE`](DEVICE_VARIABLE)) says which one is used. [`prelude`]
 //! has the names that most programs need.
 //!
-//! [`pipeline`] is the whole path from Parquet files to a proved model; each of
+//! [`pipeline`] is the whole path from Parquet files to an evaluated model; each of
 //! its steps can be used by itself:
 //!
 //! ```

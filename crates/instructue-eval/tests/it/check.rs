@@ -242,7 +242,7 @@ fn a_list_of_values_is_short() {
 }
 
 #[test]
-fn what_a_proof_will_leave_out_is_remarked() {
+fn what_an_evaluation_will_leave_out_is_remarked() {
     let (directory, store) = data();
     let path = directory.path();
     // Of several values one that nothing has.
@@ -258,13 +258,13 @@ fn what_a_proof_will_leave_out_is_remarked() {
     let remarks = checked(&text, path, &store).unwrap();
     assert_eq!(
         remarks,
-        ["task `dog` is left out of the proof: of its 20 users none is positive"]
+        ["task `dog` is left out of the evaluation: of its 20 users none is positive"]
     );
     let text = TASKS.replacen("[\"45+\"]", "[\"45+\", \"44-\"]", 1);
     let remarks = checked(&text, path, &store).unwrap();
     assert_eq!(
         remarks,
-        ["task `older` is left out of the proof: of its 20 users none is negative"]
+        ["task `older` is left out of the evaluation: of its 20 users none is negative"]
     );
 }
 

@@ -3,10 +3,10 @@
 mod check;
 mod common;
 mod complete_journey;
+mod evaluate;
 mod golden;
 mod labels;
 mod measures;
 mod noise;
 mod properties;
-mod prove;
 mod report;

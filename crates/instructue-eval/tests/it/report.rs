@@ -1,16 +1,20 @@
 //! The report is one page that loads nothing and trusts no text.
 
 use crate::common::{Fake, Setup};
-use instructue_eval::{Evaluation, LossPoint, Map2d, Summary, write_report};
+use instructue_eval::{Evaluation, LossPoint, Map2d, write_report};
 
-fn proof() -> Evaluation {
+fn evaluated() -> Evaluation {
     let trained = Fake {
         trained: true,
         ..Fake::default()
     };
     let mut setup = Setup::new();
     setup.options.resamples = 50;
-    setup.prove(&trained, &Fake::default()).unwrap()
+    let mut found = setup.evaluate(&trained, &Fake::default()).unwrap();
+    found.title = "A run".to_owned();
+    found.notes = vec!["On generated users".to_owned()];
+    found.facts = vec![("seed".to_owned(), "7".to_owned())];
+    found
 }
 
 fn losses() -> Vec<LossPoint> {
@@ -25,19 +29,11 @@ fn losses() -> Vec<LossPoint> {
         .collect()
 }
 
-fn written(proof: &Evaluation, losses: &[LossPoint], map: &Map2d, summary: &Summary) -> String {
+fn written(evaluation: &Evaluation, losses: &[LossPoint]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("report.html");
-    write_report(&path, proof, losses, map, summary).unwrap();
+    write_report(&path, evaluation, losses).unwrap();
     std::fs::read_to_string(&path).unwrap()
-}
-
-fn summary() -> Summary {
-    Summary {
-        title: "A run".to_owned(),
-        subtitle: "On generated users".to_owned(),
-        configuration: vec![("seed".to_owned(), "7".to_owned())],
-    }
 }
 
 /// The page without the bodies of its scripts, and those bodies.
@@ -56,25 +52,38 @@ fn split(page: &str) -> (String, Vec<String>) {
 
 #[test]
 fn the_page_is_complete_and_loads_nothing() {
-    let proof = proof();
-    let page = written(&proof, &losses(), &proof.map, &summary());
+    let page = written(&evaluated(), &losses());
     let (html, scripts) = split(&page);
     for heading in [
         "Training",
-        "Tasks: AUC",
-        "AUC at a glance",
+        "AUC by method and task",
+        "Mean AUC at a glance",
         "Differences of AUC",
-        "ROC curves",
-        "Tasks: KS",
+        "Curves by task",
+        "Lift among the first 10 %",
+        "KS by method and task",
         "Instructions",
         "Zero-shot",
+        "Audience from one sentence",
         "Map of users",
-        "Configuration",
         "Left out",
+        "Methods",
+        "How it was made",
     ] {
         assert!(html.contains(&format!("<h2>{heading}</h2>")), "{heading}");
     }
-    // The library once; two losses, the dots, two ROC curves, the map.
+    // What was not measured has no section.
+    for heading in [
+        "Claims",
+        "Noise",
+        "Few labels",
+        "Lookalike",
+        "Next items",
+        "Examples",
+    ] {
+        assert!(!html.contains(&format!("<h2>{heading}</h2>")), "{heading}");
+    }
+    // The library once; two losses, the dots, four curves of two tasks, the map.
     assert_eq!(
         scripts
             .iter()
@@ -87,7 +96,7 @@ fn the_page_is_complete_and_loads_nothing() {
             .iter()
             .filter(|script| script.contains("Plotly.newPlot(\""))
             .count(),
-        6
+        12
     );
     for word in [
         "src=", "href=", "http:", "https:", "url(", "@import", "<link", "<iframe", "<img",
@@ -96,7 +105,7 @@ fn the_page_is_complete_and_loads_nothing() {
     }
     assert!(!scripts.iter().any(|script| script.contains("import(")));
     assert!(html.contains("Content-Security-Policy") && html.contains("default-src 'none'"));
-    for id in ["loss-c", "loss-n", "dots", "roc-0", "roc-1", "map"] {
+    for id in ["loss-c", "loss-n", "means", "ROC-0", "calibration-1", "map"] {
         assert_eq!(html.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
     }
     assert!(html.trim_end().ends_with("</html>"));
@@ -105,29 +114,24 @@ fn the_page_is_complete_and_loads_nothing() {
 #[test]
 fn text_cannot_become_markup_or_script() {
     const EVIL: &str = "</script><script>alert(1)</script><img src=x onerror=\"alert('2')\">";
-    let mut proof = proof();
-    proof.tasks[0].name = EVIL.to_owned();
-    proof.tasks[2].skipped = Some(EVIL.to_owned());
-    for arm in &mut proof.tasks[0].arms {
-        arm.instruction = Some(EVIL.to_owned());
+    let mut evaluation = evaluated();
+    evaluation.tasks[0].name = EVIL.to_owned();
+    evaluation.tasks[2].skipped = Some(EVIL.to_owned());
+    for probe in &mut evaluation.tasks[0].probes {
+        probe.instruction = Some(EVIL.to_owned());
     }
-    let mut map = proof.map.clone();
-    map.title = EVIL.to_owned();
-    map.groups[0] = EVIL.to_owned();
-    let summary = Summary {
-        title: EVIL.to_owned(),
-        subtitle: EVIL.to_owned(),
-        configuration: vec![(EVIL.to_owned(), EVIL.to_owned())],
-    };
-    let page = written(&proof, &losses(), &map, &summary);
+    for info in &mut evaluation.methods {
+        info.title = EVIL.to_owned();
+    }
+    evaluation.audience[0].sentence = EVIL.to_owned();
+    evaluation.map.title = EVIL.to_owned();
+    evaluation.map.groups[0] = EVIL.to_owned();
+    evaluation.title = EVIL.to_owned();
+    evaluation.notes = vec![EVIL.to_owned()];
+    evaluation.facts = vec![(EVIL.to_owned(), EVIL.to_owned())];
+    let page = written(&evaluation, &losses());
     let (html, scripts) = split(&page);
-    let plain = split(&written(
-        &self::proof(),
-        &losses(),
-        &self::proof().map,
-        &self::summary(),
-    ))
-    .1;
+    let plain = split(&written(&evaluated(), &losses())).1;
     assert_eq!(scripts.len(), plain.len(), "no script more");
     assert!(!html.contains("<img") && !html.contains("onerror=\""));
     assert!(html.contains("&lt;/script&gt;&lt;script&gt;alert(1)"));
@@ -142,17 +146,22 @@ fn text_cannot_become_markup_or_script() {
 
 #[test]
 fn sections_without_data_are_left_out() {
-    let mut proof = proof();
-    proof
-        .tasks
-        .iter_mut()
-        .for_each(|task| task.skipped = Some("too few".to_owned()));
-    proof.average = Default::default();
-    let page = written(&proof, &[], &Map2d::default(), &Summary::default());
+    let mut evaluation = evaluated();
+    for task in &mut evaluation.tasks {
+        task.skipped = Some("too few".to_owned());
+    }
+    evaluation.means.clear();
+    evaluation.map = Map2d::default();
+    let page = written(&evaluation, &[]);
     let (html, scripts) = split(&page);
-    for heading in ["Training", "Tasks: AUC", "Map of users", "Text → user"] {
+    for heading in [
+        "Training",
+        "AUC by method and task",
+        "Map of users",
+        "Text → user",
+    ] {
         assert!(!html.contains(&format!("<h2>{heading}</h2>")), "{heading}");
     }
-    assert!(html.contains("<h2>Left out</h2>") && html.contains("<h2>Configuration</h2>"));
+    assert!(html.contains("<h2>Left out</h2>") && html.contains("<h2>How it was made</h2>"));
     assert_eq!(scripts.len(), 1);
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::input::TextInput;
 use crate::passes::{EMBED_SLOTS, packed, to_host};
 use crate::preprocessor::MAX_TEXT_TOKENS;
-use crate::vectors::{UserVectors, Vectors};
+use crate::vectors::copy_row;
 
 /// Instructions that share a row with their profile; of more the profile is read by
 /// itself first.
@@ -24,7 +24,7 @@ impl InstructUe {
         &self,
         profiles: &[Profile],
         instructions: &[Option<DataText>],
-    ) -> Result<Vec<Vectors>> {
+    ) -> Result<Vec<Matrix>> {
         let both = self.embed_both(profiles, instructions)?;
         Ok(both.into_iter().map(|vectors| vectors.unit).collect())
     }
@@ -74,8 +74,8 @@ impl InstructUe {
             for (place, &user) in batch.iter().enumerate() {
                 for (segment, to) in out.iter_mut().enumerate() {
                     let from = place * questions.len() + segment;
-                    to.unit.copy_row(user, &units, from);
-                    to.state.copy_row(user, &states, from);
+                    copy_row(&mut to.unit, user, &units, from);
+                    copy_row(&mut to.state, user, &states, from);
                 }
             }
         }
@@ -86,7 +86,7 @@ impl InstructUe {
     ///
     /// # Errors
     /// When a text has no token.
-    pub fn embed_texts(&self, texts: &[DataText]) -> Result<Vectors> {
+    pub fn embed_texts(&self, texts: &[DataText]) -> Result<Matrix> {
         let tokens = texts
             .iter()
             .map(|text| {
@@ -116,6 +116,10 @@ impl InstructUe {
                     .copy_from_slice(&vectors[place * width..(place + 1) * width]);
             }
         }
-        Ok(Vectors { width, values })
+        Ok(Matrix {
+            rows: texts.len(),
+            columns: width,
+            values,
+        })
     }
 }

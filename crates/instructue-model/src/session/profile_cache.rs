@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use instructue_features::{Batch, Profile, ProfileTokens, token_budget_batches};
 use instructue_nn::Precision;
-use instructue_schema::DataText;
+use instructue_schema::{DataText, UserVectors};
 
 use super::instruct_ue::InstructUe;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::network::{Instruction, Prefix};
 use crate::numbers::{LexicalTable, ProfileNumbers, Question};
 use crate::passes::{EMBED_SLOTS, to_host};
 use crate::preprocessor::MAX_TEXT_TOKENS;
-use crate::vectors::UserVectors;
+use crate::vectors::copy_row;
 
 /// Slots of instructions that one pass takes even behind short profiles. Behind
 /// long ones it takes as many as the profile has: beyond that, the scores between
@@ -181,8 +181,8 @@ impl InstructUe {
             for (place, &profile) in part.profiles.iter().enumerate() {
                 for (segment, number) in group.clone().enumerate() {
                     let from = place * group.len() + segment;
-                    out[number].unit.copy_row(profile, &units, from);
-                    out[number].state.copy_row(profile, &states, from);
+                    copy_row(&mut out[number].unit, profile, &units, from);
+                    copy_row(&mut out[number].state, profile, &states, from);
                 }
             }
         }

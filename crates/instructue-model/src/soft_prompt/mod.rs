@@ -11,7 +11,7 @@ mod readout;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use instructue_schema::DataText;
+use instructue_schema::{DataText, Matrix, UserVectors};
 
 use crate::error::{Error, Result};
 use crate::input::ints;
@@ -19,7 +19,7 @@ use crate::numbers::Question;
 use crate::passes::to_host;
 use crate::session::InstructUe;
 use crate::session::ProfileCache;
-use crate::vectors::{UserVectors, Vectors};
+use crate::vectors::copy_row;
 
 pub use readout::Readout;
 
@@ -82,9 +82,9 @@ impl SoftPrompt {
     ///
     /// # Panics
     /// If there is not a label for each vector, or one is no class.
-    pub fn with_class_means(self, units: &Vectors, labels: &[usize]) -> Self {
-        assert_eq!(units.len(), labels.len(), "labels of the vectors");
-        let (count, width) = (self.classes.len(), units.width);
+    pub fn with_class_means(self, units: &Matrix, labels: &[usize]) -> Self {
+        assert_eq!(units.rows, labels.len(), "labels of the vectors");
+        let (count, width) = (self.classes.len(), units.columns);
         let mut sums = vec![0.0f64; count * width];
         for (user, &class) in labels.iter().enumerate() {
             let sum = &mut sums[class * width..(class + 1) * width];
@@ -139,10 +139,10 @@ impl SoftPrompt {
         }
     }
 
-    fn by_prototypes(&self, units: &Vectors) -> Vec<f32> {
+    fn by_prototypes(&self, units: &Matrix) -> Vec<f32> {
         let prototypes = to_host(self.weights.prototypes.val());
-        let mut scores = Vec::with_capacity(units.len() * self.classes.len());
-        for user in 0..units.len() {
+        let mut scores = Vec::with_capacity(units.rows * self.classes.len());
+        for user in 0..units.rows {
             let unit = units.row(user);
             let rows = prototypes.chunks_exact(unit.len());
             let logits = rows.map(|row| {
@@ -250,8 +250,8 @@ impl InstructUe {
             .remove(0);
         for (part, units, states) in passes {
             for (place, &profile) in part.profiles.iter().enumerate() {
-                out.unit.copy_row(profile, &units, place);
-                out.state.copy_row(profile, &states, place);
+                copy_row(&mut out.unit, profile, &units, place);
+                copy_row(&mut out.state, profile, &states, place);
             }
         }
         Ok(out)

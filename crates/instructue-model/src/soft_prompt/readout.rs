@@ -1,9 +1,10 @@
 //! A readout: a linear map from what a user's vectors hold to the classes of a soft
 //! prompt.
 
+use instructue_schema::UserVectors;
+
 use crate::error::{Error, Result};
 use crate::session::InstructUe;
-use crate::vectors::UserVectors;
 
 /// How a [`SoftPrompt`](super::SoftPrompt) question reads classes from the numbers beside the
 /// state and the state itself: log-odds of each class against the rest, of two classes
@@ -51,7 +52,7 @@ impl Readout {
     /// If `vectors` are of another width.
     pub(super) fn scores(&self, vectors: &UserVectors) -> Vec<f32> {
         let mut scores = Vec::new();
-        for user in 0..vectors.state.len() {
+        for user in 0..vectors.state.rows {
             let read = [vectors.numbers.row(user), vectors.state.row(user)].concat();
             let expected = self.bias.len() * read.len();
             assert_eq!(self.weights.len(), expected, "width of the readout");

@@ -36,7 +36,7 @@ fn assert_near(a: &[UserVectors], b: &[UserVectors]) {
     assert_eq!(a.len(), b.len());
     for (number, (a, b)) in a.iter().zip(b).enumerate() {
         for (a, b) in [(&a.unit, &b.unit), (&a.state, &b.state)] {
-            assert_eq!((a.width, a.len()), (b.width, b.len()));
+            assert_eq!((a.columns, a.rows), (b.columns, b.rows));
             let pairs = a.values.iter().zip(&b.values);
             let worst = pairs.map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
             assert!(worst <= BOUND, "instruction {number} differs by {worst}");

@@ -27,7 +27,7 @@ fn a_real_encoder_and_its_vectors() {
         (format!("ids.{at}"), Dtype::U32, vec![ids.len()], bytes)
     });
     let bytes = vectors.values.iter().flat_map(|value| value.to_le_bytes());
-    let shape = vec![texts.len(), vectors.width];
+    let shape = vec![texts.len(), vectors.columns];
     let vectors = ("vectors".to_owned(), Dtype::F32, shape, bytes.collect());
     let parts: Vec<_> = ids.chain([vectors]).collect();
     let views = parts.iter().map(|(name, dtype, shape, bytes)| {

@@ -18,7 +18,7 @@ fn frozen(shared: bool, seed: u64) -> InstructUe {
     InstructUe::new(config, preprocessor, seed, &Device::default()).unwrap()
 }
 
-fn embed(model: &InstructUe) -> Vec<Vectors> {
+fn embed(model: &InstructUe) -> Vec<Matrix> {
     let question = DataText::new("Will this user buy pets food?");
     let profiles = profiles(model, &shard());
     model.embed(&profiles, &[Some(question), None]).unwrap()
@@ -29,7 +29,7 @@ fn misses(model: &InstructUe) -> u64 {
     caches.map(|cache| cache.metrics().misses).sum()
 }
 
-fn distance(a: &[Vectors], b: &[Vectors]) -> f32 {
+fn distance(a: &[Matrix], b: &[Matrix]) -> f32 {
     assert_eq!(a.len(), b.len());
     let pairs = a.iter().zip(b).flat_map(|(a, b)| {
         assert_eq!(a.values.len(), b.values.len());

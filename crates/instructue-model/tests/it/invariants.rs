@@ -8,7 +8,7 @@ use crate::common::{
 };
 use burn::tensor::Device;
 use instructue_features::{Batch, Row};
-use instructue_model::{InstructUe, Preprocessor, VectorKind, Vectors};
+use instructue_model::{InstructUe, Matrix, Preprocessor, VectorKind};
 use instructue_schema::Shard;
 use instructue_schema::{DataText, Timestamp};
 
@@ -32,9 +32,9 @@ fn assert_near(a: &[f32], b: &[f32], bound: f32) {
     assert!(worst <= bound, "differs by {worst}");
 }
 
-fn one_by_one(model: &InstructUe) -> Vec<Vectors> {
+fn one_by_one(model: &InstructUe) -> Vec<Matrix> {
     let profiles = profiles(model, &shard());
-    let mut out: Vec<Vectors> = Vec::new();
+    let mut out: Vec<Matrix> = Vec::new();
     for instruction in instructions() {
         let mut values = Vec::new();
         for profile in &profiles {
@@ -46,10 +46,7 @@ fn one_by_one(model: &InstructUe) -> Vec<Vectors> {
                 .unwrap();
             values.extend_from_slice(&one[0].values);
         }
-        out.push(Vectors {
-            width: model.width(),
-            values,
-        });
+        out.push(Matrix::new(profiles.len(), model.width(), values).unwrap());
     }
     out
 }
@@ -73,8 +70,8 @@ fn states_come_with_the_unit_vectors_and_do_not_depend_on_the_batch() {
     let units = model.embed(&profiles, &instructions()).unwrap();
     for (both, unit) in both.iter().zip(&units) {
         assert_eq!(&both.unit, unit);
-        assert_eq!(both.state.width, model.width_of(VectorKind::State));
-        assert_eq!(both.state.len(), profiles.len());
+        assert_eq!(both.state.columns, model.width_of(VectorKind::State));
+        assert_eq!(both.state.rows, profiles.len());
     }
     for (user, profile) in profiles.iter().enumerate() {
         let alone = model
@@ -95,7 +92,7 @@ fn vectors_have_length_one_and_follow_user_and_instruction() {
         .embed(&profiles(&model, &shard()), &instructions())
         .unwrap();
     for vectors in &vectors {
-        for user in 0..vectors.len() {
+        for user in 0..vectors.rows {
             let norm: f32 = vectors.row(user).iter().map(|x| x * x).sum();
             assert!((norm - 1.0).abs() < 1e-4, "{norm}");
         }
@@ -112,8 +109,8 @@ fn a_permutation_of_users_permutes_the_vectors() {
     profiles.reverse();
     let after = model.embed(&profiles, &instructions()).unwrap();
     for (before, after) in before.iter().zip(&after) {
-        for user in 0..before.len() {
-            assert_near(before.row(user), after.row(before.len() - 1 - user), 1e-5);
+        for user in 0..before.rows {
+            assert_near(before.row(user), after.row(before.rows - 1 - user), 1e-5);
         }
     }
 }
@@ -217,7 +214,7 @@ fn a_megabyte_of_instruction_is_cut_and_answered() {
     let profiles = profiles(&model, &shard());
     let long = DataText::new("a".repeat(1_000_000));
     let vectors = model.embed(&profiles[..1], &[Some(long)]).unwrap();
-    assert_eq!(vectors[0].len(), 1);
+    assert_eq!(vectors[0].rows, 1);
 }
 
 #[test]
@@ -345,7 +342,7 @@ fn numbers_beside_the_state_are_kept_with_the_model() {
     let found = loaded.embed_both(&profiles, &asked).unwrap();
     assert_eq!(found[0].numbers, found[1].numbers, "whatever is asked");
     let numbers = &found[0].numbers;
-    assert_eq!(numbers.width, 2);
+    assert_eq!(numbers.columns, 2);
     assert!(numbers.values.iter().all(|value| value.is_finite()));
     assert_ne!(numbers.row(0), numbers.row(1));
     assert_eq!(plain.preprocessor().number_count(), 0);

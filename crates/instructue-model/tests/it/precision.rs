@@ -63,8 +63,8 @@ fn nearest(a: &[UserVectors], b: &[UserVectors]) -> f64 {
     let mut least = 1.0_f64;
     for (a, b) in a.iter().zip(b) {
         for (a, b) in [(&a.unit, &b.unit), (&a.state, &b.state)] {
-            assert_eq!(a.len(), b.len());
-            for row in 0..a.len() {
+            assert_eq!(a.rows, b.rows);
+            for row in 0..a.rows {
                 least = least.min(cosine(a.row(row), b.row(row)));
             }
         }

@@ -4,29 +4,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use instructue_eval::load_json;
-use instructue_eval::suite::{MethodInfo, MethodKind};
+use instructue_eval::methods::{CLEAN, COLES, LIGHTGBM, LIGHTGBM_WITH_OURS, MINILM, RANKINGS};
+use instructue_eval::{FoldResult, MethodInfo, MethodKind, Scored, Study, Valued, load_json};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::suite::bench::cross_validation;
 use crate::suite::declare::Suite;
-use crate::suite::exchange::{CLEAN, Rankings, ScoreRow, Vectors, rankings, scores};
-use crate::suite::fold::{Scored, Valued, scored};
+use crate::suite::exchange::{Rankings, ScoreRow, Vectors, rankings, scores};
 use crate::suite::kept;
 use crate::suite::plan::Plan;
 use crate::suite::recommend::ranking_values;
 
 /// Baselines that give vectors; their probes are fitted here, as ours are.
 const VECTORS: [(&str, &str); 2] = [
-    ("coles", "CoLES + logistic regression"),
-    ("minilm", "frozen text embedding + logistic regression"),
+    (COLES, "CoLES + logistic regression"),
+    (MINILM, "frozen text embedding + logistic regression"),
 ];
-/// The strongest thing that one would use instead.
-pub(crate) const LIGHTGBM: &str = "counts_lightgbm";
-/// Our vector beside counts, in one LightGBM.
-pub(crate) const WITH_OURS: &str = "counts_ours_lightgbm";
 /// Baselines that give scores.
 const SCORES: [(&str, &str, MethodKind); 3] = [
     (
@@ -36,46 +29,28 @@ const SCORES: [(&str, &str, MethodKind); 3] = [
     ),
     (LIGHTGBM, "count features + LightGBM", MethodKind::Baseline),
     (
-        WITH_OURS,
+        LIGHTGBM_WITH_OURS,
         "count features and our vector + LightGBM",
         MethodKind::Together,
     ),
 ];
-/// Baselines that rank items.
-pub(crate) const RANKINGS: [(&str, &str); 4] = [
-    ("popularity", "popularity"),
-    ("own_frequency", "the user's own counts, then popularity"),
-    ("item_knn", "item-kNN"),
-    ("sasrec", "SASRec"),
-];
-/// The mean of two log-odds: of LightGBM on counts and of our probe.
-pub(crate) const AVERAGE: &str = "counts_lightgbm_matched";
-
-/// Baselines on one fold.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct BaselineFold {
-    pub methods: Vec<MethodInfo>,
-    pub scores: Vec<Scored>,
-    pub few_shot: Vec<Scored>,
-    pub values: Vec<Valued>,
-}
-
 /// Measures what is in `dir` of `fold`; results for the same suite and files are
 /// kept in a file.
 pub(crate) fn baselines(
     suite: &Suite,
-    plan: &Plan,
+    (plan, study): (&Plan, &Study<'_>),
     dir: &Path,
     kept: &Path,
     fold: usize,
-) -> Result<BaselineFold> {
+) -> Result<FoldResult> {
     let found = Fold {
         suite,
         plan,
+        study,
         dir,
         fold,
-        train: plan.side(fold, false),
-        test: plan.side(fold, true),
+        train: &study.folds[fold].train,
+        test: &study.folds[fold].test,
     };
     let of = |name: &str, kind: &str| found.file(name, kind);
     let vectors = VECTORS.iter().map(|(name, _)| of(name, "vectors"));
@@ -96,10 +71,11 @@ pub(crate) fn baselines(
 struct Fold<'a> {
     suite: &'a Suite,
     plan: &'a Plan,
+    study: &'a Study<'a>,
     dir: &'a Path,
     fold: usize,
-    train: Vec<usize>,
-    test: Vec<usize>,
+    train: &'a [usize],
+    test: &'a [usize],
 }
 
 impl Fold<'_> {
@@ -108,8 +84,8 @@ impl Fold<'_> {
         self.dir.join(name).join(file)
     }
 
-    fn measure(&self) -> Result<BaselineFold> {
-        let mut out = BaselineFold::default();
+    fn measure(&self) -> Result<FoldResult> {
+        let mut out = FoldResult::default();
         for (name, title) in VECTORS {
             let Some(vectors) = Vectors::load(&self.file(name, "vectors"))? else {
                 continue;
@@ -162,12 +138,12 @@ impl Fold<'_> {
     fn probe(&self, name: &str, vectors: &Vectors) -> Result<Vec<Scored>> {
         let plan = self.plan;
         let conditions = self.suite.noise.conditions();
-        let tasks: Vec<usize> = plan.measured().collect();
+        let tasks: Vec<usize> = self.study.measured().collect();
         let of_task = |&task: &usize| {
             let declared = &plan.tasks.tasks[task];
             let reference = plan.tasks.reference_of(declared).0.to_string();
-            let train = plan.labelled(task, &self.train);
-            let test = plan.labelled(task, &self.test);
+            let train = self.study.labelled(task, self.train);
+            let test = self.study.labelled(task, self.test);
             let of = |condition: &str, users: &[usize]| {
                 let ids = users.iter().map(|&user| plan.users[user].as_str());
                 vectors.of(&reference, condition, ids)
@@ -176,13 +152,14 @@ impl Fold<'_> {
                 let what = format!("vectors of baseline `{name}` at {reference}");
                 Error::argument(&what, "one of each labelled user", "some are missing")
             };
-            let x = of(CLEAN, &train.0).ok_or_else(missing)?;
-            let clean = of(CLEAN, &test.0).ok_or_else(missing)?;
-            let (fit, _) = cross_validation(self.suite, self.fold, task).fit(&x, &train.1)?;
-            let mut out = vec![scored(name, task, CLEAN, &test, fit.scores(&clean)?)];
+            let x = of(CLEAN, &train.users).ok_or_else(missing)?;
+            let clean = of(CLEAN, &test.users).ok_or_else(missing)?;
+            let cross_validation = self.study.cross_validation(self.fold, task);
+            let (fit, _) = cross_validation.fit(&x, &train.labels)?;
+            let mut out = vec![Scored::new(name, task, CLEAN, &test, fit.scores(&clean)?)];
             for (condition, _) in &conditions {
-                if let Some(x) = of(condition, &test.0) {
-                    out.push(scored(name, task, condition, &test, fit.scores(&x)?));
+                if let Some(x) = of(condition, &test.users) {
+                    out.push(Scored::new(name, task, condition, &test, fit.scores(&x)?));
                 }
             }
             Ok(out)
@@ -203,8 +180,8 @@ impl Fold<'_> {
             group.insert(row.user, row.score);
         }
         let mut out = Vec::new();
-        for task in plan.measured() {
-            let test = plan.labelled(task, &self.test);
+        for task in self.study.measured() {
+            let test = self.study.labelled(task, self.test);
             let own = &plan.tasks.tasks[task].name;
             for ((_, condition), found) in groups.iter().filter(|((of, _), _)| of == own) {
                 let of_user = |&user: &usize| {
@@ -215,8 +192,12 @@ impl Fold<'_> {
                         Error::argument(&what, expected, format!("none of {user}"))
                     })
                 };
-                let scores = test.0.iter().map(of_user).collect::<Result<Vec<f64>>>()?;
-                out.push(scored(name, task, condition, &test, scores));
+                let scores = test
+                    .users
+                    .iter()
+                    .map(of_user)
+                    .collect::<Result<Vec<f64>>>()?;
+                out.push(Scored::new(name, task, condition, &test, scores));
             }
         }
         Ok(out)
@@ -226,7 +207,7 @@ impl Fold<'_> {
         let plan = self.plan;
         let mut out = Vec::new();
         for (number, one) in plan.recommendations.iter().enumerate() {
-            let known = one.known(&self.test);
+            let known = one.known(self.test);
             let of_user = |&user: &usize| {
                 let user = plan.users[user].as_str().to_owned();
                 let scores = found.get(&(one.declared.name.clone(), user.clone()));
@@ -263,20 +244,4 @@ fn fingerprint(files: &[PathBuf]) -> String {
         .map(|path| one(path).unwrap_or_default())
         .collect();
     parts.join(" ")
-}
-
-/// The mean of two methods' log-odds where the first gives probabilities.
-pub(crate) fn averaged(probabilities: &Scored, odds: &Scored) -> Option<Scored> {
-    if probabilities.scores.users != odds.scores.users {
-        return None;
-    }
-    let log_odds = |p: f64| {
-        let p = p.clamp(1e-6, 1.0 - 1e-6);
-        (p / (1.0 - p)).ln()
-    };
-    let both = probabilities.scores.scores.iter().zip(&odds.scores.scores);
-    let mut out = odds.clone();
-    out.method = AVERAGE.into();
-    out.scores.scores = both.map(|(&p, odds)| (log_odds(p) + odds) / 2.0).collect();
-    Some(out)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use instructue_eval::NoiseKind;
+use instructue_eval::{LookalikeOptions, NoiseKind};
 use instructue_schema::seed;
 use instructue_schema::{Schema, SourceKind, parse_toml, printable, toml_fault};
 use serde::{Deserialize, Serialize};
@@ -76,7 +76,7 @@ pub struct Suite {
     pub few_shot: FewShotSettings,
     /// Users like those of a list.
     #[serde(default)]
-    pub lookalike: LookalikeSettings,
+    pub lookalike: LookalikeOptions,
     /// Next items.
     #[serde(default, rename = "recommendation")]
     pub recommendations: Vec<Recommendation>,
@@ -134,16 +134,6 @@ pub struct FewShotSettings {
     pub tokens: usize,
     /// Steps of tuning.
     pub steps: usize,
-}
-
-/// Lists of known positives and what is found beside them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LookalikeSettings {
-    /// Lengths of the lists.
-    pub seeds: Vec<usize>,
-    /// Lists drawn for each length.
-    pub draws: usize,
 }
 
 /// Items that a user may take next.
@@ -219,15 +209,6 @@ impl Default for FewShotSettings {
             folds: 0,
             tokens: 6,
             steps: 500,
-        }
-    }
-}
-
-impl Default for LookalikeSettings {
-    fn default() -> Self {
-        Self {
-            seeds: Vec::new(),
-            draws: 20,
         }
     }
 }

@@ -11,19 +11,18 @@ use arrow::array::{
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema};
-use instructue_eval::{Matrix, save_json};
-use instructue_schema::seed;
+use instructue_eval::methods::CLEAN;
+use instructue_eval::{Measured, Study, save_json};
+use instructue_schema::{Matrix, seed};
 use instructue_store::{open_parquet, read_all};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::parquet_file::ParquetFile;
 use crate::suite::declare::Suite;
+use crate::suite::few_shot::few_shot_users;
 use crate::suite::plan::Plan;
 use crate::suite::stores::Noisy;
-
-/// The condition without noise.
-pub(crate) const CLEAN: &str = "clean";
 
 /// Where baselines write, below the exchange directory.
 const BASELINES_DIR: &str = "baselines";
@@ -70,13 +69,13 @@ struct PlanNoise {
 /// write to.
 pub(crate) fn write_plan(
     suite: &Suite,
-    plan: &Plan,
+    (plan, study): (&Plan, &Study<'_>),
     noise: &[Noisy],
     out: &Path,
 ) -> Result<PathBuf> {
     instructue_fs::create_directory(out)?;
     let absolute = |path: &Path| path.canonicalize().map_err(|e| Error::io(path, e));
-    let tasks = plan.measured().map(|task| {
+    let tasks = study.measured().map(|task| {
         let task = &plan.tasks.tasks[task];
         PlanTask {
             name: &task.name,
@@ -130,7 +129,7 @@ pub(crate) fn write_plan(
         ],
     )?;
     let (mut names, mut users, mut labels) = (Vec::new(), Vec::new(), Vec::new());
-    for task in plan.measured() {
+    for task in study.measured() {
         for (place, label) in plan.labels[task].iter().enumerate() {
             if let Some(label) = label {
                 names.push(plan.tasks.tasks[task].name.as_str());
@@ -148,10 +147,10 @@ pub(crate) fn write_plan(
         ],
     )?;
     let (mut names, mut folds, mut sizes, mut users) = (vec![], vec![], vec![], vec![]);
-    for task in plan.measured() {
+    for task in study.measured() {
         for fold in 0..suite.folds_run() {
             for &size in &suite.few_shot.labels {
-                for place in plan.few_shot(suite, task, fold, size).unwrap_or_default() {
+                for place in few_shot_users(study, task, fold, size).unwrap_or_default() {
                     names.push(plan.tasks.tasks[task].name.as_str());
                     folds.push(fold as i32);
                     sizes.push(size as i32);
@@ -231,12 +230,22 @@ pub(crate) struct OwnVectors {
 }
 
 impl OwnVectors {
-    pub fn push(&mut self, task: &str, condition: &str, user: &str, vector: &[f32]) {
-        self.tasks.push(task.into());
-        self.conditions.push(condition.into());
-        self.users.push(user.into());
-        self.width = vector.len();
-        self.values.extend_from_slice(vector);
+    /// Adds the vectors of all labelled users of a group's tasks.
+    pub fn extend(&mut self, plan: &Plan, measured: &Measured<'_>) -> Result<()> {
+        for part in &measured.group.parts {
+            let task = &plan.tasks.tasks[part.task];
+            for users in [&part.train.users, &part.test.users] {
+                let (vectors, _) = measured.trained.readable(Some(&task.instruction), users)?;
+                for (row, &user) in users.iter().enumerate() {
+                    self.tasks.push(task.name.clone());
+                    self.conditions.push(CLEAN.into());
+                    self.users.push(plan.users[user].as_str().into());
+                    self.values.extend_from_slice(vectors.row(row));
+                }
+                self.width = vectors.columns;
+            }
+        }
+        Ok(())
     }
 
     pub fn save(self, path: &Path) -> Result<()> {

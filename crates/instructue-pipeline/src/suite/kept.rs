@@ -7,12 +7,27 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::run::TrainedRun;
+use crate::suite::declare::Suite;
+
+/// The layout of a fold's results; another one is made again.
+const RESULT_FORMAT: u32 = 5;
 
 #[derive(Serialize, Deserialize)]
 struct Kept<T> {
     /// What it was made from.
     key: String,
     result: T,
+}
+
+/// What a fold's results rest on: another model, suite or layout makes them again.
+pub(crate) fn key(suite: &Suite, run: &TrainedRun, whole: bool) -> Result<String> {
+    let of = match whole {
+        true => format!("{:016x}", suite.digest()),
+        // What only the whole model is measured by does not concern a variant.
+        false => format!("{}-{}-{}", suite.name, suite.folds, suite.seed),
+    };
+    Ok(format!("{RESULT_FORMAT}-{of}-{}", run.model.digest()?))
 }
 
 /// The result in `path` if it was made from `key`; anything else is made again.

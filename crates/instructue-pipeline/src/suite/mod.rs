@@ -1,49 +1,54 @@
-//! Evaluation of quality over folds: our model, its ablations and what one would use
+//! Evaluation over folds: a model per fold, its ablations and what one would use
 //! instead, on the same users ([`evaluate_suite`]).
+//!
+//! You need it to compare versions of the method, or the method with others, on one data
+//! set; a TOML file ([`Suite`]) says what is compared.
 
-mod aware;
 mod baselines;
 mod bench;
 mod declare;
+mod examples;
 mod exchange;
 mod few_shot;
-mod fold;
+mod gradients;
 mod kept;
+mod next_items;
+mod noise;
 mod paths;
 mod plan;
-mod probes;
 mod recommend;
 mod rules;
-mod search;
 mod stores;
-mod summary;
 mod write;
 
 use std::path::Path;
 use std::time::Instant;
 
-use instructue_eval::suite::SuiteProof;
+use instructue_eval::{
+    Evaluation, FoldInput, FoldResult, Instructions, Measured, Stage as EvalStage, Study,
+    VariantResult, count_matrix, measure_fold,
+};
 use instructue_fs::read_text;
 use instructue_store::UserStore;
 use instructue_trainer::{Claim, RUN};
 
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
-use crate::prepare::{Ingested, Stage};
-use crate::run::{CONFIG_FILE, TrainedRun, Watch, train_run};
+use crate::evaluation::own_answers;
+use crate::names::CONFIG_FILE;
+use crate::prepare::Ingested;
+use crate::run::{TrainedRun, train_run};
+use crate::store_embedder::StoreEmbedder;
 use crate::suite::baselines::baselines;
 use crate::suite::bench::Bench;
 use crate::suite::exchange::{OwnVectors, write_plan};
-use crate::suite::fold::FoldResult;
 use crate::suite::paths::Paths;
 use crate::suite::plan::Plan;
 use crate::suite::stores::{Histories, Noisy, noisy_stores, without};
-use crate::suite::summary::Found;
-use crate::suite::write::{note_opened, write};
+use crate::suite::write::{Found, note_opened};
+use crate::watch::{Stage, Watch, progress};
 
-pub use declare::{
-    FewShotSettings, LookalikeSettings, Noise, Recommendation, Suite, Variant, WHOLE,
-};
+pub use declare::{FewShotSettings, Noise, Recommendation, Suite, Variant, WHOLE};
 pub use write::SUITE_REPORT;
 
 /// Runs the baselines on the exchange directory that it is given.
@@ -62,7 +67,7 @@ pub struct SuiteRun<'a> {
 }
 
 /// Runs a suite: trains a model per fold, measures it and the baselines on the
-/// fold's test users, and writes `evaluation.json` and `proof.html`. Everything that is
+/// fold's test users, and writes `evaluation.json` and `evaluation.html`. Everything that is
 /// finished is kept, so a killed run goes on.
 ///
 /// The report is written as soon as the whole model is measured and again with
@@ -74,24 +79,29 @@ pub fn evaluate_suite(
     suite: &Suite,
     run: &mut SuiteRun<'_>,
     watch: &mut dyn Watch,
-) -> Result<SuiteProof> {
+) -> Result<Evaluation> {
     let paths = Paths::new(run.out)?;
     let plan = Plan::new(suite, &paths, &mut |stage| watch.stage(stage))?;
+    let study = plan.study(suite)?;
     let noisy = noisy_stores(suite, &plan, &paths, watch)?;
-    let written = write_plan(suite, &plan, &noisy, &paths.exchange())?;
+    let written = write_plan(suite, (&plan, &study), &noisy, &paths.exchange())?;
     let models = Models {
         suite,
         plan: &plan,
+        study: &study,
         paths: &paths,
         noisy: &noisy,
     };
     let mut found = Found {
         suite,
         plan: &plan,
-        whole: models.whole(watch)?,
-        baselines: Vec::new(),
-        variants: Vec::new(),
+        study: &study,
+        paths: &paths,
+        folds: models.whole(watch)?,
+        extras: Found::extras(suite),
         left_out: Vec::new(),
+        variants: run.variants,
+        facts: &run.facts,
     };
     if let Some(command) = &mut run.baselines {
         watch.stage(Stage::Begin { name: "baselines" });
@@ -100,34 +110,39 @@ pub fn evaluate_suite(
     watch.stage(Stage::Begin {
         name: "measuring baselines",
     });
-    for fold in 0..suite.folds_run() {
-        let kept = paths.result("baselines", fold);
-        let measured = baselines(suite, &plan, &written, &kept, fold)?;
-        found.baselines.push(measured);
+    for (number, fold) in found.folds.iter_mut().enumerate() {
+        let kept = paths.result("baselines", number);
+        fold.extend(baselines(suite, (&plan, &study), &written, &kept, number)?);
         watch.stage(Stage::Progress {
-            done: fold as u64 + 1,
+            done: number as u64 + 1,
             total: suite.folds_run() as u64,
         });
     }
-    let mut proof = write(&found, run, &paths, watch)?;
+    let mut evaluation = found.write(watch)?;
     for variant in suite.variants.iter().filter(|_| run.variants) {
         match models.variant(variant, watch) {
-            Ok(folds) => found.variants.push((variant, folds)),
+            Ok(folds) => found.extras.variants.push(VariantResult {
+                name: variant.name.clone(),
+                title: variant.title.clone(),
+                against: variant.against.clone(),
+                folds,
+            }),
             // Weights of others may not be at hand; the rest of the suite is.
             Err(error @ Error::Hub(_)) => {
                 found.left_out.push(format!("{}: {error}", variant.title));
             }
             Err(error) => return Err(error),
         }
-        proof = write(&found, run, &paths, watch)?;
+        evaluation = found.write(watch)?;
     }
-    Ok(proof)
+    Ok(evaluation)
 }
 
 /// What every model of a suite is trained and measured on.
 struct Models<'a> {
     suite: &'a Suite,
     plan: &'a Plan,
+    study: &'a Study<'a>,
     paths: &'a Paths,
     noisy: &'a [Noisy],
 }
@@ -194,61 +209,85 @@ impl Models<'_> {
         watch: &mut dyn Watch,
     ) -> Result<FoldResult> {
         let whole = name == WHOLE;
-        let key = fold::key(self.suite, run, whole)?;
+        let key = kept::key(self.suite, run, whole)?;
         let path = self.paths.result(name, fold);
         if let Some(found) = kept::load(&path, &key) {
             return Ok(found);
         }
         watch.stage(Stage::Begin { name: "measuring" });
         let start = Instant::now();
-        let bench = Bench::new(self.suite, self.plan, histories, run, fold);
-        let mut result = FoldResult {
-            train_seconds: run.seconds,
-            ..FoldResult::default()
+        let bench = Bench {
+            suite: self.suite,
+            plan: self.plan,
+            study: self.study,
+            fold,
+            run,
+            model: StoreEmbedder::new(&run.model, &histories.store),
+            histories,
         };
-        match whole {
-            true => self.measure_whole(&bench, &mut result, watch)?,
+        let mut result = match whole {
+            true => self.measure_whole(&bench, watch)?,
             false => {
-                for group in bench.groups() {
-                    let vectors = probes::embed_group(&bench, &group, false, watch)?;
-                    probes::probes(&bench, &group, &vectors, None, &mut result)?;
-                }
+                let input = FoldInput {
+                    number: fold,
+                    trained: &bench.model,
+                    untrained: None,
+                    users: &histories.refs,
+                    counts: None,
+                    answers: &[],
+                    instructions: Instructions::MatchedAndEmpty,
+                };
+                let told = &mut |stage| watch.stage(progress(stage));
+                measure_fold(self.study, &input, &mut |_, _, _| Ok::<_, Error>(()), told)?
             }
-        }
+        };
+        result.train_seconds = run.seconds;
         result.evaluate_seconds = start.elapsed().as_secs_f64();
         kept::save(&path, &key, &result)?;
         note_opened(self.paths, name, fold)?;
         Ok(result)
     }
 
-    fn measure_whole(
-        &self,
-        bench: &Bench<'_>,
-        result: &mut FoldResult,
-        watch: &mut dyn Watch,
-    ) -> Result<()> {
-        let suite = self.suite;
+    /// The whole model under every instruction, and what it is used for.
+    fn measure_whole(&self, bench: &Bench<'_>, watch: &mut dyn Watch) -> Result<FoldResult> {
+        let (suite, run) = (self.suite, bench.run);
+        let store = &self.plan.ingested.store;
+        let untrained = StoreEmbedder::new(&run.untrained, &bench.histories.store);
+        let most = suite.config()?.evaluation.retrieval_instructions;
+        let triples = (&run.triples, &run.userqa);
+        let answers =
+            [false, true].map(|unseen| own_answers(store, triples, unseen, most, suite.seed));
+        let [seen, unseen] = answers;
+        let input = FoldInput {
+            number: bench.fold,
+            trained: &bench.model,
+            untrained: Some(&untrained),
+            users: &bench.histories.refs,
+            counts: Some(&|users, reference| Ok(count_matrix(store, users, reference)?)),
+            answers: &[seen?, unseen?],
+            instructions: Instructions::All,
+        };
         let mut own = OwnVectors::default();
-        let groups = bench.groups();
-        for group in &groups {
-            let vectors = probes::embed_group(bench, group, true, watch)?;
-            let before = probes::embed_untrained(bench, group, watch)?;
-            let fitted = probes::probes(bench, group, &vectors, Some(&before), result)?;
-            probes::beside_counts(bench, group, &vectors, result, &mut own)?;
+        let mut told = |stage| watch.stage(progress(stage));
+        let mut further = |measured: &Measured<'_>,
+                           out: &mut FoldResult,
+                           told: &mut dyn FnMut(EvalStage)|
+         -> Result<()> {
+            own.extend(self.plan, measured)?;
             if in_first(bench.fold, suite.noise.folds) {
-                let clean = (&vectors, &fitted);
-                probes::under_noise(bench, group, self.noisy, clean, result, watch)?;
+                noise::under_noise(bench, measured, self.noisy, out, told)?;
             }
-            aware::gradients(bench, group, &fitted, result)?;
-            search::searches(bench, group, &vectors, result)?;
+            gradients::gradients(bench, measured, out)?;
+            examples::examples(bench, measured, out)?;
             if in_first(bench.fold, suite.few_shot.folds) {
-                few_shot::few_shot(bench, group, &vectors, result)?;
+                few_shot::few_shot(bench, measured, out)?;
             }
-        }
+            Ok(())
+        };
+        let mut result = measure_fold(self.study, &input, &mut further, &mut told)?;
         own.save(&self.paths.own_vectors(bench.fold))?;
-        recommend::recommend(bench, result, watch)?;
-        aware::awareness(bench, &groups, result, watch)?;
-        aware::retrieval(bench, result, watch)
+        recommend::recommend(bench, &mut result, &mut told)?;
+        Ok(result)
     }
 }
 

@@ -1,41 +1,42 @@
 //! Next items, ranked.
 
-use instructue_eval::{Candidates, RidgeRanker};
+use instructue_eval::methods::TEXT;
+use instructue_eval::{
+    Arm, Asked, Candidates, Embedded, FoldResult, RankedItems, RidgeRanker, Stage as EvalStage,
+    Valued,
+};
 use instructue_schema::seed;
 use instructue_userqa::Split;
 
 use crate::error::Result;
-use crate::run::Watch;
-use crate::suite::bench::{Asked, Bench, Embedded};
+use crate::suite::bench::Bench;
 use crate::suite::declare::Suite;
-use crate::suite::fold::{FoldResult, Valued, method, valued};
-use crate::suite::plan::NextItems;
+use crate::suite::next_items::NextItems;
 
 /// Penalties of the map from vectors to items, chosen on validation users.
 const RIDGE: [f64; 5] = [10.0, 100.0, 1_000.0, 10_000.0, 100_000.0];
 /// First places that count in rankings.
-pub(crate) const TOP: usize = 10;
-/// The cosine of our vector with an item's text.
-pub(crate) const BY_TEXT: &str = "text";
+const TOP: usize = 10;
 
 /// Next items: by cosine with each item's text, and by a linear map from vectors.
 pub(crate) fn recommend(
     bench: &Bench<'_>,
     out: &mut FoldResult,
-    watch: &mut dyn Watch,
+    progress: &mut dyn FnMut(EvalStage),
 ) -> Result<()> {
     let plan = bench.plan;
+    let fold = &bench.study.folds[bench.fold];
     for (number, one) in plan.recommendations.iter().enumerate() {
-        let (train, test) = (one.known(&bench.train), one.known(&bench.test));
+        let (train, test) = (one.known(&fold.train), one.known(&fold.test));
         let instruction = one.declared.instruction.as_str();
         let asked = Asked {
             users: train.iter().chain(&test).copied().collect(),
             reference: plan.tasks.reference,
             instructions: vec![Some(instruction.to_owned())],
         };
-        let vectors = bench.embed(&asked, watch)?;
+        let vectors = bench.embed(asked, progress)?;
         let items = bench.embed_texts(&one.texts())?;
-        let users = vectors.unit(Some(instruction), &test);
+        let users = vectors.unit(Some(instruction), &test)?;
         let by_text = |row: usize| -> Vec<f32> {
             let all = 0..items.rows;
             all.map(|item| users.cosine(row, &items, item) as f32)
@@ -43,10 +44,16 @@ pub(crate) fn recommend(
         };
         let by_text: Vec<Vec<f32>> = (0..test.len()).map(by_text).collect();
         let by_map = mapped(bench, one, &vectors, &train, &test)?;
-        for (name, scores) in [(BY_TEXT, by_text), (method::MATCHED, by_map)] {
+        for (name, scores) in [(TEXT, by_text), (Arm::Matched.id(), by_map)] {
             let found = ranking_values(bench.suite, (number, one), name, &test, &scores);
             out.values.extend(found);
         }
+        out.ranked.push(RankedItems {
+            name: one.declared.name.clone(),
+            instruction: one.declared.instruction.clone(),
+            candidates: one.items.len(),
+            negatives: one.declared.negatives,
+        });
     }
     Ok(())
 }
@@ -65,7 +72,8 @@ fn mapped(
         users.filter(|&user| splits[user] == split).collect()
     };
     let (learn, check) = (of(Split::Train), of(Split::Validation));
-    let x = |users: &[usize]| vectors.readable(Some(one.declared.instruction.as_str()), users);
+    let instruction = Some(one.declared.instruction.as_str());
+    let x = |users: &[usize]| vectors.readable(instruction, users);
     let fit = |users: &[usize], penalty: f64| -> Result<RidgeRanker> {
         let targets = users.iter().map(|&user| one.next[user].as_slice());
         let targets: Vec<&[usize]> = targets.collect();
@@ -120,6 +128,6 @@ pub(crate) fn ranking_values(
     let kinds = ["hit_full", "ndcg_full", "hit_sampled", "ndcg_sampled"];
     let named = kinds.into_iter().zip(values);
     named
-        .map(|(kind, values)| valued(kind, &one.declared.name, method, test, values))
+        .map(|(kind, values)| Valued::new(kind, &one.declared.name, method, test, values))
         .collect()
 }

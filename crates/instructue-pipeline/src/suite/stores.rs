@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use instructue_eval::{NoiseKind, UserRef, write_noisy};
-use instructue_schema::seed;
-use instructue_schema::{Schema, SourceKind, UserId};
+use instructue_eval::{NoiseKind, write_noisy};
+use instructue_schema::{Schema, SourceKind, UserId, UserRef, seed};
 use instructue_store::{IngestOptions, UserStore};
 
 use crate::error::Result;
-use crate::prepare::{Ingested, Stage};
-use crate::run::Watch;
+use crate::prepare::Ingested;
 use crate::suite::declare::{Suite, Variant};
 use crate::suite::paths::Paths;
 use crate::suite::plan::Plan;
+use crate::watch::{Stage, Watch};
 
 /// The population in a store: as the data are, with changed events, or with other sources.
 pub(crate) struct Histories {

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
-use instructue_eval::suite::{MethodKind, SuiteProof};
+use instructue_eval::{Arm, Evaluation, MethodKind};
 use instructue_generate::{GenerateConfig, generate};
 use instructue_pipeline::suite::{SUITE_REPORT, Suite, SuiteRun, evaluate_suite};
-use instructue_pipeline::{Error, PROOF_FILE, Stage, Watch};
+use instructue_pipeline::{EVALUATION_FILE, Error, Stage, Watch, train_userqa};
 use instructue_store::{open_parquet, read_all};
 use instructue_trainer::Event;
 use parquet::arrow::ArrowWriter;
@@ -95,7 +95,7 @@ fn suite(dir: &Path, text: &str) -> Suite {
     Suite::load(&path).unwrap()
 }
 
-fn prove(suite: &Suite, out: &Path, variants: bool) -> (SuiteProof, Stages) {
+fn evaluated(suite: &Suite, out: &Path, variants: bool) -> (Evaluation, Stages) {
     let mut stages = Stages::default();
     let mut run = SuiteRun {
         out,
@@ -103,8 +103,8 @@ fn prove(suite: &Suite, out: &Path, variants: bool) -> (SuiteProof, Stages) {
         baselines: None,
         facts: Vec::new(),
     };
-    let proof = evaluate_suite(suite, &mut run, &mut stages).unwrap();
-    (proof, stages)
+    let evaluation = evaluate_suite(suite, &mut run, &mut stages).unwrap();
+    (evaluation, stages)
 }
 
 /// A column of texts.
@@ -158,25 +158,29 @@ fn oracle(exchange: &Path, folds: usize, users: usize) {
 }
 
 #[test]
-fn a_suite_is_proved_once_and_then_only_read() {
+fn a_suite_is_evaluated_once_and_then_only_read() {
     let dir = tempfile::tempdir().unwrap();
     made_up(dir.path());
     let suite = suite(dir.path(), SUITE);
     let out = dir.path().join("out");
-    let (proof, stages) = prove(&suite, &out, true);
+    let (evaluation, stages) = evaluated(&suite, &out, true);
     assert_eq!(
         stages.0.iter().filter(|name| **name == "training").count(),
         3
     );
 
     // Everything that was asked for is there.
-    let measured: Vec<_> = proof
+    let measured: Vec<_> = evaluation
         .tasks
         .iter()
         .filter(|task| task.skipped.is_none())
         .collect();
     assert!(measured.len() >= 4, "{}", measured.len());
-    assert!(measured.iter().any(|task| task.domain == "marketing"));
+    assert!(
+        measured
+            .iter()
+            .any(|task| task.domain.as_deref() == Some("marketing"))
+    );
     for method in [
         "matched",
         "empty",
@@ -185,14 +189,16 @@ fn a_suite_is_proved_once_and_then_only_read() {
         "untrained",
         "simple_counts",
     ] {
-        let score = proof.mean(method).unwrap_or_else(|| panic!("{method}"));
-        assert!(score.stats.auc.low <= score.stats.auc.point, "{method}");
+        let score = evaluation
+            .mean(method)
+            .unwrap_or_else(|| panic!("{method}"));
+        assert!(score.scores.auc.low <= score.scores.auc.point, "{method}");
         assert_eq!(score.folds.len(), 2);
     }
     assert!(measured[0].curves[0].calibration.is_some());
-    assert_eq!(proof.ablations.len(), 1);
-    assert_eq!(proof.ablations[0].folds, 1);
-    let awareness = proof.awareness.as_ref().unwrap();
+    assert_eq!(evaluation.ablations.len(), 1);
+    assert_eq!(evaluation.ablations[0].folds, 1);
+    let awareness = evaluation.awareness.as_ref().unwrap();
     let shares = awareness.user + awareness.instruction + awareness.interaction;
     assert!((shares - 1.0).abs() < 1e-6 && awareness.interaction > 0.0);
     assert!(!awareness.neighbours.is_empty() && !awareness.sources.is_empty());
@@ -201,56 +207,77 @@ fn a_suite_is_proved_once_and_then_only_read() {
         let shares = task.shares.iter().map(|(_, share)| share);
         assert!((shares.sum::<f64>() - 1.0).abs() < 1e-9, "{task:?}");
     }
-    let kinds: Vec<&str> = proof.noise.iter().map(|one| one.kind.as_str()).collect();
+    let kinds: Vec<&str> = evaluation
+        .noise
+        .iter()
+        .map(|one| one.kind.as_str())
+        .collect();
     for kind in ["foreign", "shuffled", "missing bill"] {
         assert!(kinds.contains(&kind), "{kinds:?}");
     }
     for method in ["tuned", "tuned_prototypes", "probe"] {
-        let mut few = proof.few_shot.iter();
+        let mut few = evaluation.few_shot.iter();
         let found = few.any(|one| one.method == method && one.labels == 50);
         assert!(found, "{method}");
     }
-    assert!(!proof.audience.is_empty() && !proof.lookalike.is_empty());
-    let ranked = &proof.recommendation[0];
+    assert!(!evaluation.audience.is_empty() && !evaluation.lookalike.is_empty());
+    let ranked = &evaluation.recommendation[0];
     assert!(ranked.candidates > 5 && ranked.users > 50 && ranked.methods.len() == 2);
-    assert!(!proof.retrieval.is_empty() && !proof.examples.is_empty());
-    for user in proof.examples.iter().flat_map(|example| &example.users) {
+    assert!(!evaluation.retrieval.is_empty() && !evaluation.examples.is_empty());
+    let recall = &evaluation.retrieval[0].recall;
+    assert!(recall.iter().all(|one| one.untrained.is_some()));
+    assert!(!evaluation.map.is_empty() && measured.iter().any(|task| task.zero_shot.is_some()));
+    for user in evaluation
+        .examples
+        .iter()
+        .flat_map(|example| &example.users)
+    {
         assert!(
             (1..=5).contains(&user.user.parse::<usize>().unwrap()),
             "no id"
         );
     }
     assert!(
-        proof.notes.iter().any(|note| note.contains("1 time ")),
+        evaluation.notes.iter().any(|note| note.contains("1 time ")),
         "{:?}",
-        proof.notes
+        evaluation.notes
     );
 
     // What was not measured is not claimed.
-    let claim = |proof: &SuiteProof, what: &str| {
-        let found = proof.claims.iter().find(|claim| claim.claim.contains(what));
+    let claim = |evaluation: &Evaluation, what: &str| {
+        let found = evaluation
+            .claims
+            .iter()
+            .find(|claim| claim.claim.contains(what));
         found.unwrap().met
     };
-    assert_eq!(claim(&proof, "beats LightGBM"), None);
-    assert!(claim(&proof, "matching instruction helps").is_some());
+    assert_eq!(claim(&evaluation, "beats LightGBM"), None);
+    assert!(claim(&evaluation, "matching instruction helps").is_some());
 
     let page = fs::read_to_string(out.join(SUITE_REPORT)).unwrap();
     assert!(page.contains("Made-up users &lt;&amp;&gt;") && !page.contains("users <&>"));
-    assert_eq!(SuiteProof::load(&out.join(PROOF_FILE)).unwrap(), proof);
-    assert!(proof.table().contains("our vector, the task's instruction"));
+    assert_eq!(
+        Evaluation::load(&out.join(EVALUATION_FILE)).unwrap(),
+        evaluation
+    );
+    assert!(
+        evaluation
+            .table()
+            .contains("our vector, the task's instruction")
+    );
 
     // A second run takes no step, looks at nobody and says the same.
-    let (again, _) = prove(&suite, &out, true);
-    assert_eq!(again.means, proof.means);
-    assert_eq!(again.notes, proof.notes);
-    assert_eq!(again.ablations, proof.ablations);
+    let (again, _) = evaluated(&suite, &out, true);
+    assert_eq!(again.means, evaluation.means);
+    assert_eq!(again.notes, evaluation.notes);
+    assert_eq!(again.ablations, evaluation.ablations);
 
     // A baseline's files stand beside the model; with a user missing they are refused.
     let exchange = out.join("exchange");
     oracle(&exchange, 2, usize::MAX);
-    let (with, _) = prove(&suite, &out, false);
+    let (with, _) = evaluated(&suite, &out, false);
     let perfect = with.mean("counts_lightgbm").unwrap();
-    assert_eq!(perfect.stats.auc.point, 1.0);
+    assert_eq!(perfect.scores.auc.point, 1.0);
     assert_eq!(claim(&with, "beats LightGBM"), Some(false));
     let together = with
         .methods
@@ -264,6 +291,65 @@ fn a_suite_is_proved_once_and_then_only_read() {
         message.contains("a score of each labelled test user"),
         "{message}"
     );
+}
+
+/// A suite of one fold and a default run on the same split say the same, where both
+/// measure it: they train the same model and share one engine.
+#[test]
+fn a_default_run_is_a_suite_of_one_fold() {
+    const SMALL: &str = r#"
+name = "small"
+title = "One fold"
+data = "data"
+folds = 3
+run_folds = 1
+resamples = 40
+
+[run.model]
+vocabulary = 300
+slots = 6
+[run.userqa]
+references = 2
+triples_per_user = 4
+[run.train]
+steps = 3
+users_per_step = 6
+instructions_per_user = 2
+validate_every = 0
+"#;
+    let dir = tempfile::tempdir().unwrap();
+    made_up(dir.path());
+    let suite = suite(dir.path(), SMALL);
+    let (of_suite, _) = evaluated(&suite, &dir.path().join("suite"), false);
+    let mut config = suite.in_fold(&suite.config().unwrap(), 0);
+    config.evaluation.resamples = 40;
+    let (data, out) = (dir.path().join("data"), dir.path().join("run"));
+    let run = train_userqa(&data, &out, &config, false, &mut Stages::default()).unwrap();
+    let of_run = run.evaluation;
+    assert_eq!(of_run.folds, of_suite.folds);
+    let both = of_run.tasks.iter().zip(&of_suite.tasks);
+    let both = both.filter(|(one, other)| one.skipped.is_none() && other.skipped.is_none());
+    let mut measured = 0;
+    for (one, other) in both {
+        assert_eq!(one.name, other.name);
+        for arm in Arm::ALL {
+            assert_eq!(one.score(arm), other.score(arm), "{}, {arm:?}", one.name);
+        }
+        assert_eq!(one.probes, other.probes);
+        assert_eq!(one.differences, other.differences);
+        assert_eq!(one.zero_shot, other.zero_shot);
+        assert_eq!(one.curves, other.curves);
+        measured += 1;
+    }
+    assert!(measured >= 4, "{measured}");
+    assert_eq!(of_run.retrieval[0], of_suite.retrieval[0]);
+    assert_eq!(
+        Evaluation::load(&out.join(EVALUATION_FILE)).unwrap(),
+        of_run
+    );
+    // What only a suite has.
+    assert!(of_run.claims.is_empty() && of_run.awareness.is_none());
+    assert!(!of_suite.claims.is_empty() && of_suite.awareness.is_some());
 }
 
 /// Why a suite is refused.

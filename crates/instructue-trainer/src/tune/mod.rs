@@ -11,7 +11,7 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::Tensor;
 use instructue_losses::PrototypeConfig;
-use instructue_model::{InstructUe, SoftPrompt, TunedWeights, UserVectors, Vectors};
+use instructue_model::{InstructUe, Matrix, SoftPrompt, TunedWeights, UserVectors};
 use instructue_schema::seed;
 
 pub use config::TuneConfig;
@@ -144,12 +144,10 @@ pub fn tune(
     };
     let (train, held) = (read(&sides[0])?, read(&sides[1])?);
 
-    let mut units = Vectors {
-        width: model.width(),
-        values: Vec::new(),
-    };
+    let mut units = Matrix::zeros(0, model.width());
     for group in &train {
         let found = embed(&model, data, group, &start)?;
+        units.rows += found.unit.rows;
         units.values.extend(found.unit.values);
     }
     let labels = train.iter().flat_map(|group| group.labels.iter().copied());

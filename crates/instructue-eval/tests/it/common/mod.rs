@@ -2,11 +2,10 @@
 use std::cell::RefCell;
 
 use instructue_eval::{
-    Answer, BoxError, Embedder, Error, EvaluateInput, EvaluateOptions, Evaluation, Matrix,
-    RetrievalInput, TaskLabels, TaskSet, UserRef, UserVectors, prove,
+    Answer, BoxError, Embedder, Error, EvaluateInput, EvaluateOptions, Evaluation, Fold, FoldUsers,
+    RetrievalInput, SEEN, TaskSet, evaluate,
 };
-use instructue_schema::Timestamp;
-use instructue_schema::seed;
+use instructue_schema::{Matrix, Timestamp, UserRef, UserVectors, seed};
 
 pub const TASKS: &str = r#"
 reference = "2017-07-01"
@@ -44,15 +43,13 @@ pub fn truth(user: &UserRef, task: u64) -> bool {
     noise(&[99, user.shard as u64, user.index as u64, task]) > 0.2
 }
 
-pub fn users() -> (Vec<UserRef>, Vec<UserRef>) {
+/// Training users, then test users.
+pub fn users() -> Vec<UserRef> {
     let user = |number: usize| UserRef {
         shard: number % 3,
         index: number / 3,
     };
-    (
-        (0..TRAIN).map(user).collect(),
-        (TRAIN..TRAIN + TEST).map(user).collect(),
-    )
+    (0..TRAIN + TEST).map(user).collect()
 }
 
 /// Labels: a tenth of the users is unlabelled; the third task has two positives.
@@ -65,14 +62,11 @@ pub fn labels(users: &[UserRef], task: u64) -> Vec<Option<bool>> {
     users.iter().enumerate().map(label).collect()
 }
 
-pub fn task_labels() -> Vec<TaskLabels> {
-    let (train, test) = users();
-    (0..3)
-        .map(|task| TaskLabels {
-            train: labels(&train, task),
-            test: labels(&test, task),
-        })
-        .collect()
+pub fn task_labels() -> Vec<Vec<Option<bool>>> {
+    let users = users();
+    let (train, test) = users.split_at(TRAIN);
+    let of = |task| [labels(train, task), labels(test, task)].concat();
+    (0..3).map(of).collect()
 }
 
 /// Users, reference time and instructions of a call.
@@ -187,12 +181,12 @@ pub fn counts(users: &[UserRef], _: Timestamp) -> Result<Matrix, BoxError> {
     Ok(Matrix::from_rows(&rows)?)
 }
 
-/// Everything a proof is made from, but for the models.
+/// Everything an evaluation is made from, but for the models.
 pub struct Setup {
     pub tasks: TaskSet,
-    pub labels: Vec<TaskLabels>,
-    pub train: Vec<UserRef>,
-    pub test: Vec<UserRef>,
+    pub users: Vec<UserRef>,
+    pub labels: Vec<Vec<Option<bool>>>,
+    pub folds: Vec<FoldUsers>,
     pub answers: Vec<Answer>,
     pub options: EvaluateOptions,
     pub counts: fn(&[UserRef], Timestamp) -> Result<Matrix, BoxError>,
@@ -200,12 +194,14 @@ pub struct Setup {
 
 impl Setup {
     pub fn new() -> Self {
-        let (train, test) = users();
         Self {
             tasks: TaskSet::from_toml(TASKS).unwrap(),
+            users: users(),
             labels: task_labels(),
-            train,
-            test,
+            folds: vec![FoldUsers {
+                train: (0..TRAIN).collect(),
+                test: (TRAIN..TRAIN + TEST).collect(),
+            }],
             answers: Vec::new(),
             options: EvaluateOptions {
                 resamples: 200,
@@ -216,31 +212,34 @@ impl Setup {
         }
     }
 
-    pub fn prove(&self, trained: &Fake, untrained: &Fake) -> Result<Evaluation, Error> {
-        let reference = self.tasks.reference;
-        let retrieval = RetrievalInput {
-            reference,
-            answers: &self.answers,
+    pub fn evaluate(&self, trained: &Fake, untrained: &Fake) -> Result<Evaluation, Error> {
+        let answers = RetrievalInput {
+            kind: SEEN.into(),
+            reference: self.tasks.reference,
+            answers: self.answers.clone(),
+        };
+        let fold = |users: &FoldUsers| Fold {
+            trained,
+            untrained: Some(untrained),
+            users: users.clone(),
+            answers: vec![answers.clone()],
         };
         let mut stages = 0;
-        let proof = prove(EvaluateInput {
+        let evaluation = evaluate(EvaluateInput {
             tasks: &self.tasks,
+            users: &self.users,
             labels: &self.labels,
-            trained,
-            untrained,
-            train: &self.train,
-            test: &self.test,
-            counts: &self.counts,
-            retrieval: (!self.answers.is_empty()).then_some(retrieval),
+            folds: self.folds.iter().map(fold).collect(),
+            counts: Some(&self.counts),
             options: self.options.clone(),
             progress: &mut |_| stages += 1,
         })?;
         assert!(stages > 0, "progress is told");
-        Ok(proof)
+        Ok(evaluation)
     }
 
     pub fn error(&self, trained: &Fake) -> String {
-        self.prove(trained, &Fake::default())
+        self.evaluate(trained, &Fake::default())
             .unwrap_err()
             .to_string()
     }

@@ -29,7 +29,7 @@ fn too_few_events_to_train_on_are_named() {
     }
 }
 
-/// One user is too few for a proof, and the proof says so.
+/// One user is too few for an evaluation, and the evaluation says so.
 #[test]
 fn a_single_user_trains_without_being_proved() {
     let dir = tempfile::tempdir().unwrap();
@@ -38,8 +38,9 @@ fn a_single_user_trains_without_being_proved() {
     let out = dir.path().join("run");
     match train_userqa(&data, &out, &config(), false, &mut Silent) {
         Ok(outcome) => {
-            assert_eq!(outcome.proof.train_users + outcome.proof.test_users, 1);
-            assert!(outcome.proof.retrieval.is_none());
+            let fold = outcome.evaluation.folds[0];
+            assert_eq!(fold.train + fold.test, 1);
+            assert!(outcome.evaluation.retrieval.is_empty());
         }
         // Which split the user falls into depends on the seed.
         Err(error) => assert!(error.to_string().contains("no train"), "{error}"),

@@ -1,0 +1,78 @@
+//! What a model says of users, and which users they are.
+//!
+//! You need [`UserVectors`] to read a model's vectors or to give those of another
+//! one, and [`UserRef`] to name users by their place in a user store.
+
+use serde::{Deserialize, Serialize};
+
+use crate::matrix::{Matrix, MatrixError};
+
+/// A user by position in the user store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UserRef {
+    /// The shard.
+    pub shard: usize,
+    /// The user's index in the shard.
+    pub index: usize,
+}
+
+/// Vectors of users under one instruction: three matrices with one row per user.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UserVectors {
+    /// In the space of texts: what searches compare, by cosine.
+    pub unit: Matrix,
+    /// What probes read; a model may keep more here than texts can say.
+    pub state: Matrix,
+    /// What is the same whatever is asked, such as the principal components of counts
+    /// and sums; probes read it beside `state` and weigh the two apart. It may have no
+    /// columns.
+    pub numbers: Matrix,
+}
+
+impl UserVectors {
+    /// `numbers`, then `state`: what probes read, and the column where `state` begins.
+    ///
+    /// # Errors
+    /// When the numbers of rows differ.
+    pub fn readable(&self) -> Result<(Matrix, usize), MatrixError> {
+        match self.numbers.columns {
+            0 => Ok((self.state.clone(), 0)),
+            numbers => Ok((self.numbers.beside(&self.state)?, numbers)),
+        }
+    }
+
+    /// Adds those of further users.
+    ///
+    /// # Errors
+    /// When a width differs.
+    pub fn append(&mut self, more: Self) -> Result<(), MatrixError> {
+        self.unit.append(more.unit)?;
+        self.state.append(more.state)?;
+        self.numbers.append(more.numbers)
+    }
+
+    /// Takes row `from` of `other` as row `to`.
+    ///
+    /// # Panics
+    /// If a row does not exist or the widths differ.
+    pub fn set_row(&mut self, to: usize, other: &Self, from: usize) {
+        for (all, one) in [
+            (&mut self.unit, &other.unit),
+            (&mut self.state, &other.state),
+            (&mut self.numbers, &other.numbers),
+        ] {
+            all.row_mut(to).copy_from_slice(one.row(from));
+        }
+    }
+}
+
+/// For a model whose vectors serve for both.
+impl From<Matrix> for UserVectors {
+    fn from(unit: Matrix) -> Self {
+        Self {
+            state: unit.clone(),
+            numbers: Matrix::zeros(unit.rows, 0),
+            unit,
+        }
+    }
+}
