@@ -1,7 +1,7 @@
 //! Profiles and instructions as a model reads them, before any pass.
 
 use instructue_features::{LEXICAL_FEATURES, Profile};
-use instructue_schema::DataText;
+use instructue_schema::{DataText, UserVectors};
 
 use crate::error::{Error, Result};
 use crate::model::Model;

@@ -162,8 +162,8 @@ pub(crate) fn losses(out: &Path) -> Result<Vec<LossPoint>> {
     let point = |line: metrics::Metrics| LossPoint {
         step: line.step as u64,
         validation: line.phase == Phase::Validation,
-        contrastive: line.contrastive,
-        next_token: line.next_token,
+        contrastive: line.losses.of("contrastive"),
+        next_token: line.losses.of("next_token"),
         users_per_second: line.users_per_second,
     };
     Ok(lines.into_iter().map(point).collect())

@@ -1,7 +1,7 @@
 //! Vectors of profiles under instructions, and of texts.
 
 use instructue_features::{Profile, token_budget_batches};
-use instructue_schema::DataText;
+use instructue_schema::{DataText, Matrix, UserVectors};
 
 use super::instruct_ue::InstructUe;
 use crate::error::{Error, Result};

@@ -7,7 +7,7 @@ use burn::tensor::{Device, TensorData};
 use instructue_encoders::cache::CacheConfig;
 use instructue_model::LoraConfig;
 use instructue_model::Precision;
-use instructue_model::{InstructUe, Vectors, parameters};
+use instructue_model::{InstructUe, Matrix, parameters};
 use instructue_schema::DataText;
 
 fn frozen(shared: bool, seed: u64) -> InstructUe {
