@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
+use instructue::DeviceName;
 use instructue::pipeline::suite::{RunBaselines, SUITE_REPORT, Suite, SuiteRun, evaluate_suite};
 use instructue_examples::{Console, finish, parse, print_table, say};
 
@@ -63,8 +64,14 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut command = arguments.python.as_ref().map(|python| {
         move |exchange: &Path| baselines(python, arguments.encoder.as_deref(), exchange)
     });
+    let config = suite.config()?;
+    let compute = config
+        .device
+        .parse::<DeviceName>()?
+        .compute(config.replicas)?;
     let mut console = Console::new();
     let mut run = SuiteRun {
+        compute: &compute,
         out: &out,
         variants: arguments.variants,
         baselines: command

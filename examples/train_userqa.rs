@@ -89,11 +89,17 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(steps) = arguments.steps {
         config.train.steps = steps;
     }
+    // First, so that a wrong name does not cost an earlier run's model.
+    let compute = config
+        .device
+        .parse::<DeviceName>()?
+        .compute(config.replicas)?;
     let train = |watch: &mut dyn Watch| {
         train_userqa(
             &arguments.data,
             &arguments.out,
             &config,
+            &compute,
             arguments.resume,
             watch,
         )

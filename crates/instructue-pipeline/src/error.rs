@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use instructue_schema::Timestamp;
 
-use crate::device::DeviceError;
 use crate::hub::HubError;
 
 /// Result of the pipeline.
@@ -70,9 +69,6 @@ pub enum Error {
         /// The cause.
         message: String,
     },
-    /// The device.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
     /// The schema.
     #[error(transparent)]
     Schema(#[from] instructue_schema::Error),

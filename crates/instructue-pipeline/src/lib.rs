@@ -3,12 +3,12 @@
 //!
 //! You need it to run the method as it is: [`train_userqa`], [`embed_users`], [`ask_user`],
 //! [`tune_users`] and the [suites](suite) are what the programs call, and they add no logic
-//! of their own. [`DeviceName`] says which of the backends that were compiled in is used.
+//! of their own. [`Compute`] says on which device, and names no backend.
 
 mod ask;
 mod cache;
+mod compute;
 mod config;
-mod device;
 mod embed;
 mod error;
 mod evaluation;
@@ -31,11 +31,11 @@ mod windows;
 
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use cache::{EVENTS_DIR, keep_events};
+pub use compute::Compute;
 pub use config::{
     Adapter, CacheSettings, EvaluationSettings, ModelSettings, PrivacySettings, Recipe,
     ReferenceConfig, RunConfig, userqa_config,
 };
-pub use device::{DEVICE_VARIABLE, DeviceError, DeviceName};
 pub use embed::{
     EmbedRequest, Embedded, MAX_INSTRUCTION_BYTES, check_embed_out, check_instruction, embed_users,
 };

@@ -12,8 +12,8 @@ use instructue_trainer::{
 use instructue_userqa::{Split, UserQa, UserQaConfig};
 
 use crate::cache::{keep_events, settle_events};
+use crate::compute::Compute;
 use crate::config::{Adapter, RunConfig, userqa_config};
-use crate::device::DeviceName;
 use crate::error::Result;
 use crate::evaluation::{Finished, evaluate_run};
 use crate::names::{CONFIG_FILE, EVALUATION_FILE, MODEL_DIR, REPORT_FILE};
@@ -60,18 +60,18 @@ pub fn train_userqa(
     data: &Path,
     out: &Path,
     config: &RunConfig,
+    compute: &Compute,
     resume: bool,
     watch: &mut dyn Watch,
 ) -> Result<Outcome> {
     config.validate()?;
     // First, so that a wrong path or file does not cost an earlier run's model.
-    config.device.parse::<DeviceName>()?.open()?;
     declared(data)?;
     let claim = Claim::take(out, RUN)?;
     let ingested = ingest(data, &out.join("store"), &mut |s| watch.stage(s))?;
     let min_users = config.privacy.min_users;
     check_tasks(&ingested, data, min_users, &mut |s| watch.stage(s))?;
-    let run = train_run(&ingested, &claim, config, resume, watch)?;
+    let run = train_run(&ingested, &claim, config, compute, resume, watch)?;
     let finished = Finished {
         data,
         out,
@@ -110,17 +110,16 @@ pub(crate) fn train_run(
     ingested: &Ingested,
     claim: &Claim,
     config: &RunConfig,
+    compute: &Compute,
     resume: bool,
     watch: &mut dyn Watch,
 ) -> Result<TrainedRun> {
     let out = claim.directory();
-    let name: DeviceName = config.device.parse()?;
-    let device = name.open()?;
     let references = references(config, ingested);
     tell_references(&ingested.store, &references, &mut |s| watch.stage(s))?;
     let qa = userqa_config(config, &references, ingested.end);
     qa.validate()?;
-    let trained_on = device.autodiff();
+    let trained_on = compute.device.clone().autodiff();
     // The factors of LoRA are drawn while a part is read.
     trained_on.seed(config.seed);
     let begun = begin(config, &trained_on, watch)?;
@@ -136,8 +135,8 @@ pub(crate) fn train_run(
         seed: config.seed,
         ..config.train.clone()
     };
-    let untrained = first_model(config, preprocessor, &begun, &trained_on)?
-        .with_replicas(name.workers(config.replicas));
+    let untrained =
+        first_model(config, preprocessor, &begun, &trained_on)?.with_replicas(compute.replicas);
     drop(begun);
     let untrained = keep_events(untrained, &config.cache, out, &mut |s| watch.stage(s))?;
     let training = TrainData::open(&ingested.path, &qa_dir, Split::Train)?;

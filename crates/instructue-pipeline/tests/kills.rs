@@ -7,12 +7,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use burn::tensor::Device;
 use instructue_fs::faults::{Fault, arm, disarm};
 use instructue_generate::{GenerateConfig, generate};
 use instructue_model::InstructUe;
-use instructue_pipeline::DeviceName;
 use instructue_pipeline::{
-    EmbedRequest, Error, RunConfig, Stage, Watch, embed_users, ingest, train_userqa,
+    Compute, EmbedRequest, Error, RunConfig, Stage, Watch, embed_users, ingest, train_userqa,
 };
 use instructue_schema::Timestamp;
 use instructue_trainer::Event;
@@ -51,8 +51,19 @@ fn config() -> RunConfig {
 
 /// Trains, then embeds.
 fn run(data: &Path, out: &Path, resume: bool) -> Result<(), Error> {
-    train_userqa(data, &out.join("run"), &config(), resume, &mut Silent)?;
-    let device = DeviceName::Cpu.open()?;
+    let compute = Compute {
+        device: Device::default(),
+        replicas: 1,
+    };
+    train_userqa(
+        data,
+        &out.join("run"),
+        &config(),
+        &compute,
+        resume,
+        &mut Silent,
+    )?;
+    let device = Device::default();
     let model = InstructUe::load(&out.join("run/model"), &device)?;
     let ingested = ingest(data, &out.join("run/store"), &mut |_| {})?;
     let request = EmbedRequest {

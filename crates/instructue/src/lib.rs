@@ -1,6 +1,6 @@
 //! Instruction-aware user embeddings: profile + instruction → vector.
 //!
-//! This crate re-exports the others. Its features `cpu` (default), `wgpu`, `cuda` and
+//! This crate re-exports the others and is the one place where a backend is chosen. Its features `cpu` (default), `wgpu`, `cuda` and
 //! `ndarray` say which backends are compiled in; a [`DeviceName`] (from an option, or from
 //! the variable [`INSTRUCTUE_DEVICE`](DEVICE_VARIABLE)) says which one is used. [`prelude`]
 //! has the names that most programs need.
@@ -47,9 +47,11 @@
 //! # }
 //! ```
 
+mod device;
 pub mod prelude;
 
 pub use burn::tensor::Device;
+pub use device::{DEVICE_VARIABLE, DeviceError, DeviceName};
 pub use instructue_adapter as adapter;
 pub use instructue_backbone as backbone;
 pub use instructue_encoders as encoders;
@@ -62,7 +64,7 @@ pub use instructue_losses as losses;
 pub use instructue_model as model;
 pub use instructue_nn as nn;
 pub use instructue_pipeline as pipeline;
-pub use instructue_pipeline::{DEVICE_VARIABLE, DeviceError, DeviceName, hub};
+pub use instructue_pipeline::hub;
 pub use instructue_schema as schema;
 pub use instructue_store as store;
 pub use instructue_trainer as trainer;

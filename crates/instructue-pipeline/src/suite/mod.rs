@@ -32,6 +32,7 @@ use instructue_fs::read_text;
 use instructue_store::UserStore;
 use instructue_trainer::{Claim, RUN};
 
+use crate::compute::Compute;
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::evaluation::own_answers;
@@ -58,6 +59,8 @@ pub type RunBaselines<'a> = dyn FnMut(&Path) -> Result<()> + 'a;
 pub struct SuiteRun<'a> {
     /// Where everything goes; what an earlier run left there is used.
     pub out: &'a Path,
+    /// Where models are trained and embed.
+    pub compute: &'a Compute,
     /// Whether models with one thing changed are trained, too.
     pub variants: bool,
     /// Runs the baselines on an exchange directory; without one, what is there is used.
@@ -87,6 +90,7 @@ pub fn evaluate_suite(
     let written = write_plan(suite, (&plan, &study), &noisy, &paths.exchange())?;
     let models = Models {
         suite,
+        compute: run.compute,
         plan: &plan,
         study: &study,
         paths: &paths,
@@ -141,6 +145,7 @@ pub fn evaluate_suite(
 /// What every model of a suite is trained and measured on.
 struct Models<'a> {
     suite: &'a Suite,
+    compute: &'a Compute,
     plan: &'a Plan,
     study: &'a Study<'a>,
     paths: &'a Paths,
@@ -195,7 +200,7 @@ impl Models<'_> {
         let claim = Claim::take(&dir, RUN)?;
         let saved = read_text(&dir.join(CONFIG_FILE));
         let same = saved.is_ok_and(|text| text == config.to_toml());
-        train_run(ingested, &claim, &config, same, watch)
+        train_run(ingested, &claim, &config, self.compute, same, watch)
     }
 
     /// A model's results on a fold, from the file or made now. The whole model is

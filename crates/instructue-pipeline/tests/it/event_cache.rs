@@ -1,6 +1,7 @@
 //! Vectors of event texts in a whole run: a pretrained encoder that stays as it is
 //! reads each text once, and no figure depends on it.
 
+use crate::common::compute;
 use std::fs;
 use std::path::Path;
 
@@ -10,7 +11,6 @@ use instructue_features::TextTokenizer;
 use instructue_generate::{GenerateConfig, generate};
 use instructue_model::cache::CacheConfig;
 use instructue_model::{InstructUe, VectorKind, save};
-use instructue_pipeline::DeviceName;
 use instructue_pipeline::{
     EVENTS_DIR, EmbedRequest, RunConfig, Stage, Watch, embed_users, ingest, model_dir, train_userqa,
 };
@@ -30,7 +30,7 @@ impl Watch for Notes {
 }
 
 fn device() -> Device {
-    DeviceName::from_env().unwrap().open().unwrap()
+    Device::default()
 }
 
 /// A directory as sentence-transformers write it.
@@ -60,10 +60,7 @@ fn encoder(dir: &Path) {
 }
 
 fn config(encoder: &Path) -> RunConfig {
-    let mut config = RunConfig {
-        device: DeviceName::from_env().unwrap().to_string(),
-        ..RunConfig::default()
-    };
+    let mut config = RunConfig::default();
     config.pretrained.encoder = Some(encoder.display().to_string());
     config.model.vocabulary = 300;
     config.model.slots = Some(4);
@@ -85,7 +82,7 @@ fn config(encoder: &Path) -> RunConfig {
 /// Trains, and returns the lines of metrics and what was said.
 fn train(data: &Path, out: &Path, config: &RunConfig) -> (Vec<Metrics>, Vec<String>) {
     let mut notes = Notes::default();
-    train_userqa(data, out, config, false, &mut notes).unwrap();
+    train_userqa(data, out, config, &compute(), false, &mut notes).unwrap();
     let lines = metrics::read(&out.join("metrics.jsonl")).unwrap();
     (lines, notes.0)
 }
@@ -187,6 +184,7 @@ fn a_run_with_a_frozen_encoder_reads_each_text_once() {
             &at("data"),
             &at("failed"),
             config,
+            &compute(),
             false,
             &mut Notes::default(),
         );

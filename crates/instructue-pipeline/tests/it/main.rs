@@ -1,6 +1,7 @@
 //! The tests of `instructue-pipeline` that go through its public interface, in one binary.
 
 mod bad_input;
+mod common;
 mod event_cache;
 mod hub;
 mod pretrained;

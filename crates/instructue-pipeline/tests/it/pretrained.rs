@@ -1,11 +1,12 @@
 //! Whole runs that begin with a decoder and an encoder of others.
 
+use crate::common::compute;
+use burn::tensor::Device;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use instructue_generate::{GenerateConfig, generate};
 use instructue_model::InstructUe;
-use instructue_pipeline::DeviceName;
 use instructue_pipeline::{Error, FineTuning, MODEL_DIR, RunConfig, Stage, Watch, train_userqa};
 use instructue_trainer::Event;
 use tempfile::TempDir;
@@ -98,9 +99,9 @@ fn names(path: &Path) -> Vec<String> {
 fn a_run_begins_with_weights_of_others_and_goes_on_from_them() {
     let (dir, config) = workplace();
     let (data, out) = (dir.path().join("data"), dir.path().join("out"));
-    train_userqa(&data, &out, &config, false, &mut Silent).unwrap();
+    train_userqa(&data, &out, &config, &compute(), false, &mut Silent).unwrap();
 
-    let device = DeviceName::from_env().unwrap().open().unwrap();
+    let device = Device::default();
     let model = InstructUe::load(&out.join(MODEL_DIR), &device).unwrap();
     let begun = model.config().pretrained.clone().expect("digests of both");
     assert!(begun.backbone.is_some() && begun.encoder.is_some());
@@ -126,7 +127,7 @@ fn a_run_begins_with_weights_of_others_and_goes_on_from_them() {
     // A run that was cut short after step 2 goes on to the same weights.
     let bytes = fs::read(checkpoint.join("model.safetensors")).unwrap();
     fs::remove_dir_all(&checkpoint).unwrap();
-    train_userqa(&data, &out, &config, true, &mut Silent).unwrap();
+    train_userqa(&data, &out, &config, &compute(), true, &mut Silent).unwrap();
     let again = fs::read(checkpoint.join("model.safetensors")).unwrap();
     assert!(bytes == again, "resumed from step 2");
 
@@ -141,7 +142,7 @@ fn a_run_begins_with_weights_of_others_and_goes_on_from_them() {
     let first = table["data_offsets"][0].as_u64().unwrap() as usize;
     weights[start + first] ^= 1;
     fs::write(&other, weights).unwrap();
-    let resumed = train_userqa(&data, &out, &config, true, &mut Silent);
+    let resumed = train_userqa(&data, &out, &config, &compute(), true, &mut Silent);
     let message = resumed.map(drop).unwrap_err().to_string();
     assert!(message.contains("model.pretrained.encoder"), "{message}");
 }
@@ -151,7 +152,7 @@ fn what_leads_nowhere_or_does_not_fit_is_said_before_anything_is_trained() {
     let (dir, config) = workplace();
     let (data, out) = (dir.path().join("data"), dir.path().join("out"));
     let refusal = |config: &RunConfig| {
-        let trained = train_userqa(&data, &out, config, false, &mut Silent);
+        let trained = train_userqa(&data, &out, config, &compute(), false, &mut Silent);
         assert!(!out.join(MODEL_DIR).exists());
         trained.map(drop).unwrap_err()
     };
@@ -191,7 +192,7 @@ fn what_is_trained_can_be_chosen() {
     config.pretrained.train_encoder = FineTuning::Full;
     config.train.steps = 2;
     config.train.validation.every = 0;
-    train_userqa(&data, &out, &config, false, &mut Silent).unwrap();
+    train_userqa(&data, &out, &config, &compute(), false, &mut Silent).unwrap();
     let changed = names(&out.join("checkpoints/step-00000002/model.safetensors"));
     assert!(changed.iter().any(|name| name.starts_with("encoders.")));
     assert!(!changed.iter().any(|name| name.starts_with("backbone.")));

@@ -1,6 +1,7 @@
 //! A whole suite on made-up users: folds, noise, few labels, a variant, baselines
 //! from files, and a second run that finds everything done.
 
+use crate::common::compute;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
@@ -98,6 +99,7 @@ fn suite(dir: &Path, text: &str) -> Suite {
 fn evaluated(suite: &Suite, out: &Path, variants: bool) -> (Evaluation, Stages) {
     let mut stages = Stages::default();
     let mut run = SuiteRun {
+        compute: &compute(),
         out,
         variants,
         baselines: None,
@@ -324,7 +326,15 @@ validate_every = 0
     let mut config = suite.in_fold(&suite.config().unwrap(), 0);
     config.evaluation.resamples = 40;
     let (data, out) = (dir.path().join("data"), dir.path().join("run"));
-    let run = train_userqa(&data, &out, &config, false, &mut Stages::default()).unwrap();
+    let run = train_userqa(
+        &data,
+        &out,
+        &config,
+        &compute(),
+        false,
+        &mut Stages::default(),
+    )
+    .unwrap();
     let of_run = run.evaluation;
     assert_eq!(of_run.folds, of_suite.folds);
     let both = of_run.tasks.iter().zip(&of_suite.tasks);
@@ -355,6 +365,7 @@ validate_every = 0
 /// Why a suite is refused.
 fn refused(suite: &Suite, out: &Path) -> Error {
     let mut run = SuiteRun {
+        compute: &compute(),
         out,
         variants: false,
         baselines: None,
@@ -435,6 +446,7 @@ fn tasks_that_do_not_fit_are_refused_before_training() {
         let suite = suite(dir.path(), SUITE);
         let mut stages = Stages::default();
         let mut run = SuiteRun {
+            compute: &compute(),
             out: &out,
             variants: false,
             baselines: None,

@@ -18,7 +18,7 @@ fn too_few_events_to_train_on_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let data = data(dir.path(), &events, &["quiet"]);
         let out = dir.path().join("run");
-        let error = match train_userqa(&data, &out, &config(), false, &mut Silent) {
+        let error = match train_userqa(&data, &out, &config(), &compute(), false, &mut Silent) {
             Ok(outcome) => panic!("{name}: {} steps", outcome.steps),
             Err(error) => error.to_string(),
         };
@@ -36,7 +36,7 @@ fn a_single_user_trains_without_being_proved() {
     let one: Vec<_> = (0..50).map(|event| ("only".into(), event * DAY)).collect();
     let data = data(dir.path(), &one, &[]);
     let out = dir.path().join("run");
-    match train_userqa(&data, &out, &config(), false, &mut Silent) {
+    match train_userqa(&data, &out, &config(), &compute(), false, &mut Silent) {
         Ok(outcome) => {
             let fold = outcome.evaluation.folds[0];
             assert_eq!(fold.train + fold.test, 1);
@@ -58,7 +58,8 @@ fn a_wrong_data_directory_does_not_cost_an_earlier_model() {
     let data = data(dir.path(), &events()[..400], &["quiet"]);
     fs::write(data.join("bill.parquet"), "no Parquet").unwrap();
     for wrong in [dir.path().join("nowhere"), data] {
-        let error = train_userqa(&wrong, &out, &config(), false, &mut Silent).unwrap_err();
+        let error =
+            train_userqa(&wrong, &out, &config(), &compute(), false, &mut Silent).unwrap_err();
         assert!(error.to_string().contains("expected"), "{error}");
         assert!(manifest.exists(), "{error}");
     }
@@ -104,7 +105,7 @@ fn an_unknown_device_is_named_before_any_work() {
         device: "tpu".into(),
         ..config()
     };
-    let error = train_userqa(&data, &out, &wrong, false, &mut Silent).unwrap_err();
+    let error = train_userqa(&data, &out, &wrong, &compute(), false, &mut Silent).unwrap_err();
     let error = error.to_string();
     assert!(
         error.contains("cpu, wgpu, cuda or ndarray") && error.contains("tpu"),
@@ -163,7 +164,8 @@ fn tasks_are_checked_before_the_first_step() {
     ] {
         assert!(TASKS.contains(from), "{from}");
         fs::write(data.join("tasks.toml"), TASKS.replacen(from, &to, 1)).unwrap();
-        let error = train_userqa(&data, &out, &config(), false, &mut Silent).unwrap_err();
+        let error =
+            train_userqa(&data, &out, &config(), &compute(), false, &mut Silent).unwrap_err();
         let error = error.to_string();
         assert!(
             error.contains(expected) && !error.contains('\n'),
@@ -190,7 +192,8 @@ fn declared_files_are_no_links_out_of_the_data() {
         fs::write(&secret, "password: hunter2\n").unwrap();
         std::os::unix::fs::symlink(&secret, &file).unwrap();
         let out = dir.path().join("run");
-        let error = train_userqa(&data, &out, &config(), false, &mut Silent).unwrap_err();
+        let error =
+            train_userqa(&data, &out, &config(), &compute(), false, &mut Silent).unwrap_err();
         let error = error.to_string();
         assert!(
             error.contains("link leads out") && error.contains("data"),
@@ -228,7 +231,8 @@ fn numbers_out_of_range_are_refused_before_any_work() {
         let mut wrong = config();
         change(&mut wrong);
         let out = dir.path().join("run");
-        let error = train_userqa(&nowhere, &out, &wrong, false, &mut Silent).unwrap_err();
+        let error =
+            train_userqa(&nowhere, &out, &wrong, &compute(), false, &mut Silent).unwrap_err();
         assert!(error.to_string().contains(key), "{error}");
         assert!(!out.exists());
     }

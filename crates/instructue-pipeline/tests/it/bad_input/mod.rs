@@ -3,6 +3,7 @@
 
 mod before_training;
 
+use crate::common::compute;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -13,7 +14,6 @@ use arrow::array::{
 use arrow::datatypes::Float32Type;
 use burn::tensor::Device;
 use instructue_model::{InstructUe, VectorKind};
-use instructue_pipeline::DeviceName;
 use instructue_pipeline::{
     EmbedRequest, Error, Ingested, MAX_INSTRUCTION_BYTES, RunConfig, Stage, Watch, embed_users,
     ingest, train_userqa,
@@ -116,10 +116,7 @@ fn events() -> Vec<(String, i64)> {
 }
 
 fn config() -> RunConfig {
-    let mut config = RunConfig {
-        device: DeviceName::from_env().unwrap().to_string(),
-        ..RunConfig::default()
-    };
+    let mut config = RunConfig::default();
     config.model.vocabulary = 300;
     config.references.count = 2;
     config.userqa.triples_per_user = 4;
@@ -134,7 +131,7 @@ fn config() -> RunConfig {
 }
 
 fn device() -> Device {
-    DeviceName::from_env().unwrap().open().unwrap()
+    Device::default()
 }
 
 /// A model trained once on the users above and one without events; there is no
@@ -182,7 +179,7 @@ fn trained() -> &'static Trained {
         let directory = tempfile::tempdir().unwrap();
         let data = data(directory.path(), &events(), &["user 1", "quiet"]);
         let out = directory.path().join("run");
-        let outcome = train_userqa(&data, &out, &config(), false, &mut Silent).unwrap();
+        let outcome = train_userqa(&data, &out, &config(), &compute(), false, &mut Silent).unwrap();
         assert_eq!(outcome.steps, 2);
         let store = directory.path().join("store");
         let ingested = ingest(&data, &store, &mut |_| {}).unwrap();

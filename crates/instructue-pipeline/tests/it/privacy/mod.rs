@@ -4,11 +4,11 @@
 mod planted;
 mod search;
 
+use crate::common::compute;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
-use instructue_pipeline::DeviceName;
 use instructue_pipeline::{
     Ingested, RunConfig, Stage, Watch, ingest, known_answers, read_labels, train_userqa,
 };
@@ -32,10 +32,7 @@ impl Watch for Notes {
 }
 
 fn config(min_users: usize) -> RunConfig {
-    let mut config = RunConfig {
-        device: DeviceName::from_env().unwrap().to_string(),
-        ..RunConfig::default()
-    };
+    let mut config = RunConfig::default();
     config.privacy.min_users = min_users;
     config.model.slots = Some(8);
     config.references.count = 2;
@@ -55,7 +52,15 @@ fn config(min_users: usize) -> RunConfig {
 fn run(below: &Path, data: &Path, min_users: usize) -> (Vec<Found>, String, String) {
     let out = below.join(format!("run-{min_users}"));
     let mut notes = Notes::default();
-    train_userqa(data, &out, &config(min_users), false, &mut notes).unwrap();
+    train_userqa(
+        data,
+        &out,
+        &config(min_users),
+        &compute(),
+        false,
+        &mut notes,
+    )
+    .unwrap();
     let answers = known_answers(&out, usize::MAX).unwrap().join("\n");
     (files(&out), notes.0.to_lowercase(), answers.to_lowercase())
 }

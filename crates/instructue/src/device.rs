@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::Device;
+use instructue_pipeline::Compute;
 
 /// The environment variable that names the default device.
 pub const DEVICE_VARIABLE: &str = "INSTRUCTUE_DEVICE";
@@ -78,6 +79,17 @@ impl DeviceName {
             (0, _) => 1,
             (asked, _) => asked,
         }
+    }
+
+    /// The backend's first device with `replicas` passes at a time, 0 for as many as suit it.
+    ///
+    /// # Errors
+    /// When the backend was not compiled in.
+    pub fn compute(self, replicas: usize) -> Result<Compute, DeviceError> {
+        Ok(Compute {
+            device: self.open()?,
+            replicas: self.workers(replicas),
+        })
     }
 
     /// The backend's first device.
