@@ -31,9 +31,10 @@ pub struct Measured<'a> {
 /// Trains probes on a fold's training users and scores its test users; searches with
 /// sentences, lists and answers.
 ///
-/// Per reference time and model there is one call of [`Embedder::embed_users`] with all
-/// instructions. Penalties are chosen on training users alone. `further` measures what
-/// the caller wants beside that, group by group.
+/// Per reference time and model there is one call of
+/// [`Embedder::embed_users`](crate::Embedder::embed_users) with all instructions. Penalties are
+/// chosen on training users alone. `further` measures what the caller wants beside that,
+/// group by group.
 ///
 /// # Errors
 /// Vectors and counts of other shapes than were asked for, errors of the models and the
