@@ -318,3 +318,25 @@ fn a_qwen3_checkpoint_without_a_head_norm_is_refused() {
         &["model.layers.1.self_attn.k_norm.weight", "missing"],
     );
 }
+
+/// A configuration may come from anybody. Its sizes would take petabytes.
+#[test]
+fn sizes_that_the_file_does_not_hold_take_no_memory() {
+    let device = Device::default();
+    let dir = tempfile::tempdir().unwrap();
+    let decoder = small().init(None, &device).unwrap();
+    decoder.save_weights(&dir.path().join(WEIGHTS)).unwrap();
+    let config = DecoderConfig {
+        vocab_size: 1 << 24,
+        hidden_size: 1 << 17,
+        intermediate_size: 1 << 17,
+        num_hidden_layers: 1 << 10,
+        ..small()
+    };
+    let lora = LoraConfig::new().with_rank(1 << 12);
+    let result = config.load_weights(dir.path(), Some(&lora), &device);
+    let message = result.unwrap_err().to_string();
+    for part in ["embed_tokens", "[16777216, 131072]", "[40, 32]"] {
+        assert!(message.contains(part), "{message}");
+    }
+}

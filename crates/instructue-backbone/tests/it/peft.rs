@@ -79,7 +79,7 @@ fn mixed(case: &str, device: &Device) -> Decoder {
     let factors = |map: &mut LoraLinear, rank, alpha| {
         let [input, output] = map.linear.weight.dims();
         let normal = |shape| Tensor::random(shape, Distribution::Normal(0.0, 0.3), device);
-        let lora = lora.clone().with_rank(rank).with_alpha(alpha);
+        let lora = lora.with_rank(rank).with_alpha(alpha);
         let (a, b) = (normal([input, rank]), normal([rank, output]));
         map.lora = Some(Lora::new(a, b, &lora));
     };

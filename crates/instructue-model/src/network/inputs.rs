@@ -149,7 +149,7 @@ impl Network {
         let others = order.into_iter().filter_map(|part| made.remove(&part));
         let others: Vec<Tensor<2>> = others.collect();
         let vectors = match self.input_scale == 1.0 {
-            true => Tensor::cat([vec![tokens], others].concat(), 0),
+            true => Tensor::cat(std::iter::once(tokens).chain(others).collect(), 0),
             false => Tensor::cat(vec![tokens, self.scaled(Tensor::cat(others, 0))], 0),
         };
         InputTable {

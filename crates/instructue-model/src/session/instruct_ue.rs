@@ -1,9 +1,10 @@
 //! The session: one model, and what embedding with it keeps.
 
+use std::path::Path;
+
 use burn::tensor::Device;
 use instructue_features::Batch;
 use instructue_nn::Precision;
-use std::path::Path;
 
 use super::event_cache::EventCaches;
 use super::replicas::Replicas;
