@@ -3,6 +3,7 @@
 mod bad_input;
 mod event_cache;
 mod hub;
+mod one_fold;
 mod pretrained;
 mod privacy;
 mod suite;
