@@ -2,7 +2,6 @@
 
 use maud::{Markup, html};
 
-use crate::bootstrap::Interval;
 use crate::methods::{Arm, MethodKind, arm_of};
 use crate::report::html::{
     digits, folded, head, lift, name, or_dash, section, signed, table, text, value, wrapped,
@@ -18,10 +17,6 @@ pub(super) fn sections(evaluation: &Evaluation) -> Markup {
          over users; every method and task on the same resamples.",
         evaluation.test_users()
     );
-    let lifts: [(&str, fn(&Scores) -> &Interval); 2] = [
-        ("Lift among the first 5 %", |scores| &scores.lift_5_percent),
-        ("Lift among the first 1 %", |scores| &scores.lift_1_percent),
-    ];
     html! {
         (section("AUC by method and task", &about, scores(evaluation, |s| value(&s.auc))))
         (section("Mean AUC at a glance", "Dots with their intervals.", method_plots::means(evaluation)))
@@ -42,9 +37,8 @@ pub(super) fn sections(evaluation: &Evaluation) -> Markup {
             "Rate of positives among those with the highest scores, over that of all.",
             scores(evaluation, |s| lift(&s.lift_10_percent)),
         ))
-        @for (heading, pick) in lifts {
-            (folded(heading, "", scores(evaluation, |s| lift(pick(s)))))
-        }
+        (folded("Lift among the first 5 %", "", scores(evaluation, |s| lift(&s.lift_5_percent))))
+        (folded("Lift among the first 1 %", "", scores(evaluation, |s| lift(&s.lift_1_percent))))
         (folded(
             "KS by method and task",
             "Kolmogorov–Smirnov distance of the scores of both classes.",

@@ -4,6 +4,7 @@ mod bad_input;
 mod common;
 mod event_cache;
 mod hub;
+mod one_fold;
 mod pretrained;
 mod privacy;
 mod suite;

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
-use instructue_eval::{Arm, Evaluation, MethodKind};
+use instructue_eval::{Evaluation, MethodKind};
 use instructue_generate::{GenerateConfig, generate};
 use instructue_pipeline::suite::{SUITE_REPORT, Suite, SuiteRun, evaluate_suite};
-use instructue_pipeline::{EVALUATION_FILE, Error, Stage, Watch, train_userqa};
+use instructue_pipeline::{EVALUATION_FILE, Error, Stage, Watch};
 use instructue_store::{open_parquet, read_all};
 use instructue_trainer::Event;
 use parquet::arrow::ArrowWriter;
@@ -70,7 +70,7 @@ run = { model = { lookup = false } }
 
 /// How often a stage began.
 #[derive(Default)]
-struct Stages(Vec<&'static str>);
+pub struct Stages(Vec<&'static str>);
 
 impl Watch for Stages {
     fn stage(&mut self, stage: Stage) {
@@ -81,7 +81,7 @@ impl Watch for Stages {
     fn training(&mut self, _: Event<'_>) {}
 }
 
-fn made_up(dir: &Path) {
+pub fn made_up(dir: &Path) {
     let people = GenerateConfig {
         users: 200,
         events_per_user: 25.0,
@@ -90,13 +90,13 @@ fn made_up(dir: &Path) {
     generate(&people, &dir.join("data"), &mut |_, _| {}).unwrap();
 }
 
-fn suite(dir: &Path, text: &str) -> Suite {
+pub fn suite(dir: &Path, text: &str) -> Suite {
     let path = dir.join("suite.toml");
     fs::write(&path, text).unwrap();
     Suite::load(&path).unwrap()
 }
 
-fn evaluated(suite: &Suite, out: &Path, variants: bool) -> (Evaluation, Stages) {
+pub fn evaluated(suite: &Suite, out: &Path, variants: bool) -> (Evaluation, Stages) {
     let mut stages = Stages::default();
     let mut run = SuiteRun {
         compute: &compute(),
@@ -293,73 +293,6 @@ fn a_suite_is_evaluated_once_and_then_only_read() {
         message.contains("a score of each labelled test user"),
         "{message}"
     );
-}
-
-/// A suite of one fold and a default run on the same split say the same, where both
-/// measure it: they train the same model and share one engine.
-#[test]
-fn a_default_run_is_a_suite_of_one_fold() {
-    const SMALL: &str = r#"
-name = "small"
-title = "One fold"
-data = "data"
-folds = 3
-run_folds = 1
-resamples = 40
-
-[run.model]
-vocabulary = 300
-slots = 6
-[run.userqa]
-references = 2
-triples_per_user = 4
-[run.train]
-steps = 3
-users_per_step = 6
-instructions_per_user = 2
-validate_every = 0
-"#;
-    let dir = tempfile::tempdir().unwrap();
-    made_up(dir.path());
-    let suite = suite(dir.path(), SMALL);
-    let (of_suite, _) = evaluated(&suite, &dir.path().join("suite"), false);
-    let mut config = suite.in_fold(&suite.config().unwrap(), 0);
-    config.evaluation.resamples = 40;
-    let (data, out) = (dir.path().join("data"), dir.path().join("run"));
-    let run = train_userqa(
-        &data,
-        &out,
-        &config,
-        &compute(),
-        false,
-        &mut Stages::default(),
-    )
-    .unwrap();
-    let of_run = run.evaluation;
-    assert_eq!(of_run.folds, of_suite.folds);
-    let both = of_run.tasks.iter().zip(&of_suite.tasks);
-    let both = both.filter(|(one, other)| one.skipped.is_none() && other.skipped.is_none());
-    let mut measured = 0;
-    for (one, other) in both {
-        assert_eq!(one.name, other.name);
-        for arm in Arm::ALL {
-            assert_eq!(one.score(arm), other.score(arm), "{}, {arm:?}", one.name);
-        }
-        assert_eq!(one.probes, other.probes);
-        assert_eq!(one.differences, other.differences);
-        assert_eq!(one.zero_shot, other.zero_shot);
-        assert_eq!(one.curves, other.curves);
-        measured += 1;
-    }
-    assert!(measured >= 4, "{measured}");
-    assert_eq!(of_run.retrieval[0], of_suite.retrieval[0]);
-    assert_eq!(
-        Evaluation::load(&out.join(EVALUATION_FILE)).unwrap(),
-        of_run
-    );
-    // What only a suite has.
-    assert!(of_run.claims.is_empty() && of_run.awareness.is_none());
-    assert!(!of_suite.claims.is_empty() && of_suite.awareness.is_some());
 }
 
 /// Why a suite is refused.
