@@ -1,5 +1,6 @@
 //! A default run beside a suite of one fold.
 
+use crate::common::compute;
 use instructue_eval::{Arm, Evaluation};
 use instructue_pipeline::{EVALUATION_FILE, train_userqa};
 
@@ -36,7 +37,15 @@ validation.every = 0
     let mut config = suite.in_fold(&suite.config().unwrap(), 0);
     config.evaluation.resamples = 40;
     let (data, out) = (dir.path().join("data"), dir.path().join("run"));
-    let run = train_userqa(&data, &out, &config, false, &mut Stages::default()).unwrap();
+    let run = train_userqa(
+        &data,
+        &out,
+        &config,
+        &compute(),
+        false,
+        &mut Stages::default(),
+    )
+    .unwrap();
     let of_run = run.evaluation;
     assert_eq!(of_run.folds, of_suite.folds);
     let both = of_run.tasks.iter().zip(&of_suite.tasks);
