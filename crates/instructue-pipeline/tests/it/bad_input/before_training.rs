@@ -96,24 +96,6 @@ fn a_missing_schema_says_what_it_would_declare() {
     assert!(error.contains("aws s3 sync"), "{error}");
 }
 
-#[test]
-fn an_unknown_device_is_named_before_any_work() {
-    let dir = tempfile::tempdir().unwrap();
-    let data = data(dir.path(), &events()[..400], &["quiet"]);
-    let out = dir.path().join("run");
-    let wrong = RunConfig {
-        device: "tpu".into(),
-        ..config()
-    };
-    let error = train_userqa(&data, &out, &wrong, &compute(), false, &mut Silent).unwrap_err();
-    let error = error.to_string();
-    assert!(
-        error.contains("cpu, wgpu, cuda or ndarray") && error.contains("tpu"),
-        "{error}"
-    );
-    assert!(!out.exists());
-}
-
 const TASKS: &str = r#"
 reference = "2023-10-01"
 [[task]]
