@@ -3,11 +3,7 @@
 //!
 //! The step's shapes are printed first, for the same step elsewhere:
 //! `scripts/bench/torch_step.py` takes them as arguments.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a benchmark prints its shapes"
-)]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its shapes")]
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -9,7 +9,11 @@
 //!
 //! `scripts/bench/decoder_throughput.py` is the same in PyTorch, with the same
 //! arguments and the same count of operations.
-#![expect(clippy::print_stdout, reason = "a program prints its results")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program prints its results"
+)]
 
 use std::error::Error;
 use std::process::ExitCode;

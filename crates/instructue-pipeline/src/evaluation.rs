@@ -187,15 +187,17 @@ fn describe(run: &Finished<'_>, evaluation: &mut Evaluation) {
 
 /// Every key of a configuration with its value.
 pub(crate) fn settings(config: &RunConfig) -> Vec<(String, String)> {
-    let mut settings = Vec::new();
-    let toml = config.to_toml();
-    let mut section = String::new();
-    for line in toml.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix('[') {
-            section = format!("{}.", name.trim_end_matches(']'));
-        } else if let Some((key, value)) = line.split_once('=') {
-            settings.push((format!("{section}{}", key.trim()), value.trim().to_string()));
+    fn walk(prefix: &str, table: &toml::Table, found: &mut Vec<(String, String)>) {
+        for (key, value) in table {
+            let key = format!("{prefix}{key}");
+            match value {
+                toml::Value::Table(inner) => walk(&format!("{key}."), inner, found),
+                value => found.push((key, value.to_string())),
+            }
         }
     }
+    let mut settings = Vec::new();
+    let table = config.to_toml().parse().unwrap_or_default();
+    walk("", &table, &mut settings);
     settings
 }

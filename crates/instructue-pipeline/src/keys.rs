@@ -94,6 +94,7 @@ impl<'a> Page<'a> {
     }
 
     fn wrapped(&mut self, text: &str) {
+        let text = without_links(text);
         let mut line = String::from("#");
         for word in text.split_whitespace() {
             if line.chars().count() + 1 + word.chars().count() > WIDTH {
@@ -107,6 +108,34 @@ impl<'a> Page<'a> {
         self.text += &line;
         self.text.push('\n');
     }
+}
+
+/// The text with links of rustdoc, `[text](target)` and `[text]`, replaced by their texts.
+fn without_links(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('[') {
+        let Some((label, behind)) = after.split_once(']') else {
+            break;
+        };
+        out += before;
+        // Intervals such as `[0, 1)` stay.
+        let is_link = behind.starts_with('(') || label.starts_with('`');
+        if !is_link {
+            out.push('[');
+            rest = after;
+            continue;
+        }
+        out += label;
+        rest = match behind
+            .strip_prefix('(')
+            .and_then(|target| target.split_once(')'))
+        {
+            Some((_, behind)) => behind,
+            None => behind,
+        };
+    }
+    out + rest
 }
 
 #[cfg(test)]
@@ -125,6 +154,13 @@ mod tests {
             assert!(!is_key || before.starts_with('#'), "no meaning: {line}");
             before = line;
         }
+    }
+
+    #[test]
+    fn links_are_their_texts() {
+        let text = "see [`x`](Self::x), [the docs](crate#a) and [`Y`]; a share in `[0, 1)`";
+        let expected = "see `x`, the docs and `Y`; a share in `[0, 1)`";
+        assert_eq!(without_links(text), expected);
     }
 
     #[test]

@@ -345,7 +345,7 @@ impl TrainConfig {
             ),
         ])?;
         limits::product(
-            "batch: users_per_step × instructions_per_user × (1 + extra_negatives)",
+            "batch.users_per_step × batch.instructions_per_user × (1 + batch.extra_negatives)",
             &[
                 self.batch.users_per_step as u64,
                 self.batch.instructions_per_user as u64,

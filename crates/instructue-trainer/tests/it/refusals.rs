@@ -35,7 +35,7 @@ fn a_checkpoint_of_another_configuration_is_refused_by_key() {
                 seed: 8,
                 ..config()
             },
-            "config.seed",
+            "seed",
             "7",
             "8",
         ),
@@ -209,7 +209,7 @@ fn a_configuration_that_makes_no_sense_is_refused_before_anything_is_written() {
         error
             .unwrap_err()
             .to_string()
-            .contains("`gradient_accumulation_steps`")
+            .contains("`batch.gradient_accumulation_steps`")
     );
     let names = fs::read_dir(dir.path()).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name());

@@ -120,7 +120,7 @@ fn unfinished_or_foreign_data_sets_are_refused() {
         instructue_fs::write_sealed(&path, &changed).unwrap();
     };
     resigned("version", 9.into());
-    refused("version is 9, expected 2");
+    refused("version is 9, expected 3");
     resigned("shard_rows", vec![7].into());
     refused("rows per row group");
     resigned("files", serde_json::json!({}));
