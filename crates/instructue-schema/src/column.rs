@@ -178,7 +178,7 @@ pub struct Lookup {
     pub columns: Vec<Column>,
 }
 
-/// A column that carries content: a text, a category or a number. [`Source::fields`] lists them.
+/// A column that carries content: a text, a category or a number. [`Source::fields`](crate::Source::fields) lists them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// The column's name.

@@ -312,6 +312,7 @@ pub fn found<T: Target>(target: &T) {
 }
 
 impl Report {
+    #[expect(clippy::print_stdout, reason = "a summary of the cases")]
     fn print(&self, name: &str, seed: u64) {
         println!(
             "{name}: {} cases in {:.0} s ({:.0} a second, seed {seed}), {} read, {} refused; \
