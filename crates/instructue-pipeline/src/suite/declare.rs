@@ -33,7 +33,7 @@ pub const WHOLE: &str = "whole";
 /// name = "no_next_token"
 /// title = "no next-token loss"
 /// folds = 2
-/// run = { train = { next_token_weight = 0.0 } }
+/// run = { train = { loss = { next_token_weight = 0.0 } } }
 /// # "#).unwrap();
 /// # std::fs::create_dir(dir.path().join("shop")).unwrap();
 /// let suite = instructue_pipeline::suite::Suite::load(&path)?;
