@@ -208,7 +208,7 @@ fn train(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Err
             answers: vectors(&answer_places),
             user_keys: keys(4),
             answer_keys: keys(1),
-            others: None,
+            extra_negatives: None,
         })?;
         let logits = decoder.logits(states.select(0, token_places.clone()));
         let next_token = next_token_loss(logits, targets.clone());

@@ -55,7 +55,7 @@ pub struct LexicalMatches {
 
 /// The words of an instruction with their weights.
 #[derive(Debug, Clone)]
-pub struct MentionQuery {
+pub struct LexicalQuery {
     weights: HashMap<WordId, f64>,
     /// The score of the best known text; 0 if no word of the instruction has a weight.
     best: f64,
@@ -132,7 +132,7 @@ impl LexicalMatches {
     }
 
     /// Prepares an instruction, for any number of profiles.
-    pub fn instruction(&self, instruction: &DataText) -> MentionQuery {
+    pub fn instruction(&self, instruction: &DataText) -> LexicalQuery {
         let questions = self.fitted.questions as f64;
         let words = word_ids(instruction.as_str());
         let weights = words.iter().filter_map(|&word| {
@@ -155,7 +155,7 @@ impl LexicalMatches {
         let scores = scores.iter().zip(&self.norms);
         let shared = scores.filter(|(score, _)| **score > 0.0);
         let best = shared.map(|(score, norm)| score / norm);
-        MentionQuery {
+        LexicalQuery {
             best: best.fold(0.0, f64::max),
             weights,
         }
@@ -172,7 +172,7 @@ impl LexicalMatches {
     pub fn numbers(
         &self,
         profile: &ProfileWords,
-        query: Option<&MentionQuery>,
+        query: Option<&LexicalQuery>,
     ) -> [f32; LEXICAL_FEATURES] {
         let Some(query) = query.filter(|query| query.best > 0.0) else {
             return [0.0; LEXICAL_FEATURES];
@@ -216,7 +216,7 @@ impl LexicalMatches {
     }
 }
 
-impl MentionQuery {
+impl LexicalQuery {
     /// The weight of an event, 0 to 1. `best` must be above 0.
     fn share(&self, event: &EventWords) -> f64 {
         let shared = event.words.iter().filter_map(|word| self.weights.get(word));

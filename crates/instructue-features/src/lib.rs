@@ -118,7 +118,7 @@ pub use bucket::token_budget_batches;
 pub use counts::{count_feature_names, count_features};
 pub use error::{Error, Result};
 pub use event_features::{event_feature_names, event_feature_width};
-pub use lexical_matches::{LEXICAL_FEATURES, LexicalMatches, MentionQuery, ProfileWords};
+pub use lexical_matches::{LEXICAL_FEATURES, LexicalMatches, LexicalQuery, ProfileWords};
 pub use pack::{Layout, ProfileTokenizer, ProfileTokens, Row, Segment, Slot, SourceTokens};
 pub use profile::{
     Profile, ProfileBuilder, ProfileEvent, SourceProfile, TabularLayout, TabularRow,

@@ -29,7 +29,7 @@ pub struct Vectors {
     /// The vectors of their answers, `[rows, width]`.
     pub answers: Tensor<2>,
     /// The vectors of answers that belong to no row, `[m, width]`.
-    pub others: Option<Tensor<2>>,
+    pub extra_negatives: Option<Tensor<2>>,
 }
 
 /// The model's results for one micro-batch.
@@ -82,7 +82,7 @@ pub struct GradCacheOutput {
 ///     &batches,
 ///     |_pass, _index, batch| {
 ///         let users = l2_normalize(batch.clone().matmul(weight.clone()));
-///         let vectors = Vectors { answers: users.clone(), users, others: None };
+///         let vectors = Vectors { answers: users.clone(), users, extra_negatives: None };
 ///         Ok::<_, Error>(MicroBatch { vectors, extra_loss: None })
 ///     },
 ///     // Any function of all rows at once.
@@ -148,13 +148,15 @@ where
 
 /// The number of sides: users, answers, other answers.
 const SIDES: usize = 3;
-const SIDE_NAMES: [&str; SIDES] = ["users", "answers", "others"];
+const SIDE_NAMES: [&str; SIDES] = ["users", "answers", "extra_negatives"];
 
 impl Vectors {
     fn sides(self) -> [Option<Tensor<2>>; SIDES] {
         // A side without rows has no gradient.
-        let others = self.others.filter(|others| others.dims()[0] > 0);
-        [Some(self.users), Some(self.answers), others]
+        let extra_negatives = self
+            .extra_negatives
+            .filter(|extra_negatives| extra_negatives.dims()[0] > 0);
+        [Some(self.users), Some(self.answers), extra_negatives]
     }
 }
 
@@ -215,11 +217,11 @@ impl GatheredEmbeddings {
     /// # Panics
     /// Never, since every pass has users and answers.
     pub fn vectors(&self) -> Vectors {
-        let [users, answers, others] = self.leaves.clone();
+        let [users, answers, extra_negatives] = self.leaves.clone();
         Vectors {
             users: users.expect("a pass has users"),
             answers: answers.expect("a pass has answers"),
-            others,
+            extra_negatives,
         }
     }
 

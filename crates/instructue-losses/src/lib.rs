@@ -27,7 +27,7 @@
 //!     // Rows 1 and 3 have the same answer, so they are no negatives of each other.
 //!     answer_keys: vec![100, 101, 102, 101],
 //!     // These would be answers of other users to the same questions.
-//!     others: None,
+//!     extra_negatives: None,
 //! })?;
 //!
 //! // Each row of logits predicts a token of an answer, which is its target.

@@ -1,7 +1,7 @@
 //! Numbers of a profile: components of its counts and sums, which stand beside the
 //! state, and how much of it an instruction names, which goes into the state.
 
-use instructue_features::{MentionQuery, Profile, ProfileWords, Segment};
+use instructue_features::{LexicalQuery, Profile, ProfileWords, Segment};
 
 use crate::error::Result;
 use crate::preprocessor::Preprocessor;
@@ -18,7 +18,7 @@ pub(crate) struct ProfileNumbers {
 pub(crate) struct Question {
     /// Without lexical matches, which are of an instruction and a profile.
     pub segment: Segment,
-    pub query: Option<MentionQuery>,
+    pub query: Option<LexicalQuery>,
 }
 
 /// The lexical matches of profiles under questions.

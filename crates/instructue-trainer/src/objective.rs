@@ -156,7 +156,7 @@ impl Objective for ContrastiveObjective {
             answers: step.answers,
             user_keys: step.user_keys,
             answer_keys: step.answer_keys,
-            others: step.extra_negatives.map(|vectors| ExtraNegatives {
+            extra_negatives: step.extra_negatives.map(|vectors| ExtraNegatives {
                 vectors,
                 keys: step.extra_negative_keys,
             }),

@@ -118,7 +118,7 @@ fn forward(
     let extra = pack.extra_negative_keys.len();
     let vectors = Vectors {
         users: output.users,
-        others: (extra > 0).then(|| texts.clone().narrow(0, own, extra)),
+        extra_negatives: (extra > 0).then(|| texts.clone().narrow(0, own, extra)),
         answers: texts.select(0, index),
     };
     let shares = match shares {
@@ -148,7 +148,7 @@ fn step_losses(
     let step = StepVectors {
         users: vectors.users,
         answers: vectors.answers,
-        extra_negatives: vectors.others,
+        extra_negatives: vectors.extra_negatives,
         user_keys: keys(|pack| &pack.batch.user_keys),
         answer_keys: keys(|pack| &pack.answer_keys),
         extra_negative_keys: keys(|pack| &pack.extra_negative_keys),
@@ -235,7 +235,7 @@ pub fn gradients(
             pass.vectors = Vectors {
                 users: cut(pass.vectors.users),
                 answers: cut(pass.vectors.answers),
-                others: pass.vectors.others.map(cut),
+                extra_negatives: pass.vectors.extra_negatives.map(cut),
             };
         }
         Ok::<_, Error>(pass)

@@ -123,7 +123,7 @@ pub struct ContrastiveInput {
     /// The answer of each row. Equal keys mean the same text.
     pub answer_keys: Vec<u64>,
     /// Answers of no row, as additional negatives `s(u_i, v_j)`.
-    pub others: Option<ExtraNegatives>,
+    pub extra_negatives: Option<ExtraNegatives>,
 }
 
 /// Answers that belong to no row of the batch, such as those of other users to the same
@@ -141,11 +141,14 @@ impl ContrastiveInput {
     pub(super) fn check(&self) -> Result<usize, Error> {
         let [rows, width] = self.users.dims();
         let [answers, answer_width] = self.answers.dims();
-        let [others, other_width] = self
-            .others
+        let [extra_negatives, other_width] = self
+            .extra_negatives
             .as_ref()
             .map_or([0, width], |o| o.vectors.dims());
-        let other_keys = self.others.as_ref().map_or(0, |others| others.keys.len());
+        let other_keys = self
+            .extra_negatives
+            .as_ref()
+            .map_or(0, |extra_negatives| extra_negatives.keys.len());
         if rows == 0 {
             return Err(Error::Empty { what: "`users`" });
         }
@@ -154,8 +157,12 @@ impl ContrastiveInput {
             ("width of `answers`", width, answer_width),
             ("length of `user_keys`", rows, self.user_keys.len()),
             ("length of `answer_keys`", rows, self.answer_keys.len()),
-            ("width of `others`", width, other_width),
-            ("length of `others.keys`", others, other_keys),
+            ("width of `extra_negatives`", width, other_width),
+            (
+                "length of `extra_negatives.keys`",
+                extra_negatives,
+                other_keys,
+            ),
         ] {
             if expected != found {
                 return Err(Error::Length {

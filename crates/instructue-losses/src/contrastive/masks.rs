@@ -27,11 +27,16 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn new(users: &[u64], answers: &[u64], others: &[u64], device: &Device) -> Self {
+    pub(super) fn new(
+        users: &[u64],
+        answers: &[u64],
+        extra_negatives: &[u64],
+        device: &Device,
+    ) -> Self {
         // A mask is a constant, so it is computed without autodiff.
         let device = &device.clone().without_autodiff();
-        let (n, m) = (users.len(), others.len());
-        let all: Vec<u64> = answers.iter().chain(others).copied().collect();
+        let (n, m) = (users.len(), extra_negatives.len());
+        let all: Vec<u64> = answers.iter().chain(extra_negatives).copied().collect();
         let all = ranks(&all, device);
         let answers = all.clone().narrow(0, 0, n);
         Self {

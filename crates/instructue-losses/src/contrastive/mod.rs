@@ -80,11 +80,15 @@ impl Contrastive {
     ) -> Result<ContrastiveOutput, Error> {
         input.check()?;
         let config = self.config();
-        let others = input.others.filter(|others| !others.keys.is_empty());
+        let extra_negatives = input
+            .extra_negatives
+            .filter(|extra_negatives| !extra_negatives.keys.is_empty());
         let keys = Keys::new(
             &input.user_keys,
             &input.answer_keys,
-            others.as_ref().map_or(&[], |others| &others.keys),
+            extra_negatives
+                .as_ref()
+                .map_or(&[], |extra_negatives| &extra_negatives.keys),
             &input.users.device(),
         );
         // Half precision is enough for the vectors, but not for a sum of exponentials.
@@ -121,10 +125,15 @@ impl Contrastive {
             .flatten()
             .map(|cosines| negatives(Term::AnswerUser, cosines.transpose()));
 
-        let user_other = others.filter(|_| config.user_answer).map(|others| {
-            let others = others.vectors.cast(FloatDType::F32);
-            negatives(Term::UserOther, users.clone().matmul(others.transpose()))
-        });
+        let user_other = extra_negatives
+            .filter(|_| config.user_answer)
+            .map(|extra_negatives| {
+                let extra_negatives = extra_negatives.vectors.cast(FloatDType::F32);
+                negatives(
+                    Term::UserOther,
+                    users.clone().matmul(extra_negatives.transpose()),
+                )
+            });
 
         let positive = scale(positive);
         let direction = |on_users: bool, cross: [(bool, &Option<Negatives>); 2]| {

@@ -29,7 +29,7 @@ fn input(golden: &Golden, case: &Case, device: &Device) -> ContrastiveInput {
         answers: golden.matrix(&format!("{}.answers", case.inputs), device),
         user_keys: case.user_keys.clone(),
         answer_keys: case.answer_keys.clone(),
-        others: None,
+        extra_negatives: None,
     }
 }
 
@@ -117,7 +117,7 @@ fn order_of_rows_does_not_matter() {
             answers: straight.answers.clone().select(0, indices),
             user_keys: order.iter().map(|&i| case.user_keys[i]).collect(),
             answer_keys: order.iter().map(|&i| case.answer_keys[i]).collect(),
-            others: None,
+            extra_negatives: None,
         };
         let a = loss.forward(straight).unwrap();
         let b = loss.forward(shuffled).unwrap();
@@ -137,7 +137,7 @@ fn two_rows(users: [[f32; 2]; 2], answers: [[f32; 2]; 2], device: &Device) -> Co
         answers: l2_normalize(Tensor::from_floats(answers, device)),
         user_keys: vec![1, 2],
         answer_keys: vec![1, 2],
-        others: None,
+        extra_negatives: None,
     }
 }
 
@@ -190,7 +190,7 @@ fn a_single_row_costs_nothing_and_has_a_zero_gradient() {
         answers: Tensor::from_floats([[1.0, 0.0]], &device),
         user_keys: vec![0],
         answer_keys: vec![0],
-        others: None,
+        extra_negatives: None,
     };
     let config = ContrastiveConfig {
         symmetric: true,
@@ -299,10 +299,10 @@ fn answers_of_no_row_are_negatives_of_every_user() {
     let answers = [[0.8f32, 0.6], [0.0, 1.0]];
     // The first has the text of row 1's answer. The third is nearer to row 0 than row 0's own
     // answer by more than the margin.
-    let others = [[0.6f32, -0.8], [-1.0, 0.0], [1.0, 0.0]];
-    let leaf = Tensor::<2>::from_floats(others, &device).require_grad();
+    let extra_negatives = [[0.6f32, -0.8], [-1.0, 0.0], [1.0, 0.0]];
+    let leaf = Tensor::<2>::from_floats(extra_negatives, &device).require_grad();
     let mut input = two_rows(users, answers, &device);
-    input.others = Some(ExtraNegatives {
+    input.extra_negatives = Some(ExtraNegatives {
         vectors: leaf.clone(),
         keys: vec![2, 8, 9],
     });
@@ -320,7 +320,7 @@ fn answers_of_no_row_are_negatives_of_every_user() {
         let positive = dot(user, answers[i]);
         let mut total = (positive / 0.07).exp();
         let in_batch = answers.iter().enumerate().filter(|(j, _)| *j != i);
-        let other = others
+        let other = extra_negatives
             .iter()
             .enumerate()
             .filter(|(j, _)| !(*j == 0 && i == 1));
@@ -362,7 +362,7 @@ fn answers_of_no_row_are_negatives_of_every_user() {
 
     // A loss anchored on answers has no such term.
     let without = ContrastiveInput {
-        others: None,
+        extra_negatives: None,
         ..input.clone()
     };
     let only_answers = ContrastiveConfig {

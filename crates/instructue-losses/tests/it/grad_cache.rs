@@ -28,7 +28,7 @@ struct Model {
 struct Rows {
     users: Tensor<2>,
     answers: Tensor<2>,
-    others: Tensor<2>,
+    extra_negatives: Tensor<2>,
     targets: Tensor<1, Int>,
     weights: Tensor<1>,
 }
@@ -39,10 +39,10 @@ impl Rows {
             users: self.users.clone().narrow(0, start, length),
             answers: self.answers.clone().narrow(0, start, length),
             // Each of the rows before the last two adds another answer.
-            others: {
+            extra_negatives: {
                 let end = (start + length).min(OTHERS);
                 let first = start.min(OTHERS);
-                self.others.clone().slice([first..end, 0..WIDTH])
+                self.extra_negatives.clone().slice([first..end, 0..WIDTH])
             },
             targets: self.targets.clone().narrow(0, start, length),
             weights: self.weights.clone().narrow(0, start, length),
@@ -73,7 +73,8 @@ impl Model {
             states = states * kept;
         }
         let side = |x: &Tensor<2>| l2_normalize(hidden(x.clone()).matmul(self.second.clone()));
-        let others = (rows.others.dims()[0] > 0).then(|| side(&rows.others));
+        let extra_negatives =
+            (rows.extra_negatives.dims()[0] > 0).then(|| side(&rows.extra_negatives));
         let next = weighted_next_token_loss(
             states.clone().matmul(self.head.clone()),
             rows.targets.clone(),
@@ -83,7 +84,7 @@ impl Model {
             vectors: Vectors {
                 users: l2_normalize(states.matmul(self.second.clone())),
                 answers: side(&rows.answers),
-                others,
+                extra_negatives,
             },
             extra_loss: Some(next),
         }
@@ -95,7 +96,7 @@ impl Model {
             answers: all.answers,
             user_keys: (0..ROWS as u64).map(|i| i / 2).collect(),
             answer_keys: (0..ROWS as u64).map(|i| i % 9).collect(),
-            others: all.others.map(|vectors| ExtraNegatives {
+            extra_negatives: all.extra_negatives.map(|vectors| ExtraNegatives {
                 vectors,
                 // Some of them are answers of the batch.
                 keys: (0..OTHERS as u64).map(|i| 2 * i).collect(),
@@ -129,7 +130,7 @@ fn batch(device: &Device) -> Rows {
     Rows {
         users: matrix(),
         answers: matrix(),
-        others: matrix().narrow(0, 0, OTHERS),
+        extra_negatives: matrix().narrow(0, 0, OTHERS),
         targets: Tensor::from_data(targets.as_slice(), device),
         weights: Tensor::from_data(weights.as_slice(), device),
     }
@@ -238,7 +239,7 @@ fn a_first_pass_without_autodiff_gives_the_same() {
                     batch.vectors = Vectors {
                         users: batch.vectors.users.inner(),
                         answers: batch.vectors.answers.inner(),
-                        others: batch.vectors.others.map(Tensor::inner),
+                        extra_negatives: batch.vectors.extra_negatives.map(Tensor::inner),
                     };
                     batch.extra_loss = None;
                 }
