@@ -52,7 +52,10 @@ impl Console {
             // Training ends after the step at work, with a checkpoint; a second signal does
             // not wait for that.
             if TRAINING.load(Ordering::Relaxed) && !INTERRUPT.swap(true, Ordering::Relaxed) {
-                tell("interrupted: training ends after this step, with a checkpoint");
+                tell(
+                    "interrupted: training ends after this step, with a checkpoint from which \
+                     train_userqa --resume or the same suite goes on",
+                );
                 return;
             }
             instructue::fs::remove_private();
@@ -230,7 +233,7 @@ pub fn finish<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if INTERRUPT.load(Ordering::Relaxed) {
-                tell(&one_line(&format!("{error}; --resume goes on")));
+                tell(&one_line(&error.to_string()));
                 return ExitCode::from(INTERRUPTED);
             }
             tell(&format!("error: {}", one_line(&error.to_string())));

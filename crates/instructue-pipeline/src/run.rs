@@ -12,6 +12,8 @@ use instructue_trainer::{
 use instructue_userqa::{Split, UserQa, UserQaConfig};
 
 use crate::cache::{keep_events, settle_events};
+use instructue_schema::limits::{self, numbers};
+
 use crate::compute::Compute;
 use crate::config::{Adapter, RunConfig, userqa_config};
 use crate::error::Result;
@@ -114,6 +116,7 @@ pub(crate) fn train_run(
     resume: bool,
     watch: &mut dyn Watch,
 ) -> Result<TrainedRun> {
+    limits::check([("replicas", numbers::REPLICAS.of(compute.replicas))])?;
     let out = claim.directory();
     let references = references(config, ingested);
     tell_references(&ingested.store, &references, &mut |s| watch.stage(s))?;

@@ -16,11 +16,12 @@ use serde_json::{Map, Value};
 
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
+use crate::objective::Objective;
 
 const WEIGHTS: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.bpk";
 const MANIFEST: &str = "manifest.json";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The state of a run without tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,8 @@ pub struct State {
     pub config: TrainConfig,
     /// Its seed.
     pub seed: u64,
+    /// The names of its losses, in order.
+    pub objectives: Vec<String>,
     /// The configuration of its model.
     pub model: ModelConfig,
     /// The fingerprint of the run's data.
@@ -49,7 +52,15 @@ pub struct State {
 
 impl State {
     /// The state before the first step.
-    pub fn start(config: &TrainConfig, model: &ModelConfig, fingerprint: &str) -> Self {
+    pub fn start(
+        config: &TrainConfig,
+        objectives: &[Box<dyn Objective>],
+        model: &ModelConfig,
+        fingerprint: &str,
+    ) -> Self {
+        let names = objectives
+            .iter()
+            .map(|objective| objective.name().to_owned());
         Self {
             format: FORMAT,
             step: 0,
@@ -58,6 +69,7 @@ impl State {
             stale: 0,
             config: config.clone(),
             seed: config.seed,
+            objectives: names.collect(),
             model: model.clone(),
             fingerprint: fingerprint.into(),
             files: Files::default(),
@@ -157,7 +169,14 @@ pub fn read(
     let ours: Value = serde_json::to_vec(expected)
         .and_then(|json| serde_json::from_slice(&json))
         .map_err(broken)?;
-    for key in ["format", "fingerprint", "seed", "config", "model"] {
+    for key in [
+        "format",
+        "fingerprint",
+        "seed",
+        "objectives",
+        "config",
+        "model",
+    ] {
         if let Some((key, expected, found)) = difference(&ours[key], &found[key], key.into()) {
             return Err(Error::OtherRun {
                 path: path.into(),

@@ -31,7 +31,7 @@
 //! # Ok::<(), instructue_trainer::Error>(())
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use burn::tensor::{Int, Tensor, TensorData};
@@ -65,7 +65,7 @@ pub trait Objective: Debug + Send + Sync {
         self.weight_at(usize::MAX)
     }
 
-    /// The loss over the vectors of all passes of a step, a scalar; `None` if it has none.
+    /// The loss over the vectors of all passes of a step, one element; `None` if it has none.
     ///
     /// # Errors
     /// When it cannot be computed.
@@ -74,7 +74,7 @@ pub trait Objective: Debug + Send + Sync {
         Ok(None)
     }
 
-    /// The share of one pass in the loss, a scalar; `None` if it has none.
+    /// The share of one pass in the loss, one element; `None` if it has none.
     ///
     /// # Errors
     /// When it cannot be computed.
@@ -117,6 +117,25 @@ pub struct PassOutput<'a> {
     pub targets: Option<Tensor<1, Int>>,
     /// Tokens of all answers of the step: the mean over the step divides by it.
     pub step_tokens: usize,
+}
+
+/// Refuses two losses of one name: they would be one in metrics and in the weighted sum.
+pub(crate) fn check_names(objectives: &[Box<dyn Objective>]) -> Result<()> {
+    let mut known = BTreeSet::new();
+    match objectives
+        .iter()
+        .find(|objective| !known.insert(objective.name()))
+    {
+        None => Ok(()),
+        Some(twice) => {
+            let found = format!("`{}` twice", twice.name());
+            Err(Error::config(
+                "objectives",
+                "a name of its own for each loss",
+                found,
+            ))
+        }
+    }
 }
 
 /// The losses of the method: contrastive and next token.

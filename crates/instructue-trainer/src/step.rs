@@ -176,23 +176,30 @@ pub fn evaluate(
     let vectors = GatheredEmbeddings::new(&vectors)?.vectors();
     let mut losses = Losses::default();
     let of_step = step_losses(objectives, &packs, vectors)?;
-    let of_passes = passes
-        .into_iter()
-        .flat_map(|pass| named(objectives, pass.shares));
-    for (objective, loss) in named(objectives, of_step).into_iter().chain(of_passes) {
-        losses.add(objective.name(), scalar(loss));
+    let of_passes = passes.into_iter().map(|pass| pass.shares);
+    for given in std::iter::once(of_step).chain(of_passes) {
+        for (objective, loss) in named(objectives, given)? {
+            losses.add(objective.name(), scalar(loss));
+        }
     }
     Ok(losses)
 }
 
-/// The objectives that gave a loss, with it.
+/// The objectives that gave a loss, with it. A loss has one element.
 fn named(
     objectives: &[Box<dyn Objective>],
     losses: Vec<Option<Tensor<1>>>,
-) -> Vec<(&dyn Objective, Tensor<1>)> {
+) -> Result<Vec<(&dyn Objective, Tensor<1>)>> {
     let pairs = objectives.iter().zip(losses);
-    pairs
-        .filter_map(|(objective, loss)| Some((objective.as_ref(), loss?)))
+    let given = pairs.filter_map(|(objective, loss)| Some((objective.as_ref(), loss?)));
+    given
+        .map(|(objective, loss)| match loss.dims() {
+            [1] => Ok((objective, loss)),
+            [found] => {
+                let expected = format!("one element of the loss `{}`", objective.name());
+                Err(Error::config("objectives", &expected, found))
+            }
+        })
         .collect()
 }
 
@@ -246,19 +253,13 @@ pub fn gradients(
     drop(vectors);
     // What is back-propagated is weighted; what is reported is not.
     let at = step / config.batch.gradient_accumulation_steps;
-    let mut losses = Losses::default();
-    let mut sum: Option<Tensor<1>> = None;
-    for (objective, loss) in named(
-        objectives,
-        step_losses(objectives, &packs, gathered.vectors())?,
-    ) {
-        losses.add(objective.name(), scalar(loss.clone()));
-        let weighted = loss.mul_scalar(objective.weight_at(at));
-        sum = Some(match sum {
-            Some(sum) => sum + weighted,
-            None => weighted,
-        });
-    }
+    let of_step = step_losses(objectives, &packs, gathered.vectors())?;
+    let of_step = named(objectives, of_step)?;
+    let weighted = of_step.iter().map(|(objective, loss)| {
+        let weight = objective.weight_at(at);
+        loss.clone().mul_scalar(weight)
+    });
+    let sum = weighted.reduce(|sum, term| sum + term);
     let mut shares = match sum.filter(Tensor::is_tracked) {
         Some(sum) => gathered
             .shares(&mut sum.backward())
@@ -279,7 +280,7 @@ pub fn gradients(
         };
         let mut found = Losses::default();
         let mut terms: Vec<Tensor<1>> = surrogate.into_iter().collect();
-        for (objective, loss) in named(objectives, pass.shares) {
+        for (objective, loss) in named(objectives, pass.shares)? {
             found.add(objective.name(), scalar(loss.clone()));
             terms.push(loss.mul_scalar(objective.weight_at(at)));
         }
@@ -290,6 +291,7 @@ pub fn gradients(
             .map(|total| GradientsParams::from_grads(total.backward(), network));
         Ok::<_, Error>((found, gradients))
     });
+    let mut losses = Losses::default();
     let mut sum = GradientsAccumulator::<Network>::new();
     for pass in passes {
         let (found, gradients) = pass?;
@@ -297,6 +299,10 @@ pub fn gradients(
         if let Some(gradients) = gradients {
             sum.accumulate(model.network(), gradients);
         }
+    }
+    // Read last: until here no value of it was waited for.
+    for (objective, loss) in of_step {
+        losses.add(objective.name(), scalar(loss));
     }
     losses.check(step)?;
     Ok((losses, sum.grads()))

@@ -18,7 +18,7 @@ use crate::config::{BatchConfig, TrainConfig};
 use crate::error::{Error, Result};
 use crate::gradients::clip_global_norm;
 use crate::metrics::{Metrics, MetricsSink, Phase};
-use crate::objective::{Losses, Objective};
+use crate::objective::{Losses, Objective, check_names};
 use crate::rows::{RowSource, ahead};
 use crate::step::{evaluate, gradients};
 
@@ -129,6 +129,7 @@ pub fn train(input: TrainInput<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<
         interrupt,
     } = input;
     config.validate()?;
+    check_names(objectives)?;
     let dir = out.directory();
     let checkpoints = dir.join("checkpoints");
     let best_dir = dir.join("best");
@@ -139,7 +140,7 @@ pub fn train(input: TrainInput<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<
         false => model.workers().count(),
     };
     let mut model = model.for_training()?.with_replicas(workers);
-    let mut state = State::start(config, model.config(), data.fingerprint());
+    let mut state = State::start(config, objectives, model.config(), data.fingerprint());
     // A killed run may have left temporary files, which nothing may use again.
     clear_leftovers(dir);
     clear_leftovers(&checkpoints);
@@ -256,7 +257,8 @@ pub fn train(input: TrainInput<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<
             }
         }
         let stop = no_longer_improves(&state);
-        let interrupted = !last && interrupt.load(Ordering::Relaxed);
+        // Behind the last step, too: what comes after training is then left to a resumed run.
+        let interrupted = interrupt.load(Ordering::Relaxed);
         let due = config.checkpoint.every > 0 && state.step.is_multiple_of(config.checkpoint.every);
         if due || last || stop || interrupted {
             // What a resumed run will ask for again.

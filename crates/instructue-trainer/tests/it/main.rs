@@ -4,6 +4,7 @@ mod batches;
 mod cached;
 mod common;
 mod learning;
+mod objectives;
 mod precision;
 mod refusals;
 mod resume;

@@ -132,6 +132,27 @@ pub fn run_on(
     train(input, watch)
 }
 
+/// Trains with these losses, and until `interrupt` is set.
+pub fn run_with(
+    objectives: &Objectives,
+    interrupt: &AtomicBool,
+    dir: &Path,
+    resume: bool,
+    watch: &mut dyn FnMut(Event<'_>),
+) -> Result<Trained> {
+    let input = TrainInput {
+        model: model(data(), None, 3),
+        rows: &data().open(Split::Train).unwrap(),
+        validation: Some(&data().open(Split::Validation).unwrap()),
+        objectives,
+        config: &config(),
+        out: &Claim::take(dir, RUN)?,
+        resume,
+        interrupt,
+    };
+    train(input, watch)
+}
+
 /// The losses of the method; a configuration that is refused has those of the default.
 pub fn objectives(config: &TrainConfig) -> Objectives {
     objective::standard(config)
