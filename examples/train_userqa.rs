@@ -43,7 +43,7 @@ struct Arguments {
     /// Optimiser steps.
     #[arg(long)]
     steps: Option<usize>,
-    /// Show training as curves in the terminal; `q` ends it with a checkpoint.
+    /// Show training as curves in the terminal; `q`, then `s`, ends it with a checkpoint.
     #[cfg(feature = "tui")]
     #[arg(long)]
     tui: bool,
@@ -105,7 +105,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         )
     };
     #[cfg(feature = "tui")]
-    let dashboard = arguments.tui.then(instructue_examples::Dashboard::new);
+    let dashboard = (arguments.tui && std::io::IsTerminal::is_terminal(&std::io::stdout()))
+        .then(instructue_examples::Dashboard::new);
     #[cfg(not(feature = "tui"))]
     let dashboard: Option<Console> = None;
     let outcome = match dashboard {

@@ -60,6 +60,7 @@ impl Watch for Dashboard {
     fn stage(&mut self, stage: Stage) {
         match stage {
             Stage::Begin { name: "training" } => {
+                self.console.begin_elsewhere("training");
                 let interrupter = Interrupter::new();
                 self.open = Some(Open {
                     renderer: TuiMetricsRendererWrapper::new(interrupter.clone(), None),
@@ -86,7 +87,7 @@ impl Watch for Dashboard {
         if let Event::Metrics { metrics, steps } = event {
             open.show(metrics, steps);
         }
-        // `q` in the dashboard stops training as a signal does.
+        // `q`, then `s`, in the dashboard stops training as a signal does.
         if open.interrupter.should_stop() {
             interrupt.store(true, Ordering::Relaxed);
         }

@@ -102,6 +102,15 @@ impl Console {
         self.stage = "";
     }
 
+    /// Begins a stage that something else shows.
+    #[cfg(feature = "tui")]
+    pub(crate) fn begin_elsewhere(&mut self, name: &'static str) {
+        self.close_stage();
+        TRAINING.store(name == "training", Ordering::Relaxed);
+        self.stage = name;
+        self.began = Instant::now();
+    }
+
     fn due(&mut self) -> bool {
         let due = self.last_line.elapsed() >= LINE_EVERY;
         if due {
@@ -227,15 +236,22 @@ impl Console {
     }
 }
 
-/// Ends a program. An error gives one readable line and an exit code other than 0.
-pub fn finish<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
+/// Ends a program. An error gives one readable line and an exit code other than 0; training
+/// that a signal ended in order gives the code of a signal.
+pub fn finish(result: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
+    use instructue::{pipeline, trainer};
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error)
+            if matches!(
+                error.downcast_ref(),
+                Some(pipeline::Error::Trainer(trainer::Error::Interrupted { .. }))
+            ) =>
+        {
+            tell(&one_line(&error.to_string()));
+            ExitCode::from(INTERRUPTED)
+        }
         Err(error) => {
-            if INTERRUPT.load(Ordering::Relaxed) {
-                tell(&one_line(&error.to_string()));
-                return ExitCode::from(INTERRUPTED);
-            }
             tell(&format!("error: {}", one_line(&error.to_string())));
             ExitCode::FAILURE
         }

@@ -32,26 +32,13 @@ pub struct Model {
 }
 
 impl Model {
-    /// A model with fresh weights, drawn in a fixed order from `seed`.
-    ///
-    /// # Errors
-    /// When the configuration does not fit together.
-    pub fn new(
-        config: ModelConfig,
-        preprocessor: Preprocessor,
-        seed: u64,
-        device: &Device,
-    ) -> Result<Self> {
-        Self::with_parts(config, preprocessor, &Pretrained::default(), seed, device)
-    }
-
-    /// As [`new`](Self::new), around parts that have weights; `config` is what
-    /// [`Pretrained::configure`] made of it.
+    /// A model with fresh weights, drawn in a fixed order from `seed`, around parts that have
+    /// weights; `config` is what [`Pretrained::configure`] made of it.
     ///
     /// # Errors
     /// When the configuration does not fit together, a part does not fit it, or a
     /// tokenizer has entries that a table has no row for.
-    pub fn with_parts(
+    pub(crate) fn with_parts(
         config: ModelConfig,
         preprocessor: Preprocessor,
         parts: &Pretrained,
@@ -172,19 +159,24 @@ impl Model {
 
     /// A copy without autodiff: deterministic, and it keeps no graph.
     pub fn frozen(&self) -> Self {
+        // Field by field: cloning the whole first would copy the network twice.
         Self {
+            config: self.config.clone(),
+            preprocessor: self.preprocessor.clone(),
             network: self.network.valid(),
             device: self.device.clone().inner(),
-            ..self.clone()
+            digest: self.digest.clone(),
         }
     }
 
     /// A copy with autodiff whose own weights get no gradient.
     pub fn for_tuning(&self) -> Self {
         Self {
+            config: self.config.clone(),
+            preprocessor: self.preprocessor.clone(),
             network: self.network.valid().train().no_grad(),
             device: self.device.clone().inner().autodiff(),
-            ..self.clone()
+            digest: self.digest.clone(),
         }
     }
 

@@ -32,12 +32,12 @@ use crate::preprocessor::Preprocessor;
 use crate::pretrained::Pretrained;
 
 /// The version of the directory's format.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 /// The file that makes a directory a model.
 pub const MANIFEST: &str = "manifest.json";
 const CONFIG: &str = "config.json";
 const SCHEMA: &str = "schema.toml";
-const PREPARATION: &str = "preprocessor.json";
+const PREPROCESSOR: &str = "preprocessor.json";
 const TOKENIZER: &str = "tokenizer.json";
 const ENCODER_TOKENIZER: &str = "encoder_tokenizer.json";
 /// Written and read beside a tokenizer where it names special tokens.
@@ -47,7 +47,7 @@ const WEIGHTS: &str = "model.safetensors";
 const FILES: [&str; 7] = [
     CONFIG,
     SCHEMA,
-    PREPARATION,
+    PREPROCESSOR,
     TOKENIZER,
     ENCODER_TOKENIZER,
     TOKENIZER_CONFIG,
@@ -108,7 +108,7 @@ impl Model {
         let at = |name: &str| dir.path().join(name);
         dir.write(CONFIG, &to_json(self.config())?)?;
         dir.write(SCHEMA, preprocessor.schema().to_toml().as_bytes())?;
-        dir.write(PREPARATION, &to_json(&fitted)?)?;
+        dir.write(PREPROCESSOR, &to_json(&fitted)?)?;
         preprocessor.tokenizer().save(&at(TOKENIZER))?;
         let encoder_tokenizer = preprocessor.encoder_tokenizer();
         encoder_tokenizer.save(&at(ENCODER_TOKENIZER))?;
@@ -148,7 +148,7 @@ impl Model {
         path(SCHEMA)?;
         let mut config: ModelConfig = read_json(&path(CONFIG)?)?;
         config.precision = precision.unwrap_or(config.precision);
-        let fitted: Fitted = read_json(&path(PREPARATION)?)?;
+        let fitted: Fitted = read_json(&path(PREPROCESSOR)?)?;
         let preprocessor = Preprocessor::new(
             fitted.profiles,
             fitted.normalisers,

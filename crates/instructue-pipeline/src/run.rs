@@ -1,19 +1,20 @@
 //! One run: train on a data directory, evaluate, report.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
+use burn::tensor::Device;
 use instructue_eval::Evaluation;
 use instructue_fs::{recover, remove_directory, remove_file};
 use instructue_model::cache::CacheMetrics;
 use instructue_model::{InstructUe, ModelConfig, Preprocessor, save};
+use instructue_schema::limits::{self, numbers};
 use instructue_trainer::{
     Claim, RUN, RowSource, TrainConfig, TrainData, TrainInput, Trained, objective, train,
 };
 use instructue_userqa::{Split, UserQa, UserQaConfig};
 
 use crate::cache::{keep_events, settle_events};
-use instructue_schema::limits::{self, numbers};
-
 use crate::compute::Compute;
 use crate::config::{Adapter, RunConfig, userqa_config};
 use crate::error::Result;
@@ -24,7 +25,6 @@ use crate::prepare::{
 };
 use crate::pretrained::PretrainedParts;
 use crate::watch::{Stage, Watch};
-use burn::tensor::Device;
 
 /// What a run leaves.
 #[derive(Debug)]
@@ -71,6 +71,13 @@ pub fn train_userqa(
     declared(data)?;
     let claim = Claim::take(out, RUN)?;
     let ingested = ingest(data, &out.join("store"), &mut |s| watch.stage(s))?;
+    // Resamples of the test users are held in memory, which is asked before training.
+    let resampled = [config.evaluation.resamples as u64, ingested.store.users()];
+    limits::product(
+        "evaluation.resamples × users",
+        &resampled,
+        &numbers::RESAMPLED_USERS,
+    )?;
     let min_users = config.privacy.min_users;
     check_tasks(&ingested, data, min_users, &mut |s| watch.stage(s))?;
     let run = train_run(&ingested, &claim, config, compute, resume, watch)?;
@@ -169,6 +176,10 @@ pub(crate) fn train_run(
         &mut |event| watch.training(event),
     )?;
     model.save(&out.join(MODEL_DIR))?;
+    // A signal that came too late for training still ends the run before its evaluation.
+    if watch.interrupt().load(Ordering::Relaxed) {
+        return Err(instructue_trainer::Error::Interrupted { step: steps }.into());
+    }
     Ok(TrainedRun {
         model,
         untrained,

@@ -46,6 +46,8 @@ pub struct State {
     pub model: ModelConfig,
     /// The fingerprint of the run's data.
     pub fingerprint: String,
+    /// That of its validation data.
+    pub validation: Option<String>,
     /// The size and SHA-256 of the checkpoint's other files.
     pub files: Files,
 }
@@ -57,6 +59,7 @@ impl State {
         objectives: &[Box<dyn Objective>],
         model: &ModelConfig,
         fingerprint: &str,
+        validation: Option<&str>,
     ) -> Self {
         let names = objectives
             .iter()
@@ -72,6 +75,7 @@ impl State {
             objectives: names.collect(),
             model: model.clone(),
             fingerprint: fingerprint.into(),
+            validation: validation.map(Into::into),
             files: Files::default(),
         }
     }
@@ -172,6 +176,7 @@ pub fn read(
     for key in [
         "format",
         "fingerprint",
+        "validation",
         "seed",
         "objectives",
         "config",

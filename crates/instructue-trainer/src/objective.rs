@@ -60,7 +60,8 @@ pub trait Objective: Debug + Send + Sync {
     /// Its weight in the sum that training minimises, at an optimizer step counted from 0.
     fn weight_at(&self, step: usize) -> f64;
 
-    /// Its weight where losses of different steps are compared, such as in validation.
+    /// Its weight where losses of different steps are compared, such as in validation: by
+    /// default that of `weight_at(usize::MAX)`.
     fn weight(&self) -> f64 {
         self.weight_at(usize::MAX)
     }
@@ -119,22 +120,31 @@ pub struct PassOutput<'a> {
     pub step_tokens: usize,
 }
 
-/// Refuses two losses of one name: they would be one in metrics and in the weighted sum.
+/// What a line of metrics holds beside losses, under names that no loss may have.
+const METRICS: [&str; 8] = [
+    "step",
+    "phase",
+    "loss",
+    "learning_rate",
+    "gradient_norm",
+    "users_per_second",
+    "event_hit_rate",
+    "seconds",
+];
+
+/// Refuses an empty list and names that metrics could not tell apart.
 pub(crate) fn check_names(objectives: &[Box<dyn Objective>]) -> Result<()> {
-    let mut known = BTreeSet::new();
-    match objectives
-        .iter()
-        .find(|objective| !known.insert(objective.name()))
-    {
+    let wrong = |found: String| {
+        let expected = "losses, each with a name of its own that no other metric has";
+        Err(Error::config("objectives", expected, found))
+    };
+    if objectives.is_empty() {
+        return wrong("none".into());
+    }
+    let mut known: BTreeSet<&str> = METRICS.into_iter().chain([""]).collect();
+    match objectives.iter().find(|one| !known.insert(one.name())) {
         None => Ok(()),
-        Some(twice) => {
-            let found = format!("`{}` twice", twice.name());
-            Err(Error::config(
-                "objectives",
-                "a name of its own for each loss",
-                found,
-            ))
-        }
+        Some(twice) => wrong(format!("`{}` twice", twice.name())),
     }
 }
 

@@ -19,7 +19,7 @@ const STEPS_AHEAD: usize = 2;
 /// triples. Rows of any other origin (a database, triples that a language model wrote) come
 /// through an implementation of your own, see `examples/own_triples.rs`.
 pub trait RowSource: Debug + Sync {
-    /// Units to draw from; one is a user at a reference time.
+    /// Units to draw from, at least one; one is a user at a reference time.
     fn units(&self) -> usize;
 
     /// Changes whenever the data does. A run resumes only on the same data.
@@ -40,7 +40,7 @@ pub trait Rows: Debug + Send {
     /// The rows of a step, counted from 0 over the whole run. It is a pure function of the
     /// step, so that a resumed run sees what an uninterrupted one would.
     ///
-    /// Every segment of a row has an answer.
+    /// Every row has a segment, and every segment an answer.
     ///
     /// # Errors
     /// When the data cannot be read.

@@ -27,6 +27,9 @@ fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<P
     if rows.is_empty() {
         return Err(Error::NoData("a step without rows".into()));
     }
+    if rows.iter().any(|row| row.segments.is_empty()) {
+        return Err(Error::NoData("a row without an instruction".into()));
+    }
     let layout = model.preprocessor().layout();
     let lengths: Vec<usize> = rows.iter().map(|row| layout.row_slots(row)).collect();
     let tokens: usize = rows
@@ -304,7 +307,7 @@ pub fn gradients(
     for (objective, loss) in of_step {
         losses.add(objective.name(), scalar(loss));
     }
-    losses.check(step)?;
+    losses.check(at)?;
     Ok((losses, sum.grads()))
 }
 

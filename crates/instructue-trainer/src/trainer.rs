@@ -101,9 +101,6 @@ pub struct TrainInput<'a> {
 
 /// Trains a model. A resumed run ends bit-equal to an uninterrupted one on a CPU.
 ///
-/// A model that keeps the vectors of event texts ([`InstructUe::with_event_cache`]) does so
-/// here, too: frozen encoders then read each distinct text once.
-///
 /// A model with an event-vector cache ([`InstructUe::with_event_cache`]) uses it here too: frozen
 /// encoders then encode each distinct text once. With `resume`, training goes on from the newest
 /// undamaged checkpoint, and on a CPU ends bit-equal to an uninterrupted run. Without it, the
@@ -130,6 +127,11 @@ pub fn train(input: TrainInput<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<
     } = input;
     config.validate()?;
     check_names(objectives)?;
+    for source in [Some(data), validation].into_iter().flatten() {
+        if source.units() == 0 {
+            return Err(Error::NoData("a source without a unit".into()));
+        }
+    }
     let dir = out.directory();
     let checkpoints = dir.join("checkpoints");
     let best_dir = dir.join("best");
@@ -140,7 +142,13 @@ pub fn train(input: TrainInput<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<
         false => model.workers().count(),
     };
     let mut model = model.for_training()?.with_replicas(workers);
-    let mut state = State::start(config, objectives, model.config(), data.fingerprint());
+    let mut state = State::start(
+        config,
+        objectives,
+        model.config(),
+        data.fingerprint(),
+        validation.map(RowSource::fingerprint),
+    );
     // A killed run may have left temporary files, which nothing may use again.
     clear_leftovers(dir);
     clear_leftovers(&checkpoints);

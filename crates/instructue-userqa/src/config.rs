@@ -256,6 +256,11 @@ mod tests {
             Ok(())
         });
         assert!(tried.unwrap() > 100);
+        let tried = try_numbers(&config.run_values(), |run| {
+            let config = config.clone().with_run_values(run.clone());
+            config.validate().map_err(|error| error.to_string())
+        });
+        assert!(tried.unwrap() > 10);
         config.validate().unwrap();
     }
 

@@ -218,21 +218,25 @@ impl InstructUe {
         })
     }
 
+    /// The same session around another copy of its model.
+    fn with_model(&self, model: Model) -> Self {
+        Self {
+            model,
+            workers: self.workers.clone(),
+            adapter: self.adapter.clone(),
+            event_caches: self.event_caches.clone(),
+        }
+    }
+
     /// A copy without autodiff: deterministic, and it keeps no graph.
     pub fn frozen(&self) -> Self {
-        Self {
-            model: self.model.frozen(),
-            ..self.clone()
-        }
+        self.with_model(self.model.frozen())
     }
 
     /// A copy with autodiff whose own weights get no gradient: for learning what
     /// stands in a row beside them, see [`tuned_users`](Self::tuned_users).
     pub fn for_tuning(&self) -> Self {
-        Self {
-            model: self.model.for_tuning(),
-            ..self.clone()
-        }
+        self.with_model(self.model.for_tuning())
     }
 
     /// Uploads packed rows.

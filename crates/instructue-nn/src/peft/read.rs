@@ -86,8 +86,8 @@ impl Adapter {
         let rank = lora.rank;
         let mut take = |factor, shape| {
             let name = key(&path, factor);
-            let taken = self.weights.take_transposed(&name, shape, device);
-            taken.map(|factor| factor.cast(linear.weight.val().dtype()))
+            // `f32` beside a weight of any precision: what is trained must be.
+            self.weights.take_transposed(&name, shape, device)
         };
         let a = take("lora_A", [rank, input])?;
         let b = take("lora_B", [output, rank])?;

@@ -30,7 +30,8 @@ impl RunConfig {
         // Read once as it stands, so that a fault is told with its line.
         let named: Self =
             parse_toml(&text).map_err(|fault| wrong(Some(fault.line), suggest::shorten(&fault)))?;
-        let table = text.parse::<Table>().unwrap_or_default();
+        let table: Table =
+            parse_toml(&text).map_err(|fault| wrong(Some(fault.line), suggest::shorten(&fault)))?;
         let config = Self::from_table(named.recipe, &table)
             .map_err(|error| wrong(None, suggest::shorten(&toml_fault(&error))))?;
         config
@@ -119,7 +120,14 @@ impl RunConfig {
             } => Error::argument(&format!("userqa.{field}"), &expected, found),
             other => other.into(),
         })?;
-        self.train.validate()?;
+        self.train.validate().map_err(|error| match error {
+            instructue_trainer::Error::Config {
+                key,
+                expected,
+                found,
+            } => Error::argument(&format!("train.{key}"), &expected, found),
+            other => other.into(),
+        })?;
         Ok(())
     }
 

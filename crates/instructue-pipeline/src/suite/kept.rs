@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use instructue_eval::Study;
 use instructue_fs::{read_sealed, write_sealed};
+use instructue_schema::seed;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +13,7 @@ use crate::run::TrainedRun;
 use crate::suite::declare::Suite;
 
 /// The layout of a fold's results; another one is made again.
-const RESULT_FORMAT: u32 = 5;
+const RESULT_FORMAT: u32 = 6;
 
 #[derive(Serialize, Deserialize)]
 struct Kept<T> {
@@ -20,14 +22,26 @@ struct Kept<T> {
     result: T,
 }
 
-/// What a fold's results rest on: another model, suite or layout makes them again.
-pub(crate) fn key(suite: &Suite, run: &TrainedRun, whole: bool) -> Result<String> {
+/// What a fold's results rest on: another model, suite, task, label or layout makes them
+/// again, and so does another number of folds.
+pub(crate) fn key(
+    suite: &Suite,
+    study: &Study<'_>,
+    run: &TrainedRun,
+    whole: bool,
+) -> Result<String> {
+    let labels = study.labels.iter().flatten();
+    let labels = labels.map(|label| label.map_or(2, u64::from));
+    let parts: Vec<u64> = labels.chain([study.folds.len() as u64]).collect();
+    let tasks = format!("{:?}", study.tasks);
+    let asked = seed::derive(0, &tasks, &parts);
     let of = match whole {
         true => format!("{:016x}", suite.digest()),
         // What only the whole model is measured by does not concern a variant.
         false => format!("{}-{}-{}", suite.name, suite.folds, suite.seed),
     };
-    Ok(format!("{RESULT_FORMAT}-{of}-{}", run.model.digest()?))
+    let model = run.model.digest()?;
+    Ok(format!("{RESULT_FORMAT}-{of}-{asked:016x}-{model}"))
 }
 
 /// The result in `path` if it was made from `key`; anything else is made again.

@@ -214,7 +214,7 @@ impl Models<'_> {
         watch: &mut dyn Watch,
     ) -> Result<FoldResult> {
         let whole = name == WHOLE;
-        let key = kept::key(self.suite, run, whole)?;
+        let key = kept::key(self.suite, self.study, run, whole)?;
         let path = self.paths.result(name, fold);
         if let Some(found) = kept::load(&path, &key) {
             return Ok(found);

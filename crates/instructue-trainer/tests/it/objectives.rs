@@ -10,7 +10,7 @@ use crate::common::run::{
     alone, config, finished, lines, model, objectives, of, run, run_with, tensors,
 };
 
-/// The first `width` numbers of the users' mean vector, squared.
+/// The squares of the users' mean vector: their sum, or the first `width` of them.
 #[derive(Debug)]
 struct Mean {
     name: &'static str,
@@ -43,7 +43,7 @@ fn with(name: &'static str, width: usize) -> Vec<Box<dyn Objective>> {
 }
 
 #[test]
-fn a_loss_of_ones_own_is_minimised_and_reported() {
+fn a_loss_of_ones_own_moves_the_weights_and_is_reported() {
     let _alone = alone();
     let (plain, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let never = AtomicBool::new(false);
@@ -74,6 +74,8 @@ fn losses_that_make_no_sense_are_refused() {
     let never = AtomicBool::new(false);
     for (losses, says) in [
         (with("contrastive", 1), "`contrastive` twice"),
+        (with("loss", 1), "`loss` twice"),
+        (Vec::new(), "found none"),
         (with("wide", 2), "one element of the loss `wide`, found 2"),
     ] {
         let dir = tempfile::tempdir().unwrap();
