@@ -21,7 +21,7 @@ use instructue::features::{Profile, ProfileBuilder, Row, TextTokenizer};
 use instructue::generate::{GenerateConfig, generate};
 use instructue::model::{InstructUe, ModelConfig, Preprocessor, Size};
 use instructue::pipeline::ingest;
-use instructue::schema::{DataText, History, user_key};
+use instructue::schema::{DataText, History, seed, user_key};
 use instructue::trainer::{
     Claim, Objective, RUN, Result as Trained, RowSource, Rows, StepVectors, TrainConfig,
     TrainInput, objective, train,
@@ -49,15 +49,30 @@ struct Asked {
 
 /// A training set in memory.
 #[derive(Debug)]
-struct OwnTriples(Vec<Asked>);
+struct OwnTriples {
+    asked: Vec<Asked>,
+    /// A digest of what is asked: a run resumes only on the same.
+    fingerprint: String,
+}
+
+impl OwnTriples {
+    fn new(asked: Vec<Asked>) -> Self {
+        let triples = asked.iter().map(|asked| (asked.user_key, &asked.triples));
+        let text = format!("{:?}", triples.collect::<Vec<_>>());
+        Self {
+            fingerprint: format!("{:016x}", seed::derive(0, &text, &[])),
+            asked,
+        }
+    }
+}
 
 impl RowSource for OwnTriples {
     fn units(&self) -> usize {
-        self.0.len()
+        self.asked.len()
     }
 
     fn fingerprint(&self) -> &str {
-        "own triples, version 1"
+        &self.fingerprint
     }
 
     fn open(
@@ -66,11 +81,12 @@ impl RowSource for OwnTriples {
         config: &TrainConfig,
     ) -> Trained<Box<dyn Rows>> {
         let mut tokenizer = preprocessor.profile_tokenizer();
-        let rows = self.0.iter().map(|asked| {
+        let rows = self.asked.iter().map(|asked| {
             let words = preprocessor.words(&asked.profile);
             let segment = |(instruction, answer): &(DataText, DataText)| {
                 let mut segment = preprocessor.segment(Some(instruction), Some(answer));
-                segment.lexical_matches = preprocessor.mentioned(words.as_ref(), Some(instruction));
+                segment.lexical_matches =
+                    preprocessor.lexical_features(words.as_ref(), Some(instruction));
                 segment
             };
             Row {
@@ -144,7 +160,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             sources.filter(|(_, source)| source.has_file() && source.time_column().is_some());
         logs.take(2)
             .map(|(at, source)| {
-                let events = history.events(at).len();
+                let events = history.events(at).before(ingested.end).len();
                 let often = if events > 5 { "often" } else { "seldom" };
                 let what = &source.description;
                 (
@@ -191,7 +207,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let trained = train(
         TrainInput {
             model,
-            rows: &OwnTriples(asked),
+            rows: &OwnTriples::new(asked),
             validation: None,
             objectives: &objectives,
             config: &config,

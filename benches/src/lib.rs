@@ -60,7 +60,7 @@ pub fn device() -> Device {
 /// As [`device`].
 pub fn workers() -> usize {
     let device = DeviceName::from_env().unwrap_or_else(|error| panic!("{error}"));
-    device.workers(0)
+    device.replicas(0)
 }
 
 /// A time after every event of [`shard`].

@@ -65,7 +65,7 @@ impl Users {
             Some(precision) => InstructUe::load_in(&dir, &opened, precision)?,
             None => InstructUe::load(&dir, &opened)?,
         };
-        let model = model.with_replicas(device.workers(0));
+        let model = model.with_replicas(device.replicas(0));
         let model = match &self.event_cache {
             Some(folder) => model.with_event_cache(&CacheConfig::in_dir(folder))?,
             None => model,

@@ -5,7 +5,7 @@ saves them, and golden.safetensors with an input batch (embeddings, mask,
 positions), the hidden states after the final norm, the logits, and the gradient
 of a scalar loss with respect to the input embeddings.
 
-    python scripts/golden/decoder.py --out crates/instructue-backbone/tests/golden
+    Usage: python scripts/golden/decoder.py --out crates/instructue-backbone/tests/golden
 """
 
 import argparse

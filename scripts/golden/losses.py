@@ -4,7 +4,7 @@ Each loss is a plain loop over the printed formula in float64; gradients come
 from PyTorch's autograd. Nothing here is vectorised: it is meant to be read
 beside the formula, not to be fast.
 
-    python scripts/golden/losses.py --out crates/instructue-losses/tests/golden
+    Usage: python scripts/golden/losses.py --out crates/instructue-losses/tests/golden
 """
 
 import argparse

@@ -184,6 +184,7 @@ fn foreign(
         .enumerate()
         .filter(|(_, rows)| rows.len() < all.len())
     {
+        // The purpose keeps its first name: another one would draw other events.
         let mut rng = seed::rng(seed, "foreign events", &[user as u64]);
         for row in some_of(rows, share, &mut rng) {
             let other = loop {

@@ -30,7 +30,7 @@ pub enum Error {
         /// The cache's.
         found: String,
     },
-    /// SoftPrompt tokens that do not fit, or are of another model.
+    /// A soft prompt that does not fit, or is of another model.
     #[error("{what}: {key}: expected {expected}, found {found}")]
     SoftPrompt {
         /// The file, or `tuned tokens`.

@@ -37,7 +37,7 @@ pub(crate) fn model_digest(
     hash.bytes(preprocessor.schema().to_toml().as_bytes());
     hash.json(preprocessor.profiles())?;
     hash.json(&preprocessor.normalisers())?;
-    // Models of before have none, and keep their digests.
+    // A model without them hashes nothing here.
     if let Some(components) = preprocessor.components() {
         hash.json(components)?;
     }

@@ -162,7 +162,7 @@ impl Preprocessor {
         self.lexical_matches.as_ref()
     }
 
-    /// A profile's events for [`mentioned`](Self::mentioned); `None` where no weights
+    /// A profile's events for [`lexical_features`](Self::lexical_features); `None` where no weights
     /// of words were fitted.
     pub fn words(&self, profile: &Profile) -> Option<ProfileWords> {
         let lexical_matches = self.lexical_matches.as_ref()?;
@@ -171,7 +171,7 @@ impl Preprocessor {
 
     /// How much of a profile an instruction names, for a
     /// [segment](Segment::lexical_matches); empty where no weights of words were fitted.
-    pub fn mentioned(
+    pub fn lexical_features(
         &self,
         words: Option<&ProfileWords>,
         instruction: Option<&DataText>,
@@ -254,7 +254,7 @@ impl Preprocessor {
     }
 
     /// A segment from texts; no instruction asks for the general vector. Its
-    /// [lexical_matches](Self::mentioned), which are of a profile, are still to come.
+    /// [Lexical matches](Self::lexical_features), which are of a profile, are still to come.
     pub fn segment(&self, instruction: Option<&DataText>, answer: Option<&DataText>) -> Segment {
         let encode = |text: &DataText| self.tokenizer.encode_limited(text, MAX_TEXT_TOKENS);
         Segment {

@@ -57,7 +57,7 @@ impl Model {
         table.width = LEXICAL_FEATURES;
         for profile in profiles {
             let words = profile.words.as_ref();
-            let words = words.expect("read by a model with lexical_matches");
+            let words = words.expect("read by a model with lexical matches");
             for question in questions {
                 let numbers = lexical_matches.numbers(words, question.query.as_ref());
                 table.values.extend(numbers);
@@ -66,7 +66,7 @@ impl Model {
         table
     }
 
-    /// Matrix that are to be filled in, and the numbers beside them.
+    /// Vectors that are to be filled in, and the numbers beside them.
     pub(crate) fn empty_vectors(
         &self,
         profiles: &[ProfileNumbers],

@@ -159,7 +159,7 @@ fn no_number_of_the_configuration_takes_more_than_the_weights() {
 }
 
 #[test]
-fn no_number_of_the_preparation_does() {
+fn no_number_of_the_preprocessor_does() {
     every_number("preprocessor.json", 20);
 }
 

@@ -1,4 +1,4 @@
-//! A question tuned on a few labelled users (method §6).
+//! A question tuned on a few labelled users (arXiv:2602.14492).
 
 use std::path::{Path, PathBuf};
 

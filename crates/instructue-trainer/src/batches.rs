@@ -254,7 +254,9 @@ impl Batches {
             .preprocessor
             .segment(instruction.as_ref(), Some(&answer));
         let words = draft.words.as_ref();
-        segment.lexical_matches = self.preprocessor.mentioned(words, instruction.as_ref());
+        segment.lexical_matches = self
+            .preprocessor
+            .lexical_features(words, instruction.as_ref());
         let count = self.config.batch.extra_negatives;
         segment.extra_negatives = self.answers.others(triple, &segment.answer, count, rng);
         segment

@@ -73,7 +73,7 @@ pub struct BatchConfig {
 pub struct LossConfig {
     /// Weight of the next-token loss (λ of arXiv:2510.11016).
     pub next_token_weight: f64,
-    /// The share of the steps in which that weight rises linearly from 0.
+    /// The share of the steps in which the next-token loss's weight rises linearly from 0.
     pub next_token_warmup: f64,
     /// The weight of the contrastive loss; 0 switches it off.
     pub contrastive_weight: f64,

@@ -41,6 +41,7 @@ impl EventReplacement {
         others: &[usize],
         parts: &[u64],
     ) -> Option<Shard> {
+        // The purpose keeps its first name: another one would draw other events.
         let mut rng = seed::rng(self.seed, "foreign events", parts);
         if rng.random_bool(0.5) {
             return None;

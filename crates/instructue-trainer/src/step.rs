@@ -37,7 +37,7 @@ fn packs(model: &InstructUe, rows: &[Row], config: &TrainConfig) -> Result<Vec<P
         .flat_map(|r| &r.segments)
         .map(|s| s.answer.len())
         .sum();
-    let shares = model.workers().count().min(rows.len());
+    let shares = model.replicas().count().min(rows.len());
     // Each part takes every n-th row by length, so that all parts cost the same.
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by_key(|&row| lengths[row]);
@@ -171,7 +171,7 @@ pub fn evaluate(
     config: &TrainConfig,
 ) -> Result<Losses> {
     let packs = packs(model, rows, config)?;
-    let passes = model.workers().map(packs.iter().collect(), |_, pack| {
+    let passes = model.replicas().map(packs.iter().collect(), |_, pack| {
         forward(model, pack, objectives, true)
     });
     let passes: Vec<Pass> = passes.into_iter().collect::<Result<_>>()?;
@@ -224,7 +224,7 @@ pub fn gradients(
     step: usize,
 ) -> Result<(Losses, GradientsParams)> {
     let packs = packs(model, rows, config)?;
-    let workers = model.workers();
+    let workers = model.replicas();
     let replicas: Vec<InstructUe> = match workers.count() {
         1 => vec![model.clone()],
         count => (0..count).map(|_| model.replica()).collect(),

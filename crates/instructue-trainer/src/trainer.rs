@@ -139,7 +139,7 @@ pub fn train(input: TrainInput<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<
     // The process has one random generator, and parallel passes would draw from it in any order.
     let workers = match model.config().has_dropout() {
         true => 1,
-        false => model.workers().count(),
+        false => model.replicas().count(),
     };
     let mut model = model.for_training()?.with_replicas(workers);
     let mut state = State::start(

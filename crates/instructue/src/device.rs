@@ -70,7 +70,7 @@ impl DeviceName {
 
     /// How many passes to run at a time when `asked` for 0: one per core on a CPU,
     /// whose operators leave cores idle when they share a small model, else one.
-    pub fn workers(self, asked: usize) -> usize {
+    pub fn replicas(self, asked: usize) -> usize {
         const MOST: usize = 8;
         match (asked, self) {
             (0, Self::Cpu) => std::thread::available_parallelism()
@@ -88,7 +88,7 @@ impl DeviceName {
     pub fn compute(self, replicas: usize) -> Result<Compute, DeviceError> {
         Ok(Compute {
             device: self.open()?,
-            replicas: self.workers(replicas),
+            replicas: self.replicas(replicas),
         })
     }
 

@@ -1,9 +1,10 @@
 //! Instruction-aware user embeddings: profile + instruction → vector.
 //!
-//! This crate re-exports the others and is the one place where a backend is chosen. Its features `cpu` (default), `wgpu`, `cuda` and
-//! `ndarray` say which backends are compiled in; a [`DeviceName`] (from an option, or from
-//! the variable [`INSTRUCTUE_DEVICE`](DEVICE_VARIABLE)) says which one is used. [`prelude`]
-//! has the names that most programs need.
+//! This crate re-exports the others and is the one place where a backend is chosen. Its
+//! features `cpu` (default), `wgpu`, `cuda` and `ndarray` say which backends are compiled in;
+//! a [`DeviceName`] (from an option, or from the variable
+//! [`INSTRUCTUE_DEVICE`](DEVICE_VARIABLE)) says which one is used. [`prelude`] has the names
+//! that most programs need.
 //!
 //! [`pipeline`] is the whole path from Parquet files to an evaluated model; each of
 //! its steps can be used by itself:

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::common::{distance, golden, load, mask, small, values};
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
-use instructue_backbone::{Decoder, DecoderInput, LoraConfig};
+use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData};
+use instructue_backbone::{Decoder, DecoderInput, LoraConfig, Precision};
 use instructue_nn::checkpoint::write_safetensors;
 use instructue_nn::lora::{Lora, LoraLinear};
 use instructue_nn::peft::{CONFIG, WEIGHTS};
@@ -122,6 +122,25 @@ fn adapters_of_peft_give_its_states() {
             let merged = decoder.merge().unwrap();
             let d = distance(&run(&merged, &ids, shape, &device), &expected);
             assert!(d <= 1e-4, "{name}: merged states differ by {d}");
+        }
+    }
+}
+
+#[test]
+fn factors_that_were_read_are_f32_beside_weights_of_half_precision() {
+    let device = Device::default();
+    for precision in [Precision::Bf16, Precision::F16] {
+        if precision.check(&device).is_err() {
+            println!("skipped: the device does not compute in {precision:?}");
+            continue;
+        }
+        let decoder = load("qwen2_untied", None, &device);
+        let decoder = decoder.with_precision(precision).unwrap();
+        let decoder = decoder.load_adapter(&adapter("partial")).unwrap();
+        let factors = decoder.lora_tensors();
+        assert_eq!(factors.len(), 2 * 4);
+        for (name, data) in factors {
+            assert_eq!(data.dtype(), DType::F32, "{name}");
         }
     }
 }

@@ -140,10 +140,10 @@ fn wrong(table: (&Table, f64)) -> Claim {
     claim
 }
 
-/// The drop at 30 % foreign events beside that of LightGBM.
+/// The drop at 30 % replaced events beside that of LightGBM.
 fn foreign(noise: &[NoiseResult]) -> Claim {
-    let claim = "foreign events harm less";
-    let target = "at 30 % foreign events, a drop at most half that of LightGBM on counts";
+    let claim = "replaced events harm less";
+    let target = "at 30 % replaced events, a drop at most half that of LightGBM on counts";
     let drop = |name: &str| {
         let of = noise
             .iter()

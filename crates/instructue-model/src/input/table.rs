@@ -108,7 +108,7 @@ pub(crate) fn lexical_input(lexical_matches: &[f32], users: usize, device: &Devi
     assert_eq!(
         lexical_matches.len(),
         users * LEXICAL_FEATURES,
-        "lexical_matches of all segments"
+        "lexical matches of all segments"
     );
     let data = TensorData::new(lexical_matches.to_vec(), [users, LEXICAL_FEATURES]);
     Tensor::from_data(data, device)

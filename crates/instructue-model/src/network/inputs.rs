@@ -135,7 +135,7 @@ impl Network {
         if let Some(segments) = &input.users {
             let of_rows = users.clone().select(0, segments.row_of.clone());
             let users = match &segments.lexical_matches {
-                Some(lexical_matches) => of_rows + self.mentioned(lexical_matches.clone()),
+                Some(lexical_matches) => of_rows + self.of_lexical_matches(lexical_matches.clone()),
                 None => of_rows,
             };
             made.insert(Part::Users, users);
@@ -164,10 +164,10 @@ impl Network {
     ///
     /// # Panics
     /// If the network was built without them.
-    pub(super) fn mentioned(&self, numbers: Tensor<2>) -> Tensor<2> {
+    pub(super) fn of_lexical_matches(&self, numbers: Tensor<2>) -> Tensor<2> {
         let lexical_matches = self.lexical_matches.as_ref();
         lexical_matches
-            .expect("a network with lexical_matches")
+            .expect("a network with lexical matches")
             .forward(numbers)
     }
 

@@ -192,7 +192,7 @@ impl Network {
         match self.lexical_matches.is_some() && slots > 0 {
             true => {
                 let lexical_matches = lexical_input(lexical_matches, rows * slots, &users.device());
-                users + self.scaled(self.mentioned(lexical_matches))
+                users + self.scaled(self.of_lexical_matches(lexical_matches))
             }
             false => users,
         }

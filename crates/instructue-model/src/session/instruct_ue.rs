@@ -25,7 +25,7 @@ use crate::vectors::VectorKind;
 #[derive(Debug, Clone)]
 pub struct InstructUe {
     pub(super) model: Model,
-    workers: Replicas,
+    replicas: Replicas,
     adapter: String,
     pub(super) event_caches: EventCaches,
 }
@@ -34,7 +34,7 @@ impl From<Model> for InstructUe {
     fn from(model: Model) -> Self {
         Self {
             model,
-            workers: Replicas::default(),
+            replicas: Replicas::default(),
             adapter: String::new(),
             event_caches: EventCaches::default(),
         }
@@ -112,13 +112,13 @@ impl InstructUe {
     /// The same model, running `count` passes at a time where there is work for
     /// so many; see [`Replicas`].
     pub fn with_replicas(mut self, count: usize) -> Self {
-        self.workers = Replicas::new(count);
+        self.replicas = Replicas::new(count);
         self
     }
 
     /// What runs its passes.
-    pub fn workers(&self) -> &Replicas {
-        &self.workers
+    pub fn replicas(&self) -> &Replicas {
+        &self.replicas
     }
 
     /// Names the adapter that the weights carry, for instance where one base
@@ -222,7 +222,7 @@ impl InstructUe {
     fn with_model(&self, model: Model) -> Self {
         Self {
             model,
-            workers: self.workers.clone(),
+            replicas: self.replicas.clone(),
             adapter: self.adapter.clone(),
             event_caches: self.event_caches.clone(),
         }

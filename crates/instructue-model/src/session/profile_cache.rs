@@ -125,7 +125,7 @@ impl InstructUe {
 
     /// Reads batches of profiles; of a frozen model.
     fn read_parts(&self, tokens: &[ProfileTokens], batches: Vec<Vec<usize>>) -> Vec<Part> {
-        self.workers().map(batches, |_, profiles| {
+        self.replicas().map(batches, |_, profiles| {
             let rows: Vec<_> = profiles.iter().map(|&p| tokens[p].clone()).collect();
             let batch = Batch::of_profiles(self.preprocessor().layout(), &rows);
             let mut input = PrefixInput::new(
@@ -151,7 +151,7 @@ impl InstructUe {
     ) {
         let model = self.frozen();
         let instructions = model.model().instructions(questions);
-        for batches in model.prefix_batches(tokens).chunks(self.workers().count()) {
+        for batches in model.prefix_batches(tokens).chunks(self.replicas().count()) {
             let parts = model.read_parts(tokens, batches.to_vec());
             model.instruct_parts(&parts, &instructions, lexical_matches, out);
         }
@@ -169,7 +169,7 @@ impl InstructUe {
             let groups = groups(&part.prefix, instructions).into_iter();
             groups.map(move |group| (part, group))
         });
-        let passes = self.workers().map(passes.collect(), |_, (part, group)| {
+        let passes = self.replicas().map(passes.collect(), |_, (part, group)| {
             let lexical_matches = lexical_matches.gather(&part.profiles, group.clone());
             let instructions = &instructions[group.clone()];
             let output = self

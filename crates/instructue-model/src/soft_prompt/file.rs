@@ -1,6 +1,5 @@
 //! A soft prompt as a file of kilobytes: safetensors with `tokens`, `prototypes` and,
 //! where there is one, the readout; the metadata says which model they belong to.
-//! where there is one, the readout, and what they belong to in the metadata.
 
 use std::collections::HashMap;
 use std::io::Read as _;

@@ -2,7 +2,7 @@
 //! with each instruction, and only to the model that read it.
 
 use crate::common::{
-    config, model, preparation_of, preprocessor, profiles, shard, without_tabular,
+    config, model, preprocessor, preprocessor_of, profiles, shard, without_tabular,
 };
 use burn::tensor::Device;
 use instructue_backbone::{DecoderConfig, ModelType};
@@ -99,7 +99,7 @@ fn for_every_type_of_decoder_and_every_option() {
 fn without_numbers_and_without_events() {
     let device = Device::default();
     let (without, schema) = without_tabular(&shard());
-    let preprocessor = preparation_of(&without, &schema);
+    let preprocessor = preprocessor_of(&without, &schema);
     let model = InstructUe::new(config(&preprocessor), preprocessor, 3, &device).unwrap();
     let profiles = profiles(&model, &without);
     check(&model, &profiles, &[9]);
@@ -162,7 +162,7 @@ fn a_cache_of_another_model_is_refused() {
     assert_eq!(refusal(&one, &other.unwrap()), "model");
 
     let (without, schema) = without_tabular(&shard);
-    let preprocessor = preparation_of(&without, &schema);
+    let preprocessor = preprocessor_of(&without, &schema);
     let other = InstructUe::new(one.config().clone(), preprocessor, 3, &device);
     assert_eq!(refusal(&one, &other.unwrap()), "model");
 

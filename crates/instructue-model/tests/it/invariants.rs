@@ -3,7 +3,7 @@
 
 use crate::common;
 use crate::common::{
-    REFERENCE, config, model, preparation_of, preprocessor, profiles, segment, shard,
+    REFERENCE, config, model, preprocessor, preprocessor_of, profiles, segment, shard,
     without_tabular,
 };
 use burn::tensor::Device;
@@ -274,7 +274,7 @@ fn numbers_come_to_the_user_slot_where_there_are_any() {
     assert_ne!(on, off);
     let (without, schema) = without_tabular(&with);
     let [on, off] =
-        [true, false].map(|at_user| vectors(preparation_of(&without, &schema), &without, at_user));
+        [true, false].map(|at_user| vectors(preprocessor_of(&without, &schema), &without, at_user));
     assert_eq!(on, off);
 }
 
@@ -283,7 +283,7 @@ fn without_event_features_only_texts_and_their_order_count() {
     let device = Device::default();
     let (shard, schema) = without_tabular(&shard());
     for event_features in [true, false] {
-        let preprocessor = preparation_of(&shard, &schema);
+        let preprocessor = preprocessor_of(&shard, &schema);
         let mut config = config(&preprocessor);
         config.event_features = event_features;
         config.lexical_matches = false; // how lately an event was named is of its time

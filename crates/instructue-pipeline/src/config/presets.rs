@@ -24,7 +24,7 @@ fn paper() -> RunConfig {
     };
     config.pretrained.backbone = Some("Qwen/Qwen2.5-0.5B-Instruct".into());
     config.pretrained.encoder = Some("thenlper/gte-base".into());
-    // Ours, not the papers': numbers of events, tokens that sum up, lookups and counts.
+    // Not in InstructUE: event features, summary tokens (Q-Anchor's), lookup and counts.
     config.model.event_features = false;
     config.model.summaries = false;
     config.model.tabular_at_user = false;

@@ -126,10 +126,9 @@ pub struct CacheSettings {
 pub struct EvaluationSettings {
     /// Bootstrap resamples behind each interval.
     pub resamples: usize,
-    /// Test users' own answers that are searched with, at most.
+    /// Test users' own answers that retrieval searches with, at most.
     pub retrieval_queries: usize,
-    /// Instructions that those answers may belong to: every test user is
-    /// embedded under each.
+    /// Instructions that retrieval asks about: every test user is embedded under each.
     pub retrieval_instructions: usize,
 }
 

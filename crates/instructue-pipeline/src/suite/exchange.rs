@@ -250,6 +250,11 @@ impl OwnVectors {
 
     pub fn save(self, path: &Path) -> Result<()> {
         let rows = self.users.len();
+        if i32::try_from(rows.saturating_mul(self.width)).is_err() {
+            let what = format!("{}: numbers in vectors", path.display());
+            let found = format!("{rows} × {}", self.width);
+            return Err(Error::argument(&what, "at most 2^31", found));
+        }
         let offsets = (0..=rows).map(|row| (row * self.width) as i32);
         let vectors = ListArray::new(
             Arc::new(Field::new_list_field(DataType::Float32, true)),

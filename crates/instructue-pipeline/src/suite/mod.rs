@@ -283,7 +283,10 @@ impl Models<'_> {
                 noise::under_noise(bench, measured, self.noisy, out, told)?;
             }
             gradients::gradients(bench, measured, out)?;
-            examples::examples(bench, measured, out)?;
+            // One page shows those of one fold.
+            if bench.fold == 0 {
+                examples::examples(bench, measured, out)?;
+            }
             if in_first(bench.fold, suite.few_shot.folds) {
                 few_shot::few_shot(bench, measured, out)?;
             }

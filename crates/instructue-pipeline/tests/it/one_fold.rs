@@ -68,9 +68,13 @@ validation.every = 0
                 (&b.method, b.features, b.l2, b.auc)
             );
             assert!(near(a.log_loss, b.log_loss), "{a:?} {b:?}");
-            let cosines = a.cosine_to_matched.zip(b.cosine_to_matched);
-            assert!(cosines.is_none_or(|(a, b)| near(a, b)), "{a:?} {b:?}");
+            assert_eq!(a.matched_probe_auc, b.matched_probe_auc);
+            match (a.cosine_to_matched, b.cosine_to_matched) {
+                (Some(one), Some(other)) => assert!(near(one, other), "{a:?} {b:?}"),
+                (one, other) => assert_eq!(one, other, "{a:?} {b:?}"),
+            }
         }
+        assert_eq!(one.curves.len(), other.curves.len());
         for (a, b) in one.curves.iter().zip(&other.curves) {
             assert_eq!((&a.method, &a.roc), (&b.method, &b.roc));
         }

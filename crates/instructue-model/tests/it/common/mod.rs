@@ -145,10 +145,10 @@ pub fn without_tabular(shard: &Shard) -> (Shard, Schema) {
 }
 
 pub fn preprocessor(shard: &Shard) -> Preprocessor {
-    preparation_of(shard, &Schema::from_toml(SCHEMA).unwrap())
+    preprocessor_of(shard, &Schema::from_toml(SCHEMA).unwrap())
 }
 
-pub fn preparation_of(shard: &Shard, schema: &Schema) -> Preprocessor {
+pub fn preprocessor_of(shard: &Shard, schema: &Schema) -> Preprocessor {
     let histories = || shard.histories().map(|history| (history, REFERENCE));
     let profiles = ProfileBuilder::fit(schema, histories(), None, 1);
     let normalisers = Preprocessor::fit_normalisers(&profiles, histories()).unwrap();
@@ -199,7 +199,7 @@ pub fn segment(
 ) -> Segment {
     let words = preprocessor.words(profile);
     Segment {
-        lexical_matches: preprocessor.mentioned(words.as_ref(), question),
+        lexical_matches: preprocessor.lexical_features(words.as_ref(), question),
         ..preprocessor.segment(question, answer)
     }
 }
