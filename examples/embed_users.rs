@@ -55,7 +55,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         &request,
         &arguments.out,
         &mut |stage| {
-            console.stage(stage);
+            console.progress(stage);
         },
     )?;
     console.done();

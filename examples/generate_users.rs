@@ -12,7 +12,8 @@ use clap::Parser;
 use instructue::generate::{
     GenerateConfig, LABELS_FILE, SCHEMA_FILE, TASKS_FILE, TRUTH_FILE, generate,
 };
-use instructue::pipeline::{Stage, Watch};
+use instructue::pipeline::Watch;
+use instructue::schema::Progress;
 use instructue_examples::{Console, finish, parse, say};
 
 /// Writes generated users: Parquet files, schema.toml and tasks.toml.
@@ -40,12 +41,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         ..GenerateConfig::default()
     };
     let mut console = Console::new();
-    console.stage(Stage::Begin {
+    console.progress(Progress::Stage {
         name: "generating users",
     });
-    let report = generate(&config, &arguments.out, &mut |done, total| {
-        console.stage(Stage::Progress { done, total });
-    })?;
+    let report = generate(&config, &arguments.out, &mut |step| console.progress(step))?;
     console.done();
     for (name, rows) in &report.rows {
         say!("  {name}.parquet: {rows} rows");

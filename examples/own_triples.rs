@@ -148,7 +148,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         events_per_user: 30.0,
         ..GenerateConfig::default()
     };
-    generate(&people, &data, &mut |_, _| {})?;
+    generate(&people, &data, &mut |_| {})?;
     let ingested = ingest(&data, &store, &mut |_| {})?;
     let shard = ingested.store.shard(0)?;
     let histories = || shard.histories().map(|history| (history, ingested.end));

@@ -73,7 +73,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let store = &opened.ingested.store;
     let out = &arguments.out;
     let tuned = tune_users(&opened.model, store, &request, out, &mut |stage| {
-        console.stage(stage);
+        console.progress(stage);
     })?;
     console.done();
     let classes = tuned.classes.iter();

@@ -11,7 +11,8 @@ use burn_train::metric::{
 };
 use burn_train::renderer::tui::TuiMetricsRendererWrapper;
 use burn_train::renderer::{MetricState, MetricsRenderer, MetricsRendererTraining};
-use instructue::pipeline::{Stage, Watch};
+use instructue::pipeline::Watch;
+use instructue::schema::Progress;
 use instructue::trainer::{Event, Metrics, Phase};
 
 use crate::watch::Console;
@@ -57,9 +58,9 @@ impl Watch for Dashboard {
         self.console.interrupt()
     }
 
-    fn stage(&mut self, stage: Stage) {
+    fn progress(&mut self, stage: Progress) {
         match stage {
-            Stage::Begin { name: "training" } => {
+            Progress::Stage { name: "training" } => {
                 self.console.begin_elsewhere("training");
                 let interrupter = Interrupter::new();
                 self.open = Some(Open {
@@ -69,12 +70,12 @@ impl Watch for Dashboard {
                     steps: 0,
                 });
             }
-            Stage::Begin { .. } => {
+            Progress::Stage { .. } => {
                 // Gives the terminal back.
                 self.open = None;
-                self.console.stage(stage);
+                self.console.progress(stage);
             }
-            stage if self.open.is_none() => self.console.stage(stage),
+            stage if self.open.is_none() => self.console.progress(stage),
             _ => {}
         }
     }

@@ -8,7 +8,8 @@ use instructue::eval::parse_time;
 use instructue::fs::NewDirectory;
 use instructue::model::cache::CacheConfig;
 use instructue::model::{InstructUe, Precision};
-use instructue::pipeline::{Ingested, Stage, Watch, end_of_data, ingest, model_dir};
+use instructue::pipeline::{Ingested, Watch, end_of_data, ingest, model_dir};
+use instructue::schema::Progress;
 use instructue::{DeviceName, schema::Timestamp};
 
 use crate::Console;
@@ -80,7 +81,7 @@ impl Users {
                 (temporary.path().join("store"), Some(temporary))
             }
         };
-        let ingested = ingest(&self.data, &store, &mut |stage| console.stage(stage))?;
+        let ingested = ingest(&self.data, &store, &mut |stage| console.progress(stage))?;
         let (reference, from) = match &self.reference {
             Some(day) => {
                 let time = parse_time(day).ok_or_else(|| {
@@ -94,7 +95,7 @@ impl Users {
             }
         };
         let text = format!("reference {reference}: events before it are seen ({from})");
-        console.stage(Stage::Note { text });
+        console.progress(Progress::Note { text });
         Ok(Opened {
             model,
             ingested,

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use instructue::pipeline::{Stage, Watch};
+use instructue::pipeline::Watch;
+use instructue::schema::Progress;
 use instructue::schema::printable;
 use instructue::trainer::{Event, Phase};
 
@@ -139,9 +140,9 @@ impl Watch for Console {
         &INTERRUPT
     }
 
-    fn stage(&mut self, stage: Stage) {
+    fn progress(&mut self, stage: Progress) {
         match stage {
-            Stage::Begin { name } => {
+            Progress::Stage { name } => {
                 TRAINING.store(name == "training", Ordering::Relaxed);
                 self.close_stage();
                 self.stage = name;
@@ -162,8 +163,8 @@ impl Watch for Console {
                     tell(&format!("{name} ..."));
                 }
             }
-            Stage::Progress { done, total } => self.move_to(done, total, String::new()),
-            Stage::Note { text } => self.line(&format!("  {text}")),
+            Progress::Done { done, total } => self.move_to(done, total, String::new()),
+            Progress::Note { text } => self.line(&format!("  {text}")),
             _ => {}
         }
     }

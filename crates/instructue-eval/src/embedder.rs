@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use instructue_schema::{Matrix, Timestamp, UserRef, UserVectors};
+use instructue_schema::{Matrix, Progress, Timestamp, UserRef, UserVectors};
 
 use crate::error::BoxError;
 
@@ -16,7 +16,7 @@ pub trait Embedder {
     ///
     /// Only events strictly before `reference` may be used. A model that
     /// shares a user's profile among instructions computes it once here.
-    /// `progress` takes users done and users in all.
+    /// `progress` counts users.
     ///
     /// # Shapes
     /// `instructions.len()` pairs of matrices of `[users, width]`.
@@ -25,7 +25,7 @@ pub trait Embedder {
         users: &[UserRef],
         reference: Timestamp,
         instructions: &[Option<String>],
-        progress: &mut dyn FnMut(usize, usize),
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<UserVectors>, BoxError>;
 
     /// Texts in the space of the users.

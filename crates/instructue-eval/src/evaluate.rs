@@ -4,12 +4,13 @@ use instructue_schema::UserRef;
 
 use crate::embedder::Embedder;
 use crate::error::{Error, Result};
-use crate::fold::{CountsFn, FoldInput, Instructions, RetrievalInput, Stage, measure_fold};
+use crate::fold::{CountsFn, FoldInput, Instructions, RetrievalInput, measure_fold};
 use crate::options::EvaluateOptions;
 use crate::results::Evaluation;
 use crate::study::{FoldUsers, Study};
 use crate::summary::{Extras, summarise};
 use crate::tasks::TaskSet;
+use instructue_schema::Progress;
 
 /// A model in one fold, and who is trained on and tested there.
 pub struct Fold<'a> {
@@ -38,7 +39,7 @@ pub struct EvaluateInput<'a> {
     /// How.
     pub options: EvaluateOptions,
     /// Takes what is being done.
-    pub progress: &'a mut dyn FnMut(Stage),
+    pub progress: &'a mut dyn FnMut(Progress),
 }
 
 /// Trains probes on the training users' vectors of each fold, measures them on its test

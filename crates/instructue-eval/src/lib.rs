@@ -20,7 +20,7 @@
 //! use instructue_eval::{
 //!     Arm, BoxError, Embedder, EvaluateInput, EvaluateOptions, Fold, FoldUsers, TaskSet, evaluate,
 //! };
-//! use instructue_schema::{Matrix, Timestamp, UserRef, UserVectors};
+//! use instructue_schema::{Matrix, Progress, Timestamp, UserRef, UserVectors};
 //!
 //! /// A model that knows who has an even index, if asked about it.
 //! struct Toy {
@@ -33,7 +33,7 @@
 //!         users: &[UserRef],
 //!         _reference: Timestamp,
 //!         instructions: &[Option<String>],
-//!         _progress: &mut dyn FnMut(usize, usize),
+//!         _progress: &mut dyn FnMut(Progress),
 //!     ) -> Result<Vec<UserVectors>, BoxError> {
 //!         let vector = |user: &UserRef, instruction: &Option<String>| {
 //!             let asked = instruction.as_ref().is_some_and(|text| text.contains("even"));
@@ -140,7 +140,7 @@ pub use evaluate::{EvaluateInput, Fold, evaluate};
 pub use files::{load_json, save_json, write_atomically};
 pub use fold::{
     Answer, Asked, CountsFn, Embedded, FoldInput, FoldResult, Further, Group, Instructions,
-    Measured, Part, ProbeFit, Probes, RankedItems, RetrievalInput, SEEN, Scored, SearchSize, Stage,
+    Measured, Part, ProbeFit, Probes, RankedItems, RetrievalInput, SEEN, Scored, SearchSize,
     UNSEEN, Valued, embed, mean_cosine, measure_fold,
 };
 pub use labels::{Rule, count_matrix, label_all, labels, load_labels};

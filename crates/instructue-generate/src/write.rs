@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use instructue_fs::{Files, NewDirectory, NewFile, check_replaceable, read_sealed, read_text};
-use instructue_schema::{Schema, TimePolicy};
+use instructue_schema::{Progress, Schema, TimePolicy};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -53,8 +53,7 @@ const CONTENT: &str = "generated users";
 /// tasks and the truth into the directory `out`.
 ///
 /// At most `chunk_users` users are in memory, plus one unfinished row group per file, so memory
-/// does not depend on `users`. `progress` is called with (users done, all users) after each
-/// chunk. The directory appears complete or not at all. It replaces an earlier data set, but no
+/// does not depend on `users`. `progress` counts users. The directory appears complete or not at all. It replaces an earlier data set, but no
 /// directory with other content.
 ///
 /// # Errors
@@ -63,7 +62,7 @@ const CONTENT: &str = "generated users";
 pub fn generate(
     config: &GenerateConfig,
     out: &Path,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<GenerateReport> {
     config.validate()?;
     let mut schema = Schema::default_six();
@@ -104,7 +103,10 @@ pub fn generate(
             *traits.entry(of.info().name.to_owned()).or_default() += holders as u64;
         }
         first = next;
-        progress(first, config.users);
+        progress(Progress::Done {
+            done: first,
+            total: config.users,
+        });
     }
 
     let mut rows = BTreeMap::new();

@@ -16,7 +16,7 @@ const SOURCES: [&str; 6] = ["bill", "minipro", "spm", "app", "search", "tabular"
 
 fn made(config: &GenerateConfig) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    generate(config, dir.path(), &mut |_, _| {}).unwrap();
+    generate(config, dir.path(), &mut |_| {}).unwrap();
     dir
 }
 
@@ -342,7 +342,7 @@ fn the_manifest_comes_last_and_failures_leave_nothing() {
         noise: 1.0,
         ..GenerateConfig::default()
     };
-    let error = generate(&wrong, dir.path(), &mut |_, _| {}).unwrap_err();
+    let error = generate(&wrong, dir.path(), &mut |_| {}).unwrap_err();
     assert!(
         matches!(&error, Error::Config { field, .. } if field == "noise"),
         "{error}"
@@ -371,7 +371,7 @@ fn the_manifest_comes_last_and_failures_leave_nothing() {
 
     // A file stands where the directory should be.
     let file = dir.path().join("bill.parquet");
-    let error = generate(&config, &file, &mut |_, _| {}).unwrap_err();
+    let error = generate(&config, &file, &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("bill.parquet"), "{error}");
 }
 

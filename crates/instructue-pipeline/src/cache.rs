@@ -7,7 +7,7 @@ use instructue_model::cache::{CacheConfig, CacheMetrics, VectorCache};
 
 use crate::config::CacheSettings;
 use crate::error::Result;
-use crate::watch::Stage;
+use instructue_schema::Progress;
 
 /// Where a run keeps them unless it is told another folder.
 pub const EVENTS_DIR: &str = "events";
@@ -21,7 +21,7 @@ pub fn keep_events(
     model: InstructUe,
     settings: &CacheSettings,
     out: &Path,
-    watch: &mut dyn FnMut(Stage),
+    watch: &mut dyn FnMut(Progress),
 ) -> Result<InstructUe> {
     let encoder = &model.config().encoder;
     let frozen = !encoder.train && encoder.lora.is_none();
@@ -36,7 +36,7 @@ pub fn keep_events(
     };
     let model = model.with_event_cache(&config)?;
     let known = model.event_cache_metrics().unwrap_or_default().entries;
-    watch(Stage::Note {
+    watch(Progress::Note {
         text: format!("vectors of {known} event texts from {}", folder.display()),
     });
     Ok(model)
@@ -47,7 +47,7 @@ pub fn keep_events(
 pub(crate) fn settle_events(
     model: &InstructUe,
     before: &CacheMetrics,
-    watch: &mut dyn FnMut(Stage),
+    watch: &mut dyn FnMut(Progress),
 ) -> Option<CacheMetrics> {
     model.event_caches().iter().for_each(VectorCache::keep);
     let since = model.event_cache_metrics()?.since(before);
@@ -57,7 +57,7 @@ pub(crate) fn settle_events(
         let last = last.map_or(String::new(), |fault| {
             format!(", the last: {}: {}", fault.path.display(), fault.reason)
         });
-        watch(Stage::Note {
+        watch(Progress::Note {
             text: format!("{} fault(s) of the event cache{last}", since.faults),
         });
     }

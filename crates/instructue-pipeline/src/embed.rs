@@ -20,8 +20,8 @@ use crate::error::{Error, Result};
 use crate::id_type::IdType;
 use crate::parquet_file::ParquetFile;
 use crate::store_embedder::StoreEmbedder;
-use crate::watch::Stage;
 use crate::windows::{empty_users, tell_empty};
+use instructue_schema::Progress;
 
 pub use instructue_schema::limits::texts::MAX_INSTRUCTION_BYTES;
 
@@ -75,7 +75,7 @@ pub fn embed_users(
     store: &UserStore,
     request: &EmbedRequest,
     out: &Path,
-    watch: &mut dyn FnMut(Stage),
+    watch: &mut dyn FnMut(Progress),
 ) -> Result<Embedded> {
     let general = request.instructions.is_empty() && request.tuned.is_none();
     let instructions: Vec<Option<String>> = if general {
@@ -113,7 +113,7 @@ pub fn embed_users(
     let mut file = ParquetFile::create(out, schema)?;
     let embedder = StoreEmbedder::new(model, store);
     let known = model.event_cache_metrics().unwrap_or_default();
-    watch(Stage::Begin {
+    watch(Progress::Stage {
         name: "embedding users",
     });
     let mut users = 0u64;
@@ -122,11 +122,13 @@ pub fn embed_users(
         let refs: Vec<UserRef> = (0..ids.len())
             .map(|index| UserRef { shard, index })
             .collect();
-        let mut progress = |done: usize, _: usize| {
-            watch(Stage::Progress {
-                done: users + done as u64,
-                total: store.users(),
-            });
+        let mut progress = |step: Progress| {
+            if let Progress::Done { done, .. } = step {
+                watch(Progress::Done {
+                    done: users + done,
+                    total: store.users(),
+                });
+            }
         };
         let mut matrices = embedder
             .embed_users(&refs, reference, &instructions, &mut progress)

@@ -18,7 +18,8 @@ use crate::error::Result;
 use crate::names::{EVALUATION_FILE, METRICS_FILE, REPORT_FILE};
 use crate::prepare::Ingested;
 use crate::store_embedder::StoreEmbedder;
-use crate::watch::{Stage, Watch, progress};
+use crate::watch::Watch;
+use instructue_schema::Progress;
 
 /// What a run has when training is over.
 pub(crate) struct Finished<'a> {
@@ -55,7 +56,7 @@ pub(crate) fn evaluate_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<
     )?;
     let trained = StoreEmbedder::new(run.trained, store);
     let untrained = StoreEmbedder::new(run.untrained, store);
-    watch.stage(Stage::Begin { name: "evaluating" });
+    watch.progress(Progress::Stage { name: "evaluating" });
     let mut evaluation = evaluate(EvaluateInput {
         tasks,
         users: &users,
@@ -73,7 +74,7 @@ pub(crate) fn evaluate_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<
             retrieval_queries: settings.retrieval_queries,
             ..EvaluateOptions::default()
         },
-        progress: &mut |stage| watch.stage(progress(stage)),
+        progress: &mut |step| watch.progress(step),
     })?;
     describe(run, &mut evaluation);
     evaluation.save(&run.out.join(EVALUATION_FILE))?;

@@ -25,14 +25,15 @@ mod options;
 
 use std::path::{Path, PathBuf};
 
-pub use error::{DownloadStep, HubError};
+pub use error::HubError;
+use instructue_schema::Progress;
 pub use options::HubOptions;
 
 use files::missing;
 use id::Id;
 
 /// The path of a model: `name` itself if it exists, else that of the hub's snapshot,
-/// downloaded if it is not in the cache. `progress` is called while it is.
+/// downloaded if it is not in the cache. `progress` names each file and counts its bytes.
 ///
 /// A download takes `config.json`, the tokenizer, the weights in safetensors (whole or
 /// in shards) and what sentence-transformers puts beside them. Nothing counts as there
@@ -43,7 +44,7 @@ use id::Id;
 pub fn resolve(
     name: &str,
     options: &HubOptions,
-    progress: &mut dyn FnMut(&DownloadStep<'_>),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<PathBuf, HubError> {
     let path = Path::new(name);
     if !name.is_empty() && path.exists() {

@@ -48,5 +48,5 @@ pub use pretrained::{Backbone, Encoder, FineTuning, PretrainedParts, PretrainedS
 pub use run::{Outcome, model_dir, train_userqa};
 pub use store_embedder::StoreEmbedder;
 pub use tune::{TuneQuality, TuneRequest, TunedUsers, tune_users};
-pub use watch::{Stage, Watch};
+pub use watch::Watch;
 pub use windows::end_of_data;

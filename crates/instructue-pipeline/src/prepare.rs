@@ -10,14 +10,14 @@ use instructue_features::{LexicalMatches, ProfileBuilder, SourceProfile, TextTok
 use instructue_model::Preprocessor;
 use instructue_schema::user_key;
 use instructue_schema::{Schema, Timestamp, UserId, paths};
-use instructue_store::{IngestOptions, IngestReport, Progress, UserStore, remote_advice, survey};
+use instructue_store::{IngestOptions, IngestReport, UserStore, remote_advice, survey};
 use instructue_userqa::{Split, UserQa, UserQaConfig, split_of};
 
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::pretrained::PretrainedParts;
-use crate::watch::Stage;
 use crate::windows::{empty_users, end_of_data};
+use instructue_schema::Progress;
 
 /// The file that declares the sources of a data directory.
 pub const SCHEMA_FILE: &str = "schema.toml";
@@ -44,37 +44,17 @@ pub struct Ingested {
 ///
 /// # Errors
 /// Anything wrong with the files, by name, row and column.
-pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Stage)) -> Result<Ingested> {
+pub fn ingest(data: &Path, store: &Path, watch: &mut dyn FnMut(Progress)) -> Result<Ingested> {
     let (schema, tasks) = declared(data)?;
     instructue_generate::check(data)?;
-    watch(Stage::Begin {
+    watch(Progress::Stage {
         name: "reading events",
     });
     let path = store.to_path_buf();
-    let (store, report) = UserStore::open_or_ingest(
-        &schema,
-        data,
-        &path,
-        &IngestOptions::default(),
-        &mut |progress| match progress {
-            Progress::Source {
-                rows, total_rows, ..
-            } => {
-                watch(Stage::Progress {
-                    done: rows,
-                    total: total_rows,
-                });
-            }
-            Progress::Shard { done, total } => {
-                watch(Stage::Progress {
-                    done: done as u64,
-                    total: total as u64,
-                });
-            }
-        },
-    )?;
+    let (store, report) =
+        UserStore::open_or_ingest(&schema, data, &path, &IngestOptions::default(), watch)?;
     for text in describe(&report) {
-        watch(Stage::Note { text });
+        watch(Progress::Note { text });
     }
     let end = match (&tasks, end_of_data(&store)) {
         (Some(tasks), _) => tasks.reference,
@@ -100,13 +80,13 @@ pub(crate) fn check_tasks(
     ingested: &Ingested,
     data: &Path,
     min_users: usize,
-    watch: &mut dyn FnMut(Stage),
+    watch: &mut dyn FnMut(Progress),
 ) -> Result<()> {
     let Some(tasks) = &ingested.tasks else {
         return Ok(());
     };
     for text in instructue_eval::check_tasks(tasks, &ingested.store, data, min_users)? {
-        watch(Stage::Note { text });
+        watch(Progress::Note { text });
     }
     Ok(())
 }
@@ -198,7 +178,7 @@ pub fn references(config: &RunConfig, ingested: &Ingested) -> Vec<Timestamp> {
 pub(crate) fn tell_references(
     store: &UserStore,
     references: &[Timestamp],
-    watch: &mut dyn FnMut(Stage),
+    watch: &mut dyn FnMut(Progress),
 ) -> Result<()> {
     for (reference, empty) in references.iter().zip(empty_users(store, references)?) {
         let mut text = format!("reference {reference}: events before it are seen");
@@ -208,7 +188,7 @@ pub(crate) fn tell_references(
                 "; {empty} of {users} users have no event in the windows before it"
             ));
         }
-        watch(Stage::Note { text });
+        watch(Progress::Note { text });
     }
     Ok(())
 }
@@ -221,9 +201,9 @@ pub fn userqa(
     store: &UserStore,
     config: &UserQaConfig,
     out: &Path,
-    watch: &mut dyn FnMut(Stage),
+    watch: &mut dyn FnMut(Progress),
 ) -> Result<UserQa> {
-    watch(Stage::Begin {
+    watch(Progress::Stage {
         name: "building instructions and answers",
     });
     if let Ok(found) = UserQa::open(out)
@@ -232,12 +212,7 @@ pub fn userqa(
     {
         return Ok(found);
     }
-    instructue_userqa::build(store, config, out, &mut |done, total| {
-        watch(Stage::Progress {
-            done: done as u64,
-            total: total as u64,
-        });
-    })?;
+    instructue_userqa::build(store, config, out, watch)?;
     Ok(UserQa::open(out)?)
 }
 
@@ -253,9 +228,9 @@ pub fn fit(
     config: &RunConfig,
     userqa: &UserQaConfig,
     begun: &PretrainedParts,
-    watch: &mut dyn FnMut(Stage),
+    watch: &mut dyn FnMut(Progress),
 ) -> Result<Preprocessor> {
-    watch(Stage::Begin {
+    watch(Progress::Stage {
         name: "fitting vocabularies",
     });
     let training = |user: &UserId| split_of(user, userqa.seed, userqa) == Split::Train;
@@ -270,7 +245,7 @@ pub fn fit(
         let shard = store.shard(index)?;
         users += shard.users.iter().filter(|user| training(user)).count();
         shards.push((index, shard));
-        watch(Stage::Progress {
+        watch(Progress::Done {
             done: users.min(FIT_USERS) as u64,
             total: store.users(),
         });
@@ -288,7 +263,7 @@ pub fn fit(
     let min_users = config.privacy.min_users;
     if users < min_users {
         let text = too_few_to_keep(users, min_users);
-        watch(Stage::Note { text });
+        watch(Progress::Note { text });
     }
     let profiles = ProfileBuilder::fit(store.schema(), histories(), config.slots(), min_users);
     let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;

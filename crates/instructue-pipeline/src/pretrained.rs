@@ -10,12 +10,12 @@ use instructue_fs::NewDirectory;
 use instructue_gguf::Gguf;
 use instructue_model::{ModelConfig, Precision, Pretrained};
 use instructue_nn::lora::LoraConfig;
-use instructue_schema::{Schema, SourceKind};
+use instructue_schema::{Progress, Schema, SourceKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::hub::{self, DownloadStep, HubOptions};
+use crate::hub::{self, HubOptions};
 use burn::tensor::Device;
 
 /// The tokenizer of a Hugging Face directory.
@@ -149,7 +149,7 @@ impl PretrainedParts {
     pub fn open(
         settings: &PretrainedSettings,
         device: &Device,
-        progress: &mut dyn FnMut(&DownloadStep<'_>),
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<Self> {
         let options = HubOptions::from_env();
         let mut place = |name: &str| hub::resolve(name, &options, progress);

@@ -24,7 +24,8 @@ use crate::prepare::{
     Ingested, check_tasks, declared, fit, ingest, references, tell_references, userqa,
 };
 use crate::pretrained::PretrainedParts;
-use crate::watch::{Stage, Watch};
+use crate::watch::Watch;
+use instructue_schema::Progress;
 
 /// What a run leaves.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ pub fn train_userqa(
     // First, so that a wrong path or file does not cost an earlier run's model.
     declared(data)?;
     let claim = Claim::take(out, RUN)?;
-    let ingested = ingest(data, &out.join("store"), &mut |s| watch.stage(s))?;
+    let ingested = ingest(data, &out.join("store"), &mut |s| watch.progress(s))?;
     // Resamples of the test users are held in memory, which is asked before training.
     let resampled = [config.evaluation.resamples as u64, ingested.store.users()];
     limits::product(
@@ -79,7 +80,7 @@ pub fn train_userqa(
         &numbers::RESAMPLED_USERS,
     )?;
     let min_users = config.privacy.min_users;
-    check_tasks(&ingested, data, min_users, &mut |s| watch.stage(s))?;
+    check_tasks(&ingested, data, min_users, &mut |s| watch.progress(s))?;
     let run = train_run(&ingested, &claim, config, compute, resume, watch)?;
     let finished = Finished {
         data,
@@ -93,7 +94,7 @@ pub fn train_userqa(
     };
     let evaluation = evaluate_run(&finished, watch)?;
     settle_events(&run.model, &CacheMetrics::default(), &mut |s| {
-        watch.stage(s)
+        watch.progress(s)
     });
     Ok(Outcome {
         out: out.into(),
@@ -126,7 +127,7 @@ pub(crate) fn train_run(
     limits::check([("replicas", numbers::REPLICAS.of(compute.replicas))])?;
     let out = claim.directory();
     let references = references(config, ingested);
-    tell_references(&ingested.store, &references, &mut |s| watch.stage(s))?;
+    tell_references(&ingested.store, &references, &mut |s| watch.progress(s))?;
     let qa = userqa_config(config, &references, ingested.end);
     qa.validate()?;
     let trained_on = compute.device.clone().autodiff();
@@ -137,9 +138,9 @@ pub(crate) fn train_run(
     // From here on an earlier run's model is gone, so what can be wrong was asked before.
     prepare_out(claim, config, resume, watch)?;
     let qa_dir = out.join("userqa");
-    let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.stage(s))?;
+    let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.progress(s))?;
     let preprocessor = fit(&ingested.store, &triples, config, &qa, &begun, &mut |s| {
-        watch.stage(s)
+        watch.progress(s)
     })?;
     let train_config = TrainConfig {
         seed: config.seed,
@@ -148,7 +149,7 @@ pub(crate) fn train_run(
     let untrained =
         first_model(config, preprocessor, &begun, &trained_on)?.with_replicas(compute.replicas);
     drop(begun);
-    let untrained = keep_events(untrained, &config.cache, out, &mut |s| watch.stage(s))?;
+    let untrained = keep_events(untrained, &config.cache, out, &mut |s| watch.progress(s))?;
     let training = TrainData::open(&ingested.path, &qa_dir, Split::Train)?;
     let validation = match TrainData::open(&ingested.path, &qa_dir, Split::Validation) {
         Ok(data) => Some(data),
@@ -156,7 +157,7 @@ pub(crate) fn train_run(
         Err(instructue_trainer::Error::NoData(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    watch.stage(Stage::Begin { name: "training" });
+    watch.progress(Progress::Stage { name: "training" });
     let Trained {
         model,
         steps,
@@ -207,7 +208,7 @@ fn prepare_out(
     }
     if resume {
         let text = format!("nothing to resume in {}: begins anew", out.display());
-        watch.stage(Stage::Note { text });
+        watch.progress(Progress::Note { text });
     } else {
         for stale in ["checkpoints", "best", MODEL_DIR] {
             remove_directory(&out.join(stale))?;
@@ -223,16 +224,11 @@ fn prepare_out(
 fn begin(config: &RunConfig, device: &Device, watch: &mut dyn Watch) -> Result<PretrainedParts> {
     let settings = &config.pretrained;
     if settings.backbone.is_some() || settings.encoder.is_some() {
-        watch.stage(Stage::Begin {
+        watch.progress(Progress::Stage {
             name: "reading pretrained weights",
         });
     }
-    PretrainedParts::open(settings, device, &mut |step| {
-        watch.stage(Stage::Progress {
-            done: step.done,
-            total: step.total,
-        });
-    })
+    PretrainedParts::open(settings, device, &mut |step| watch.progress(step))
 }
 
 /// The model before its training: of the configured size, around the pretrained

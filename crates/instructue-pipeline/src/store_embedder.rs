@@ -3,7 +3,7 @@
 use instructue_eval::{BoxError, Embedder};
 use instructue_features::Profile;
 use instructue_model::{InstructUe, SoftPrompt, VectorKind};
-use instructue_schema::{DataText, Matrix, Timestamp, UserRef, UserVectors};
+use instructue_schema::{DataText, Matrix, Progress, Timestamp, UserRef, UserVectors};
 use instructue_store::UserStore;
 
 /// Users embedded at a time.
@@ -34,7 +34,7 @@ impl<'a> StoreEmbedder<'a> {
         users: &[UserRef],
         reference: Timestamp,
         tuned: &SoftPrompt,
-        progress: &mut dyn FnMut(usize, usize),
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<UserVectors, BoxError> {
         let mut out = self.zeros(users.len());
         self.in_chunks(users, reference, progress, |chunk, profiles| {
@@ -55,7 +55,7 @@ impl<'a> StoreEmbedder<'a> {
         reference: Timestamp,
     ) -> Result<Vec<Profile>, BoxError> {
         let mut out: Vec<Option<Profile>> = vec![None; users.len()];
-        self.in_chunks(users, reference, &mut |_, _| {}, |chunk, profiles| {
+        self.in_chunks(users, reference, &mut |_| {}, |chunk, profiles| {
             for (&user, profile) in chunk.iter().zip(profiles) {
                 out[user] = Some(profile.clone());
             }
@@ -78,7 +78,7 @@ impl<'a> StoreEmbedder<'a> {
         &self,
         users: &[UserRef],
         reference: Timestamp,
-        progress: &mut dyn FnMut(usize, usize),
+        progress: &mut dyn FnMut(Progress),
         mut work: impl FnMut(&[usize], &[Profile]) -> Result<(), BoxError>,
     ) -> Result<(), BoxError> {
         let mut loaded = None;
@@ -99,7 +99,8 @@ impl<'a> StoreEmbedder<'a> {
                 loaded = Some((shard, current));
             }
             work(chunk, &profiles)?;
-            progress((done * CHUNK + chunk.len()).min(users.len()), users.len());
+            let done = (done * CHUNK + chunk.len()).min(users.len());
+            progress(Progress::of(done, users.len()));
         }
         Ok(())
     }
@@ -118,7 +119,7 @@ impl Embedder for StoreEmbedder<'_> {
         users: &[UserRef],
         reference: Timestamp,
         instructions: &[Option<String>],
-        progress: &mut dyn FnMut(usize, usize),
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<UserVectors>, BoxError> {
         let texts: Vec<Option<DataText>> = instructions
             .iter()

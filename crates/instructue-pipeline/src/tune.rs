@@ -13,8 +13,8 @@ use crate::embed::{check_instruction, check_schema};
 use crate::error::{Error, Result};
 use crate::labels::{Labelled, read_labels};
 use crate::readout::tune_question;
-use crate::watch::Stage;
 use crate::windows::{has_events, tell_empty};
+use instructue_schema::Progress;
 
 /// What to tune, on whom.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,7 +85,7 @@ pub fn tune_users(
     store: &UserStore,
     request: &TuneRequest,
     out: &Path,
-    watch: &mut dyn FnMut(Stage),
+    watch: &mut dyn FnMut(Progress),
 ) -> Result<TunedUsers> {
     request.config.validate()?;
     check_instruction(&request.instruction)?;
@@ -96,7 +96,7 @@ pub fn tune_users(
     let (data, unknown) = known(model, store, request, labelled)?;
     if unknown > 0 {
         let text = format!("{unknown} of {total} labelled users are not in the data: left out");
-        watch(Stage::Note { text });
+        watch(Progress::Note { text });
     }
     let empty = data.profiles.iter().filter(|profile| !has_events(profile));
     let (empty, labelled) = (empty.count() as u64, data.profiles.len() as u64);
@@ -107,21 +107,21 @@ pub fn tune_users(
         request.allow_empty,
         watch,
     )?;
-    watch(Stage::Begin {
+    watch(Progress::Stage {
         name: "reading profiles",
     });
     let mut tuning_now = false;
     let tuning = tune_question(model, &data, &request.config, &mut |event| match event {
-        TuneEvent::Read { users, total } => watch(Stage::Progress {
+        TuneEvent::Read { users, total } => watch(Progress::Done {
             done: users as u64,
             total: total as u64,
         }),
         TuneEvent::Step { step, steps, .. } => {
             if !tuning_now {
-                watch(Stage::Begin { name: "tuning" });
+                watch(Progress::Stage { name: "tuning" });
                 tuning_now = true;
             }
-            watch(Stage::Progress {
+            watch(Progress::Done {
                 done: step as u64,
                 total: steps as u64,
             });
@@ -130,7 +130,7 @@ pub fn tune_users(
             step,
             loss,
             accuracy,
-        } if step.is_multiple_of(5 * request.config.validate_every) => watch(Stage::Note {
+        } if step.is_multiple_of(5 * request.config.validate_every) => watch(Progress::Note {
             text: format!("step {step}: validation loss {loss:.3}, accuracy {accuracy:.3}"),
         }),
         _ => {}

@@ -5,7 +5,7 @@ use instructue_schema::{SourceKind, Timestamp};
 use instructue_store::UserStore;
 
 use crate::error::{Error, Result};
-use crate::watch::Stage;
+use instructue_schema::Progress;
 
 /// The first moment after all events; `None` without an event.
 pub fn end_of_data(store: &UserStore) -> Option<Timestamp> {
@@ -52,7 +52,7 @@ pub(crate) fn tell_empty(
     users: u64,
     reference: Timestamp,
     allowed: bool,
-    watch: &mut dyn FnMut(Stage),
+    watch: &mut dyn FnMut(Progress),
 ) -> Result<()> {
     if empty > users / 2 && !allowed {
         return Err(Error::EmptyWindows {
@@ -64,7 +64,7 @@ pub(crate) fn tell_empty(
     if empty > 0 {
         let text =
             format!("{empty} of {users} users have no event in the windows before {reference}");
-        watch(Stage::Note { text });
+        watch(Progress::Note { text });
     }
     Ok(())
 }

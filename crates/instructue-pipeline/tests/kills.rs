@@ -12,15 +12,16 @@ use instructue_fs::faults::{Fault, arm, disarm};
 use instructue_generate::{GenerateConfig, generate};
 use instructue_model::InstructUe;
 use instructue_pipeline::{
-    Compute, EmbedRequest, Error, RunConfig, Stage, Watch, embed_users, ingest, train_userqa,
+    Compute, EmbedRequest, Error, RunConfig, Watch, embed_users, ingest, train_userqa,
 };
+use instructue_schema::Progress;
 use instructue_schema::Timestamp;
 use instructue_trainer::Event;
 
 struct Silent;
 
 impl Watch for Silent {
-    fn stage(&mut self, _: Stage) {}
+    fn progress(&mut self, _: Progress) {}
     fn training(&mut self, _: Event<'_>) {}
 }
 
@@ -163,7 +164,7 @@ fn killed(first: u64) {
         events_per_user: 4.0,
         ..GenerateConfig::default()
     };
-    generate(&people, &data, &mut |_, _| {}).unwrap();
+    generate(&people, &data, &mut |_| {}).unwrap();
     let whole = dir.path().join("whole");
     arm(None);
     run(&data, &whole, false).unwrap();

@@ -74,5 +74,5 @@ pub use guard::{check_one_column, open_parquet, panic_becomes_error, read_all};
 pub use ingest::{
     IngestOptions, UserValue, UserValues, read_user_values, remote_advice, source_files, survey,
 };
-pub use report::{IngestReport, LookupReport, Progress, SourceReport};
+pub use report::{IngestReport, LookupReport, SourceReport};
 pub use store::UserStore;

@@ -1,30 +1,9 @@
-//! Progress and report of an ingest, for programs and tests.
+//! The report of an ingest, for programs and tests.
 
 use std::collections::BTreeMap;
 
 use instructue_schema::Timestamp;
 use serde::{Deserialize, Serialize};
-
-/// The progress of an ingest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress<'a> {
-    /// First pass: a source is being read.
-    Source {
-        /// The source.
-        name: &'a str,
-        /// Rows read.
-        rows: u64,
-        /// Rows in its files.
-        total_rows: u64,
-    },
-    /// Second pass: shards are being written.
-    Shard {
-        /// Shards written.
-        done: usize,
-        /// All shards.
-        total: usize,
-    },
-}
 
 /// The numbers of rows that an ingest read, kept and left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -9,8 +9,9 @@ use instructue_schema::{Schema, Shard, Timestamp, UserId};
 use crate::error::{Error, Result};
 use crate::ingest::{IngestOptions, Plan, shard_of};
 use crate::manifest::{self, Manifest};
-use crate::report::{IngestReport, Progress};
+use crate::report::IngestReport;
 use crate::shard_file;
+use instructue_schema::Progress;
 
 /// All histories of all users, on disk in shards that each fit in memory.
 ///
@@ -73,7 +74,7 @@ impl UserStore {
         data: &Path,
         store: &Path,
         options: &IngestOptions,
-        progress: &mut dyn FnMut(Progress<'_>),
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<(Self, IngestReport)> {
         check_store(store)?;
         let plan = Plan::new(schema, data, options)?;
@@ -90,7 +91,7 @@ impl UserStore {
         data: &Path,
         store: &Path,
         options: &IngestOptions,
-        progress: &mut dyn FnMut(Progress<'_>),
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<(Self, IngestReport)> {
         check_store(store)?;
         let plan = Plan::new(schema, data, options)?;
@@ -111,7 +112,7 @@ impl UserStore {
         plan: &Plan<'_>,
         schema: &Schema,
         store: &Path,
-        progress: &mut dyn FnMut(Progress<'_>),
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<(Self, IngestReport)> {
         let new = NewDirectory::create(store)?;
         // The spilled rows are private and are removed when this function returns.

@@ -51,7 +51,7 @@
 //! let dir = tempfile::tempdir()?;
 //! let at = |name: &str| dir.path().join(name);
 //! let users = GenerateConfig { users: 20, events_per_user: 30.0, ..Default::default() };
-//! generate(&users, &at("data"), &mut |_, _| {})?;
+//! generate(&users, &at("data"), &mut |_| {})?;
 //! let schema = Schema::load(&at("data").join("schema.toml"))?;
 //! let options = IngestOptions::default();
 //! let (store, _) =
@@ -59,7 +59,7 @@
 //! // The users are generated and few, so questions may name values of a single one.
 //! let userqa =
 //!     UserQaConfig { references: vec![users.reference], min_users: 1, ..Default::default() };
-//! build(&store, &userqa, &at("userqa"), &mut |_, _| {})?;
+//! build(&store, &userqa, &at("userqa"), &mut |_| {})?;
 //!
 //! // The preprocessor is fitted on the training users; the network is tiny.
 //! let shard = store.shard(0)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use instructue_fs::{Entry, Files, NewFile, open, read_sealed_value, remove_file, write_sealed};
-use instructue_schema::Timestamp;
+use instructue_schema::{Progress, Timestamp};
 use instructue_store::UserStore;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{
@@ -61,8 +61,8 @@ pub struct Manifest {
 
 /// Builds the triples of all users of `store` into the directory `out`.
 ///
-/// There are two passes over the store, with one shard in memory at a time. `progress` is called
-/// with (steps done, all steps), where a step is one shard of one pass. An earlier data set in
+/// There are two passes over the store, with one shard in memory at a time. `progress` counts
+/// steps, where a step is one shard of one pass. An earlier data set in
 /// `out` is replaced; it is invalid from the start of the call until its end.
 ///
 /// # Errors
@@ -72,7 +72,7 @@ pub fn build(
     store: &UserStore,
     config: &UserQaConfig,
     out: &Path,
-    progress: &mut dyn FnMut(usize, usize),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<UserQaReport> {
     config.validate()?;
     let shards = store.shards();
@@ -82,7 +82,7 @@ pub fn build(
     let mut done = 0;
     let mut step = || {
         done += 1;
-        progress(done, 2 * shards);
+        progress(Progress::of(done, 2 * shards));
     };
     let builder = {
         let read = (0..shards).map(|i| {

@@ -20,7 +20,7 @@
 //! let dir = tempfile::tempdir()?;
 //! let (data, store, qa) = (dir.path().join("data"), dir.path().join("store"), dir.path().join("qa"));
 //! let people = GenerateConfig { users: 40, events_per_user: 15.0, ..GenerateConfig::default() };
-//! generate(&people, &data, &mut |_, _| {})?;
+//! generate(&people, &data, &mut |_| {})?;
 //!
 //! // Parquet files and schema.toml → users with their events, sorted.
 //! let ingested = ingest(&data, &store, &mut |_| {})?;

@@ -4,9 +4,10 @@ use crate::awareness::{Neighbours, VarianceShares, neighbour_test};
 use crate::error::Result;
 use crate::fold::embed::{Asked, embed};
 use crate::fold::group::Group;
-use crate::fold::input::{FoldInput, Stage};
+use crate::fold::input::FoldInput;
 use crate::fold::result::{FoldResult, Valued};
 use crate::study::Study;
+use instructue_schema::Progress;
 
 /// Nearest users whose labels are compared.
 const NEAREST: usize = 10;
@@ -19,7 +20,7 @@ pub(crate) fn awareness(
     input: &FoldInput<'_>,
     groups: &[Group],
     out: &mut FoldResult,
-    progress: &mut dyn FnMut(Stage),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<()> {
     let reference = study.tasks.reference;
     let Some(group) = groups.iter().find(|group| group.reference == reference) else {

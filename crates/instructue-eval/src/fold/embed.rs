@@ -6,7 +6,7 @@ use instructue_schema::{Matrix, Timestamp, UserRef, UserVectors};
 
 use crate::embedder::Embedder;
 use crate::error::{Error, Result};
-use crate::fold::input::Stage;
+use instructue_schema::Progress;
 
 /// What vectors are wanted of whom.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub fn embed(
     name: &'static str,
     users: &[Option<UserRef>],
     asked: Asked,
-    progress: &mut dyn FnMut(Stage),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<Embedded> {
     let mut rows = HashMap::new();
     let mut found = Vec::new();
@@ -47,14 +47,7 @@ pub fn embed(
             found.push(user_ref);
         }
     }
-    let mut told = |done, total| {
-        progress(Stage::Embedding {
-            model: name,
-            done,
-            total,
-        });
-    };
-    let vectors = model.embed_users(&found, asked.reference, &asked.instructions, &mut told);
+    let vectors = model.embed_users(&found, asked.reference, &asked.instructions, progress);
     let mut vectors = vectors.map_err(|source| Error::Model {
         model: name,
         source,

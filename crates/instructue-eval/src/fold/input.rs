@@ -63,25 +63,3 @@ pub struct FoldInput<'a> {
     /// Under which instructions.
     pub instructions: Instructions,
 }
-
-/// What is being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stage {
-    /// A model embeds users.
-    Embedding {
-        /// `trained` or `untrained`.
-        model: &'static str,
-        /// Users done in this call.
-        done: usize,
-        /// Users in this call.
-        total: usize,
-    },
-    /// Probes are fitted.
-    Probing {
-        /// Tasks done.
-        done: usize,
-        /// Tasks in all.
-        total: usize,
-    },
-}

@@ -7,16 +7,17 @@ use crate::error::{Error, Result};
 use crate::fold::awareness::awareness;
 use crate::fold::embed::{Asked, Embedded, embed};
 use crate::fold::group::Group;
-use crate::fold::input::{FoldInput, Instructions, Stage};
+use crate::fold::input::{FoldInput, Instructions};
 use crate::fold::probes::{Counts, FoldVectors, Probes};
 use crate::fold::result::FoldResult;
 use crate::fold::retrieval::retrieval;
 use crate::fold::search::searches;
 use crate::study::Study;
+use instructue_schema::Progress;
 
 /// Measurements of the caller on a group's vectors; `E` is the caller's error.
 pub type Further<'a, E> =
-    dyn FnMut(&Measured<'_>, &mut FoldResult, &mut dyn FnMut(Stage)) -> Result<(), E> + 'a;
+    dyn FnMut(&Measured<'_>, &mut FoldResult, &mut dyn FnMut(Progress)) -> Result<(), E> + 'a;
 
 /// The vectors of a group of tasks, and the probes that were fitted on them.
 pub struct Measured<'a> {
@@ -43,7 +44,7 @@ pub fn measure_fold<E: From<Error>>(
     study: &Study<'_>,
     input: &FoldInput<'_>,
     further: &mut Further<'_, E>,
-    progress: &mut dyn FnMut(Stage),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<FoldResult, E> {
     if input.users.len() != study.users.len() {
         let (expected, found) = (study.users.len(), input.users.len());
@@ -66,13 +67,13 @@ pub fn measure_fold<E: From<Error>>(
         };
         let mut fitted = Probes::new();
         for part in &group.parts {
-            progress(Stage::Probing { done, total });
+            progress(Progress::of(done, total));
             fold.probe(part, &mut fitted, &mut out)?;
             if input.instructions == Instructions::All {
                 searches(&fold, part, &mut out)?;
             }
             done += 1;
-            progress(Stage::Probing { done, total });
+            progress(Progress::of(done, total));
         }
         let measured = Measured {
             group,
@@ -97,7 +98,7 @@ fn embed_group(
     study: &Study<'_>,
     input: &FoldInput<'_>,
     group: &Group,
-    progress: &mut dyn FnMut(Stage),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<Embedded> {
     let mut texts = vec![None];
     for part in &group.parts {
@@ -121,7 +122,7 @@ fn embed_untrained(
     study: &Study<'_>,
     input: &FoldInput<'_>,
     group: &Group,
-    progress: &mut dyn FnMut(Stage),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<Embedded>> {
     let asked = Asked {
         users: group.users(),

@@ -16,7 +16,7 @@ mod search;
 
 pub use embed::{Asked, Embedded, embed};
 pub use group::{Group, Part};
-pub use input::{Answer, CountsFn, FoldInput, Instructions, RetrievalInput, SEEN, Stage, UNSEEN};
+pub use input::{Answer, CountsFn, FoldInput, Instructions, RetrievalInput, SEEN, UNSEEN};
 pub use measure::{Further, Measured, measure_fold};
 pub use probes::{Probes, mean_cosine};
 pub use result::{FoldResult, ProbeFit, RankedItems, Scored, SearchSize, Valued};

@@ -7,12 +7,13 @@ use instructue_schema::{Matrix, Timestamp, UserRef, UserVectors, seed};
 use crate::embedder::Embedder;
 use crate::error::{Error, Result};
 use crate::fold::embed::{check_vectors, embed_texts};
-use crate::fold::input::{Answer, FoldInput, RetrievalInput, Stage};
+use crate::fold::input::{Answer, FoldInput, RetrievalInput};
 use crate::fold::result::{FoldResult, SearchSize, Valued};
 use crate::methods::Arm;
 use crate::metrics::{hit_probability, hypergeometric_hit};
 use crate::options::EvaluateOptions;
 use crate::study::Study;
+use instructue_schema::Progress;
 
 /// Searches with up to `retrieval_queries` answers, drawn by the seed, among a fold's
 /// test users, with the trained and the untrained model.
@@ -25,7 +26,7 @@ pub(crate) fn retrieval(
     fold: &FoldInput<'_>,
     input: &RetrievalInput,
     out: &mut FoldResult,
-    progress: &mut dyn FnMut(Stage),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<()> {
     let options = &study.options;
     let test = &study.folds[fold.number].test;
@@ -109,17 +110,10 @@ fn hits(
     (model, name): (&dyn Embedder, &'static str),
     users: &[UserRef],
     options: &EvaluateOptions,
-    progress: &mut dyn FnMut(Stage),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Vec<f64>>> {
     let instructions: Vec<_> = plan.instructions.iter().cloned().map(Some).collect();
-    let mut told = |done, total| {
-        progress(Stage::Embedding {
-            model: name,
-            done,
-            total,
-        });
-    };
-    let vectors = model.embed_users(users, reference, &instructions, &mut told);
+    let vectors = model.embed_users(users, reference, &instructions, progress);
     let vectors = vectors.map_err(|source| Error::Model {
         model: name,
         source,

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use hf_hub::api::Progress;
+use hf_hub::api::Progress as Download;
 use hf_hub::api::sync::{ApiBuilder, ApiError};
 use hf_hub::{Cache, Repo, RepoType};
+use instructue_schema::Progress;
 
-use super::error::{DownloadStep, HubError};
+use super::error::HubError;
 use super::files::gather;
 use super::id::Id;
 use super::options::HubOptions;
@@ -16,7 +17,7 @@ pub(super) fn fetch(
     id: &Id<'_>,
     cache: &Path,
     options: &HubOptions,
-    progress: &mut dyn FnMut(&DownloadStep<'_>),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<PathBuf, HubError> {
     let full = format!("{}@{}", id.name, id.revision);
     let endpoint = options.endpoint.as_deref();
@@ -87,22 +88,22 @@ struct Watch<'a> {
     file: &'a str,
     done: u64,
     total: u64,
-    report: &'a mut dyn FnMut(&DownloadStep<'_>),
+    report: &'a mut dyn FnMut(Progress),
 }
 
 impl Watch<'_> {
     fn tell(&mut self) {
-        (self.report)(&DownloadStep {
-            file: self.file,
+        (self.report)(Progress::Done {
             done: self.done,
             total: self.total,
         });
     }
 }
 
-impl Progress for Watch<'_> {
+impl Download for Watch<'_> {
     fn init(&mut self, size: usize, _: &str) {
         (self.done, self.total) = (0, size as u64);
+        (self.report)(Progress::note(format!("downloads {}", self.file)));
     }
 
     fn update(&mut self, size: usize) {

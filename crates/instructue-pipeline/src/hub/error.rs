@@ -1,17 +1,6 @@
-//! What can be wrong with the name of a model, and how far a download is.
+//! What can be wrong with the name of a model.
 
 use std::path::PathBuf;
-
-/// How far a download is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DownloadStep<'a> {
-    /// The file, by its path in the repository.
-    pub file: &'a str,
-    /// Bytes that are here.
-    pub done: u64,
-    /// Bytes in all.
-    pub total: u64,
-}
 
 /// Why a name leads to no model.
 #[derive(Debug, thiserror::Error)]

@@ -1,10 +1,8 @@
 //! One model on one fold of a suite, and where its users are.
 
-use instructue_eval::{
-    Asked, Embedded, Embedder, Error as EvalError, Stage as EvalStage, Study, embed,
-};
+use instructue_eval::{Asked, Embedded, Embedder, Error as EvalError, Study, embed};
 use instructue_features::Profile;
-use instructue_schema::{Matrix, Timestamp, UserRef};
+use instructue_schema::{Matrix, Progress, Timestamp, UserRef};
 
 use crate::error::Result;
 use crate::run::TrainedRun;
@@ -33,7 +31,7 @@ impl Bench<'_> {
     }
 
     /// The model's vectors from the events as they are.
-    pub fn embed(&self, asked: Asked, progress: &mut dyn FnMut(EvalStage)) -> Result<Embedded> {
+    pub fn embed(&self, asked: Asked, progress: &mut dyn FnMut(Progress)) -> Result<Embedded> {
         let users = &self.histories.refs;
         Ok(embed(&self.model, "trained", users, asked, progress)?)
     }

@@ -116,7 +116,7 @@ fn embed_tuned(
     let refs: Vec<UserRef> = refs.collect();
     let found = bench
         .model
-        .embed_tuned(&refs, reference, tuned, &mut |_, _| {});
+        .embed_tuned(&refs, reference, tuned, &mut |_| {});
     Ok(found.map_err(|source| EvalError::Model {
         model: TUNED,
         source,

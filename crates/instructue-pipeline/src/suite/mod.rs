@@ -25,8 +25,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use instructue_eval::{
-    Evaluation, FoldInput, FoldResult, Instructions, Measured, Stage as EvalStage, Study,
-    VariantResult, count_matrix, measure_fold,
+    Evaluation, FoldInput, FoldResult, Instructions, Measured, Study, VariantResult, count_matrix,
+    measure_fold,
 };
 use instructue_fs::read_text;
 use instructue_store::UserStore;
@@ -47,7 +47,8 @@ use crate::suite::paths::Paths;
 use crate::suite::plan::Plan;
 use crate::suite::stores::{Histories, Noisy, noisy_stores, without};
 use crate::suite::write::{Found, note_opened};
-use crate::watch::{Stage, Watch, progress};
+use crate::watch::Watch;
+use instructue_schema::Progress;
 
 pub use declare::{FewShotSettings, Noise, Recommendation, Suite, Variant, WHOLE};
 pub use write::SUITE_REPORT;
@@ -84,7 +85,7 @@ pub fn evaluate_suite(
     watch: &mut dyn Watch,
 ) -> Result<Evaluation> {
     let paths = Paths::new(run.out)?;
-    let plan = Plan::new(suite, &paths, &mut |stage| watch.stage(stage))?;
+    let plan = Plan::new(suite, &paths, &mut |stage| watch.progress(stage))?;
     let study = plan.study(suite)?;
     let noisy = noisy_stores(suite, &plan, &paths, watch)?;
     let written = write_plan(suite, (&plan, &study), &noisy, &paths.exchange())?;
@@ -108,16 +109,16 @@ pub fn evaluate_suite(
         facts: &run.facts,
     };
     if let Some(command) = &mut run.baselines {
-        watch.stage(Stage::Begin { name: "baselines" });
+        watch.progress(Progress::Stage { name: "baselines" });
         command(&paths.exchange())?;
     }
-    watch.stage(Stage::Begin {
+    watch.progress(Progress::Stage {
         name: "measuring baselines",
     });
     for (number, fold) in found.folds.iter_mut().enumerate() {
         let kept = paths.result("baselines", number);
         fold.extend(baselines(suite, (&plan, &study), &written, &kept, number)?);
-        watch.stage(Stage::Progress {
+        watch.progress(Progress::Done {
             done: number as u64 + 1,
             total: suite.folds_run() as u64,
         });
@@ -161,7 +162,7 @@ impl Models<'_> {
         let count = suite.folds_run();
         let of_fold = |fold: usize| {
             let text = format!("fold {} of {count}", fold + 1);
-            watch.stage(Stage::Note { text });
+            watch.progress(Progress::Note { text });
             let trained = self.trained(ingested, WHOLE, &config, fold, watch)?;
             self.measured(WHOLE, &clean, &trained, fold, watch)
         };
@@ -177,7 +178,7 @@ impl Models<'_> {
         let histories = Histories::new(store, &self.plan.users)?;
         let of_fold = |fold: usize| {
             let text = format!("variant {name}, fold {}", fold + 1);
-            watch.stage(Stage::Note { text });
+            watch.progress(Progress::Note { text });
             let trained = self.trained(&changed, name, &config, fold, watch)?;
             self.measured(name, &histories, &trained, fold, watch)
         };
@@ -219,7 +220,7 @@ impl Models<'_> {
         if let Some(found) = kept::load(&path, &key) {
             return Ok(found);
         }
-        watch.stage(Stage::Begin { name: "measuring" });
+        watch.progress(Progress::Stage { name: "measuring" });
         let start = Instant::now();
         let bench = Bench {
             suite: self.suite,
@@ -242,7 +243,7 @@ impl Models<'_> {
                     answers: &[],
                     instructions: Instructions::MatchedAndEmpty,
                 };
-                let told = &mut |stage| watch.stage(progress(stage));
+                let told = &mut |step| watch.progress(step);
                 measure_fold(self.study, &input, &mut |_, _, _| Ok::<_, Error>(()), told)?
             }
         };
@@ -273,10 +274,10 @@ impl Models<'_> {
             instructions: Instructions::All,
         };
         let mut own = OwnVectors::default();
-        let mut told = |stage| watch.stage(progress(stage));
+        let mut told = |step| watch.progress(step);
         let mut further = |measured: &Measured<'_>,
                            out: &mut FoldResult,
-                           told: &mut dyn FnMut(EvalStage)|
+                           told: &mut dyn FnMut(Progress)|
          -> Result<()> {
             own.extend(self.plan, measured)?;
             if in_first(bench.fold, suite.noise.folds) {

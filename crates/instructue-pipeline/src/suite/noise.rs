@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use instructue_eval::{
-    Arm, Asked, FoldResult, Measured, NoiseKind, Scored, Stage as EvalStage, distinct_instructions,
-    embed, mean_cosine,
+    Arm, Asked, FoldResult, Measured, NoiseKind, Scored, distinct_instructions, embed, mean_cosine,
 };
 
 use crate::error::Result;
 use crate::store_embedder::StoreEmbedder;
 use crate::suite::bench::Bench;
 use crate::suite::stores::Noisy;
+use instructue_schema::Progress;
 
 /// The probes of clean events on test users whose events were changed. How far a
 /// missing source moves the vectors says how much of an instruction's answer lies in it.
@@ -19,7 +19,7 @@ pub(crate) fn under_noise(
     measured: &Measured<'_>,
     noisy: &[Noisy],
     out: &mut FoldResult,
-    progress: &mut dyn FnMut(EvalStage),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<()> {
     let Measured { group, probes, .. } = measured;
     let own = group.matched(bench.study);

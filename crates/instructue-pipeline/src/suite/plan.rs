@@ -14,7 +14,7 @@ use crate::prepare::{Ingested, check_tasks, ingest, references};
 use crate::suite::declare::Suite;
 use crate::suite::next_items::NextItems;
 use crate::suite::paths::Paths;
-use crate::watch::Stage;
+use instructue_schema::Progress;
 
 /// A task is left out with fewer users of a class.
 const MIN_PER_CLASS: MinPerClass = MinPerClass {
@@ -39,7 +39,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Reads the data of a suite and labels its users.
-    pub fn new(suite: &Suite, paths: &Paths, watch: &mut dyn FnMut(Stage)) -> Result<Self> {
+    pub fn new(suite: &Suite, paths: &Paths, watch: &mut dyn FnMut(Progress)) -> Result<Self> {
         let data = suite.data_dir();
         let ingested = ingest(&data, &paths.store(), watch)?;
         let tasks = ingested.tasks.clone().unwrap_or(TaskSet {

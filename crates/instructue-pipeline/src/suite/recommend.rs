@@ -2,10 +2,9 @@
 
 use instructue_eval::methods::TEXT;
 use instructue_eval::{
-    Arm, Asked, Candidates, Embedded, FoldResult, RankedItems, RidgeRanker, Stage as EvalStage,
-    Valued,
+    Arm, Asked, Candidates, Embedded, FoldResult, RankedItems, RidgeRanker, Valued,
 };
-use instructue_schema::seed;
+use instructue_schema::{Progress, seed};
 use instructue_userqa::Split;
 
 use crate::error::Result;
@@ -22,7 +21,7 @@ const TOP: usize = 10;
 pub(crate) fn recommend(
     bench: &Bench<'_>,
     out: &mut FoldResult,
-    progress: &mut dyn FnMut(EvalStage),
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<()> {
     let plan = bench.plan;
     let fold = &bench.study.folds[bench.fold];

@@ -12,7 +12,8 @@ use crate::prepare::Ingested;
 use crate::suite::declare::{Suite, Variant};
 use crate::suite::paths::Paths;
 use crate::suite::plan::Plan;
-use crate::watch::{Stage, Watch};
+use crate::watch::Watch;
+use instructue_schema::Progress;
 
 /// The population in a store: as the data are, with changed events, or with other sources.
 pub(crate) struct Histories {
@@ -60,7 +61,7 @@ pub(crate) fn noisy_stores(
         let data = paths.noise(of, &condition);
         if !data.is_dir() {
             let text = format!("changing events: {condition}");
-            watch.stage(Stage::Note { text });
+            watch.progress(Progress::Note { text });
             write_noisy(schema, &plan.data, &data, &kind, &references, suite.seed)?;
         }
         let (store, options) = (paths.noise_store(of, &condition), IngestOptions::default());

@@ -13,7 +13,8 @@ use crate::names::EVALUATION_FILE;
 use crate::suite::declare::{Suite, WHOLE};
 use crate::suite::paths::Paths;
 use crate::suite::plan::Plan;
-use crate::watch::{Stage, Watch};
+use crate::watch::Watch;
+use instructue_schema::Progress;
 
 /// The evaluation's page.
 pub const SUITE_REPORT: &str = "evaluation.html";
@@ -52,7 +53,7 @@ impl Found<'_> {
 
     /// Puts the evaluation together and writes both files.
     pub fn write(&self, watch: &mut dyn Watch) -> Result<Evaluation> {
-        watch.stage(Stage::Begin {
+        watch.progress(Progress::Stage {
             name: "writing the report",
         });
         let mut evaluation = summarise(self.study, &self.folds, &self.extras)?;

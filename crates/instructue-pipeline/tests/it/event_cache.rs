@@ -12,8 +12,9 @@ use instructue_generate::{GenerateConfig, generate};
 use instructue_model::cache::CacheConfig;
 use instructue_model::{InstructUe, VectorKind, save};
 use instructue_pipeline::{
-    EVENTS_DIR, EmbedRequest, RunConfig, Stage, Watch, embed_users, ingest, model_dir, train_userqa,
+    EVENTS_DIR, EmbedRequest, RunConfig, Watch, embed_users, ingest, model_dir, train_userqa,
 };
+use instructue_schema::Progress;
 use instructue_trainer::{Event, Metrics, Phase, metrics};
 
 /// What was said.
@@ -21,8 +22,8 @@ use instructue_trainer::{Event, Metrics, Phase, metrics};
 struct Notes(Vec<String>);
 
 impl Watch for Notes {
-    fn stage(&mut self, stage: Stage) {
-        if let Stage::Note { text } = stage {
+    fn progress(&mut self, stage: Progress) {
+        if let Progress::Note { text } = stage {
             self.0.push(text);
         }
     }
@@ -96,7 +97,7 @@ fn a_run_with_a_frozen_encoder_reads_each_text_once() {
         events_per_user: 15.0,
         ..GenerateConfig::default()
     };
-    generate(&people, &at("data"), &mut |_, _| {}).unwrap();
+    generate(&people, &at("data"), &mut |_| {}).unwrap();
     encoder(&at("encoder"));
     let mut config = config(&at("encoder"));
 

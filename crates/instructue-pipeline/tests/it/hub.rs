@@ -9,7 +9,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use instructue_pipeline::hub::{DownloadStep, HubError, HubOptions, resolve};
+use instructue_pipeline::hub::{HubError, HubOptions, resolve};
+use instructue_schema::Progress;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -331,19 +332,18 @@ fn a_model_is_downloaded_once() {
     let cache = tempfile::tempdir().unwrap();
     let hub = Hub::start(files(), None);
     let options = hub.options(cache.path());
-    let mut steps: Vec<(String, u64, u64)> = Vec::new();
-    let place = resolve("org/name", &options, &mut |step: &DownloadStep<'_>| {
-        steps.push((step.file.into(), step.done, step.total));
-    })
-    .unwrap();
+    let mut steps: Vec<Progress> = Vec::new();
+    let place = resolve("org/name", &options, &mut |step| steps.push(step)).unwrap();
     for (name, text) in files() {
         let wanted = text != "not asked for";
         assert_eq!(place.join(name).is_file(), wanted, "{name}");
         if wanted {
             assert_eq!(fs::read_to_string(place.join(name)).unwrap(), text);
-            let size = text.len() as u64;
+            let begins = Progress::note(format!("downloads {name}"));
+            let begins = steps.iter().position(|step| *step == begins);
+            let ends = Progress::of(text.len(), text.len());
             assert!(
-                steps.contains(&(name.into(), size, size)),
+                begins.is_some_and(|at| steps[at + 1..].contains(&ends)),
                 "{name} in {steps:?}"
             );
         }

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 use instructue_generate::{GenerateConfig, generate};
 use instructue_model::InstructUe;
-use instructue_pipeline::{Error, FineTuning, MODEL_DIR, RunConfig, Stage, Watch, train_userqa};
+use instructue_pipeline::{Error, FineTuning, MODEL_DIR, RunConfig, Watch, train_userqa};
+use instructue_schema::Progress;
 use instructue_trainer::Event;
 use tempfile::TempDir;
 
 struct Silent;
 
 impl Watch for Silent {
-    fn stage(&mut self, _: Stage) {}
+    fn progress(&mut self, _: Progress) {}
     fn training(&mut self, _: Event<'_>) {}
 }
 
@@ -43,7 +44,7 @@ fn workplace() -> (TempDir, RunConfig) {
         ..GenerateConfig::default()
     };
     let data = dir.path().join("data");
-    generate(&people, &data, &mut |_, _| {}).unwrap();
+    generate(&people, &data, &mut |_| {}).unwrap();
     let schema = fs::read_to_string(data.join("schema.toml")).unwrap();
     let short = schema
         .lines()

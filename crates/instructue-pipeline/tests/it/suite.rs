@@ -10,7 +10,8 @@ use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
 use instructue_eval::{Evaluation, MethodKind};
 use instructue_generate::{GenerateConfig, generate};
 use instructue_pipeline::suite::{SUITE_REPORT, Suite, SuiteRun, evaluate_suite};
-use instructue_pipeline::{EVALUATION_FILE, Error, Stage, Watch};
+use instructue_pipeline::{EVALUATION_FILE, Error, Watch};
+use instructue_schema::Progress;
 use instructue_store::{open_parquet, read_all};
 use instructue_trainer::Event;
 use parquet::arrow::ArrowWriter;
@@ -73,8 +74,8 @@ run = { model = { lookup = false } }
 pub struct Stages(Vec<&'static str>);
 
 impl Watch for Stages {
-    fn stage(&mut self, stage: Stage) {
-        if let Stage::Begin { name } = stage {
+    fn progress(&mut self, stage: Progress) {
+        if let Progress::Stage { name } = stage {
             self.0.push(name);
         }
     }
@@ -87,7 +88,7 @@ pub fn made_up(dir: &Path) {
         events_per_user: 25.0,
         ..GenerateConfig::default()
     };
-    generate(&people, &dir.join("data"), &mut |_, _| {}).unwrap();
+    generate(&people, &dir.join("data"), &mut |_| {}).unwrap();
 }
 
 pub fn suite(dir: &Path, text: &str) -> Suite {

@@ -44,8 +44,9 @@ use self::times::{DayCounts, Near, TimeBounds, now};
 pub use self::user_values::{UserValue, UserValues, read_user_values};
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, ShardEntry};
-use crate::report::{Progress, SourceReport, union};
+use crate::report::{SourceReport, union};
 use crate::shard_file;
+use instructue_schema::Progress;
 
 /// The options of [`UserStore::ingest`](crate::UserStore::ingest).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +172,7 @@ impl<'a> Plan<'a> {
         &self,
         store: &NewDirectory,
         temporary: &Path,
-        progress: &mut dyn FnMut(Progress<'_>),
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<Manifest> {
         let shards = self.shards()?;
         let mut reports = Vec::with_capacity(self.inputs.len());
@@ -254,10 +255,7 @@ impl<'a> Plan<'a> {
                     report.times = union(report.times, written.times);
                 }
                 manifest.shards.push(entry);
-                progress(Progress::Shard {
-                    done: manifest.shards.len(),
-                    total: shards,
-                });
+                progress(Progress::of(manifest.shards.len(), shards));
             }
         }
         let with_file = self.inputs.iter().map(|input| input.source.has_file());

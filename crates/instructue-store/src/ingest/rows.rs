@@ -13,7 +13,8 @@ use super::lookup::{LookupTable, NO_MATCH, is_field, no_match};
 use super::spill::{Spill, put_text};
 use super::times::{DayCounts, TimeBounds};
 use crate::error::{Result, RowProblem};
-use crate::report::{Progress, SourceReport};
+use crate::report::SourceReport;
+use instructue_schema::Progress;
 
 /// The inputs of the first pass for one source.
 pub(crate) struct SourcePass<'a> {
@@ -44,7 +45,7 @@ impl SourcePass<'_> {
         spill: &mut Spill,
         mut days: Option<&mut DayCounts>,
         report: &mut SourceReport,
-        progress: &mut dyn FnMut(Progress<'_>),
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<()> {
         let declared: Vec<&Column> = self.source.columns.iter().collect();
         let mut encoder = Encoder::new(self);
@@ -72,10 +73,9 @@ impl SourcePass<'_> {
                     }
                 }
                 report.rows += batch.num_rows() as u64;
-                progress(Progress::Source {
-                    name: &self.source.name,
-                    rows: report.rows,
-                    total_rows,
+                progress(Progress::Done {
+                    done: report.rows,
+                    total: total_rows,
                 });
             }
         }

@@ -105,7 +105,7 @@ fn a_checkpoint_of_other_data_is_refused() {
         ..data().userqa.clone()
     };
     let path = dir.path().join("userqa");
-    build(&data().store(), &userqa, &path, &mut |_, _| {}).unwrap();
+    build(&data().store(), &userqa, &path, &mut |_| {}).unwrap();
     let other = data().open_at(&path, Split::Train).unwrap();
     let start = model(data(), None, 3);
     let error = run_on(

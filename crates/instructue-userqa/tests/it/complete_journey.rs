@@ -176,7 +176,7 @@ fn changed_triples_are_found_out() {
         references: vec![REFERENCES[0]],
         ..UserQaConfig::default()
     };
-    build(&store, &config, &dir.path().join("userqa"), &mut |_, _| {}).unwrap();
+    build(&store, &config, &dir.path().join("userqa"), &mut |_| {}).unwrap();
     let userqa = UserQa::open(&dir.path().join("userqa")).unwrap();
     let shard = store.shard(0).unwrap();
     let thresholds = &userqa.manifest().thresholds;

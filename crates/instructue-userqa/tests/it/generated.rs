@@ -12,7 +12,7 @@ use instructue_userqa::{
 
 fn store(dir: &Path, config: &GenerateConfig) -> UserStore {
     let (data, store) = (dir.join("data"), dir.join("store"));
-    generate(config, &data, &mut |_, _| {}).unwrap();
+    generate(config, &data, &mut |_| {}).unwrap();
     let schema = Schema::load(&data.join("schema.toml")).unwrap();
     let options = IngestOptions {
         users_per_shard: 100,
@@ -43,11 +43,8 @@ fn triples_of_six_sources_hold_and_are_the_same_again() {
         ..UserQaConfig::default()
     };
     let (one, two) = (dir.path().join("one"), dir.path().join("two"));
-    let report = build(&store, &config, &one, &mut |_, _| {}).unwrap();
-    assert_eq!(
-        report,
-        build(&store, &config, &two, &mut |_, _| {}).unwrap()
-    );
+    let report = build(&store, &config, &one, &mut |_| {}).unwrap();
+    assert_eq!(report, build(&store, &config, &two, &mut |_| {}).unwrap());
     let read = |dir: &Path, name| fs::read(dir.join(name)).unwrap();
     assert_eq!(read(&one, TRIPLES_FILE), read(&two, TRIPLES_FILE));
     assert_eq!(read(&one, MANIFEST_FILE), read(&two, MANIFEST_FILE));
@@ -99,7 +96,7 @@ fn unfinished_or_foreign_data_sets_are_refused() {
         ..UserQaConfig::default()
     };
     let out = dir.path().join("userqa");
-    build(&store, &config, &out, &mut |_, _| {}).unwrap();
+    build(&store, &config, &out, &mut |_| {}).unwrap();
     let manifest = fs::read_to_string(out.join(MANIFEST_FILE)).unwrap();
 
     let refused = |says: &str| {
@@ -142,6 +139,6 @@ fn unfinished_or_foreign_data_sets_are_refused() {
     // A new build that fails leaves no manifest for half a file.
     fs::remove_file(out.join(TRIPLES_FILE)).unwrap();
     fs::create_dir(out.join(TRIPLES_FILE)).unwrap();
-    build(&store, &config, &out, &mut |_, _| {}).unwrap_err();
+    build(&store, &config, &out, &mut |_| {}).unwrap_err();
     assert!(!out.join(MANIFEST_FILE).exists());
 }

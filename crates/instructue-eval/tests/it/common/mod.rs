@@ -5,7 +5,7 @@ use instructue_eval::{
     Answer, BoxError, Embedder, Error, EvaluateInput, EvaluateOptions, Evaluation, Fold, FoldUsers,
     RetrievalInput, SEEN, TaskSet, evaluate,
 };
-use instructue_schema::{Matrix, Timestamp, UserRef, UserVectors, seed};
+use instructue_schema::{Matrix, Progress, Timestamp, UserRef, UserVectors, seed};
 
 pub const TASKS: &str = r#"
 reference = "2017-07-01"
@@ -89,7 +89,7 @@ impl Embedder for Fake {
         users: &[UserRef],
         reference: Timestamp,
         instructions: &[Option<String>],
-        progress: &mut dyn FnMut(usize, usize),
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<UserVectors>, BoxError> {
         self.calls
             .borrow_mut()
@@ -137,7 +137,7 @@ impl Embedder for Fake {
             });
             vectors.push(matrix.into());
         }
-        progress(users.len(), users.len());
+        progress(Progress::of(users.len(), users.len()));
         Ok(vectors)
     }
 

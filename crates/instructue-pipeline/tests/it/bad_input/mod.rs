@@ -15,9 +15,10 @@ use arrow::datatypes::Float32Type;
 use burn::tensor::Device;
 use instructue_model::{InstructUe, VectorKind};
 use instructue_pipeline::{
-    EmbedRequest, Error, Ingested, MAX_INSTRUCTION_BYTES, RunConfig, Stage, Watch, embed_users,
-    ingest, train_userqa,
+    EmbedRequest, Error, Ingested, MAX_INSTRUCTION_BYTES, RunConfig, Watch, embed_users, ingest,
+    train_userqa,
 };
+use instructue_schema::Progress;
 use instructue_schema::Timestamp;
 use instructue_trainer::Event;
 use parquet::arrow::ArrowWriter;
@@ -62,7 +63,7 @@ const SHOPS: [&str; 4] = [
 struct Silent;
 
 impl Watch for Silent {
-    fn stage(&mut self, _: Stage) {}
+    fn progress(&mut self, _: Progress) {}
     fn training(&mut self, _: Event<'_>) {}
 }
 
@@ -385,7 +386,7 @@ fn a_reference_before_most_events_is_refused() {
             allow_empty,
         };
         let done = embed_users(&model, store, &request, &out, &mut |stage| {
-            if let Stage::Note { text } = stage {
+            if let Progress::Note { text } = stage {
                 notes.push(text);
             }
         });

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
 use instructue_pipeline::{
-    Ingested, RunConfig, Stage, Watch, ingest, known_answers, read_labels, train_userqa,
+    Ingested, RunConfig, Watch, ingest, known_answers, read_labels, train_userqa,
 };
+use instructue_schema::Progress;
 use instructue_trainer::Event;
 use planted::{ID, NUMBERS, OF_NINE, OF_ONE, data, hashes, pieces, secrets, texts, word_id, write};
 use search::{Found, files};
@@ -23,7 +24,7 @@ const MIN_USERS: usize = 10;
 struct Notes(String);
 
 impl Watch for Notes {
-    fn stage(&mut self, stage: Stage) {
+    fn progress(&mut self, stage: Progress) {
         self.0.push_str(&format!("{stage:?}\n"));
     }
     fn training(&mut self, event: Event<'_>) {

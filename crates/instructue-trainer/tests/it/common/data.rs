@@ -31,7 +31,7 @@ impl Data {
             events_per_user: 40.0,
             ..GenerateConfig::default()
         };
-        generate(&generated, &at("data"), &mut |_, _| {}).unwrap();
+        generate(&generated, &at("data"), &mut |_| {}).unwrap();
         let schema = Schema::load(&at("data").join("schema.toml")).unwrap();
         let options = IngestOptions {
             users_per_shard: 20,
@@ -50,7 +50,7 @@ impl Data {
             min_users: 1,
             ..UserQaConfig::default()
         };
-        build(&store, &userqa, &at("userqa"), &mut |_, _| {}).unwrap();
+        build(&store, &userqa, &at("userqa"), &mut |_| {}).unwrap();
         let preprocessor = fit(&store, &UserQa::open(&at("userqa")).unwrap(), &userqa);
         Self {
             directory,
