@@ -17,9 +17,9 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::Tensor;
 use clap::Parser;
 use instructue::DeviceName;
-use instructue::features::{Profile, ProfileBuilder, Row, TextTokenizer};
+use instructue::features::{Profile, Row};
 use instructue::generate::{GenerateConfig, generate};
-use instructue::model::{InstructUe, ModelConfig, Preprocessor, Size};
+use instructue::model::{FitConfig, FitInput, InstructUe, ModelConfig, Preprocessor, Size};
 use instructue::pipeline::ingest;
 use instructue::schema::{DataText, History, seed, user_key};
 use instructue::trainer::{
@@ -151,7 +151,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     generate(&people, &data, &mut |_| {})?;
     let ingested = ingest(&data, &store, &mut |_| {})?;
     let shard = ingested.store.shard(0)?;
-    let histories = || shard.histories().map(|history| (history, ingested.end));
+    let users = shard.histories().map(|history| (history, ingested.end));
+    let users: Vec<_> = users.collect();
 
     // Any question with any answer: here, how much a user does.
     let triples = |history: &History<'_>| -> Vec<(DataText, DataText)> {
@@ -170,28 +171,42 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             })
             .collect()
     };
-    let builder = ProfileBuilder::fit(
-        ingested.store.schema(),
-        histories(),
-        Some(8),
-        /* min_users */ 1,
-    );
-    let asked: Vec<Asked> = histories()
-        .map(|(history, reference)| Asked {
-            user_key: user_key(history.user()),
-            profile: builder.build(&history, reference),
-            triples: triples(&history),
-        })
-        .collect();
+    let asked: Vec<_> = users.iter().map(|(history, _)| triples(history)).collect();
 
     // The model's host side, fitted on the same users, around a small network.
-    let texts = asked.iter().flat_map(|asked| &asked.triples);
-    let corpus = texts.flat_map(|(question, answer)| [question, answer]);
-    let corpus = corpus.map(|text| text.as_str().to_owned());
-    let tokenizer = Arc::new(TextTokenizer::train(corpus, 400)?);
-    let normalisers = Preprocessor::fit_normalisers(&builder, histories())?;
-    let size = tokenizer.vocab_size();
-    let preprocessor = Preprocessor::new(builder, normalisers, tokenizer.clone(), tokenizer, true);
+    let texts = users
+        .iter()
+        .zip(&asked)
+        .flat_map(|((history, _), triples)| {
+            let key = user_key(history.user());
+            let text = move |text: &DataText| (key, text.as_str().to_owned());
+            triples.iter().map(move |(q, a)| (text(q), text(a)))
+        });
+    let (instructions, answers) = texts.unzip();
+    let fit = FitConfig {
+        slots: Some(8),
+        min_users: 1,
+        vocabulary: 400,
+        pca_components: 0,
+        summaries: true,
+        lexical_matches: false,
+    };
+    let preprocessor = fit.fit(FitInput {
+        schema: ingested.store.schema(),
+        users: &users,
+        instructions,
+        answers,
+        encoder_tokenizer: None,
+        tokenizer: None,
+    })?;
+    let asked = users.iter().zip(asked);
+    let asked = asked.map(|((history, reference), triples)| Asked {
+        user_key: user_key(history.user()),
+        profile: preprocessor.profiles().build(history, *reference),
+        triples,
+    });
+    let asked: Vec<Asked> = asked.collect();
+    let size = preprocessor.tokenizer().vocab_size();
     let mut shape = ModelConfig::fresh(Size::Tiny, size, size);
     shape.lexical_matches = false;
     let device = DeviceName::from_env()?.open()?.autodiff();

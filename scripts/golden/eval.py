@@ -4,7 +4,7 @@ Writes one JSON file: logistic regressions (more examples than features, fewer,
 and unbalanced with a constant column), a grid over given folds, AUC, KS and ROC
 curves with ties, and principal components.
 
-    Usage: python scripts/golden/eval.py --out crates/instructue-eval/tests/golden
+    Usage: python scripts/golden/eval.py --out crates/instructue-metrics/tests/golden
 """
 
 import argparse

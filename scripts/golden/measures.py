@@ -3,7 +3,7 @@
 Writes one JSON file: calibration and Brier score, NDCG, ridge regression on many
 targets, and the two-way decomposition of a sum of squares.
 
-    Usage: python scripts/golden/measures.py --out crates/instructue-eval/tests/golden
+    Usage: python scripts/golden/measures.py --out crates/instructue-metrics/tests/golden
 """
 
 import argparse

@@ -69,53 +69,9 @@ pub enum Error {
         /// The time of the last event.
         end: String,
     },
-    /// Arrays that belong together differ in size.
-    #[error("{what}: expected {expected}, found {found}")]
-    Shape {
-        /// Which array.
-        what: String,
-        /// The size needed.
-        expected: String,
-        /// The size found.
-        found: String,
-    },
-    /// A matrix is none, or does not fit another one.
+    /// A measure or a probe does not fit what it is given.
     #[error(transparent)]
-    Matrix(#[from] instructue_schema::MatrixError),
-    /// Too few examples of a class to fit or to cross-validate a probe.
-    #[error(
-        "a probe needs at least {needed} examples of each class, found {positives} positive and {negatives} negative"
-    )]
-    TooFew {
-        /// Least number per class.
-        needed: usize,
-        /// Positive examples.
-        positives: usize,
-        /// Negative examples.
-        negatives: usize,
-    },
-    /// The probe's optimiser did not reach its tolerance.
-    #[error(
-        "the probe did not converge in {iterations} Newton steps (l2 {l2}, decrement {decrement:e})"
-    )]
-    NotConverged {
-        /// Steps taken.
-        iterations: usize,
-        /// The penalty.
-        l2: f64,
-        /// The Newton decrement at the end.
-        decrement: f64,
-    },
-    /// An option is out of range.
-    #[error("option `{option}`: expected {expected}, found {found}")]
-    Option {
-        /// Its name.
-        option: &'static str,
-        /// What is allowed.
-        expected: &'static str,
-        /// What was given.
-        found: String,
-    },
+    Metrics(#[from] instructue_metrics::Error),
     /// A position that is not in the user store.
     #[error("user {index} of shard {shard}: the {what} has only {len}")]
     NoSuchUser {
@@ -171,10 +127,12 @@ impl Error {
         expected: impl std::fmt::Display,
         found: impl std::fmt::Display,
     ) -> Self {
-        Self::Shape {
-            what: what.into(),
-            expected: expected.to_string(),
-            found: found.to_string(),
-        }
+        instructue_metrics::Error::shape(what, expected, found).into()
+    }
+}
+
+impl From<instructue_schema::MatrixError> for Error {
+    fn from(error: instructue_schema::MatrixError) -> Self {
+        Self::Metrics(error.into())
     }
 }

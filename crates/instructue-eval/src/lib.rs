@@ -96,11 +96,7 @@
 //! Where folds are trained one after another, [`measure_fold`] measures each as soon as
 //! its model is there and [`summarise`] puts them together.
 
-mod awareness;
-mod bootstrap;
 mod check;
-mod cross_validation;
-mod curves;
 mod date;
 mod embedder;
 mod error;
@@ -108,17 +104,11 @@ mod evaluate;
 mod files;
 mod fold;
 mod labels;
-mod lookalike;
-mod map;
 pub mod methods;
-mod metrics;
 mod noise;
 mod options;
-mod probe;
-mod ranking;
 mod report;
 mod results;
-mod ridge;
 mod scores;
 mod study;
 mod summary;
@@ -126,13 +116,7 @@ mod table;
 mod task_rules;
 mod tasks;
 
-pub use awareness::{Neighbours, VarianceShares, neighbour_test};
-pub use bootstrap::{
-    CONFIDENCE, Draws, Interval, RESAMPLES, Resamples, bootstrap_difference, bootstrap_interval,
-};
 pub use check::check_tasks;
-pub use cross_validation::{Criterion, CrossValidation, GridPoint, stratified_folds};
-pub use curves::{Calibration, CalibrationBin, Decile, Deciles, gain_curve, ks_curve};
 pub use date::{format_time, parse_time};
 pub use embedder::{Embedder, distinct_instructions};
 pub use error::{BoxError, Error, Result};
@@ -144,14 +128,9 @@ pub use fold::{
     UNSEEN, Valued, embed, mean_cosine, measure_fold,
 };
 pub use labels::{Rule, count_matrix, label_all, labels, load_labels};
-pub use lookalike::look_alike;
-pub use map::Map2d;
 pub use methods::{Arm, MethodInfo, MethodKind};
-pub use metrics::{Ranking, auc, chance_recall_at_k, ks, lift_at, recall_at_k, roc_curve};
 pub use noise::{NoiseKind, write_noisy};
 pub use options::{EvaluateOptions, LookalikeOptions, MinPerClass};
-pub use probe::{LogisticRegression, log_loss};
-pub use ranking::Candidates;
 pub use report::{LossPoint, write_report};
 pub use results::{
     Ablation, AudienceResult, Awareness, Claim, Curves, Difference, EVALUATION_FORMAT, Evaluation,
@@ -159,10 +138,7 @@ pub use results::{
     NoisePoint, NoiseResult, ProbeResult, RankingResult, RecallAt, RecommendationResult,
     RetrievalResult, Scores, SourceShares, Tally, TaskResult, ZeroShot,
 };
-pub use ridge::RidgeRanker;
 pub use scores::{FoldScores, FoldValues, Population, ScoreDraws};
 pub use study::{FoldUsers, Labelled, Study};
 pub use summary::{Extras, NoiseCondition, VariantResult, summarise};
 pub use tasks::{Label, Task, TaskSet};
-
-pub use instructue_schema::{Matrix, UserRef, UserVectors};

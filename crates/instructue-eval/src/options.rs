@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::{CONFIDENCE, RESAMPLES};
-use crate::cross_validation::CrossValidation;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use instructue_metrics::CrossValidation;
+use instructue_metrics::{CONFIDENCE, RESAMPLES};
 
 /// How an evaluation is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,11 +98,12 @@ impl EvaluateOptions {
     /// Checks the numbers that the options set bounds for.
     pub(crate) fn check(&self) -> Result<()> {
         let wrong = |option, expected, found: String| {
-            Err(Error::Option {
+            Err(instructue_metrics::Error::Option {
                 option,
                 expected,
                 found,
-            })
+            }
+            .into())
         };
         if self.resamples == 0 {
             return wrong("resamples", "at least 1", "0".to_owned());

@@ -8,10 +8,10 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::{Draws, Resamples};
 use crate::error::{Error, Result};
-use crate::metrics::Ranking;
 use crate::results::Scores;
+use instructue_metrics::Ranking;
+use instructue_metrics::{Draws, Resamples};
 
 /// Scores of one method at one task on the test users of one fold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

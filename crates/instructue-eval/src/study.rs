@@ -9,12 +9,12 @@ use std::collections::HashSet;
 
 use instructue_schema::{UserRef, seed};
 
-use crate::cross_validation::CrossValidation;
 use crate::error::{Error, Result};
 use crate::options::EvaluateOptions;
 use crate::results::{FoldSize, Tally};
 use crate::scores::Population;
 use crate::tasks::TaskSet;
+use instructue_metrics::CrossValidation;
 
 /// Who is trained on and who is tested in a fold, as places in [`Study::users`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,11 +81,12 @@ impl<'a> Study<'a> {
         self.options.check()?;
         let map_task = self.options.map_task.as_ref();
         if let Some(name) = map_task.filter(|name| self.tasks.task(name).is_none()) {
-            return Err(Error::Option {
+            let wrong = instructue_metrics::Error::Option {
                 option: "map_task",
                 expected: "the name of a task",
                 found: format!("`{name}`"),
-            });
+            };
+            return Err(wrong.into());
         }
         let (tasks, labels) = (self.tasks.tasks.len(), self.labels.len());
         if labels != tasks {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::bootstrap::Interval;
 use crate::methods::{Arm, COMPARISONS, arm_of};
 use crate::results::{Evaluation, MethodScores, Scores};
+use instructue_metrics::Interval;
 
 impl Evaluation {
     /// Readable tables: AUC and KS per task and arm, paired differences, zero-shot,

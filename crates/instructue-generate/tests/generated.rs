@@ -9,7 +9,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use instructue_generate::{Error, GenerateConfig, Trait, generate, traits_of};
-use instructue_schema::{Schema, SourceKind, Timestamp};
+use instructue_schema::{Progress, Schema, SourceKind, Timestamp};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 const SOURCES: [&str; 6] = ["bill", "minipro", "spm", "app", "search", "tabular"];
@@ -355,12 +355,12 @@ fn the_manifest_comes_last_and_failures_leave_nothing() {
         ..GenerateConfig::default()
     };
     let mut heard = Vec::new();
-    let report = generate(&config, dir.path(), &mut |done, of| {
+    let report = generate(&config, dir.path(), &mut |step| {
         // No file is in place before the end.
         assert!(!dir.path().join("bill.parquet").exists());
-        heard.push((done, of));
+        heard.push(step);
     });
-    assert_eq!(heard, [(4, 10), (8, 10), (10, 10)]);
+    assert_eq!(heard, [4, 8, 10].map(|done| Progress::of(done, 10)));
     let manifest = fs::read_to_string(dir.path().join("manifest.json")).unwrap();
     assert_eq!(
         serde_json::from_str::<serde_json::Value>(&manifest).unwrap()["config"]["users"],

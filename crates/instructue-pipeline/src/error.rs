@@ -99,6 +99,9 @@ pub enum Error {
     /// Training.
     #[error(transparent)]
     Trainer(#[from] instructue_trainer::Error),
+    /// A measure or a probe.
+    #[error(transparent)]
+    Metrics(#[from] instructue_metrics::Error),
     /// Evaluation.
     #[error(transparent)]
     Eval(#[from] instructue_eval::Error),

@@ -20,7 +20,6 @@ mod names;
 mod parquet_file;
 mod prepare;
 mod pretrained;
-mod readout;
 mod run;
 mod store_embedder;
 mod suggest;

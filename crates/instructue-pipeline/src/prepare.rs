@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use instructue_eval::TaskSet;
-use instructue_features::{LexicalMatches, ProfileBuilder, SourceProfile, TextTokenizer};
-use instructue_model::Preprocessor;
+use instructue_model::{FitConfig, FitInput, Preprocessor};
 use instructue_schema::user_key;
 use instructue_schema::{Schema, Timestamp, UserId, paths};
 use instructue_store::{IngestOptions, IngestReport, UserStore, remote_advice, survey};
@@ -253,62 +251,39 @@ pub fn fit(
             break;
         }
     }
-    let histories = || {
-        shards
-            .iter()
-            .flat_map(|(_, shard)| shard.histories())
-            .filter(|history| training(history.user()))
-            .map(|history| (history, last))
-    };
+    let histories = shards.iter().flat_map(|(_, shard)| shard.histories());
+    let histories = histories.filter(|history| training(history.user()));
+    let histories: Vec<_> = histories.map(|history| (history, last)).collect();
     let min_users = config.privacy.min_users;
     if users < min_users {
         let text = too_few_to_keep(users, min_users);
         watch(Progress::Note { text });
     }
-    let profiles = ProfileBuilder::fit(store.schema(), histories(), config.slots(), min_users);
-    let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;
-    let (mut questions, mut answers) = (Vec::new(), Vec::new());
+    let (mut instructions, mut answers) = (Vec::new(), Vec::new());
     for (index, _) in &shards {
         let triples = triples.shard(*index)?.into_iter();
         for triple in triples.filter(|t| t.split == Split::Train && !t.held_out) {
             let user = user_key(&triple.user);
-            questions.push((user, triple.instruction));
+            instructions.push((user, triple.instruction));
             answers.push((user, triple.answer));
         }
     }
-    let mut texts = Vec::new();
-    let seen = histories().map(|(history, reference)| {
-        let profile = profiles.build(&history, reference);
-        let user = user_key(&profile.user);
-        for source in &profile.sources {
-            if let SourceProfile::Events(events) = source {
-                let of_events = events.iter().map(|event| event.text.as_str());
-                texts.extend(of_events.map(|text| (user, text.to_string())));
-            }
-        }
-        profile
-    });
-    let lexical_matches = LexicalMatches::fit(store.schema(), seen, &questions, min_users);
-    texts.extend(questions);
-    texts.extend(answers);
-    let of_encoder = begun.encoder.as_ref().map(|part| part.tokenizer.clone());
-    let of_backbone = begun.backbone.as_ref().map(|part| part.tokenizer.clone());
-    let (of_encoder, of_backbone) = match (of_encoder, of_backbone) {
-        (Some(encoder), Some(backbone)) => (encoder, backbone),
-        (encoder, backbone) => {
-            let size = config.model.vocabulary;
-            let own = TextTokenizer::train_on_users(texts.into_iter(), size, min_users)?;
-            let own = Arc::new(own);
-            (encoder.unwrap_or(own.clone()), backbone.unwrap_or(own))
-        }
+    let fit = FitConfig {
+        slots: config.slots(),
+        min_users,
+        vocabulary: config.model.vocabulary,
+        pca_components: config.model.pca_components,
+        summaries: config.model.summaries,
+        lexical_matches: config.model.lexical_matches,
     };
-    let summaries = config.model.summaries;
-    let count = config.model.pca_components;
-    let components = Preprocessor::fit_pca_components(&profiles, &normalisers, histories(), count)?;
-    let preprocessor = Preprocessor::new(profiles, normalisers, of_encoder, of_backbone, summaries);
-    Ok(preprocessor
-        .with_pca_components(components)
-        .with_lexical_matches(config.model.lexical_matches.then_some(lexical_matches)))
+    Ok(fit.fit(FitInput {
+        schema: store.schema(),
+        users: &histories,
+        instructions,
+        answers,
+        encoder_tokenizer: begun.encoder.as_ref().map(|part| part.tokenizer.clone()),
+        tokenizer: begun.backbone.as_ref().map(|part| part.tokenizer.clone()),
+    })?)
 }
 
 /// What it means that there are fewer training users than a word must have.

@@ -2,17 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use instructue_eval::auc;
 use instructue_features::Profile;
+use instructue_metrics::auc;
 use instructue_model::{InstructUe, SoftPrompt};
 use instructue_schema::{Timestamp, excerpt};
 use instructue_store::UserStore;
-use instructue_trainer::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning};
+use instructue_trainer::{TuneConfig, TuneData, TuneScores, Tuning, tune};
 
 use crate::embed::{check_instruction, check_schema};
 use crate::error::{Error, Result};
 use crate::labels::{Labelled, read_labels};
-use crate::readout::tune_question;
 use crate::windows::{has_events, tell_empty};
 use instructue_schema::Progress;
 
@@ -107,34 +106,7 @@ pub fn tune_users(
         request.allow_empty,
         watch,
     )?;
-    watch(Progress::Stage {
-        name: "reading profiles",
-    });
-    let mut tuning_now = false;
-    let tuning = tune_question(model, &data, &request.config, &mut |event| match event {
-        TuneEvent::Read { users, total } => watch(Progress::Done {
-            done: users as u64,
-            total: total as u64,
-        }),
-        TuneEvent::Step { step, steps, .. } => {
-            if !tuning_now {
-                watch(Progress::Stage { name: "tuning" });
-                tuning_now = true;
-            }
-            watch(Progress::Done {
-                done: step as u64,
-                total: steps as u64,
-            });
-        }
-        TuneEvent::Validation {
-            step,
-            loss,
-            accuracy,
-        } if step.is_multiple_of(5 * request.config.validate_every) => watch(Progress::Note {
-            text: format!("step {step}: validation loss {loss:.3}, accuracy {accuracy:.3}"),
-        }),
-        _ => {}
-    })?;
+    let tuning = tune(model, &data, &request.config, watch)?;
     tuning.tuned.save(out)?;
     let bytes = std::fs::metadata(out).map_err(|e| Error::io(out, e))?.len();
     let count = |class| data.labels.iter().filter(|&&label| label == class).count();

@@ -80,6 +80,9 @@ pub enum Error {
     /// An error of the training set.
     #[error(transparent)]
     UserQa(#[from] instructue_userqa::Error),
+    /// The readout of a tuned question could not be fitted.
+    #[error(transparent)]
+    Metrics(#[from] instructue_metrics::Error),
     /// An error of the losses.
     #[error(transparent)]
     Losses(#[from] instructue_losses::Error),
@@ -103,6 +106,12 @@ impl Error {
             Self::Format { .. } | Self::Model(_) => true,
             _ => false,
         }
+    }
+}
+
+impl From<instructue_schema::MatrixError> for Error {
+    fn from(error: instructue_schema::MatrixError) -> Self {
+        Self::Metrics(error.into())
     }
 }
 

@@ -33,13 +33,10 @@
 //! metrics, checkpoints and the best weights in a directory:
 //!
 //! ```
-//! use std::sync::Arc;
-//!
 //! use burn::tensor::Device;
-//! use instructue_features::{ProfileBuilder, TextTokenizer};
 //! use instructue_store::{IngestOptions, UserStore};
 //! use instructue_generate::{GenerateConfig, generate};
-//! use instructue_model::{InstructUe, ModelConfig, Preprocessor, Size};
+//! use instructue_model::{FitConfig, FitInput, InstructUe, ModelConfig, Size};
 //! use instructue_schema::Schema;
 //! use std::sync::atomic::AtomicBool;
 //! use instructue_trainer::{
@@ -63,19 +60,26 @@
 //!
 //! // The preprocessor is fitted on the training users; the network is tiny.
 //! let shard = store.shard(0)?;
-//! let histories = || {
-//!     let train = |user| split_of(user, userqa.seed, &userqa) == Split::Train;
-//!     let histories = shard.histories().filter(move |history| train(history.user()));
-//!     histories.map(|history| (history, users.reference))
+//! let train = |user| split_of(user, userqa.seed, &userqa) == Split::Train;
+//! let training = shard.histories().filter(|history| train(history.user()));
+//! let training: Vec<_> = training.map(|history| (history, users.reference)).collect();
+//! let fit = FitConfig {
+//!     slots: Some(4), // This many events per source.
+//!     min_users: userqa.min_users,
+//!     vocabulary: 300,
+//!     pca_components: 0,
+//!     summaries: true,
+//!     lexical_matches: false,
 //! };
-//! let slots = Some(4); // This many events per source.
-//! let profiles = ProfileBuilder::fit(&schema, histories(), slots, userqa.min_users);
-//! let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;
-//! let corpus = ["Will this user buy dog food?", "Yes, this user will."].map(String::from);
-//! let tokenizer = Arc::new(TextTokenizer::train(corpus.into_iter(), 300)?);
-//! let vocab = tokenizer.vocab_size();
-//! let preprocessor =
-//!     Preprocessor::new(profiles, normalisers, tokenizer.clone(), tokenizer, true);
+//! let preprocessor = fit.fit(FitInput {
+//!     schema: &schema,
+//!     users: &training,
+//!     instructions: vec![(0, "Will this user buy dog food?".into())],
+//!     answers: vec![(0, "Yes, this user will.".into())],
+//!     encoder_tokenizer: None,
+//!     tokenizer: None,
+//! })?;
+//! let vocab = preprocessor.tokenizer().vocab_size();
 //! let mut shape = ModelConfig::fresh(Size::Tiny, vocab, vocab);
 //! shape.backbone.hidden_size = 32;
 //! shape.backbone.num_hidden_layers = 1;
@@ -149,4 +153,4 @@ pub use order::EpochOrder;
 pub use rows::{RowSource, Rows, ahead};
 pub use step::{evaluate, gradients};
 pub use trainer::{Event, RUN, TrainInput, Trained, train};
-pub use tune::{TuneConfig, TuneData, TuneEvent, TuneScores, Tuning, tune};
+pub use tune::{TuneConfig, TuneData, TuneScores, Tuning, learn_tokens, tune};

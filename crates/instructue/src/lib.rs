@@ -62,6 +62,7 @@ pub use instructue_fs as fs;
 pub use instructue_generate as generate;
 pub use instructue_gguf as gguf;
 pub use instructue_losses as losses;
+pub use instructue_metrics as metrics;
 pub use instructue_model as model;
 pub use instructue_nn as nn;
 pub use instructue_pipeline as pipeline;

@@ -1,12 +1,12 @@
 //! Whether vectors follow the instruction: variance, and the labels of neighbours.
 
-use crate::awareness::{Neighbours, VarianceShares, neighbour_test};
 use crate::error::Result;
 use crate::fold::embed::{Asked, embed};
 use crate::fold::group::Group;
 use crate::fold::input::FoldInput;
 use crate::fold::result::{FoldResult, Valued};
 use crate::study::Study;
+use instructue_metrics::{Neighbours, VarianceShares, neighbour_test};
 use instructue_schema::Progress;
 
 /// Nearest users whose labels are compared.

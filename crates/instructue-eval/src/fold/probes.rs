@@ -10,11 +10,11 @@ use crate::fold::embed::Embedded;
 use crate::fold::group::Part;
 use crate::fold::input::{FoldInput, Instructions};
 use crate::fold::result::{FoldResult, ProbeFit, Scored};
-use crate::map::Map2d;
 use crate::methods::{Arm, CLEAN, reworded};
-use crate::metrics::Ranking;
-use crate::probe::{LogisticRegression, log_loss};
 use crate::study::Study;
+use instructue_metrics::Map2d;
+use instructue_metrics::Ranking;
+use instructue_metrics::{LogisticRegression, log_loss};
 
 /// Fitted probes by task, for vectors of other events.
 pub type Probes = BTreeMap<(usize, Arm), LogisticRegression>;
@@ -114,7 +114,7 @@ impl<'a> FoldVectors<'a> {
             .par_iter()
             .map(|trial| {
                 let (x, second) = trial.inputs(&part.train.users)?;
-                cross_validation.fit_blocks(&x, &part.train.labels, second)
+                Ok(cross_validation.fit_blocks(&x, &part.train.labels, second)?)
             })
             .collect::<Result<Vec<LogisticRegression>>>()?;
         let own = Some(study.instruction(task));

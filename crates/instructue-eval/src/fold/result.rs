@@ -5,11 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::map::Map2d;
 use crate::methods::MethodInfo;
 use crate::results::Example;
 use crate::scores::{FoldScores, FoldValues};
 use crate::study::Labelled;
+use instructue_metrics::Map2d;
 
 /// Scores of one method at one task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

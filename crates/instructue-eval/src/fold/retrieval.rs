@@ -10,9 +10,9 @@ use crate::fold::embed::{check_vectors, embed_texts};
 use crate::fold::input::{Answer, FoldInput, RetrievalInput};
 use crate::fold::result::{FoldResult, SearchSize, Valued};
 use crate::methods::Arm;
-use crate::metrics::{hit_probability, hypergeometric_hit};
 use crate::options::EvaluateOptions;
 use crate::study::Study;
+use instructue_metrics::{hit_probability, hypergeometric_hit};
 use instructue_schema::Progress;
 
 /// Searches with up to `retrieval_queries` answers, drawn by the seed, among a fold's

@@ -7,8 +7,8 @@ use crate::fold::embed::embed_texts;
 use crate::fold::group::Part;
 use crate::fold::probes::FoldVectors;
 use crate::fold::result::{FoldResult, Scored};
-use crate::lookalike::look_alike;
 use crate::methods::{Arm, TEXT, TEXT_CONTRAST, TEXT_INSTRUCTED};
+use instructue_metrics::look_alike;
 
 /// Sentences → users → users, at the task's own reference time.
 pub(crate) fn searches(fold: &FoldVectors<'_>, part: &Part, out: &mut FoldResult) -> Result<()> {

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use crate::bootstrap::Interval;
 use crate::table::{difference, number};
+use instructue_metrics::Interval;
 
 /// Text made safe for plotly, which reads a little HTML in names and labels.
 pub(super) fn escape(text: &str) -> String {

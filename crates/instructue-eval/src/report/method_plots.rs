@@ -4,11 +4,11 @@ use maud::{Markup, html};
 use plotly::common::{HoverInfo, Line, Marker, Mode, Orientation};
 use plotly::{Bar, Plot, Scatter};
 
-use crate::bootstrap::Interval;
 use crate::methods::MethodKind;
 use crate::report::html::escape;
 use crate::report::plots::{COLOURS, axis, curve_layout, dotted, errors, figure, layout};
 use crate::results::{Curves, Evaluation, TaskResult};
+use instructue_metrics::Interval;
 
 /// Mean AUC of every method with its interval.
 pub(super) fn means(evaluation: &Evaluation) -> Markup {

@@ -12,9 +12,9 @@ use plotly::configuration::DisplayModeBar;
 use plotly::layout::{Axis, Legend, Margin};
 use plotly::{Configuration, Layout, Plot, Scatter};
 
-use crate::bootstrap::Interval;
-use crate::map::Map2d;
 use crate::report::html::escape;
+use instructue_metrics::Interval;
+use instructue_metrics::Map2d;
 
 /// Colours of what comes in a list, by place.
 pub(super) const COLOURS: [&str; 8] = [

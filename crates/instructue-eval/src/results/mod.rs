@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::files::{load_json, save_json};
-use crate::map::Map2d;
 use crate::methods::MethodInfo;
 use crate::options::EvaluateOptions;
+use instructue_metrics::Map2d;
 
 pub use task::{
     Curves, Difference, MethodScores, ProbeResult, Scores, Tally, TaskResult, ZeroShot,

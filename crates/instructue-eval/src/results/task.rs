@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::Interval;
-use crate::curves::{Calibration, Deciles};
+use instructue_metrics::Interval;
+use instructue_metrics::{Calibration, Deciles};
 
 /// Statistics of one method, means over folds, with intervals.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

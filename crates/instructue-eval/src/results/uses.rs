@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::Interval;
+use instructue_metrics::Interval;
 
 /// One method trained on few labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::Interval;
+use instructue_metrics::Interval;
 
 /// A claim with its target and what was found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

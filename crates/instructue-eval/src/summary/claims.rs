@@ -1,12 +1,12 @@
 //! What is claimed of the model, and whether it was found.
 
-use crate::bootstrap::{Draws, Interval};
 use crate::methods::{
     AVERAGE, Arm, CLEAN, COLES, LIGHTGBM, LIGHTGBM_WITH_OURS, TEXT, TEXT_CONTRAST, TEXT_INSTRUCTED,
     TUNED, TUNED_PROTOTYPES,
 };
 use crate::results::{AudienceResult, Claim, FewShotResult, NoiseResult};
 use crate::summary::table::Table;
+use instructue_metrics::{Draws, Interval};
 
 const MATCHED: &str = Arm::Matched.id();
 

@@ -1,10 +1,10 @@
 //! Everything that is drawn of one method at one task.
 
-use crate::curves::{Calibration, Deciles, gain_curve, ks_curve};
 use crate::error::Result;
-use crate::metrics::roc_curve;
 use crate::results::Curves;
 use crate::scores::FoldScores;
+use instructue_metrics::roc_curve;
+use instructue_metrics::{Calibration, Deciles, gain_curve, ks_curve};
 
 /// The curves of a method, all folds together. `probabilities`: scores are
 /// probabilities; otherwise they are log-odds.

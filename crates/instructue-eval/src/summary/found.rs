@@ -1,11 +1,11 @@
 //! What an evaluation is put together from.
 
-use crate::bootstrap::Draws;
 use crate::error::Result;
 use crate::fold::{FoldResult, Valued};
 use crate::noise::NoiseKind;
 use crate::scores::{FoldValues, Population};
 use crate::study::Study;
+use instructue_metrics::Draws;
 
 /// A change of events under which methods were measured.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,11 +1,11 @@
 //! What changed events cost.
 
-use crate::bootstrap::Draws;
 use crate::methods::{CLEAN, MethodInfo};
 use crate::noise::NoiseKind;
 use crate::results::{NoisePoint, NoiseResult};
 use crate::summary::found::NoiseCondition;
 use crate::summary::table::Table;
+use instructue_metrics::Draws;
 
 /// Mean AUC by share of changed events, per method and kind of change.
 pub(crate) fn noise(

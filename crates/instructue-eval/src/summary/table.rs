@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::bootstrap::Draws;
 use crate::error::Result;
 use crate::fold::Scored;
 use crate::methods::{Arm, CLEAN};
 use crate::scores::{FoldScores, Population, ScoreDraws};
+use instructue_metrics::Draws;
 
 /// Draws by method, task and condition.
 pub(crate) struct Table {

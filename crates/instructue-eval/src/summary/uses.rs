@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::bootstrap::Interval;
 use crate::error::Result;
 use crate::fold::{RankedItems, Scored};
 use crate::methods::{
@@ -14,6 +13,7 @@ use crate::results::{
 use crate::scores::{FoldScores, ScoreDraws};
 use crate::summary::found::Found;
 use crate::summary::table::Table;
+use instructue_metrics::Interval;
 
 /// Questions tuned on few labels, beside what else the same labels give.
 pub(crate) fn few_shot(found: &Found<'_>) -> Result<Vec<FewShotResult>> {

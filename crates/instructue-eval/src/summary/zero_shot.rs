@@ -40,7 +40,7 @@ pub(crate) fn zero_shot(found: &Found<'_>, task: usize) -> Result<Option<ZeroSho
         return Ok(None);
     };
     let intervals = || {
-        let interval = |draws: &crate::bootstrap::Draws| draws.interval(options.confidence);
+        let interval = |draws: &instructue_metrics::Draws| draws.interval(options.confidence);
         Some(ZeroShot {
             trained: interval(&trained.auc)?,
             untrained: interval(&untrained.auc)?,

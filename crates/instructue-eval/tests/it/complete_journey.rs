@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use instructue_eval::{TaskSet, UserRef, count_matrix, label_all, labels, parse_time};
-use instructue_schema::Schema;
+use instructue_eval::{TaskSet, count_matrix, label_all, labels, parse_time};
+use instructue_schema::{Schema, UserRef};
 use instructue_store::{IngestOptions, UserStore};
 
 fn data() -> PathBuf {

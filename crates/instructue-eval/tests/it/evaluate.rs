@@ -155,7 +155,7 @@ fn a_task_with_too_few_positives_is_left_out_with_a_reason() {
         .auc;
     assert!((difference.point - (mean(Arm::Matched) - mean(Arm::Untrained))).abs() < 1e-12);
     // The mean of two tasks is surer than one of them.
-    let width = |i: instructue_eval::Interval| i.high - i.low;
+    let width = |i: instructue_metrics::Interval| i.high - i.low;
     assert!(
         width(difference)
             < width(

@@ -10,8 +10,8 @@ use arrow::array::{
     RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::Int32Type;
-use instructue_eval::{Rule, TaskSet, UserRef, label_all, load_labels, parse_time};
-use instructue_schema::{Schema, UserId};
+use instructue_eval::{Rule, TaskSet, label_all, load_labels, parse_time};
+use instructue_schema::{Schema, UserId, UserRef};
 use instructue_store::{IngestOptions, UserStore};
 use parquet::arrow::ArrowWriter;
 

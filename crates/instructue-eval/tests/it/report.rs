@@ -1,7 +1,8 @@
 //! The report is one page that loads nothing and trusts no text.
 
 use crate::common::{Fake, Setup};
-use instructue_eval::{Evaluation, LossPoint, Map2d, write_report};
+use instructue_eval::{Evaluation, LossPoint, write_report};
+use instructue_metrics::Map2d;
 
 fn evaluated() -> Evaluation {
     let trained = Fake {

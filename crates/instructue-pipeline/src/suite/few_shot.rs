@@ -4,10 +4,9 @@ use instructue_eval::methods::{PROBE, TUNED, TUNED_PROTOTYPES};
 use instructue_eval::{Error as EvalError, FoldResult, Labelled, Measured, Part, Scored, Study};
 use instructue_model::SoftPrompt;
 use instructue_schema::{Timestamp, UserRef, UserVectors, seed};
-use instructue_trainer::{TuneConfig, TuneData};
+use instructue_trainer::{TuneConfig, TuneData, tune};
 
 use crate::error::Result;
-use crate::readout::tune_question;
 use crate::suite::bench::Bench;
 
 /// Where positives are rarer than this, few-shot labels are drawn so that they are not.
@@ -102,7 +101,7 @@ fn tuned(
         steps: settings.steps,
         ..TuneConfig::default()
     };
-    Ok(tune_question(&bench.run.model, &data, &config, &mut |_| {})?.tuned)
+    Ok(tune(&bench.run.model, &data, &config, &mut |_| {})?.tuned)
 }
 
 /// The vectors of the test users.

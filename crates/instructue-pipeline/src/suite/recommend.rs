@@ -1,9 +1,8 @@
 //! Next items, ranked.
 
 use instructue_eval::methods::TEXT;
-use instructue_eval::{
-    Arm, Asked, Candidates, Embedded, FoldResult, RankedItems, RidgeRanker, Valued,
-};
+use instructue_eval::{Arm, Asked, Embedded, FoldResult, RankedItems, Valued};
+use instructue_metrics::{Candidates, RidgeRanker};
 use instructue_schema::{Progress, seed};
 use instructue_userqa::Split;
 

@@ -3,7 +3,7 @@
 use instructue_features::Profile;
 use instructue_model::InstructUe;
 use instructue_schema::DataText;
-use instructue_trainer::{Error, TuneConfig, TuneData, TuneEvent, Tuning, tune};
+use instructue_trainer::{Error, TuneConfig, TuneData, Tuning, learn_tokens};
 
 use crate::common::data::data;
 use crate::common::run::{alone, model, model_of, spoilt, tensors};
@@ -73,14 +73,8 @@ fn tuning_learns_and_leaves_the_model_alone() {
     let model = model_of(data(), 5, |config| config.lexical_matches = false);
     let labelled = labelled(&model);
     let before = tensors(&model);
-    let mut losses = Vec::new();
-    let mut validations = Vec::new();
-    let tuning = tune(&model, &labelled, &config(), &mut |event| match event {
-        TuneEvent::Step { loss, .. } => losses.push(loss),
-        TuneEvent::Validation { loss, .. } => validations.push(loss),
-        _ => {}
-    })
-    .unwrap();
+    let tuning = learn_tokens(&model, &labelled, &config(), &mut |_| {}).unwrap();
+    let (losses, validations) = (&tuning.losses, &tuning.validations);
     assert_eq!(tuning.steps, 60);
     assert_eq!((losses.len(), validations.len()), (60, 6));
     let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
@@ -91,7 +85,7 @@ fn tuning_learns_and_leaves_the_model_alone() {
         learning_rate: 1e-12,
         ..config()
     };
-    let start = tune(&model, &labelled, &none, &mut |_| {}).unwrap();
+    let start = learn_tokens(&model, &labelled, &none, &mut |_| {}).unwrap();
     assert!(tuning.best_step > 0);
     let lowest = validations.iter().copied().fold(f64::INFINITY, f64::min);
     assert_eq!(tuning.validation.loss, lowest);
@@ -122,7 +116,7 @@ fn the_seed_decides_and_memory_does_not() {
             validate_every: 6,
             ..config()
         };
-        tune(&model, &labelled, &config, &mut |_| {}).unwrap()
+        learn_tokens(&model, &labelled, &config, &mut |_| {}).unwrap()
     };
     let all = 1 << 40;
     let once = with(1, all);
@@ -142,7 +136,7 @@ fn tuning_stops_when_validation_no_longer_improves() {
         patience: 3,
         ..config()
     };
-    let tuning = tune(&model, &labelled(&model), &config, &mut |_| {}).unwrap();
+    let tuning = learn_tokens(&model, &labelled(&model), &config, &mut |_| {}).unwrap();
     assert_eq!((tuning.steps, tuning.best_step), (3, 0));
 }
 
@@ -152,7 +146,7 @@ fn labels_and_numbers_that_make_no_sense_are_refused() {
     let model = model(data(), None, 5);
     let good = labelled(&model);
     let refused = |data: &TuneData, config: &TuneConfig| {
-        let error = tune(&model, data, config, &mut |_| {}).unwrap_err();
+        let error = learn_tokens(&model, data, config, &mut |_| {}).unwrap_err();
         error.to_string()
     };
     let mut one = good.clone();
@@ -204,7 +198,7 @@ fn labels_and_numbers_that_make_no_sense_are_refused() {
         assert!(refused(&good, &config).contains(key));
     }
     let bad = spoilt(model.clone(), "head.outer.bias", f32::NAN);
-    let error = tune(&bad, &good, &config(), &mut |_| {}).unwrap_err();
+    let error = learn_tokens(&bad, &good, &config(), &mut |_| {}).unwrap_err();
     assert!(
         matches!(error, Error::NonFiniteLoss { step: 0, .. }),
         "{error}"

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use instructue_schema::{Schema, Timestamp};
+use instructue_schema::{Progress, Schema, Timestamp};
 use instructue_store::{IngestOptions, UserStore};
 use instructue_userqa::{
     Facts, Mismatch, Split, Triple, TripleKind, UserQa, UserQaConfig, build, families, verify,
@@ -47,12 +47,10 @@ fn all_triples_hold() {
     };
     let out = dir.path().join("userqa");
     let mut steps = Vec::new();
-    let report = build(&store, &config, &out, &mut |done, of| {
-        steps.push((done, of))
-    })
-    .unwrap();
+    let report = build(&store, &config, &out, &mut |step| steps.push(step)).unwrap();
     let all = 2 * store.shards();
-    assert_eq!(steps, (1..=all).map(|done| (done, all)).collect::<Vec<_>>());
+    let counted = (1..=all).map(|done| Progress::of(done, all));
+    assert_eq!(steps, counted.collect::<Vec<_>>());
 
     let userqa = UserQa::open(&out).unwrap();
     let manifest = userqa.manifest();

@@ -1,9 +1,9 @@
 //! What must hold of metrics and probes whatever the data.
 
-use instructue_eval::{
-    CrossValidation, LogisticRegression, Matrix, auc, ks, lift_at, log_loss, recall_at_k, roc_curve,
+use instructue_metrics::{
+    CrossValidation, LogisticRegression, auc, ks, lift_at, log_loss, recall_at_k, roc_curve,
 };
-use instructue_schema::seed;
+use instructue_schema::{Matrix, seed};
 use proptest::prelude::*;
 
 /// Scores on a coarse grid (so that ties occur) with labels of both classes.
@@ -166,7 +166,7 @@ proptest! {
 fn bad_inputs_are_errors() {
     let x = Matrix::from_rows(&[[1.0f32], [2.0], [3.0]]).unwrap();
     let y = [true, false, true];
-    let says = |result: instructue_eval::Result<LogisticRegression>, words: &str| {
+    let says = |result: instructue_metrics::Result<LogisticRegression>, words: &str| {
         let error = result.unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     };

@@ -1,8 +1,9 @@
 //! Against scikit-learn and SciPy: `scripts/golden/eval.py` makes the file.
 
-use instructue_eval::{
-    CrossValidation, LogisticRegression, Map2d, Matrix, auc, ks, log_loss, roc_curve,
+use instructue_metrics::{
+    CrossValidation, LogisticRegression, Map2d, auc, ks, log_loss, roc_curve,
 };
+use instructue_schema::Matrix;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

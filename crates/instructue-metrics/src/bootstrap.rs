@@ -231,7 +231,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Ranking;
+    use crate::binary::Ranking;
 
     /// A noisy score of n users, every third positive.
     fn sample(n: usize) -> (Vec<f64>, Vec<bool>) {

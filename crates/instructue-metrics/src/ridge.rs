@@ -1,7 +1,7 @@
 //! Many targets from one vector: which items a user takes next, by ridge regression.
 
 use crate::error::{Error, Result};
-use crate::probe::{shifted_cholesky, standardisation, standardise};
+use crate::logistic::{shifted_cholesky, standardisation, standardise};
 use instructue_schema::Matrix;
 use nalgebra::DMatrix;
 

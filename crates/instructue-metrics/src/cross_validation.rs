@@ -6,9 +6,9 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::binary::auc;
 use crate::error::{Error, Result};
-use crate::metrics::auc;
-use crate::probe::{Block, LogisticRegression, log_loss};
+use crate::logistic::{Block, LogisticRegression, log_loss};
 use instructue_schema::Matrix;
 
 /// What a penalty is chosen by, on the examples left out.

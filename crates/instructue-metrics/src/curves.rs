@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::binary::Ranking;
 use crate::error::{Error, Result};
-use crate::metrics::Ranking;
 
 /// Users by score in equal parts, the highest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

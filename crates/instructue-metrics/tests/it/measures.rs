@@ -1,6 +1,7 @@
 //! Against scikit-learn and NumPy: `scripts/golden/measures.py` makes the file.
 
-use instructue_eval::{Calibration, Candidates, Matrix, RidgeRanker, VarianceShares};
+use instructue_metrics::{Calibration, Candidates, RidgeRanker, VarianceShares};
+use instructue_schema::Matrix;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -236,7 +236,7 @@ pub fn chance_recall_at_k(candidates: usize, relevant: &[Vec<usize>], k: usize) 
 
 /// The probability that one of `relevant` is among the `k` highest of
 /// `similarities` when ties are broken at random. NaN ranks last.
-pub(crate) fn hit_probability(similarities: &[f32], relevant: &[usize], k: usize) -> f64 {
+pub fn hit_probability(similarities: &[f32], relevant: &[usize], k: usize) -> f64 {
     let value = |at: usize| {
         let s = similarities[at];
         if s.is_nan() { f32::NEG_INFINITY } else { s }
@@ -255,7 +255,7 @@ pub(crate) fn hit_probability(similarities: &[f32], relevant: &[usize], k: usize
 }
 
 /// The probability that `k` draws out of `all` without replacement hit one of `relevant`.
-pub(crate) fn hypergeometric_hit(all: usize, relevant: usize, k: usize) -> f64 {
+pub fn hypergeometric_hit(all: usize, relevant: usize, k: usize) -> f64 {
     let mut miss = 1.0;
     for draw in 0..k.min(all) {
         let left = all - draw;
