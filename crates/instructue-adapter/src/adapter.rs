@@ -4,12 +4,15 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, at_least_one};
 use crate::mlp::{Mlp, MlpConfig, linear_weights};
 
 /// The kind of an [`Adapter`].
-#[derive(Config, Debug, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum AdapterKind {
     /// One linear layer (InstructUE, arXiv:2510.11016).
     Linear,

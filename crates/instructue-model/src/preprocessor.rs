@@ -146,8 +146,8 @@ impl Preprocessor {
         self.components.as_ref()
     }
 
-    /// How many numbers stand beside a state.
-    pub fn number_count(&self) -> usize {
+    /// How many principal components stand beside a state.
+    pub fn pca_width(&self) -> usize {
         self.components.as_ref().map_or(0, PrincipalComponents::len)
     }
 

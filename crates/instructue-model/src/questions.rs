@@ -75,11 +75,11 @@ impl Model {
         let mut one = zeros(
             self.width_of(VectorKind::Unit),
             self.width_of(VectorKind::State),
-            self.preprocessor().number_count(),
+            self.preprocessor().pca_width(),
             profiles.len(),
         );
         for (user, profile) in profiles.iter().enumerate() {
-            copy_row(&mut one.numbers, user, &profile.components, 0);
+            copy_row(&mut one.pca, user, &profile.components, 0);
         }
         vec![one; lexical_matches.questions]
     }

@@ -44,11 +44,11 @@ impl VectorKind {
 }
 
 /// Zeros of these widths for so many users, to be filled in.
-pub(crate) fn zeros(unit: usize, state: usize, numbers: usize, users: usize) -> UserVectors {
+pub(crate) fn zeros(unit: usize, state: usize, pca: usize, users: usize) -> UserVectors {
     UserVectors {
         unit: Matrix::zeros(users, unit),
         state: Matrix::zeros(users, state),
-        numbers: Matrix::zeros(users, numbers),
+        pca: Matrix::zeros(users, pca),
     }
 }
 

@@ -90,7 +90,7 @@ pub fn embed_users(
     check_schema(model, store)?;
     check_embed_out(out)?;
     let beside = match request.kind {
-        VectorKind::State => model.preprocessor().number_count(),
+        VectorKind::State => model.preprocessor().pca_width(),
         VectorKind::Unit => 0,
     };
     let width = model.width_of(request.kind) + beside;

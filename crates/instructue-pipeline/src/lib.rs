@@ -32,8 +32,8 @@ pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use cache::{EVENTS_DIR, keep_events};
 pub use compute::Compute;
 pub use config::{
-    Adapter, CacheSettings, EvaluationSettings, ModelSettings, PrivacySettings, Recipe,
-    ReferenceConfig, RunConfig, userqa_config,
+    CacheSettings, EvaluationSettings, ModelSettings, PrivacySettings, Recipe, ReferenceConfig,
+    RunConfig, userqa_config,
 };
 pub use embed::{
     EmbedRequest, Embedded, MAX_INSTRUCTION_BYTES, check_embed_out, check_instruction, embed_users,

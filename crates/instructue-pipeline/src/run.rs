@@ -16,7 +16,7 @@ use instructue_userqa::{Split, UserQa, UserQaConfig};
 
 use crate::cache::{keep_events, settle_events};
 use crate::compute::Compute;
-use crate::config::{Adapter, RunConfig, userqa_config};
+use crate::config::{RunConfig, userqa_config};
 use crate::error::Result;
 use crate::evaluation::{Finished, evaluate_run};
 use crate::names::{CONFIG_FILE, EVALUATION_FILE, MODEL_DIR, REPORT_FILE};
@@ -248,10 +248,7 @@ fn first_model(
     model.lookup = config.model.lookup;
     model.lexical_matches = config.model.lexical_matches;
     model.answer_bottleneck = config.model.answer_bottleneck;
-    model.adapter = match config.model.adapter {
-        Adapter::Linear => instructue_adapter::AdapterKind::Linear,
-        Adapter::Mlp => instructue_adapter::AdapterKind::Mlp,
-    };
+    model.adapter = config.model.adapter;
     let parts = begun.configure(&config.pretrained, &mut model);
     let seed = config.seed;
     Ok(InstructUe::with_parts(

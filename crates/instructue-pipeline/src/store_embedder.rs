@@ -69,7 +69,7 @@ impl<'a> StoreEmbedder<'a> {
         UserVectors {
             unit: zeros(self.model.width_of(VectorKind::Unit)),
             state: zeros(self.model.width_of(VectorKind::State)),
-            numbers: zeros(self.model.preprocessor().number_count()),
+            pca: zeros(self.model.preprocessor().pca_width()),
         }
     }
 

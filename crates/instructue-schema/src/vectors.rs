@@ -23,21 +23,20 @@ pub struct UserVectors {
     pub unit: Matrix,
     /// What probes read; a model may keep more here than texts can say.
     pub state: Matrix,
-    /// What is the same whatever is asked, such as the principal components of counts
-    /// and sums; probes read it beside `state` and weigh the two apart. It may have no
+    /// Principal components of counts and sums, the same whatever is asked; probes read it beside `state` and weigh the two apart. It may have no
     /// columns.
-    pub numbers: Matrix,
+    pub pca: Matrix,
 }
 
 impl UserVectors {
-    /// `numbers`, then `state`: what probes read, and the column where `state` begins.
+    /// `pca`, then `state`: what probes read, and the column where `state` begins.
     ///
     /// # Errors
     /// When the numbers of rows differ.
     pub fn readable(&self) -> Result<(Matrix, usize), MatrixError> {
-        match self.numbers.columns {
+        match self.pca.columns {
             0 => Ok((self.state.clone(), 0)),
-            numbers => Ok((self.numbers.beside(&self.state)?, numbers)),
+            components => Ok((self.pca.beside(&self.state)?, components)),
         }
     }
 
@@ -48,7 +47,7 @@ impl UserVectors {
     pub fn append(&mut self, more: Self) -> Result<(), MatrixError> {
         self.unit.append(more.unit)?;
         self.state.append(more.state)?;
-        self.numbers.append(more.numbers)
+        self.pca.append(more.pca)
     }
 
     /// Takes row `from` of `other` as row `to`.
@@ -59,7 +58,7 @@ impl UserVectors {
         for (all, one) in [
             (&mut self.unit, &other.unit),
             (&mut self.state, &other.state),
-            (&mut self.numbers, &other.numbers),
+            (&mut self.pca, &other.pca),
         ] {
             all.row_mut(to).copy_from_slice(one.row(from));
         }
@@ -71,7 +70,7 @@ impl From<Matrix> for UserVectors {
     fn from(unit: Matrix) -> Self {
         Self {
             state: unit.clone(),
-            numbers: Matrix::zeros(unit.rows, 0),
+            pca: Matrix::zeros(unit.rows, 0),
             unit,
         }
     }

@@ -55,7 +55,7 @@ pub fn embed(
     check_vectors(&vectors, asked.instructions.len(), found.len(), name)?;
     if rows.len() < asked.users.len() {
         for one in &mut vectors {
-            for matrix in [&mut one.unit, &mut one.state, &mut one.numbers] {
+            for matrix in [&mut one.unit, &mut one.state, &mut one.pca] {
                 matrix.append(Matrix::zeros(1, matrix.columns))?;
             }
         }
@@ -77,7 +77,7 @@ impl Embedded {
         let some = UserVectors {
             unit: Matrix::default(),
             state: all.state.select(&places),
-            numbers: all.numbers.select(&places),
+            pca: all.pca.select(&places),
         };
         Ok(some.readable()?)
     }
@@ -117,7 +117,7 @@ pub(crate) fn check_vectors(
         return Err(Error::shape(what, instructions, vectors.len()));
     }
     let kinds: [fn(&UserVectors) -> &Matrix; 3] =
-        [|all| &all.unit, |all| &all.state, |all| &all.numbers];
+        [|all| &all.unit, |all| &all.state, |all| &all.pca];
     for kind in kinds {
         let columns = vectors.first().map_or(0, |first| kind(first).columns);
         for matrix in vectors.iter().map(kind) {

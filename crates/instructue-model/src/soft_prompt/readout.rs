@@ -28,7 +28,7 @@ pub(super) fn outputs(classes: usize) -> usize {
 impl Readout {
     /// Numbers that a user has for it.
     pub(super) fn width(model: &InstructUe) -> usize {
-        model.preprocessor().number_count() + model.config().backbone.hidden_size
+        model.preprocessor().pca_width() + model.config().backbone.hidden_size
     }
 
     /// Refuses another shape than that for `classes` of `model`.
@@ -53,7 +53,7 @@ impl Readout {
     pub(super) fn scores(&self, vectors: &UserVectors) -> Vec<f32> {
         let mut scores = Vec::new();
         for user in 0..vectors.state.rows {
-            let read = [vectors.numbers.row(user), vectors.state.row(user)].concat();
+            let read = [vectors.pca.row(user), vectors.state.row(user)].concat();
             let expected = self.bias.len() * read.len();
             assert_eq!(self.weights.len(), expected, "width of the readout");
             let rows = self.weights.chunks_exact(read.len()).zip(&self.bias);

@@ -340,12 +340,12 @@ fn numbers_beside_the_state_are_kept_with_the_model() {
     let profiles = profiles(&model, &shard);
     let asked = [Some(DataText::new("Does this user buy books?")), None];
     let found = loaded.embed_both(&profiles, &asked).unwrap();
-    assert_eq!(found[0].numbers, found[1].numbers, "whatever is asked");
-    let numbers = &found[0].numbers;
+    assert_eq!(found[0].pca, found[1].pca, "whatever is asked");
+    let numbers = &found[0].pca;
     assert_eq!(numbers.columns, 2);
     assert!(numbers.values.iter().all(|value| value.is_finite()));
     assert_ne!(numbers.row(0), numbers.row(1));
-    assert_eq!(plain.preprocessor().number_count(), 0);
+    assert_eq!(plain.preprocessor().pca_width(), 0);
     // What is compared with texts does not have them.
     let vectors = |model: &InstructUe| model.embed(&profiles, &instructions()).unwrap();
     assert_eq!(vectors(&model), vectors(&plain));

@@ -35,7 +35,7 @@ fn worst(a: &UserVectors, b: &UserVectors) -> f32 {
     let pairs = [
         (&a.unit, &b.unit),
         (&a.state, &b.state),
-        (&a.numbers, &b.numbers),
+        (&a.pca, &b.pca),
     ];
     let all = pairs
         .into_iter()
@@ -186,7 +186,7 @@ fn a_file_comes_back_as_it_was_and_only_to_its_model() {
 
 /// Random weights for some classes of a model.
 fn readout(model: &InstructUe, outputs: usize) -> Readout {
-    let width = model.preprocessor().number_count() + model.config().backbone.hidden_size;
+    let width = model.preprocessor().pca_width() + model.config().backbone.hidden_size;
     let value = |place: usize| ((place * 37 % 23) as f32 - 11.0) / 20.0;
     Readout {
         weights: (0..outputs * width).map(value).collect(),
@@ -213,7 +213,7 @@ fn a_readout_takes_the_place_of_prototypes_and_is_kept() {
             plain.scores(&vectors)
         );
         // The second user by hand.
-        let x = [vectors.numbers.row(1), vectors.state.row(1)].concat();
+        let x = [vectors.pca.row(1), vectors.state.row(1)].concat();
         let odds = read
             .weights
             .chunks(x.len())

@@ -11,7 +11,6 @@ mod userqa;
 pub use recipe::Recipe;
 pub(crate) use run::merge;
 pub use settings::{
-    Adapter, CacheSettings, EvaluationSettings, ModelSettings, PrivacySettings, ReferenceConfig,
-    RunConfig,
+    CacheSettings, EvaluationSettings, ModelSettings, PrivacySettings, ReferenceConfig, RunConfig,
 };
 pub use userqa::userqa_config;

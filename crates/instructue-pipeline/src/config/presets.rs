@@ -1,10 +1,11 @@
 //! Recipes: named sets of values that a configuration starts from.
 
+use instructue_adapter::AdapterKind;
 use instructue_losses::ContrastiveConfig;
 use instructue_model::Size;
 
 use crate::config::recipe::Recipe;
-use crate::config::settings::{Adapter, RunConfig};
+use crate::config::settings::RunConfig;
 
 impl Recipe {
     /// A run as the recipe has it.
@@ -31,7 +32,7 @@ fn paper() -> RunConfig {
     config.model.pca_components = 0;
     config.model.lookup = false;
     config.model.lexical_matches = false;
-    config.model.adapter = Adapter::Linear;
+    config.model.adapter = AdapterKind::Linear;
     let train = &mut config.train;
     train.steps = 50_000;
     // 2,048 pairs a step.

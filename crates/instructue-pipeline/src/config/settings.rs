@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use instructue_adapter::AdapterKind;
 use instructue_model::Size;
 use instructue_model::cache::CacheConfig;
 use instructue_trainer::TrainConfig;
@@ -71,17 +72,7 @@ pub struct ModelSettings {
     /// `<USER>`.
     pub lexical_matches: bool,
     /// `linear` or `mlp` adapters.
-    pub adapter: Adapter,
-}
-
-/// The adapter's kind by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Adapter {
-    /// One linear layer.
-    Linear,
-    /// LayerNorm → Linear → GELU → Linear.
-    Mlp,
+    pub adapter: AdapterKind,
 }
 
 /// What may be kept of users' data in whatever leaves the user store: vocabularies,
@@ -171,7 +162,7 @@ impl Default for ModelSettings {
             pca_components: 32,
             lookup: true,
             lexical_matches: true,
-            adapter: Adapter::Mlp,
+            adapter: AdapterKind::Mlp,
         }
     }
 }
