@@ -71,16 +71,16 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if request.descriptions.is_empty() {
         request.descriptions = known_answers(&arguments.users.model, KNOWN_ANSWERS)?;
     }
-    let mut begun = false;
+    let mut started = false;
     let asked = ask_user(
         &opened.model,
         &opened.ingested.store,
         &request,
         &mut |piece| {
-            let start = if begun { "" } else { "answer: " };
-            let piece = if begun { piece } else { piece.trim_start() };
+            let start = if started { "" } else { "answer: " };
+            let piece = if started { piece } else { piece.trim_start() };
             print_piece(&format!("{start}{piece}"));
-            begun = true;
+            started = true;
         },
     )?;
     say!("{}", if asked.ended { "" } else { " … (cut)" });

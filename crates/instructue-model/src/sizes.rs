@@ -101,10 +101,10 @@ impl ModelConfig {
         let linear = |input, output, bias| linear_weights(input, output, bias, None);
         let head = linear(hidden, self.head.hidden, true)
             + linear(self.head.hidden, self.head.output, true);
-        let begun = self.pretrained.as_ref();
+        let pretrained = self.pretrained.as_ref();
         let lookup = match self.lookup {
             // Of a pretrained table what all its rows have in common is kept, too.
-            true if begun.is_some_and(|begun| begun.backbone.is_some()) => {
+            true if pretrained.is_some_and(|pretrained| pretrained.backbone.is_some()) => {
                 linear(hidden, hidden, false) + 1 + hidden as u128
             }
             true => linear(hidden, hidden, false) + 1,

@@ -215,7 +215,7 @@ pub fn userqa(
 }
 
 /// Fits vocabularies, normalisers and tokenizers on the training users. A
-/// pretrained part of `begun` keeps its tokenizer. Of words, values and numbers only
+/// part of `pretrained` keeps its tokenizer. Of words, values and numbers only
 /// those of at least `privacy.min_users` training users are kept.
 ///
 /// # Errors
@@ -225,7 +225,7 @@ pub fn fit(
     triples: &UserQa,
     config: &RunConfig,
     userqa: &UserQaConfig,
-    begun: &PretrainedParts,
+    pretrained: &PretrainedParts,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Preprocessor> {
     watch(Progress::Stage {
@@ -281,8 +281,14 @@ pub fn fit(
         users: &histories,
         instructions,
         answers,
-        encoder_tokenizer: begun.encoder.as_ref().map(|part| part.tokenizer.clone()),
-        tokenizer: begun.backbone.as_ref().map(|part| part.tokenizer.clone()),
+        encoder_tokenizer: pretrained
+            .encoder
+            .as_ref()
+            .map(|part| part.tokenizer.clone()),
+        tokenizer: pretrained
+            .backbone
+            .as_ref()
+            .map(|part| part.tokenizer.clone()),
     })?)
 }
 

@@ -133,22 +133,27 @@ pub(crate) fn train_run(
     let trained_on = compute.device.clone().autodiff();
     // The factors of LoRA are drawn while a part is read.
     trained_on.seed(config.seed);
-    let begun = begin(config, &trained_on, watch)?;
-    begun.check_lengths(ingested.store.schema())?;
+    let pretrained = begin(config, &trained_on, watch)?;
+    pretrained.check_lengths(ingested.store.schema())?;
     // From here on an earlier run's model is gone, so what can be wrong was asked before.
     prepare_out(claim, config, resume, watch)?;
     let qa_dir = out.join("userqa");
     let triples = userqa(&ingested.store, &qa, &qa_dir, &mut |s| watch.progress(s))?;
-    let preprocessor = fit(&ingested.store, &triples, config, &qa, &begun, &mut |s| {
-        watch.progress(s)
-    })?;
+    let preprocessor = fit(
+        &ingested.store,
+        &triples,
+        config,
+        &qa,
+        &pretrained,
+        &mut |s| watch.progress(s),
+    )?;
     let train_config = TrainConfig {
         seed: config.seed,
         ..config.train.clone()
     };
-    let untrained =
-        first_model(config, preprocessor, &begun, &trained_on)?.with_replicas(compute.replicas);
-    drop(begun);
+    let untrained = first_model(config, preprocessor, &pretrained, &trained_on)?
+        .with_replicas(compute.replicas);
+    drop(pretrained);
     let untrained = keep_events(untrained, &config.cache, out, &mut |s| watch.progress(s))?;
     let training = TrainData::open(&ingested.path, &qa_dir, Split::Train)?;
     let validation = match TrainData::open(&ingested.path, &qa_dir, Split::Validation) {
@@ -236,7 +241,7 @@ fn begin(config: &RunConfig, device: &Device, watch: &mut dyn Watch) -> Result<P
 fn first_model(
     config: &RunConfig,
     preprocessor: Preprocessor,
-    begun: &PretrainedParts,
+    pretrained: &PretrainedParts,
     device: &Device,
 ) -> Result<InstructUe> {
     let vocab = preprocessor.tokenizer().vocab_size();
@@ -249,7 +254,7 @@ fn first_model(
     model.lexical_matches = config.model.lexical_matches;
     model.answer_bottleneck = config.model.answer_bottleneck;
     model.adapter = config.model.adapter;
-    let parts = begun.configure(&config.pretrained, &mut model);
+    let parts = pretrained.configure(&config.pretrained, &mut model);
     let seed = config.seed;
     Ok(InstructUe::with_parts(
         model,

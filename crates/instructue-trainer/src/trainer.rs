@@ -352,18 +352,18 @@ fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
 /// `rate` for new parameters, and the same share of the other peak for pretrained ones.
 fn learning_rates(model: &InstructUe, rate: f64, config: &TrainConfig) -> ModuleLearningRate {
     let mut rates = ModuleLrScheduler::new(rate);
-    let pretrained =
+    let of_pretrained =
         rate * config.optimizer.pretrained_learning_rate / config.optimizer.learning_rate;
-    let begun = model.config().pretrained.clone().unwrap_or_default();
+    let pretrained = model.config().pretrained.clone().unwrap_or_default();
     let network = model.network();
-    if begun.backbone.is_some() {
+    if pretrained.backbone.is_some() {
         let decoder = ParamGroup::ids_from_module(network.backbone().clone());
-        rates = rates.with_group(decoder, pretrained);
+        rates = rates.with_group(decoder, of_pretrained);
     }
-    if begun.encoder.is_some() {
+    if pretrained.encoder.is_some() {
         for encoder in network.encoders() {
             let encoder = ParamGroup::ids_from_module(encoder.clone());
-            rates = rates.with_group(encoder, pretrained);
+            rates = rates.with_group(encoder, of_pretrained);
         }
     }
     rates.step()

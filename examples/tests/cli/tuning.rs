@@ -60,7 +60,7 @@ fn embed(out: &Path, more: &[&str]) -> Output {
 }
 
 #[test]
-fn a_tuned_question_is_applied_to_all_users() {
+fn a_soft_prompt_is_applied_to_all_users() {
     let dir = tempfile::tempdir().unwrap();
     let (labels, out) = (
         dir.path().join("labels.parquet"),

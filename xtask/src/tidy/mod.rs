@@ -3,6 +3,7 @@
 
 mod circles;
 mod files;
+mod glossary;
 mod graph;
 mod manifests;
 mod names;
@@ -53,10 +54,12 @@ pub fn check() -> Result<String> {
         let path = relative(&target.src_path);
         found.extend(manifests::crate_docs(&path, target, &read(&path)?));
     }
+    let retired = glossary::retired(&read(glossary::LIST)?)?;
     for file in &files {
         found.extend(files::violations(file));
         if let (Some(text), "rs") = (&file.text, file.extension()) {
             found.extend(sources::violations(&file.path, text)?);
+            found.extend(glossary::violations(&file.path, text, &retired)?);
         }
     }
     let listed = circles::listed(&read(circles::LIST)?)?;

@@ -125,7 +125,7 @@ fn noisy(kind: NoiseKind, seed: u64) -> (tempfile::TempDir, Schema) {
 }
 
 #[test]
-fn foreign_events_keep_user_and_time() {
+fn replaced_events_keep_user_and_time() {
     let (dir, schema) = noisy(NoiseKind::Foreign { share: 0.3 }, 1);
     let before = rows(&dir.path().join("data/bill.parquet"), "what");
     let after = rows(&dir.path().join("noisy/bill.parquet"), "what");

@@ -110,7 +110,7 @@ impl Network {
             let lookup = Lookup::new(hidden, device);
             let pretrained = config.pretrained.as_ref();
             // A loaded model gets its values later, in the same shape.
-            match pretrained.is_some_and(|begun| begun.backbone.is_some()) {
+            match pretrained.is_some_and(|parts| parts.backbone.is_some()) {
                 true => lookup.with_common(table_mean(backbone.embed_tokens.weight.val())),
                 false => lookup,
             }

@@ -231,7 +231,7 @@ impl InstructUe {
     pub fn embed_tuned(&self, cache: &ProfileCache, tuned: &SoftPrompt) -> Result<UserVectors> {
         self.check_cache(cache)?;
         self.check_tuned(tuned, "tuned tokens")?;
-        let question = self.tuned_question(tuned)?;
+        let question = self.soft_prompt_segment(tuned)?;
         let lexical_matches = self.model().lexical_table(&cache.numbers, &question);
         let instruction = self.model().instructions(&question).remove(0);
         let model = self.frozen();
@@ -277,7 +277,7 @@ impl InstructUe {
     ) -> Result<Tensor<2>> {
         self.check_cache(cache)?;
         self.check_tuned(tuned, "tuned tokens")?;
-        let question = self.tuned_question(tuned)?;
+        let question = self.soft_prompt_segment(tuned)?;
         let lexical_matches = self.model().lexical_table(&cache.numbers, &question);
         let instruction = self.model().instructions(&question).remove(0);
         let mut places = vec![0i64; cache.len()];
@@ -301,7 +301,7 @@ impl InstructUe {
     }
 
     /// One question.
-    fn tuned_question(&self, tuned: &SoftPrompt) -> Result<Vec<Question>> {
+    fn soft_prompt_segment(&self, tuned: &SoftPrompt) -> Result<Vec<Question>> {
         self.model()
             .questions(&[Some(DataText::new(tuned.instruction.as_str()))])
     }

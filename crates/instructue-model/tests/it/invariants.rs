@@ -368,7 +368,7 @@ fn what_an_instruction_names_reaches_the_vector_and_not_the_one_without() {
 }
 
 #[test]
-fn mentions_want_their_weights() {
+fn lexical_matches_want_their_weights() {
     let fitted = preprocessor(&shard()).with_lexical_matches(None);
     let error = InstructUe::new(config(&fitted), fitted, 3, &Device::default()).unwrap_err();
     assert!(error.to_string().contains("lexical_matches"), "{error}");

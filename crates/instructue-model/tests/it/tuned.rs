@@ -32,11 +32,7 @@ fn random(model: &InstructUe, tokens: usize) -> SoftPrompt {
 }
 
 fn worst(a: &UserVectors, b: &UserVectors) -> f32 {
-    let pairs = [
-        (&a.unit, &b.unit),
-        (&a.state, &b.state),
-        (&a.pca, &b.pca),
-    ];
+    let pairs = [(&a.unit, &b.unit), (&a.state, &b.state), (&a.pca, &b.pca)];
     let all = pairs
         .into_iter()
         .flat_map(|(a, b)| a.values.iter().zip(&b.values));

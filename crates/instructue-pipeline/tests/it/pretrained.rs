@@ -104,8 +104,8 @@ fn a_run_begins_with_weights_of_others_and_goes_on_from_them() {
 
     let device = Device::default();
     let model = InstructUe::load(&out.join(MODEL_DIR), &device).unwrap();
-    let begun = model.config().pretrained.clone().expect("digests of both");
-    assert!(begun.backbone.is_some() && begun.encoder.is_some());
+    let pretrained = model.config().pretrained.clone().expect("digests of both");
+    assert!(pretrained.backbone.is_some() && pretrained.encoder.is_some());
     assert!(model.config().encoder.normalized, "as modules.json says");
     assert!(model.network().backbone().has_lora());
     // The model holds everything; a checkpoint only what training changes.

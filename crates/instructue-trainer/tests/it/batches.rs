@@ -204,7 +204,7 @@ fn a_step_holds_only_what_its_split_allows() {
 }
 
 #[test]
-fn contrasts_are_other_answers_to_the_same_question() {
+fn extra_negatives_are_other_answers_to_the_same_question() {
     let config = TrainConfig {
         batch: BatchConfig {
             extra_negatives: 3,
