@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use instructue::model::{AnswerOptions, Decoding};
-use instructue::pipeline::{AskRequest, ask_user, known_answers};
+use instructue::pipeline::{AskRequest, ask_user, known_answers, open_answers, score_user};
 use instructue::schema::Timestamp;
 use instructue_examples::{Console, Users, finish, instruction, parse, print_piece, say};
 
@@ -84,6 +84,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         },
     )?;
     say!("{}", if asked.ended { "" } else { " … (cut)" });
+    let store = &opened.ingested.store;
+    if let Some((scorer, text)) =
+        open_answers(&arguments.users.model, store)?.zip(request.instruction.as_deref())
+    {
+        let score = score_user(&scorer, store, &request.user, request.reference, text)?;
+        say!("probability of a yes: {score:.3}");
+    }
     let events: Vec<String> = asked
         .events
         .iter()

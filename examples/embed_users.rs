@@ -25,6 +25,9 @@ struct Arguments {
     /// texts; state: vectors from which a model of your own learns more.
     #[arg(long, default_value = "unit")]
     vectors: VectorKind,
+    /// A further column per instruction: the probability that it is answered yes.
+    #[arg(long, requires = "instruction")]
+    scores: bool,
     /// Embed though most users have no event in the windows before the reference time.
     #[arg(long)]
     allow_empty: bool,
@@ -46,6 +49,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         reference: opened.reference,
         instructions: arguments.instruction.clone(),
         tuned,
+        scorer: match arguments.scores {
+            true => Some(arguments.users.scorer(&opened)?),
+            false => None,
+        },
         kind: arguments.vectors,
         allow_empty: arguments.allow_empty,
     };
@@ -66,6 +73,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         embedded.columns.len(),
         embedded.width
     );
+    for (name, text) in embedded.answers.iter().zip(&arguments.instruction) {
+        say!("{name}: probability of a yes to {text:?}");
+    }
     for (name, class) in embedded.scores.iter().zip(classes.iter().flatten()) {
         say!("{name}: probability of {class:?}");
     }

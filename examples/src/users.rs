@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use instructue::eval::parse_time;
 use instructue::fs::NewDirectory;
+use instructue::model::AnswerScorer;
 use instructue::model::cache::CacheConfig;
 use instructue::model::{InstructUe, Precision};
 use instructue::pipeline::{Ingested, Watch, end_of_data, ingest, model_dir};
+use instructue::pipeline::{answers_dir, open_answers};
 use instructue::schema::Progress;
 use instructue::{DeviceName, schema::Timestamp};
 
@@ -101,6 +103,18 @@ impl Users {
             ingested,
             reference,
             _temporary: temporary,
+        })
+    }
+
+    /// The answer scorer beside the model.
+    ///
+    /// # Errors
+    /// There is none, or it does not fit.
+    pub fn scorer(&self, opened: &Opened) -> Result<AnswerScorer, Box<dyn Error>> {
+        let dir = answers_dir(&self.model);
+        open_answers(&self.model, &opened.ingested.store)?.ok_or_else(|| {
+            let expected = "the answer scorer of a run of train_userqa or answer_scores";
+            format!("{}: expected {expected}, found nothing", dir.display()).into()
         })
     }
 }

@@ -103,6 +103,7 @@ mod error;
 mod evaluate;
 mod files;
 mod fold;
+mod forecast;
 mod labels;
 pub mod methods;
 mod noise;
@@ -126,6 +127,11 @@ pub use fold::{
     Answer, Asked, CountsFn, Embedded, FoldInput, FoldResult, Further, Group, Instructions,
     Measured, Part, ProbeFit, Probes, RankedItems, RetrievalInput, SEEN, Scored, SearchSize,
     UNSEEN, Valued, embed, mean_cosine, measure_fold,
+};
+pub use forecast::{
+    ForecastDifference, ForecastItem, ForecastMean, ForecastMethod, ForecastQuality,
+    ForecastQuestionResult, ForecastResult, ForecastScores, ForecastStudy, ForecastSubset, Wording,
+    summarise_forecasts,
 };
 pub use labels::{Rule, count_matrix, label_all, labels, load_labels};
 pub use methods::{Arm, MethodInfo, MethodKind};

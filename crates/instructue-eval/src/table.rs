@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::forecast::{ForecastResult, ForecastSubset};
 use crate::methods::{Arm, COMPARISONS, arm_of};
 use crate::results::{Evaluation, MethodScores, Scores};
 use instructue_metrics::Interval;
@@ -58,6 +59,9 @@ impl Evaluation {
         );
         for (heading, rows) in self.rankings() {
             section(&heading, &rows);
+        }
+        for (heading, rows) in self.forecasts.iter().flat_map(forecasts) {
+            section(heading, &rows);
         }
         for task in &self.tasks {
             if let Some(reason) = &task.skipped {
@@ -209,6 +213,53 @@ impl Evaluation {
         });
         of.collect()
     }
+}
+
+/// Mean AUCs over questions without labels, by method and kind of question, and what else is
+/// measured of them.
+fn forecasts(found: &ForecastResult) -> [(&'static str, Vec<Vec<String>>); 2] {
+    let mut means = vec![head(&[""])];
+    means[0].extend(ForecastSubset::ALL.map(|subset| subset.title().to_owned()));
+    let mut others = vec![head(&[
+        "",
+        "lift at 1 %",
+        "5 %",
+        "10 %",
+        "within a user",
+        "calibration error",
+    ])];
+    for quality in &found.qualities {
+        let label = quality.method.label();
+        let mut row = vec![label.clone()];
+        row.extend(ForecastSubset::ALL.map(|subset| {
+            or_dash(
+                found
+                    .mean(&quality.method, subset)
+                    .map(|mean| cell(&mean.auc)),
+            )
+        }));
+        means.push(row);
+        let mut row = vec![label];
+        row.extend(
+            quality
+                .lift
+                .map(|lift| or_dash(lift.map(|lift| format!("{lift:.1}")))),
+        );
+        row.push(or_dash(quality.within_user.map(number)));
+        let error = quality.calibration.as_ref();
+        row.push(or_dash(error.map(|found| number(found.expected_error))));
+        others.push(row);
+    }
+    [
+        (
+            "Questions without labels: mean AUC, intervals over users and questions",
+            means,
+        ),
+        (
+            "The same: lift, ranking of one user's questions, calibration",
+            others,
+        ),
+    ]
 }
 
 fn head(names: &[&str]) -> Vec<String> {

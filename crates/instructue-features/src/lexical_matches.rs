@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::profile::{Profile, ProfileEvent, SourceProfile};
 use fitted::{Counts, Fitted};
 use instructue_schema::user_key;
+pub(crate) use words::words;
 use words::{WordId, joined, word_ids};
 
 /// The number of features of an instruction and a profile, see [`LexicalMatches::numbers`].

@@ -103,6 +103,7 @@ mod counts;
 mod error;
 mod event_features;
 mod fields;
+mod instruction_features;
 mod lexical_matches;
 mod pack;
 mod profile;
@@ -118,6 +119,10 @@ pub use bucket::token_budget_batches;
 pub use counts::{count_feature_names, count_features};
 pub use error::{Error, Result};
 pub use event_features::{event_feature_names, event_feature_width};
+pub use instruction_features::{
+    Children, FittedTexts, InstructionQuery, KnownText, KnownTexts, ProfileTexts, TEXT_FEATURES,
+    TextCounts, TextVectors, WordVectors, text_feature_names,
+};
 pub use lexical_matches::{LEXICAL_FEATURES, LexicalMatches, LexicalQuery, ProfileWords};
 pub use pack::{Layout, ProfileTokenizer, ProfileTokens, Row, Segment, Slot, SourceTokens};
 pub use profile::{

@@ -8,7 +8,7 @@ use instructue_schema::{ColumnRole, DataText, Source};
 use instructue_schema::{Events, NULL_CODE};
 
 /// The text between two fields.
-const SEPARATOR: &str = " | ";
+pub(crate) const SEPARATOR: &str = " | ";
 /// The number of cached texts per source and shard. It bounds the memory when numbers are
 /// rendered.
 const REMEMBERED: usize = 1 << 18;
@@ -45,7 +45,7 @@ impl Renderer {
         Self { fields }
     }
 
-    fn render(&self, events: &Events<'_>, i: usize) -> DataText {
+    pub(crate) fn render(&self, events: &Events<'_>, i: usize) -> DataText {
         let mut text = String::new();
         for &(field, is_number) in &self.fields {
             let start = text.len();

@@ -182,7 +182,7 @@ impl Draws {
 /// all are 1. `None` when it is undefined there or on every resample.
 ///
 /// ```
-/// use instructue_eval::bootstrap_interval;
+/// use instructue_metrics::bootstrap_interval;
 /// let values = [1.0, 2.0, 3.0, 4.0, 5.0];
 /// let mean = |weights: &[u32]| {
 ///     let sum: f64 = weights.iter().zip(values).map(|(&w, v)| f64::from(w) * v).sum();

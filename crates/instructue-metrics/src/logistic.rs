@@ -173,7 +173,7 @@ fn softplus(z: f64) -> f64 {
 }
 
 /// Mean and population standard deviation per column; 1 where the column is constant.
-pub(crate) fn standardisation(x: &Matrix) -> (Vec<f64>, Vec<f64>) {
+pub fn standardisation(x: &Matrix) -> (Vec<f64>, Vec<f64>) {
     let n = x.rows as f64;
     let mut mean = vec![0.0; x.columns];
     for row in 0..x.rows {

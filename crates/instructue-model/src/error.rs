@@ -91,6 +91,9 @@ pub enum Error {
     /// Profiles or tokens could not be made.
     #[error(transparent)]
     Features(#[from] instructue_features::Error),
+    /// A reader of answers could not be fitted.
+    #[error(transparent)]
+    Metrics(#[from] instructue_metrics::Error),
     /// The schema is not usable.
     #[error(transparent)]
     Schema(#[from] instructue_schema::Error),

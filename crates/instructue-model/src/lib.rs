@@ -84,6 +84,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod answer_scorer;
 mod checks;
 pub mod config;
 mod decoding;
@@ -113,6 +114,7 @@ mod source_shape;
 mod tables;
 mod vectors;
 
+pub use answer_scorer::{AnswerScorer, ScorerRow, check_scorer_dir};
 pub use config::{ModelConfig, Size};
 pub use decoding::Decoding;
 pub use error::{Error, Result};

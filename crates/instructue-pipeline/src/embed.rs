@@ -10,9 +10,9 @@ use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array};
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
 use instructue_eval::Embedder;
 use instructue_model::cache::CacheMetrics;
-use instructue_model::{InstructUe, SoftPrompt, VectorKind};
+use instructue_model::{AnswerScorer, InstructUe, SoftPrompt, VectorKind};
 use instructue_schema::UserRef;
-use instructue_schema::{Difference, Timestamp};
+use instructue_schema::{DataText, Difference, Timestamp};
 use instructue_store::UserStore;
 
 use crate::cache::settle_events;
@@ -34,6 +34,8 @@ pub struct EmbedRequest {
     pub instructions: Vec<String>,
     /// A tuned instruction: a further column, and its classes' scores.
     pub tuned: Option<SoftPrompt>,
+    /// Scores answers: a further column for each instruction, the probability of a yes.
+    pub scorer: Option<AnswerScorer>,
     /// Unit vectors for cosine, or states for a model of one's own: behind the
     /// profile's numbers, where the model has their components.
     pub kind: VectorKind,
@@ -55,6 +57,8 @@ pub struct Embedded {
     pub columns: Vec<String>,
     /// Columns of a tuned instruction's scores: a probability per class.
     pub scores: Vec<String>,
+    /// Columns of answer scores: the probability of a yes to each instruction.
+    pub answers: Vec<String>,
     /// What the model's event cache did for this, if it has one.
     pub event_cache: Option<CacheMetrics>,
 }
@@ -102,7 +106,18 @@ pub fn embed_users(
     let id_type = IdType::of(store)?;
     let id = Field::new("id", id_type.data_type(), false);
     let tuned = request.tuned.as_ref();
-    let (schema, scores) = arrow_schema(id, &columns, &instructions, tuned, width);
+    let answers: Vec<String> = match request.scorer {
+        Some(_) => (1..=request.instructions.len())
+            .map(|n| format!("answer_{n}"))
+            .collect(),
+        None => Vec::new(),
+    };
+    let (schema, scores) = arrow_schema(id, &columns, (&instructions, &answers), tuned, width);
+    let asked: Vec<DataText> = request
+        .instructions
+        .iter()
+        .map(|text| DataText::new(text.as_str()))
+        .collect();
     let failed = |e: &dyn std::fmt::Display| Error::Write {
         path: out.into(),
         message: e.to_string(),
@@ -158,6 +173,18 @@ pub fn embed_users(
             let values = of_class.copied().collect::<Vec<f32>>();
             arrays.push(Arc::new(Float32Array::from(values)));
         }
+        if let Some(scorer) = request.scorer.as_ref().filter(|_| !asked.is_empty()) {
+            let shard = store.shard(shard)?;
+            let profiles = shard.histories();
+            let profiles = profiles.map(|history| scorer.profiles().build(&history, reference));
+            let found = scorer.scores(&profiles.collect::<Vec<_>>(), &asked);
+            for answer in 0..asked.len() {
+                let of_answer = (0..found.rows).map(|user| found.row(user)[answer]);
+                arrays.push(Arc::new(Float32Array::from(
+                    of_answer.collect::<Vec<f32>>(),
+                )));
+            }
+        }
         file.write(arrays)?;
         users += ids.len() as u64;
     }
@@ -169,6 +196,7 @@ pub fn embed_users(
         width,
         columns,
         scores,
+        answers,
         event_cache,
     })
 }
@@ -247,7 +275,7 @@ pub fn check_instruction(text: &str) -> Result<()> {
 fn arrow_schema(
     id: Field,
     columns: &[String],
-    instructions: &[Option<String>],
+    (instructions, answers): (&[Option<String>], &[String]),
     tuned: Option<&SoftPrompt>,
     width: usize,
 ) -> (Arc<ArrowSchema>, Vec<String>) {
@@ -269,6 +297,11 @@ fn arrow_schema(
             fields.push(field.with_metadata(owned(metadata)));
             scores.push(name);
         }
+    }
+    for (name, text) in answers.iter().zip(instructions) {
+        let metadata = [("instruction", text.as_deref().unwrap_or_default())];
+        let field = Field::new(name, DataType::Float32, false);
+        fields.push(field.with_metadata(owned(metadata)));
     }
     let schema = ArrowSchema::new(fields).with_metadata(owned([CONTENT]));
     (Arc::new(schema), scores)

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use instructue_eval::{
-    Answer, EvaluateInput, EvaluateOptions, Evaluation, Fold, FoldUsers, LossPoint, RetrievalInput,
-    SEEN, TaskSet, UNSEEN, count_matrix, evaluate, label_all, write_report,
+    Answer, EvaluateInput, EvaluateOptions, Evaluation, Fold, FoldUsers, ForecastResult, LossPoint,
+    RetrievalInput, SEEN, TaskSet, UNSEEN, count_matrix, evaluate, label_all, write_report,
 };
 use instructue_model::InstructUe;
 use instructue_schema::{UserRef, seed};
@@ -31,6 +31,7 @@ pub(crate) struct Finished<'a> {
     pub config: &'a RunConfig,
     pub trained: &'a InstructUe,
     pub untrained: &'a InstructUe,
+    pub forecasts: Option<ForecastResult>,
 }
 
 /// Evaluates the trained model on held-out users and writes both files.
@@ -76,6 +77,7 @@ pub(crate) fn evaluate_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<
         },
         progress: &mut |step| watch.progress(step),
     })?;
+    evaluation.forecasts.clone_from(&run.forecasts);
     describe(run, &mut evaluation);
     evaluation.save(&run.out.join(EVALUATION_FILE))?;
     let losses = losses(run.out)?;

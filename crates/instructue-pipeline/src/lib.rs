@@ -5,6 +5,7 @@
 //! [`tune_users`] and the [suites](suite) are what the programs call, and they add no logic
 //! of their own. [`Compute`] says on which device, and names no backend.
 
+mod answers;
 mod ask;
 mod cache;
 mod compute;
@@ -28,6 +29,10 @@ mod tune;
 mod watch;
 mod windows;
 
+pub use answers::{
+    ANSWERS_DIR, FORECASTS_FILE, ValueWording, WORDINGS_FILE, Wordings, answers_dir, learn_answers,
+    open_answers, score_user,
+};
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use cache::{EVENTS_DIR, keep_events};
 pub use compute::Compute;

@@ -22,7 +22,7 @@ pub const SCHEMA_FILE: &str = "schema.toml";
 /// The file that declares the downstream tasks of a data directory.
 pub const TASKS_FILE: &str = "tasks.toml";
 /// Users whose texts and rows the tokenizer and normalisers are fitted on, at most.
-const FIT_USERS: usize = 20_000;
+pub(crate) const FIT_USERS: usize = 20_000;
 
 /// Data read, checked and grouped by user.
 #[derive(Debug)]

@@ -7,13 +7,14 @@ use burn::tensor::Device;
 use instructue_eval::Evaluation;
 use instructue_fs::{recover, remove_directory, remove_file};
 use instructue_model::cache::CacheMetrics;
-use instructue_model::{InstructUe, ModelConfig, Preprocessor, save};
+use instructue_model::{InstructUe, ModelConfig, Preprocessor, check_scorer_dir, save};
 use instructue_schema::limits::{self, numbers};
 use instructue_trainer::{
     Claim, RUN, RowSource, TrainConfig, TrainData, TrainInput, Trained, objective, train,
 };
 use instructue_userqa::{Split, UserQa, UserQaConfig};
 
+use crate::answers::{ANSWERS_DIR, AnswerRun};
 use crate::cache::{keep_events, settle_events};
 use crate::compute::Compute;
 use crate::config::{RunConfig, userqa_config};
@@ -82,6 +83,18 @@ pub fn train_userqa(
     let min_users = config.privacy.min_users;
     check_tasks(&ingested, data, min_users, &mut |s| watch.progress(s))?;
     let run = train_run(&ingested, &claim, config, compute, resume, watch)?;
+    let answers = AnswerRun {
+        data,
+        claim: &claim,
+        ingested: &ingested,
+        triples: &run.triples,
+        userqa: &run.userqa,
+        config,
+    };
+    let answers = match config.answers.enabled {
+        true => answers.finish(&mut |step| watch.progress(step))?,
+        false => None,
+    };
     let finished = Finished {
         data,
         out,
@@ -91,6 +104,7 @@ pub fn train_userqa(
         config,
         trained: &run.model,
         untrained: &run.untrained,
+        forecasts: answers.map(|(_, forecasts)| forecasts),
     };
     let evaluation = evaluate_run(&finished, watch)?;
     settle_events(&run.model, &CacheMetrics::default(), &mut |s| {
@@ -208,6 +222,7 @@ fn prepare_out(
     let (path, checkpoints) = (out.join(CONFIG_FILE), out.join("checkpoints"));
     // What somebody put into the model's directory is found now rather than after training.
     save::check_model_dir(&out.join(MODEL_DIR))?;
+    check_scorer_dir(&out.join(ANSWERS_DIR))?;
     if resume && (path.exists() || checkpoints.exists()) {
         return config.check_saved(&path);
     }
@@ -215,7 +230,7 @@ fn prepare_out(
         let text = format!("nothing to resume in {}: begins anew", out.display());
         watch.progress(Progress::Note { text });
     } else {
-        for stale in ["checkpoints", "best", MODEL_DIR] {
+        for stale in ["checkpoints", "best", MODEL_DIR, ANSWERS_DIR] {
             remove_directory(&out.join(stale))?;
         }
         for stale in [EVALUATION_FILE, REPORT_FILE] {

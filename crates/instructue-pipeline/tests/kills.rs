@@ -72,6 +72,7 @@ fn run(data: &Path, out: &Path, resume: bool) -> Result<(), Error> {
         instructions: vec!["Will this user travel?".into()],
         tuned: None,
         allow_empty: true,
+        scorer: None,
         kind: Default::default(),
     };
     let users = out.join("users.parquet");

@@ -109,6 +109,7 @@ mod config;
 mod error;
 mod files;
 mod fit;
+mod forecast;
 mod report;
 mod rules;
 mod snapshot;
@@ -126,6 +127,10 @@ pub use candidate_pool::PopularValue;
 pub use config::{DEFAULT_MIN_USERS, RunValues, UserQaConfig, default_held_out, split_of};
 pub use error::{Error, Result};
 pub use files::{MANIFEST_FILE, Manifest, TRIPLES_FILE, UserQa, build};
+pub use forecast::{
+    Forecast, ForecastConfig, ForecastFacts, ForecastFamily, ForecastPlan, ForecastQuestion,
+    ForecastTexts, PlannedForecast, seen_value,
+};
 pub use report::{FamilyCounts, UserQaReport};
 pub use rules::{Family, families};
 pub use split::Split;

@@ -3,6 +3,7 @@
 //! Sections of what was not measured are left out, so a default run and a suite over
 //! folds have the same report.
 
+mod forecasts;
 mod html;
 mod losses;
 mod method_plots;

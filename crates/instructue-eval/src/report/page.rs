@@ -10,7 +10,7 @@ use crate::files::write_atomically;
 use crate::methods::{AVERAGE, Arm, COLES, LIGHTGBM, MINILM};
 use crate::report::html::{folded, section, settings};
 use crate::report::losses::{LossPoint, losses as loss_figures};
-use crate::report::{tasks, uses, vectors};
+use crate::report::{forecasts, tasks, uses, vectors};
 use crate::results::Evaluation;
 use crate::table::number;
 
@@ -126,6 +126,7 @@ fn sections(evaluation: &Evaluation, losses: &[LossPoint]) -> Markup {
             vectors::claims(evaluation),
         ))
         (section("Training", "Both losses, each on its own scale.", loss_figures(losses)))
+        (forecasts::sections(evaluation))
         @if measured { (tasks::sections(evaluation)) }
         (vectors::sections(evaluation))
         (uses::sections(evaluation))

@@ -7,6 +7,7 @@ mod task;
 mod uses;
 mod vectors;
 
+use crate::forecast::ForecastResult;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,9 @@ pub struct Evaluation {
     /// Next items.
     #[serde(default)]
     pub recommendation: Vec<RecommendationResult>,
+    /// Questions that nobody trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecasts: Option<ForecastResult>,
     /// To judge by eye.
     #[serde(default)]
     pub examples: Vec<Example>,

@@ -53,6 +53,7 @@ pub fn summarise(study: &Study<'_>, folds: &[FoldResult], extras: &Extras) -> Re
     };
     let first = folds.first().cloned().unwrap_or_default();
     Ok(Evaluation {
+        forecasts: None,
         format: EVALUATION_FORMAT,
         title: String::new(),
         notes: Vec::new(),

@@ -4,6 +4,7 @@ mod check;
 mod common;
 mod complete_journey;
 mod evaluate;
+mod forecasts;
 mod labels;
 mod noise;
 mod report;

@@ -23,7 +23,7 @@ const WHO: [&str; 12] = [
 ];
 
 /// The words of a text, in lower case and without a plural's ending.
-fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     let runs = text.split(|c: char| !c.is_alphanumeric());
     let words = runs.filter(|run| !run.is_empty()).map(singular);
     words.filter(|word| !WHO.contains(&word.as_str()))

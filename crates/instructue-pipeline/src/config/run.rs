@@ -120,6 +120,14 @@ impl RunConfig {
             } => Error::argument(&format!("userqa.{field}"), &expected, found),
             other => other.into(),
         })?;
+        self.answers.validate().map_err(|error| match error {
+            instructue_trainer::Error::Config {
+                key,
+                expected,
+                found,
+            } => Error::argument(&format!("answers.{key}"), &expected, found),
+            other => other.into(),
+        })?;
         self.train.validate().map_err(|error| match error {
             instructue_trainer::Error::Config {
                 key,

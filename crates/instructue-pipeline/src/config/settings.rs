@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use instructue_adapter::AdapterKind;
 use instructue_model::Size;
 use instructue_model::cache::CacheConfig;
-use instructue_trainer::TrainConfig;
+use instructue_trainer::{ScorerConfig, TrainConfig};
 use instructue_userqa::{DEFAULT_MIN_USERS, UserQaConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ pub struct RunConfig {
     pub userqa: UserQaConfig,
     /// Training.
     pub train: TrainConfig,
+    /// Answer scores: the probability of a yes, without labels.
+    pub answers: ScorerConfig,
     /// Vectors of event texts that are kept.
     pub cache: CacheSettings,
     /// Evaluation after training.
@@ -144,6 +146,7 @@ impl RunConfig {
             references: ReferenceConfig::default(),
             userqa: UserQaConfig::default(),
             train: TrainConfig::default(),
+            answers: ScorerConfig::default(),
             cache: CacheSettings::default(),
             evaluation: EvaluationSettings::default(),
         }

@@ -157,6 +157,7 @@ fn a_run_with_a_frozen_encoder_reads_each_text_once() {
         reference: ingested.end,
         instructions: Vec::new(),
         tuned: None,
+        scorer: None,
         kind: VectorKind::Unit,
         allow_empty: false,
     };

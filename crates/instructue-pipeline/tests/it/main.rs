@@ -1,5 +1,6 @@
 //! The tests of `instructue-pipeline` that go through its public interface, in one binary.
 
+mod answers;
 mod bad_input;
 mod common;
 mod event_cache;

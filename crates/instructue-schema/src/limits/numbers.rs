@@ -49,6 +49,10 @@ pub static LIST: IntegerRange = IntegerRange::new(0, 10_000, "each is read for e
 // Training.
 /// Optimiser steps.
 pub static STEPS: IntegerRange = IntegerRange::new(1, BILLION, "more would take years");
+/// Rows that an answer score is learned from.
+pub static ROWS: IntegerRange = IntegerRange::new(1, 10 * MILLION, "each is held in memory");
+/// The penalty of a linear reader's weights.
+pub static PENALTY: FloatRange = FloatRange::new(0.0, 1e9, "more leaves no weight").above();
 /// The number of steps between two events, or of such events; 0 switches them off.
 pub static INTERVAL: IntegerRange = IntegerRange::new(0, BILLION, "no run has more steps");
 /// The number of steps between two events that cannot be switched off.

@@ -160,6 +160,7 @@ impl Trained {
     ) -> Result<RecordBatch, Error> {
         let out = self.directory.path().join(name);
         let request = EmbedRequest {
+            scorer: None,
             reference: Timestamp(END),
             instructions: instructions.iter().map(ToString::to_string).collect(),
             tuned: None,
@@ -284,6 +285,7 @@ fn another_schema_than_the_models_is_refused() {
         reference: Timestamp(END),
         instructions: Vec::new(),
         tuned: None,
+        scorer: None,
         kind: VectorKind::Unit,
         allow_empty: false,
     };
@@ -323,6 +325,7 @@ fn vectors_of(data: &Path) -> Result<RecordBatch, Error> {
         reference: ingested.end,
         instructions: Vec::new(),
         tuned: None,
+        scorer: None,
         kind: VectorKind::Unit,
         allow_empty: false,
     };
@@ -382,6 +385,7 @@ fn a_reference_before_most_events_is_refused() {
             reference: Timestamp(reference),
             instructions: Vec::new(),
             tuned: None,
+            scorer: None,
             kind: VectorKind::Unit,
             allow_empty,
         };

@@ -1,0 +1,273 @@
+//! Mean AUCs over questions, with intervals over users and questions.
+
+use std::collections::BTreeMap;
+
+use instructue_metrics::{Calibration, Draws, Ranking, Resamples, auc, lift_at};
+use instructue_schema::seed;
+use rayon::prelude::*;
+
+use super::result::{
+    ForecastDifference, ForecastMean, ForecastQuality, ForecastQuestionResult, ForecastResult,
+    ForecastSubset,
+};
+use super::study::{ForecastMethod, ForecastScores, ForecastStudy};
+use crate::error::Result;
+use crate::options::EvaluateOptions;
+
+/// Bins of the calibration error.
+const BINS: usize = 15;
+/// The first users that lift looks at.
+const SHARES: [f64; 3] = [0.01, 0.05, 0.1];
+/// Users of each answer that a question needs among those who are looked at.
+const LEAST: usize = 3;
+
+/// Makes figures of methods' scores. `pairs` are the differences that are wanted, each of a
+/// method and another one.
+///
+/// # Errors
+/// Lists that do not belong together.
+pub fn summarise_forecasts(
+    study: &ForecastStudy,
+    methods: &[ForecastScores],
+    pairs: &[(ForecastMethod, ForecastMethod)],
+    options: &EvaluateOptions,
+) -> Result<ForecastResult> {
+    study.check(methods)?;
+    let draws = Sampled::new(study, options);
+    let all: Vec<PerQuestion> = methods
+        .par_iter()
+        .map(|method| draws.per_question(method))
+        .collect();
+    let mut out = ForecastResult::default();
+    for (method, found) in methods.iter().zip(&all) {
+        for subset in ForecastSubset::ALL {
+            let Some((questions, draws)) = draws.mean(found, subset, None) else {
+                continue;
+            };
+            out.means
+                .extend(draws.interval(options.confidence).map(|auc| ForecastMean {
+                    method: method.method.clone(),
+                    subset,
+                    questions,
+                    auc,
+                }));
+        }
+        out.qualities.push(quality(study, method));
+    }
+    let place = |method: &ForecastMethod| methods.iter().position(|one| one.method == *method);
+    for (method, against) in pairs {
+        let Some((left, right)) = place(method).zip(place(against)) else {
+            continue;
+        };
+        let (of_left, of_right) = (&all[left], &all[right]);
+        for subset in ForecastSubset::ALL {
+            // Over the questions that both answered.
+            let left = draws.mean(of_left, subset, Some(of_right));
+            let right = draws.mean(of_right, subset, Some(of_left));
+            let Some(((_, left), (_, right))) = left.zip(right) else {
+                continue;
+            };
+            let difference = left.minus(&right).interval(options.confidence);
+            out.differences
+                .extend(difference.map(|auc| ForecastDifference {
+                    method: method.clone(),
+                    against: against.clone(),
+                    subset,
+                    auc,
+                }));
+        }
+    }
+    out.questions = questions(study, methods, &all);
+    Ok(out)
+}
+
+/// A method's AUC for each question, on all users and on each resample; of all that are asked,
+/// and of those who never had what is asked about.
+struct PerQuestion {
+    all: Vec<Option<Draws>>,
+    never: Vec<Option<Draws>>,
+}
+
+/// Resamples of users and questions.
+struct Sampled<'a> {
+    study: &'a ForecastStudy,
+    users: Vec<Vec<u32>>,
+    questions: Vec<Vec<u32>>,
+}
+
+impl<'a> Sampled<'a> {
+    fn new(study: &'a ForecastStudy, options: &EvaluateOptions) -> Self {
+        let drawn = |n: usize, purpose: &str| {
+            let resamples = Resamples {
+                n,
+                seed: seed::derive(options.seed, purpose, &[]),
+                count: if n == 0 { 0 } else { options.resamples },
+            };
+            (0..resamples.count)
+                .map(|number| resamples.weights(number))
+                .collect()
+        };
+        Self {
+            study,
+            users: drawn(study.users(), "forecast users"),
+            questions: drawn(study.items.len(), "forecast questions"),
+        }
+    }
+
+    fn per_question(&self, method: &ForecastScores) -> PerQuestion {
+        let of = |never: bool| {
+            let questions = 0..self.study.items.len();
+            let questions = questions.into_par_iter();
+            questions
+                .map(|at| self.aucs(at, &method.scores[at], never))
+                .collect()
+        };
+        PerQuestion {
+            all: of(false),
+            never: of(true),
+        }
+    }
+
+    /// The AUCs of one question; `None` with too few users of an answer.
+    fn aucs(&self, at: usize, scores: &[f32], never: bool) -> Option<Draws> {
+        if scores.is_empty() {
+            return None;
+        }
+        let labels = self.study.labels[at].iter().enumerate();
+        let asked = labels.filter_map(|(user, label)| Some((user, (*label)?)));
+        let asked: Vec<(usize, bool)> = asked
+            .filter(|(user, _)| !never || self.study.never[at][*user])
+            .collect();
+        let yes = asked.iter().filter(|(_, label)| *label).count();
+        if yes.min(asked.len() - yes) < LEAST {
+            return None;
+        }
+        let own: Vec<f64> = asked
+            .iter()
+            .map(|(user, _)| f64::from(scores[*user]))
+            .collect();
+        let labels: Vec<bool> = asked.iter().map(|(_, label)| *label).collect();
+        let ranking = Ranking::new(&own, &labels)?;
+        let drawn = self.users.iter().map(|weights| {
+            let weights: Vec<u32> = asked.iter().map(|(user, _)| weights[*user]).collect();
+            ranking.auc(Some(&weights)).unwrap_or(f64::NAN)
+        });
+        Some(Draws {
+            point: ranking.auc(None)?,
+            values: drawn.collect(),
+        })
+    }
+
+    /// The mean over the questions of a subset that `found` (and `other`) answered.
+    fn mean(
+        &self,
+        found: &PerQuestion,
+        subset: ForecastSubset,
+        other: Option<&PerQuestion>,
+    ) -> Option<(usize, Draws)> {
+        let answered = |at: usize| {
+            let both = other.is_none_or(|other| of_subset(other, subset)[at].is_some());
+            of_subset(found, subset)[at].as_ref().filter(|_| both)
+        };
+        let items = self.study.items.iter().enumerate();
+        let chosen = items.filter(|(_, item)| subset.holds(item));
+        let chosen: Vec<(usize, &Draws)> = chosen
+            .filter_map(|(at, _)| Some((at, answered(at)?)))
+            .collect();
+        if chosen.is_empty() {
+            return None;
+        }
+        let point = chosen.iter().map(|(_, draws)| draws.point).sum::<f64>() / chosen.len() as f64;
+        let resampled = self.questions.iter().enumerate().map(|(number, weights)| {
+            let (mut sum, mut count) = (0.0, 0.0);
+            for (at, draws) in &chosen {
+                let value = draws.values[number];
+                if value.is_finite() {
+                    let weight = f64::from(weights[*at]);
+                    sum += weight * value;
+                    count += weight;
+                }
+            }
+            sum / count
+        });
+        let values = resampled.collect();
+        Some((chosen.len(), Draws { point, values }))
+    }
+}
+
+fn of_subset(one: &PerQuestion, subset: ForecastSubset) -> &[Option<Draws>] {
+    match subset {
+        ForecastSubset::NeverBefore => &one.never,
+        _ => &one.all,
+    }
+}
+
+/// Lift, calibration and the ranking within users.
+fn quality(study: &ForecastStudy, method: &ForecastScores) -> ForecastQuality {
+    let mut lifts = [const { Vec::new() }; 3];
+    let (mut probabilities, mut truths) = (Vec::new(), Vec::new());
+    let mut by_user: BTreeMap<(&str, usize), (Vec<f64>, Vec<bool>)> = BTreeMap::new();
+    for ((item, labels), scores) in study.items.iter().zip(&study.labels).zip(&method.scores) {
+        // Of what a method learned to answer: a probability of something else says nothing here.
+        if scores.is_empty() || !item.seen_family {
+            continue;
+        }
+        let asked = labels.iter().zip(scores).enumerate();
+        let asked = asked.filter_map(|(user, (label, score))| Some((user, (*label)?, *score)));
+        let asked: Vec<(usize, bool, f64)> = asked
+            .map(|(user, label, score)| (user, label, f64::from(score)))
+            .collect();
+        let own: Vec<f64> = asked.iter().map(|one| one.2).collect();
+        let truth: Vec<bool> = asked.iter().map(|one| one.1).collect();
+        for (lifts, share) in lifts.iter_mut().zip(SHARES) {
+            lifts.extend(lift_at(&own, &truth, share));
+        }
+        if method.probabilities {
+            probabilities.extend(&own);
+            truths.extend(&truth);
+        }
+        if let Some(group) = &item.group {
+            for (user, label, score) in asked {
+                let (scores, labels) = by_user.entry((group, user)).or_default();
+                scores.push(score);
+                labels.push(label);
+            }
+        }
+    }
+    let mean = |values: &[f64]| {
+        let count = values.len();
+        (count > 0).then(|| values.iter().sum::<f64>() / count as f64)
+    };
+    let within = by_user
+        .values()
+        .filter_map(|(scores, labels)| auc(scores, labels));
+    let calibration = Calibration::new(&probabilities, &truths, BINS);
+    ForecastQuality {
+        method: method.method.clone(),
+        lift: lifts.map(|values| mean(&values)),
+        calibration: calibration.ok().filter(|_| method.probabilities),
+        within_user: mean(&within.collect::<Vec<_>>()),
+    }
+}
+
+fn questions(
+    study: &ForecastStudy,
+    methods: &[ForecastScores],
+    all: &[PerQuestion],
+) -> Vec<ForecastQuestionResult> {
+    let items = study.items.iter().zip(&study.labels).enumerate();
+    let results = items.map(|(at, (item, labels))| {
+        let asked = labels.iter().flatten();
+        let of = |(method, found): (&ForecastScores, &PerQuestion)| {
+            let draws = found.all[at].as_ref()?;
+            Some((method.method.label(), draws.point))
+        };
+        ForecastQuestionResult {
+            item: item.clone(),
+            asked: asked.clone().count(),
+            yes: asked.filter(|label| **label).count(),
+            auc: methods.iter().zip(all).filter_map(of).collect(),
+        }
+    });
+    results.collect()
+}

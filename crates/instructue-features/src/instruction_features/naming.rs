@@ -1,0 +1,71 @@
+//! Texts that an instruction names word for word.
+
+use std::collections::HashMap;
+
+use super::fitted::{FittedTexts, KnownText};
+use super::ngrams::Ngrams;
+use crate::lexical_matches::words;
+use crate::render::SEPARATOR;
+
+/// How often a text counts beside each of what its events say.
+const OWN: f32 = 3.0;
+/// Of these, how many count.
+const BESIDE: usize = 8;
+
+/// The words of each part of each known text.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// Texts by the words of one of their parts.
+    texts: HashMap<Vec<String>, Vec<u32>>,
+    /// The most words that a part has.
+    longest: usize,
+    /// The texts by their spelling.
+    pub ngrams: Ngrams,
+}
+
+impl Names {
+    pub fn new(fitted: &FittedTexts) -> Self {
+        let mut texts: HashMap<Vec<String>, Vec<u32>> = HashMap::new();
+        for (known, text) in fitted.texts.iter().zip(0..) {
+            for part in known.text.split(SEPARATOR) {
+                let part: Vec<String> = words(part).collect();
+                let texts = texts.entry(part).or_default();
+                if texts.last() != Some(&text) {
+                    texts.push(text);
+                }
+            }
+        }
+        texts.remove(&Vec::new());
+        Self {
+            longest: texts.keys().map(Vec::len).max().unwrap_or(0),
+            ngrams: Ngrams::new(&fitted.texts.iter().map(spelled).collect::<Vec<_>>()),
+            texts,
+        }
+    }
+
+    /// The texts with a part whose words stand in the instruction, one after the other; those of
+    /// the longest such parts, since "frozen pizza" names no pizza.
+    pub fn named(&self, instruction: &str) -> Vec<u32> {
+        let words: Vec<String> = words(instruction).collect();
+        for length in (1..=self.longest.min(words.len())).rev() {
+            let runs = words.windows(length).filter_map(|run| self.texts.get(run));
+            let mut named: Vec<u32> = runs.flatten().copied().collect();
+            if !named.is_empty() {
+                named.sort_unstable();
+                named.dedup();
+                return named;
+            }
+        }
+        Vec::new()
+    }
+}
+
+/// What a text is spelled like: itself above all, and what its events say beside it.
+fn spelled(known: &KnownText) -> Vec<(String, f32)> {
+    let beside = known.children.iter().take(BESIDE);
+    let beside = beside.map(|(child, _)| (child.clone(), 1.0));
+    [(known.text.clone(), OWN)]
+        .into_iter()
+        .chain(beside)
+        .collect()
+}

@@ -1,0 +1,143 @@
+//! Known texts by hand.
+
+use std::sync::Arc;
+
+use instructue_schema::{DataText, Timestamp, UserId};
+
+use super::*;
+use crate::profile::{Profile, ProfileEvent, SourceProfile};
+
+/// A user with texts, each with the ages of its events.
+fn profile(user: usize, events: &[(&str, &[f32])]) -> Profile {
+    let events = events.iter().map(|(text, days)| ProfileEvent {
+        text: DataText::new(*text),
+        days: (*days).into(),
+        ..event()
+    });
+    Profile {
+        user: UserId::new(format!("u{user}")).unwrap(),
+        reference: Timestamp(0),
+        sources: vec![SourceProfile::Events(events.collect())],
+    }
+}
+
+fn event() -> ProfileEvent {
+    ProfileEvent {
+        text: DataText::new(""),
+        features: Vec::new(),
+        days: [].into(),
+    }
+}
+
+fn children() -> Children {
+    let schema = instructue_schema::Schema::default_six();
+    Children::new(&schema, 1)
+}
+
+/// Ten users with cola, eight of them with crisps, and two with soap.
+fn known(min_users: usize) -> KnownTexts {
+    let mut counts = TextCounts::new(min_users, 30);
+    for user in 0..10 {
+        let mut events: Vec<(&str, &[f32])> = vec![("drinks | SOFT DRINKS", &[3.0, 40.5])];
+        if user < 8 {
+            events.push(("snacks | CRISPS", &[4.0]));
+        } else {
+            events.push(("home | SOAP", &[100.0]));
+        }
+        counts.add(&profile(user, &events));
+    }
+    let questions = [
+        "Will this user buy CRISPS in the next 30 days?",
+        "Will this user buy SOAP?",
+    ];
+    let fitted = counts.finish(&children(), questions.into_iter());
+    KnownTexts::new(fitted, WordVectors::shared())
+}
+
+#[test]
+fn a_text_of_too_few_users_is_not_kept() {
+    let texts = |min_users| {
+        let known = known(min_users);
+        let texts = known.fitted().texts.iter().map(|known| known.text.clone());
+        texts.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        texts(1),
+        ["drinks | SOFT DRINKS", "snacks | CRISPS", "home | SOAP"]
+    );
+    assert_eq!(texts(3), ["drinks | SOFT DRINKS", "snacks | CRISPS"]);
+    assert!(known(11).is_empty());
+}
+
+#[test]
+fn an_instruction_asks_for_what_it_names_or_means() {
+    let known = known(1);
+    let asks = |text: &str| known.instruction(&DataText::new(text));
+    let named = asks("Will this user buy crisps in the next 30 days?");
+    assert_eq!(named.shares, [(1, 1.0)]);
+    let meant = asks("Will this user buy lemonade in the next 30 days?");
+    assert_eq!(meant.shares[0].0, 0, "{meant:?}");
+    let sum: f32 = meant.shares.iter().map(|(_, share)| share).sum();
+    assert!((sum - 1.0).abs() < 1e-5);
+    // "Will this user buy in the next 30 days" is in the questions and asks for nothing.
+    assert!(asks("Will this user buy?").shares.is_empty());
+}
+
+#[test]
+fn numbers_are_those_by_hand() {
+    let known = known(1);
+    let names = text_feature_names();
+    assert_eq!(names.len(), TEXT_FEATURES);
+    let user = profile(
+        20,
+        &[
+            ("drinks | SOFT DRINKS", &[2.0, 2.5, 32.0]),
+            ("other", &[1.0]),
+        ],
+    );
+    let user = known.profile(&user);
+    let of = |text: u32, name: &str| {
+        let place = names.iter().position(|one| one == name).expect(name);
+        known.numbers(&user, text)[place]
+    };
+    // Two events of a day are one day.
+    assert_eq!(of(0, "own.count.0.25"), 1f32.ln_1p());
+    assert_eq!(of(0, "own.count.2"), 2f32.ln_1p());
+    assert_eq!(of(0, "own.days"), 2f32.ln_1p());
+    assert_eq!(of(0, "own.never"), 0.0);
+    assert_eq!(of(1, "own.never"), 1.0);
+    // Since day 2, that is in the third day, of 30.
+    assert!((of(0, "own.since") - (3.0f32 / 30.0).ln_1p()).abs() < 1e-6);
+    // Days with anything, a text that is not known among them.
+    assert_eq!(of(1, "all.count.2"), 3f32.ln_1p());
+    let popular = &known.fitted().texts[1];
+    assert_eq!((popular.popular, popular.ever), (0.8, 0.8));
+    assert!(
+        known
+            .numbers(&user, 1)
+            .iter()
+            .all(|number| number.is_finite())
+    );
+}
+
+#[test]
+fn what_was_fitted_survives_its_own_text() {
+    let known = known(1);
+    let text = serde_json::to_string(known.fitted()).unwrap();
+    let again: FittedTexts = serde_json::from_str(&text).unwrap();
+    assert!(again.is_sound());
+    let again = KnownTexts::new(again, WordVectors::shared());
+    let user = profile(20, &[("snacks | CRISPS", &[2.0])]);
+    for text in 0..3 {
+        let numbers = |known: &KnownTexts| known.numbers(&known.profile(&user), text);
+        assert_eq!(numbers(&known), numbers(&again));
+    }
+    let wrong = serde_json::to_string(known.fitted()).unwrap();
+    let wrong = wrong.replace("\"days\":30", "\"days\":0");
+    assert!(
+        !serde_json::from_str::<FittedTexts>(&wrong)
+            .unwrap()
+            .is_sound()
+    );
+    let _ = Arc::new(again);
+}

@@ -1,0 +1,18 @@
+//! The answer score: the probability that a yes-or-no question about a user is answered yes.
+//!
+//! One needs it to ask anything of anyone without a label: "will this user buy soda in the next
+//! 30 days?" It stands beside the vector and needs neither encoder nor decoder, nor a device.
+//!
+//! - A *reader* says of each [known text](KnownTexts) how probable it is to come: a logistic
+//!   regression over [features](instructue_features::text_feature_names) of a user and a text.
+//!   It sees no words, only how much of a text the user has, and how lately; so what it learns
+//!   from some texts and users holds for others.
+//! - An instruction gives each known text a share, by its meaning.
+//! - The score is the mean of the texts' probabilities by their shares. (Shares of the features
+//!   instead of the probabilities are a little worse, and not calibrated.)
+
+mod file;
+mod scorer;
+
+pub use file::check_scorer_dir;
+pub use scorer::{AnswerScorer, ScorerRow};

@@ -1,0 +1,181 @@
+//! Learning answer scores from a run's training users.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use instructue_features::{
+    Children, KnownText, KnownTexts, ProfileBuilder, TextCounts, TextVectors,
+};
+use instructue_model::AnswerScorer;
+use instructue_schema::{ColumnRole, Progress, Schema, Timestamp, UserId};
+use instructue_store::UserStore;
+use instructue_trainer::{ScorerConfig, ScorerData, scorer_rows};
+use instructue_userqa::{Split, UserQa, UserQaConfig, seen_value, split_of};
+
+use crate::error::Result;
+
+/// Questions that usual words are counted in, at most.
+const QUESTIONS: usize = 20_000;
+/// Training users that texts are counted over, at most.
+const USERS: usize = 5_000;
+
+/// What answer scores are learned from.
+#[derive(Clone, Copy)]
+pub(crate) struct AnswerData<'a> {
+    pub store: &'a UserStore,
+    pub profiles: &'a ProfileBuilder,
+    pub userqa: &'a UserQaConfig,
+    pub config: &'a ScorerConfig,
+}
+
+/// Answer scores to be learned: everything but the reader is there.
+pub(crate) struct Learner<'a> {
+    data: AnswerData<'a>,
+    /// What was known of texts at each time that is learned from.
+    then: Vec<(Timestamp, KnownTexts)>,
+    /// What is known of them at the end.
+    now: KnownTexts,
+}
+
+impl<'a> Learner<'a> {
+    /// Fits what is known of texts on training users, at each time of training and at `end`.
+    pub fn fit(
+        data: AnswerData<'a>,
+        triples: &UserQa,
+        end: Timestamp,
+        vectors: Arc<dyn TextVectors>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Self> {
+        watch(Progress::Stage {
+            name: "fitting texts",
+        });
+        let mut times = data.userqa.references.clone();
+        times.push(end);
+        let mut children = Children::new(data.store.schema(), data.userqa.min_users);
+        let counts = || TextCounts::new(data.userqa.min_users, data.userqa.horizon_days);
+        let mut counts: Vec<TextCounts> = times.iter().map(|_| counts()).collect();
+        let mut users = 0;
+        let mut questions = BTreeSet::new();
+        for index in 0..data.store.shards() {
+            let shard = data.store.shard(index)?;
+            let training = shard
+                .histories()
+                .filter(|history| data.trains(history.user()));
+            for history in training {
+                children.add(&history, data.newest());
+                for (counts, time) in counts.iter_mut().zip(&times) {
+                    counts.add(&data.profiles.build(&history, *time));
+                }
+                users += 1;
+            }
+            let room = QUESTIONS.saturating_sub(questions.len());
+            let asked = triples.shard(index)?.into_iter();
+            let asked = asked.filter(|triple| triple.split == Split::Train && !triple.held_out);
+            questions.extend(asked.take(room).map(|triple| triple.instruction));
+            watch(Progress::of(index + 1, data.store.shards()));
+            if users >= USERS {
+                break;
+            }
+        }
+        let mut known = times.iter().zip(counts).map(|(time, counts)| {
+            let fitted = counts.finish(&children, questions.iter().map(String::as_str));
+            (*time, KnownTexts::new(fitted, vectors.clone()))
+        });
+        let then = known.by_ref().take(times.len() - 1).collect();
+        let (_, now) = known.next().expect("the end, last of the times");
+        drop(known);
+        Ok(Self { data, then, now })
+    }
+
+    /// Learns from all texts, or with `held_out` only from those whose value training may name.
+    ///
+    /// `None` where there is nothing to learn from: too few users, or no text.
+    pub fn learn(
+        &self,
+        held_out: bool,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Option<AnswerScorer>> {
+        watch(Progress::Stage {
+            name: "learning to score answers",
+        });
+        let data = &self.data;
+        let schema = data.store.schema();
+        let finest: Vec<Option<Finest>> = (0..schema.sources.len())
+            .map(|source| Finest::of(schema, source, &self.now))
+            .collect();
+        let may_ask = |known: &KnownText| {
+            let seed = data.userqa.seed;
+            let seen = |finest: &Finest| finest.is_seen(schema, known, seed);
+            !held_out || finest[known.source].as_ref().is_none_or(seen)
+        };
+        let rows = ScorerData {
+            store: data.store,
+            profiles: data.profiles,
+            times: &self.then,
+            users: &|user| data.trains(user),
+            may_ask: &may_ask,
+        };
+        let rows = scorer_rows(&rows, data.config.rows, data.userqa.seed)?;
+        // All of one answer: too few users to learn from.
+        if rows.iter().all(|row| row.came) || rows.iter().all(|row| !row.came) {
+            return Ok(None);
+        }
+        let scorer = AnswerScorer::fit(
+            data.profiles.clone(),
+            self.now.clone(),
+            &rows,
+            data.config.l2,
+        )?;
+        Ok(Some(scorer))
+    }
+}
+
+impl AnswerData<'_> {
+    pub fn newest(&self) -> Timestamp {
+        *self
+            .userqa
+            .references
+            .last()
+            .expect("validated: at least one")
+    }
+
+    pub fn trains(&self, user: &UserId) -> bool {
+        split_of(user, self.userqa.seed, self.userqa) == Split::Train
+    }
+}
+
+/// The category field of a source that tells its texts apart best: the one with most values.
+struct Finest {
+    /// Its place among the rendered fields.
+    place: usize,
+    field: String,
+}
+
+impl Finest {
+    fn of(schema: &Schema, source: usize, texts: &KnownTexts) -> Option<Self> {
+        let fields = schema.sources[source].fields();
+        let rendered = fields.iter().filter(|field| field.rendered).enumerate();
+        let categories = rendered.filter(|(_, field)| field.role == ColumnRole::Category);
+        let known = texts.fitted().texts.iter();
+        let of_source: Vec<&str> = known
+            .filter(|text| text.source == source)
+            .map(|text| &*text.text)
+            .collect();
+        let distinct = |place: usize| {
+            let values = of_source
+                .iter()
+                .filter_map(|text| text.split(" | ").nth(place));
+            values.collect::<BTreeSet<_>>().len()
+        };
+        let finest = categories.max_by_key(|(place, _)| distinct(*place))?;
+        Some(Self {
+            place: finest.0,
+            field: finest.1.name.clone(),
+        })
+    }
+
+    fn is_seen(&self, schema: &Schema, known: &KnownText, seed: u64) -> bool {
+        let value = known.text.split(" | ").nth(self.place).unwrap_or_default();
+        seen_value(seed, &schema.sources[known.source].name, &self.field, value)
+    }
+}

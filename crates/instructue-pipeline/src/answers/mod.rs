@@ -1,0 +1,13 @@
+//! Answer scores of a run: how they are learned, and how well they answer questions that were
+//! kept from learning.
+
+mod evaluate;
+mod learn;
+mod open;
+mod run;
+mod wordings;
+
+pub use open::{answers_dir, open_answers, score_user};
+pub(crate) use run::AnswerRun;
+pub use run::{ANSWERS_DIR, FORECASTS_FILE, learn_answers};
+pub use wordings::{ValueWording, WORDINGS_FILE, Wordings};

@@ -1,0 +1,67 @@
+//! The answer scorer beside a model, and one user's score.
+
+use std::path::{Path, PathBuf};
+
+use instructue_features::WordVectors;
+use instructue_model::AnswerScorer;
+use instructue_schema::{DataText, Timestamp, UserId, shown};
+use instructue_store::UserStore;
+
+use super::run::ANSWERS_DIR;
+use crate::embed::check_instruction;
+use crate::error::{Error, Result};
+
+/// The scorer's directory that `path` means: below a run's output, or beside a model in it.
+pub fn answers_dir(path: &Path) -> PathBuf {
+    let below = path.join(ANSWERS_DIR);
+    let beside = path.parent().map(|run| run.join(ANSWERS_DIR));
+    match beside.filter(|beside| beside.is_dir() && !below.is_dir()) {
+        Some(beside) => beside,
+        None => below,
+    }
+}
+
+/// The scorer of a run, given its output or the model in it; `None` if the run has none.
+///
+/// # Errors
+/// A scorer that does not read, or whose data had another schema than `store`.
+pub fn open_answers(path: &Path, store: &UserStore) -> Result<Option<AnswerScorer>> {
+    let dir = answers_dir(path);
+    if !dir.is_dir() {
+        return Ok(None);
+    }
+    let scorer = AnswerScorer::load(&dir, WordVectors::shared())?;
+    match scorer.profiles().schema().model_difference(store.schema()) {
+        None => Ok(Some(scorer)),
+        Some(found) => Err(Error::argument(
+            &format!("schema of the data: {}", found.key),
+            &format!("{} as in the answer scorer", found.first),
+            found.second,
+        )),
+    }
+}
+
+/// The probability that a question about one user is answered yes.
+///
+/// # Errors
+/// An unknown user, an empty or overlong instruction, an unreadable store.
+pub fn score_user(
+    scorer: &AnswerScorer,
+    store: &UserStore,
+    user: &str,
+    reference: Timestamp,
+    instruction: &str,
+) -> Result<f32> {
+    check_instruction(instruction)?;
+    let unknown = || {
+        let expected = format!("one of the {} users of the data", store.users());
+        Error::argument("user", &expected, shown(user))
+    };
+    let id = UserId::new(user).ok_or_else(unknown)?;
+    let shard = store.shard(store.shard_of(&id))?;
+    let index = shard.find(&id).ok_or_else(unknown)?;
+    let profile = scorer.profiles().build(&shard.history(index), reference);
+    Ok(scorer
+        .scores(&[profile], &[DataText::new(instruction)])
+        .row(0)[0])
+}

@@ -1,0 +1,143 @@
+//! The answer scores of a run: learned, measured, saved.
+
+use std::path::Path;
+
+use instructue_eval::{ForecastResult, save_json};
+use instructue_features::{ProfileBuilder, WordVectors};
+use instructue_fs::remove_directory;
+use instructue_model::{AnswerScorer, check_scorer_dir};
+use instructue_schema::Progress;
+use instructue_trainer::{Claim, RUN};
+use instructue_userqa::{UserQa, UserQaConfig};
+
+use super::evaluate::{ForecastRun, evaluate_forecasts};
+use super::learn::{AnswerData, Learner};
+use super::wordings::Wordings;
+use crate::config::{RunConfig, userqa_config};
+use crate::error::{Error, Result};
+use crate::prepare::{FIT_USERS, Ingested, declared, ingest, references, userqa};
+
+/// The directory of a run's answer scorer.
+pub const ANSWERS_DIR: &str = "answers";
+/// The file with what was measured of it.
+pub const FORECASTS_FILE: &str = "forecasts.json";
+
+/// Learns answer scores from `data` and leaves the scorer (`answers`) and what it is worth
+/// (`forecasts.json`) in `out`. Half of all values are kept from the scorer that is measured; the
+/// one that is saved has learned from all.
+///
+/// # Errors
+/// Anything wrong with configuration, data or disk; too little data to learn from.
+pub fn learn_answers(
+    data: &Path,
+    out: &Path,
+    config: &RunConfig,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<(AnswerScorer, ForecastResult)> {
+    config.validate()?;
+    declared(data)?;
+    let claim = Claim::take(out, RUN)?;
+    check_scorer_dir(&out.join(ANSWERS_DIR))?;
+    let ingested = ingest(data, &out.join("store"), watch)?;
+    let references = references(config, &ingested);
+    let qa = userqa_config(config, &references, ingested.end);
+    qa.validate()?;
+    let triples = userqa(&ingested.store, &qa, &out.join("userqa"), watch)?;
+    let run = AnswerRun {
+        data,
+        claim: &claim,
+        ingested: &ingested,
+        triples: &triples,
+        userqa: &qa,
+        config,
+    };
+    run.finish(watch)?.ok_or_else(|| {
+        let expected = "training users with events that others have, too, and events that follow";
+        Error::argument(
+            &format!("data directory {}", data.display()),
+            expected,
+            "too few",
+        )
+    })
+}
+
+/// What a run has when answer scores are to be learned.
+pub(crate) struct AnswerRun<'a> {
+    pub data: &'a Path,
+    pub claim: &'a Claim,
+    pub ingested: &'a Ingested,
+    pub triples: &'a UserQa,
+    pub userqa: &'a UserQaConfig,
+    pub config: &'a RunConfig,
+}
+
+impl AnswerRun<'_> {
+    /// Learns, measures and saves; `None` where the data are too little to learn from. What an
+    /// earlier run left is gone then.
+    pub fn finish(
+        &self,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Option<(AnswerScorer, ForecastResult)>> {
+        let dir = self.claim.directory().join(ANSWERS_DIR);
+        check_scorer_dir(&dir)?;
+        let wordings = Wordings::load(self.data)?;
+        let store = &self.ingested.store;
+        let profiles = self.profiles()?;
+        let data = AnswerData {
+            store,
+            profiles: &profiles,
+            userqa: self.userqa,
+            config: &self.config.answers,
+        };
+        let end = self.ingested.end;
+        let learner = Learner::fit(data, self.triples, end, WordVectors::shared(), watch)?;
+        let measured = learner.learn(true, watch)?;
+        let scorer = learner.learn(false, watch)?;
+        let Some((measured, scorer)) = measured.zip(scorer) else {
+            remove_directory(&dir)?;
+            watch(Progress::note(
+                "too few users and events to learn answer scores from",
+            ));
+            return Ok(None);
+        };
+        let run = ForecastRun {
+            data,
+            scorer: &measured,
+            wordings: &wordings,
+            reference: end,
+            min_users: self.userqa.min_users,
+        };
+        let forecasts = evaluate_forecasts(&run, watch)?;
+        scorer.save(&dir)?;
+        save_json(&self.claim.directory().join(FORECASTS_FILE), &forecasts)?;
+        Ok(Some((scorer, forecasts)))
+    }
+
+    /// Profiles with all that the schema lets them hold: nobody has to attend to them.
+    fn profiles(&self) -> Result<ProfileBuilder> {
+        let (store, qa) = (&self.ingested.store, self.userqa);
+        let data = |user: &_| {
+            instructue_userqa::split_of(user, qa.seed, qa) == instructue_userqa::Split::Train
+        };
+        let mut shards = Vec::new();
+        let mut users = 0;
+        for index in 0..store.shards() {
+            let shard = store.shard(index)?;
+            users += shard.users.iter().filter(|user| data(user)).count();
+            shards.push(shard);
+            if users >= FIT_USERS {
+                break;
+            }
+        }
+        let last = *qa.references.last().expect("validated: at least one");
+        let histories = shards.iter().flat_map(|shard| shard.histories());
+        let training = histories.filter(|history| data(history.user()));
+        let training = training.map(|history| (history, last));
+        Ok(ProfileBuilder::fit(
+            store.schema(),
+            training,
+            None,
+            qa.min_users,
+        ))
+    }
+}
