@@ -19,7 +19,7 @@ use clap::Parser;
 use instructue::DeviceName;
 use instructue::features::{Profile, ProfileBuilder, Row, TextTokenizer};
 use instructue::generate::{GenerateConfig, generate};
-use instructue::model::{InstructUe, ModelConfig, Preprocessor, Size};
+use instructue::model::{InstructUe, ModelConfig, Normalisers, Preprocessor, Size};
 use instructue::pipeline::ingest;
 use instructue::schema::{DataText, History, seed, user_key};
 use instructue::trainer::{
@@ -189,7 +189,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let corpus = texts.flat_map(|(question, answer)| [question, answer]);
     let corpus = corpus.map(|text| text.as_str().to_owned());
     let tokenizer = Arc::new(TextTokenizer::train(corpus, 400)?);
-    let normalisers = Preprocessor::fit_normalisers(&builder, histories())?;
+    let normalisers = Normalisers::fit(&builder, histories())?;
     let size = tokenizer.vocab_size();
     let preprocessor = Preprocessor::new(builder, normalisers, tokenizer.clone(), tokenizer, true);
     let mut shape = ModelConfig::fresh(Size::Tiny, size, size);

@@ -27,6 +27,9 @@ mod generate_users;
 #[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../own_triples.rs"]
 mod own_triples;
+#[allow(dead_code, reason = "their `main` is that of the example")]
+#[path = "../own_vectors.rs"]
+mod own_vectors;
 #[path = "cli/terminal.rs"]
 mod terminal;
 #[allow(dead_code, reason = "their `main` is that of the example")]
@@ -93,6 +96,7 @@ fn program() {
         "generate_users" => generate_users::program(arguments),
         "evaluate_suite" => evaluate_suite::program(arguments),
         "own_triples" => own_triples::program(arguments),
+        "own_vectors" => own_vectors::program(arguments),
         "train_userqa" => train_userqa::program(arguments),
         "tune_users" => tune_users::program(arguments),
         other => panic!("no example {other}"),
@@ -532,6 +536,22 @@ fn triples_and_a_loss_of_ones_own_are_trained_on() {
     for name in ["\"contrastive\":", "\"next_token\":", "\"spread\":"] {
         assert_eq!(lines.matches(name).count(), 2, "{name}: {lines}");
     }
+}
+
+#[test]
+fn vectors_of_ones_own_are_a_source_beside_texts() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("own");
+    let printed = good(&run(
+        "own_vectors",
+        &["--steps", "2", "--out", &out.to_string_lossy()],
+    ));
+    assert!(printed.contains("trained 2 steps on "), "{printed}");
+    let schema = fs::read_to_string(out.join("model/schema.toml")).unwrap();
+    assert!(schema.contains("role = \"vector\""), "{schema}");
+    let file = File::open(out.join("users.parquet")).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    assert_eq!(reader.metadata().file_metadata().num_rows(), 40);
 }
 
 #[test]

@@ -50,11 +50,14 @@ pub enum Slot {
 pub enum SourceTokens {
     /// Event texts as encoder tokens, oldest first, with their features.
     Events {
-        /// One token list per event. Equal texts share one list.
+        /// One token list per event. Equal texts share one list. There are none where the source
+        /// has vectors.
         texts: Vec<Arc<[u32]>>,
         /// The same texts as tokens of the backbone, see [`ProfileTokenizer::with_words`];
         /// otherwise empty.
         words: Vec<Arc<[u32]>>,
+        /// One vector per event, where the source has vectors.
+        vectors: Vec<Arc<[f32]>>,
         /// The event features, `[events, features]`, flat.
         features: Vec<f32>,
     },
@@ -65,6 +68,16 @@ pub enum SourceTokens {
         /// Category codes.
         categories: Vec<u32>,
     },
+}
+
+impl SourceTokens {
+    /// The number of events; 0 for a tabular source.
+    pub fn events(&self) -> usize {
+        match self {
+            Self::Events { texts, vectors, .. } => texts.len().max(vectors.len()),
+            Self::Tabular { .. } => 0,
+        }
+    }
 }
 
 /// A tokenised profile, ready for packing.
@@ -129,7 +142,12 @@ impl ProfileTokenizer {
             .map(|(source, tokens)| match tokens {
                 SourceProfile::Events(events) => {
                     let (mut texts, mut words) = (Vec::with_capacity(events.len()), Vec::new());
+                    let mut vectors = Vec::new();
                     for event in events {
+                        if let Some(vector) = &event.vector {
+                            vectors.push(vector.clone());
+                            continue;
+                        }
                         let text = self.text(source, &event.text);
                         texts.push(text.ids);
                         words.extend(text.words);
@@ -138,6 +156,7 @@ impl ProfileTokenizer {
                     SourceTokens::Events {
                         texts,
                         words,
+                        vectors,
                         features: features.collect(),
                     }
                 }
@@ -261,14 +280,14 @@ impl Layout {
         for (source, tokens) in profile.sources.iter().enumerate() {
             slots.push(Slot::Open(source));
             match tokens {
-                SourceTokens::Events { texts, .. } if texts.is_empty() => {
+                SourceTokens::Events { .. } if tokens.events() == 0 => {
                     slots.push(Slot::Empty(source));
                 }
-                SourceTokens::Events { texts, .. } => {
+                SourceTokens::Events { .. } => {
                     if self.summaries {
                         slots.push(Slot::SourceSummary(source));
                     }
-                    slots.extend((0..texts.len()).map(|index| Slot::Event { source, index }));
+                    slots.extend((0..tokens.events()).map(|index| Slot::Event { source, index }));
                 }
                 SourceTokens::Tabular { .. } => slots.push(Slot::Tabular(source)),
             }

@@ -4,15 +4,16 @@
 
 use std::sync::Arc;
 
-use instructue_encoders::{PrincipalComponents, TabularNormaliser, TabularStatistics};
+use instructue_encoders::PrincipalComponents;
 use instructue_features::{
     Layout, LexicalMatches, Profile, ProfileBuilder, ProfileTokenizer, ProfileWords, Row, Segment,
-    SourceProfile, TextTokenizer, event_feature_width,
+    TextTokenizer, event_feature_width,
 };
 use instructue_schema::History;
 use instructue_schema::{DataText, Schema, SourceKind, Timestamp};
 
 use crate::error::Result;
+use crate::normalisers::Normalisers;
 use crate::source_shape::SourceShape;
 
 /// Longest instruction or answer in tokens; longer ones are cut.
@@ -25,7 +26,7 @@ const COMPONENT_USERS: usize = 4_096;
 #[derive(Debug, Clone)]
 pub struct Preprocessor {
     profiles: ProfileBuilder,
-    normalisers: Vec<TabularNormaliser>,
+    normalisers: Normalisers,
     components: Option<PrincipalComponents>,
     lexical_matches: Option<LexicalMatches>,
     encoder_tokenizer: Arc<TextTokenizer>,
@@ -38,10 +39,10 @@ impl Preprocessor {
     /// Puts fitted parts together.
     ///
     /// `encoder_tokenizer` is for event texts, `tokenizer` for the backbone;
-    /// `normalisers` holds one per tabular source, in schema order.
+    /// `normalisers` are of the sources of `profiles`, see [`Normalisers::fit`].
     pub fn new(
         profiles: ProfileBuilder,
-        normalisers: Vec<TabularNormaliser>,
+        normalisers: Normalisers,
         encoder_tokenizer: Arc<TextTokenizer>,
         tokenizer: Arc<TextTokenizer>,
         summaries: bool,
@@ -59,34 +60,6 @@ impl Preprocessor {
         }
     }
 
-    /// Fits the normalisers of all tabular sources on the given users, each once, at their
-    /// reference times. A number that fewer than
-    /// [`min_users`](ProfileBuilder::min_users) of `profiles` have is not standardised.
-    ///
-    /// # Errors
-    /// When a row does not have the width that `profiles` declares.
-    pub fn fit_normalisers<'a>(
-        profiles: &ProfileBuilder,
-        histories: impl Iterator<Item = (History<'a>, Timestamp)>,
-    ) -> Result<Vec<TabularNormaliser>> {
-        let mut fitted: Vec<TabularStatistics> = Self::tabular_sources(profiles.schema())
-            .map(|source| TabularStatistics::new(profiles.tabular_layout(source).numbers.len()))
-            .collect();
-        for (history, reference) in histories {
-            let profile = profiles.build(&history, reference);
-            let rows = profile.sources.iter().filter_map(|source| match source {
-                SourceProfile::Tabular(row) => Some(row),
-                SourceProfile::Events(_) => None,
-            });
-            for (statistics, row) in fitted.iter_mut().zip(rows) {
-                statistics.add(&row.numbers)?;
-            }
-        }
-        let min_users = profiles.min_users() as u64;
-        let normalisers = fitted.iter().map(|found| found.finish_of(min_users));
-        Ok(normalisers.collect())
-    }
-
     /// Fits at most `count` principal components of the standardised numbers of all
     /// tabular sources, on at most the first 4,096 of the given users; `None`
     /// without such numbers, and with fewer users than
@@ -96,28 +69,19 @@ impl Preprocessor {
     /// When a row does not have the width that `profiles` declares.
     pub fn fit_pca_components<'a>(
         profiles: &ProfileBuilder,
-        normalisers: &[TabularNormaliser],
+        normalisers: &Normalisers,
         histories: impl Iterator<Item = (History<'a>, Timestamp)>,
         count: usize,
     ) -> Result<Option<PrincipalComponents>> {
-        let rows = histories
-            .take(COMPONENT_USERS)
-            .map(|(history, reference)| numbers(&profiles.build(&history, reference), normalisers));
+        let rows = histories.take(COMPONENT_USERS).map(|(history, reference)| {
+            normalisers.tabular_numbers(&profiles.build(&history, reference))
+        });
         let rows = rows.collect::<Result<Vec<_>>>()?;
         if rows.len() < profiles.min_users() {
             return Ok(None);
         }
         let components = PrincipalComponents::fit(&rows, count)?;
         Ok((!components.is_empty()).then_some(components))
-    }
-
-    fn tabular_sources(schema: &Schema) -> impl Iterator<Item = usize> + '_ {
-        schema
-            .sources
-            .iter()
-            .enumerate()
-            .filter(|(_, source)| source.kind == SourceKind::Tabular)
-            .map(|(index, _)| index)
     }
 
     /// The declared sources.
@@ -130,8 +94,8 @@ impl Preprocessor {
         &self.profiles
     }
 
-    /// One normaliser per tabular source, in schema order.
-    pub fn normalisers(&self) -> &[TabularNormaliser] {
+    /// The normalisers of tabular rows and of events' vectors.
+    pub fn normalisers(&self) -> &Normalisers {
         &self.normalisers
     }
 
@@ -190,7 +154,7 @@ impl Preprocessor {
     /// When the profile does not have the numbers that were fitted.
     pub fn pca_components_of(&self, profile: &Profile) -> Result<Vec<f32>> {
         match &self.components {
-            Some(components) => Ok(components.apply(&numbers(profile, &self.normalisers)?)?),
+            Some(components) => Ok(components.apply(&self.normalisers.tabular_numbers(profile)?)?),
             None => Ok(Vec::new()),
         }
     }
@@ -229,6 +193,7 @@ impl Preprocessor {
         let shape = |(index, source): (usize, &instructue_schema::Source)| match source.kind {
             SourceKind::Events => SourceShape {
                 kind: SourceKind::Events,
+                vector: source.vector_field().map(|(_, width)| width),
                 numbers: event_feature_width(source),
                 categories: Vec::new(),
             },
@@ -236,6 +201,7 @@ impl Preprocessor {
                 let layout = self.profiles.tabular_layout(index);
                 SourceShape {
                     kind: SourceKind::Tabular,
+                    vector: None,
                     numbers: layout.numbers.len(),
                     categories: layout.categories.iter().map(|(_, size)| *size).collect(),
                 }
@@ -291,17 +257,4 @@ impl Preprocessor {
             segments,
         }
     }
-}
-
-/// The standardised numbers of all tabular sources, one after the other.
-fn numbers(profile: &Profile, normalisers: &[TabularNormaliser]) -> Result<Vec<f32>> {
-    let rows = profile.sources.iter().filter_map(|source| match source {
-        SourceProfile::Tabular(row) => Some(row),
-        SourceProfile::Events(_) => None,
-    });
-    let mut out = Vec::new();
-    for (row, normaliser) in rows.zip(normalisers) {
-        out.extend(normaliser.apply(&row.numbers)?.0);
-    }
-    Ok(out)
 }

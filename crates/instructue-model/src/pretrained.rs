@@ -6,7 +6,6 @@ use burn::tensor::Device;
 use instructue_backbone::{Decoder, DecoderConfig};
 use instructue_encoders::TextEncoder;
 use instructue_nn::Precision;
-use instructue_schema::SourceKind;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -30,7 +29,7 @@ pub struct Pretrained {
 
 impl Pretrained {
     /// Zeros, for a model whose weights are read next: an encoder where a source has
-    /// events, and no more of either than the file of weights has room for.
+    /// texts, and no more of either than the file of weights has room for.
     pub(crate) fn blank(
         config: &ModelConfig,
         sources: &[SourceShape],
@@ -41,8 +40,8 @@ impl Pretrained {
         let settings = &config.encoder;
         let of_encoder = settings.lora;
         let of_backbone = config.backbone_lora;
-        let events = sources.iter().any(|s| s.kind == SourceKind::Events);
-        let encoder = events.then(|| {
+        let texts = sources.iter().any(SourceShape::has_texts);
+        let encoder = texts.then(|| {
             let bert = &settings.bert;
             let encoder = bert.init_blank(settings.pooling, of_encoder.as_ref(), device)?;
             Ok::<_, Error>(encoder.with_normalized(settings.normalized))

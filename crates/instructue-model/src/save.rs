@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, TensorData, bf16, f16};
-use instructue_encoders::{PrincipalComponents, TabularNormaliser, TextEncoder};
+use instructue_encoders::{PrincipalComponents, TextEncoder};
 use instructue_features::{LexicalMatches, ProfileBuilder, TextTokenizer};
 use instructue_fs::{
     Files, NewDirectory, check_replaceable, read, read_sealed_value, read_text, recover,
@@ -27,12 +27,13 @@ use serde::{Deserialize, Serialize};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::normalisers::Normalisers;
 use crate::parameters;
 use crate::preprocessor::Preprocessor;
 use crate::pretrained::Pretrained;
 
 /// The version of the directory's format.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 /// The file that makes a directory a model.
 pub const MANIFEST: &str = "manifest.json";
 const CONFIG: &str = "config.json";
@@ -66,7 +67,7 @@ pub struct Manifest {
 #[derive(Serialize, Deserialize)]
 struct Fitted {
     profiles: ProfileBuilder,
-    normalisers: Vec<TabularNormaliser>,
+    normalisers: Normalisers,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     components: Option<PrincipalComponents>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,7 +102,7 @@ impl Model {
         let preprocessor = self.preprocessor();
         let fitted = Fitted {
             profiles: preprocessor.profiles().clone(),
-            normalisers: preprocessor.normalisers().to_vec(),
+            normalisers: preprocessor.normalisers().clone(),
             components: preprocessor.components().cloned(),
             lexical_matches: preprocessor.lexical_matches().cloned(),
         };

@@ -89,9 +89,10 @@ impl ModelConfig {
     fn weights(&self, sources: &[SourceShape]) -> [(&'static str, &'static str, u128); 8] {
         let hidden = self.backbone.hidden_size;
         let of_kind = |kind| sources.iter().filter(move |source| source.kind == kind);
+        let texts = sources.iter().filter(|source| source.has_texts());
         let encoders = match self.encoder.shared {
-            true => of_kind(SourceKind::Events).count().min(1),
-            false => of_kind(SourceKind::Events).count(),
+            true => texts.count().min(1),
+            false => texts.count(),
         };
         let encoder = self.encoder.bert.weights(self.encoder.lora.as_ref());
         let tables = of_kind(SourceKind::Tabular).map(|source| self.table(source).weights());
@@ -151,7 +152,8 @@ impl ModelConfig {
                 } else {
                     0
                 };
-                (self.encoder.bert.hidden_size, features, self.adapter)
+                let width = source.vector.unwrap_or(self.encoder.bert.hidden_size);
+                (width, features, self.adapter)
             }
             // No layer norm: how large the numbers are together is what they say of
             // a user's activity.

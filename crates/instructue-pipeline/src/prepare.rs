@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use instructue_eval::TaskSet;
 use instructue_features::{LexicalMatches, ProfileBuilder, SourceProfile, TextTokenizer};
-use instructue_model::Preprocessor;
+use instructue_model::{Normalisers, Preprocessor};
 use instructue_schema::user_key;
 use instructue_schema::{Schema, Timestamp, UserId, paths};
 use instructue_store::{IngestOptions, IngestReport, Progress, UserStore, remote_advice, survey};
@@ -291,7 +291,7 @@ pub fn fit(
         watch(Stage::Note { text });
     }
     let profiles = ProfileBuilder::fit(store.schema(), histories(), config.slots(), min_users);
-    let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;
+    let normalisers = Normalisers::fit(&profiles, histories())?;
     let (mut questions, mut answers) = (Vec::new(), Vec::new());
     for (index, _) in &shards {
         let triples = triples.shard(*index)?.into_iter();
@@ -307,7 +307,8 @@ pub fn fit(
         let user = user_key(&profile.user);
         for source in &profile.sources {
             if let SourceProfile::Events(events) = source {
-                let of_events = events.iter().map(|event| event.text.as_str());
+                let of_events = events.iter().filter(|event| event.vector.is_none());
+                let of_events = of_events.map(|event| event.text.as_str());
                 texts.extend(of_events.map(|text| (user, text.to_string())));
             }
         }

@@ -10,7 +10,7 @@ use instructue_fs::NewDirectory;
 use instructue_gguf::Gguf;
 use instructue_model::{ModelConfig, Precision, Pretrained};
 use instructue_nn::lora::LoraConfig;
-use instructue_schema::{Schema, SourceKind};
+use instructue_schema::{Schema, Source, SourceKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -183,8 +183,10 @@ impl PretrainedParts {
             return Ok(());
         };
         let longest = encoder.checkpoint.max_length();
-        let mut events = schema.sources.iter();
-        match events.find(|s| s.kind == SourceKind::Events && s.max_tokens > longest) {
+        let with_texts =
+            |source: &&Source| source.kind == SourceKind::Events && source.vector_field().is_none();
+        let mut texts = schema.sources.iter().filter(with_texts);
+        match texts.find(|source| source.max_tokens > longest) {
             None => Ok(()),
             Some(source) => Err(Error::argument(
                 &format!("`max_tokens` of source `{}`", source.name),

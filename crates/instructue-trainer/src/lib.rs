@@ -39,7 +39,7 @@
 //! use instructue_features::{ProfileBuilder, TextTokenizer};
 //! use instructue_store::{IngestOptions, UserStore};
 //! use instructue_generate::{GenerateConfig, generate};
-//! use instructue_model::{InstructUe, ModelConfig, Preprocessor, Size};
+//! use instructue_model::{InstructUe, ModelConfig, Normalisers, Preprocessor, Size};
 //! use instructue_schema::Schema;
 //! use std::sync::atomic::AtomicBool;
 //! use instructue_trainer::{
@@ -70,7 +70,7 @@
 //! };
 //! let slots = Some(4); // This many events per source.
 //! let profiles = ProfileBuilder::fit(&schema, histories(), slots, userqa.min_users);
-//! let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;
+//! let normalisers = Normalisers::fit(&profiles, histories())?;
 //! let corpus = ["Will this user buy dog food?", "Yes, this user will."].map(String::from);
 //! let tokenizer = Arc::new(TextTokenizer::train(corpus.into_iter(), 300)?);
 //! let vocab = tokenizer.vocab_size();

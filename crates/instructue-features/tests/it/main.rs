@@ -3,3 +3,4 @@
 mod complete_journey;
 mod gguf_tokenizer;
 mod unigram;
+mod vectors;

@@ -34,6 +34,9 @@ pub struct Network {
     pub(super) lexical_matches: Option<Linear>,
     #[module(skip)]
     pub(super) input_scale: f64,
+    /// Of each source the encoder of its texts.
+    #[module(skip)]
+    encoder_of: Vec<Option<usize>>,
 }
 
 impl Network {
@@ -57,15 +60,16 @@ impl Network {
     ) -> Result<Self> {
         parts.check(config)?;
         let lora = config.encoder.lora;
-        let events = sources
-            .iter()
-            .filter(|s| s.kind == SourceKind::Events)
-            .count();
-        let count = if config.encoder.shared {
-            events.min(1)
-        } else {
-            events
-        };
+        let mut count = 0;
+        let encoder_of = sources.iter().map(|source| {
+            let place = source.has_texts().then_some(match config.encoder.shared {
+                true => 0,
+                false => count,
+            })?;
+            count = count.max(place + 1);
+            Some(place)
+        });
+        let encoder_of: Vec<Option<usize>> = encoder_of.collect();
         let encoders = (0..count)
             .map(|_| {
                 let settings = &config.encoder;
@@ -134,6 +138,7 @@ impl Network {
             lookup,
             lexical_matches,
             input_scale: config.input_scale,
+            encoder_of,
         })
     }
 
@@ -142,9 +147,15 @@ impl Network {
         &self.backbone
     }
 
-    /// The text encoders: one per events source, or a single shared one.
+    /// The text encoders: one per events source with texts, or a single shared one.
     pub fn encoders(&self) -> &[TextEncoder] {
         &self.encoders
+    }
+
+    /// The encoder of a source's texts, by its place among the [`encoders`](Self::encoders);
+    /// `None` for a source without texts, tabular or of vectors.
+    pub fn encoder_of(&self, source: usize) -> Option<usize> {
+        self.encoder_of.get(source).copied().flatten()
     }
 
     /// What stands at delimiters, `<USER>` and padding, `[2 · sources + 2, hidden]`:

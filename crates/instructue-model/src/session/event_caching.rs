@@ -119,22 +119,24 @@ impl InstructUe {
 
     /// Fills in the vectors of a batch's event texts where there is a cache.
     pub(crate) fn recall(&self, batch: &Batch, table: &mut TableInput) {
-        let encoders = self.network().encoders();
-        let events = batch.sources.iter().zip(&mut table.sources);
-        let events = events.filter_map(|(source, entry)| match (source, entry) {
-            (SourceBatch::Events(source), SourceInput::Events(entry)) => Some((source, entry)),
-            _ => None,
-        });
-        for (source, (events, entry)) in events.enumerate() {
-            let place = source.min(encoders.len().saturating_sub(1));
-            let (Some(cache), Some(entry)) = (self.event_caches.of_encoder(place), entry) else {
+        let network = self.network();
+        let sources = batch.sources.iter().zip(&mut table.sources);
+        for (source, pair) in sources.enumerate() {
+            let (SourceBatch::Events(events), SourceInput::Events(Some(entry))) = pair else {
+                continue;
+            };
+            // A source of vectors has no encoder.
+            let Some(place) = network.encoder_of(source) else {
+                continue;
+            };
+            let Some(cache) = self.event_caches.of_encoder(place) else {
                 continue;
             };
             let order = text_order(&events.texts);
             let texts: Vec<&[u32]> = order.iter().map(|&text| &*events.texts[text]).collect();
             // What a cache refuses, a vector that is not finite, is computed in the
             // pass as ever, and found where such a vector is found.
-            entry.vectors = encoders[place]
+            entry.vectors = network.encoders()[place]
                 .forward_cached(&texts, cache, self.device())
                 .ok();
         }

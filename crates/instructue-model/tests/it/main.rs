@@ -12,3 +12,4 @@ mod pretrained;
 mod sentence_encoder;
 mod source_gradients;
 mod tuned;
+mod vectors;

@@ -23,7 +23,7 @@ fn two_tokenizers() -> Preprocessor {
     let profiles: ProfileBuilder = own.profiles().clone();
     Preprocessor::new(
         profiles,
-        own.normalisers().to_vec(),
+        own.normalisers().clone(),
         Arc::new(encoder),
         own.tokenizer().clone(),
         true,
