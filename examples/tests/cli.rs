@@ -25,6 +25,9 @@ mod files;
 #[path = "../generate_users.rs"]
 mod generate_users;
 #[allow(dead_code, reason = "their `main` is that of the example")]
+#[path = "../own_encoders.rs"]
+mod own_encoders;
+#[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../own_triples.rs"]
 mod own_triples;
 #[allow(dead_code, reason = "their `main` is that of the example")]
@@ -95,6 +98,7 @@ fn program() {
         "embed_users" => embed_users::program(arguments),
         "generate_users" => generate_users::program(arguments),
         "evaluate_suite" => evaluate_suite::program(arguments),
+        "own_encoders" => own_encoders::program(arguments),
         "own_triples" => own_triples::program(arguments),
         "own_vectors" => own_vectors::program(arguments),
         "train_userqa" => train_userqa::program(arguments),
@@ -552,6 +556,35 @@ fn vectors_of_ones_own_are_a_source_beside_texts() {
     let file = File::open(out.join("users.parquet")).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     assert_eq!(reader.metadata().file_metadata().num_rows(), 40);
+}
+
+#[test]
+fn one_source_has_an_encoder_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let (out, encoder) = (dir.path().join("own"), dir.path().join("encoder"));
+    fs::create_dir_all(encoder.join("1_Pooling")).unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let golden = golden.join("../crates/instructue-model/tests/golden/sentences");
+    for (from, file) in [
+        ("model", "config.json"),
+        ("model", "model.safetensors"),
+        ("cls", "modules.json"),
+        ("cls", "1_Pooling/config.json"),
+        ("cls", "sentence_bert_config.json"),
+        ("cls", "tokenizer.json"),
+        ("cls", "tokenizer_config.json"),
+    ] {
+        fs::copy(golden.join(from).join(file), encoder.join(file)).unwrap();
+    }
+    let (encoder, out) = (encoder.to_string_lossy(), out.to_string_lossy());
+    let arguments = ["--steps", "2", "--encoder", &encoder, "--out", &out];
+    let printed = good(&run("own_encoders", &arguments));
+    assert!(
+        printed.contains("search: encoder of width 16, "),
+        "{printed}"
+    );
+    assert!(printed.contains("bill: encoder of width 96, "), "{printed}");
+    assert!(printed.contains("trained 2 steps"), "{printed}");
 }
 
 #[test]

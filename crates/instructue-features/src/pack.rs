@@ -97,11 +97,18 @@ impl ProfileTokens {
 /// Tokenises the event texts of profiles and caches the results.
 #[derive(Debug)]
 pub struct ProfileTokenizer {
-    tokenizer: Arc<TextTokenizer>,
-    words: Option<Arc<TextTokenizer>>,
-    max_tokens: Vec<usize>,
+    sources: Vec<SourceTokenizer>,
     seen: HashMap<(usize, DataText), EventText>,
     capacity: usize,
+}
+
+/// How the texts of a source become tokens.
+#[derive(Debug)]
+struct SourceTokenizer {
+    encoder: Arc<TextTokenizer>,
+    /// The backbone's, if its tokens are needed, too.
+    words: Option<Arc<TextTokenizer>>,
+    max_tokens: usize,
 }
 
 /// An event's text as tokens.
@@ -116,20 +123,36 @@ struct EventText {
 impl ProfileTokenizer {
     /// A tokenizer of event texts for the sources of `schema`.
     pub fn new(tokenizer: Arc<TextTokenizer>, schema: &Schema) -> Self {
-        let max_tokens = schema.sources.iter().map(|s| s.max_tokens).collect();
-        Self {
-            tokenizer,
+        let sources = schema.sources.iter().map(|source| SourceTokenizer {
+            encoder: tokenizer.clone(),
             words: None,
-            max_tokens,
+            max_tokens: source.max_tokens,
+        });
+        Self {
+            sources: sources.collect(),
             seen: HashMap::new(),
             capacity: 1 << 18,
         }
     }
 
-    /// Also tokenises the texts for the backbone. This is needed to look up events by words if
-    /// the encoder has another vocabulary.
-    pub fn with_words(mut self, backbone: Arc<TextTokenizer>) -> Self {
-        self.words = Some(backbone);
+    /// Tokenises the texts of a source, by its place in the schema, with a tokenizer of its own.
+    ///
+    /// # Panics
+    /// If the schema has no such source.
+    pub fn with_source(mut self, source: usize, tokenizer: Arc<TextTokenizer>) -> Self {
+        self.sources[source].encoder = tokenizer;
+        self.seen.clear();
+        self
+    }
+
+    /// Also tokenises the texts of a source for the backbone. This is needed to look up events by
+    /// words if the encoder has another vocabulary.
+    ///
+    /// # Panics
+    /// If the schema has no such source.
+    pub fn with_words(mut self, source: usize, backbone: Arc<TextTokenizer>) -> Self {
+        self.sources[source].words = Some(backbone);
+        self.seen.clear();
         self
     }
 
@@ -175,13 +198,14 @@ impl ProfileTokenizer {
         if let Some(seen) = self.seen.get(&key) {
             return seen.clone();
         }
-        let mut ids = self.tokenizer.encode_marked(text, self.max_tokens[source]);
+        let of_source = &self.sources[source];
+        let mut ids = of_source.encoder.encode_marked(text, of_source.max_tokens);
         if ids.is_empty() {
             // An encoder cannot read an empty text.
-            ids.push(self.tokenizer.end_id());
+            ids.push(of_source.encoder.end_id());
         }
-        let words = self.words.as_ref().map(|backbone| {
-            let mut words = backbone.encode_limited(text, self.max_tokens[source]);
+        let words = of_source.words.as_ref().map(|backbone| {
+            let mut words = backbone.encode_limited(text, of_source.max_tokens);
             if words.is_empty() {
                 words.push(backbone.end_id());
             }

@@ -4,6 +4,7 @@
 use instructue_features::TextTokenizer;
 use instructue_schema::SourceKind;
 
+use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::preprocessor::Preprocessor;
 
@@ -41,22 +42,44 @@ pub(crate) fn check_numbers(preprocessor: &Preprocessor) -> Result<()> {
     }
 }
 
-/// Whether the encoder has a position for each token that a source's texts may have.
-pub(crate) fn check_lengths(preprocessor: &Preprocessor, positions: usize) -> Result<()> {
-    let sources = preprocessor.schema().sources.iter();
-    let mut texts = sources
-        .filter(|source| source.kind == SourceKind::Events && source.vector_field().is_none());
-    match texts.find(|source| source.max_tokens > positions) {
-        None => Ok(()),
-        Some(source) => Err(Error::Config {
-            key: "encoder.bert.max_position_embeddings".into(),
-            expected: format!(
+/// Whether each encoder has a row for each entry of its tokenizer and a position for each token
+/// that a source's texts may have, and each source with a tokenizer of its own an encoder.
+pub(crate) fn check_encoders(config: &ModelConfig, preprocessor: &Preprocessor) -> Result<()> {
+    config.check_source_encoders(&preprocessor.source_shapes())?;
+    let key = |name: &str, key: &str| match config.source_encoders.contains_key(name) {
+        true => format!("source_encoders.{name}.bert.{key}"),
+        false => format!("encoder.bert.{key}"),
+    };
+    let common = &config.encoder.bert;
+    let tokenizer = preprocessor.encoder_tokenizer();
+    check_vocabulary("encoder.bert.vocab_size", tokenizer, common.vocab_size)?;
+    for (name, encoder) in &config.source_encoders {
+        let tokenizer = preprocessor.tokenizer_of(name);
+        let rows = encoder.bert.vocab_size;
+        check_vocabulary(&key(name, "vocab_size"), tokenizer, rows)?;
+    }
+    let mut tokenizers = preprocessor.source_tokenizers().keys();
+    if let Some(name) = tokenizers.find(|name| !config.source_encoders.contains_key(*name)) {
+        let expected = "an encoder of this source, which has a tokenizer of its own";
+        return refuse(&format!("source_encoders.{name}"), expected, "none");
+    }
+    let shapes = preprocessor.source_shapes();
+    let sources = preprocessor.schema().sources.iter().zip(&shapes);
+    for (source, _) in sources.filter(|(_, shape)| shape.has_texts()) {
+        let positions = config.encoder_of(&source.name).bert.max_length();
+        if source.max_tokens > positions {
+            let expected = format!(
                 "at least {}, the `max_tokens` of source `{}`",
                 source.max_tokens, source.name
-            ),
-            found: positions.to_string(),
-        }),
+            );
+            return refuse(
+                &key(&source.name, "max_position_embeddings"),
+                expected,
+                positions,
+            );
+        }
     }
+    Ok(())
 }
 
 /// Whether each id that a tokenizer gives has a row in the table that it is for.

@@ -50,6 +50,10 @@ pub(crate) fn model_digest(
     }
     hash.bytes(preprocessor.tokenizer().json().as_bytes());
     hash.bytes(preprocessor.encoder_tokenizer().json().as_bytes());
+    for (source, tokenizer) in preprocessor.source_tokenizers() {
+        hash.bytes(source.as_bytes());
+        hash.bytes(tokenizer.json().as_bytes());
+    }
     Ok(hash.weights(network, &[]))
 }
 

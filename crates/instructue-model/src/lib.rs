@@ -109,11 +109,12 @@ mod sentence_encoder;
 mod session;
 mod sizes;
 mod soft_prompt;
+mod source_encoders;
 mod source_shape;
 mod tables;
 mod vectors;
 
-pub use config::{ModelConfig, Size};
+pub use config::{EventEncoderConfig, ModelConfig, Size};
 pub use decoding::Decoding;
 pub use error::{Error, Result};
 pub use identity::CacheKey;

@@ -2,6 +2,7 @@
 //! history into a packed row. It is saved with the weights, because vectors
 //! mean nothing without it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use instructue_encoders::PrincipalComponents;
@@ -30,9 +31,12 @@ pub struct Preprocessor {
     components: Option<PrincipalComponents>,
     lexical_matches: Option<LexicalMatches>,
     encoder_tokenizer: Arc<TextTokenizer>,
+    /// Of sources with encoders of their own, by name.
+    source_tokenizers: BTreeMap<String, Arc<TextTokenizer>>,
     tokenizer: Arc<TextTokenizer>,
     layout: Layout,
-    words: bool,
+    /// Whether event texts are tokens of the backbone, too, of each source.
+    words: Vec<bool>,
 }
 
 impl Preprocessor {
@@ -54,9 +58,10 @@ impl Preprocessor {
             components: None,
             lexical_matches: None,
             encoder_tokenizer,
+            source_tokenizers: BTreeMap::new(),
             tokenizer,
             layout,
-            words: false,
+            words: Vec::new(),
         }
     }
 
@@ -159,9 +164,30 @@ impl Preprocessor {
         }
     }
 
-    /// The tokenizer of event texts.
+    /// The tokenizer of event texts, of all sources without one of their own.
     pub fn encoder_tokenizer(&self) -> &Arc<TextTokenizer> {
         &self.encoder_tokenizer
+    }
+
+    /// With tokenizers of single sources, by name: those whose encoder was trained with another
+    /// one.
+    pub fn with_source_tokenizers(
+        mut self,
+        tokenizers: BTreeMap<String, Arc<TextTokenizer>>,
+    ) -> Self {
+        self.source_tokenizers = tokenizers;
+        self
+    }
+
+    /// The tokenizers of single sources, by name.
+    pub fn source_tokenizers(&self) -> &BTreeMap<String, Arc<TextTokenizer>> {
+        &self.source_tokenizers
+    }
+
+    /// The tokenizer of the event texts of the source called `source`.
+    pub fn tokenizer_of(&self, source: &str) -> &Arc<TextTokenizer> {
+        let own = self.source_tokenizers.get(source);
+        own.unwrap_or(&self.encoder_tokenizer)
     }
 
     /// The backbone's tokenizer.
@@ -178,7 +204,9 @@ impl Preprocessor {
     /// With `lookup`, event texts are tokens of the backbone, too, where the
     /// encoder's vocabulary is another: words are compared in the backbone's.
     pub fn with_lookup(mut self, lookup: bool) -> Self {
-        self.words = lookup && self.encoder_tokenizer != self.tokenizer;
+        let sources = self.schema().sources.iter();
+        let other = |name: &str| lookup && *self.tokenizer_of(name) != self.tokenizer;
+        self.words = sources.map(|source| other(&source.name)).collect();
         self
     }
 
@@ -192,6 +220,7 @@ impl Preprocessor {
         let schema = self.schema();
         let shape = |(index, source): (usize, &instructue_schema::Source)| match source.kind {
             SourceKind::Events => SourceShape {
+                name: source.name.clone(),
                 kind: SourceKind::Events,
                 vector: source.vector_field().map(|(_, width)| width),
                 numbers: event_feature_width(source),
@@ -200,6 +229,7 @@ impl Preprocessor {
             SourceKind::Tabular => {
                 let layout = self.profiles.tabular_layout(index);
                 SourceShape {
+                    name: source.name.clone(),
                     kind: SourceKind::Tabular,
                     vector: None,
                     numbers: layout.numbers.len(),
@@ -212,11 +242,17 @@ impl Preprocessor {
 
     /// A tokenizer of profiles with its own cache of texts.
     pub fn profile_tokenizer(&self) -> ProfileTokenizer {
-        let tokenizer = ProfileTokenizer::new(self.encoder_tokenizer.clone(), self.schema());
-        match self.words {
-            true => tokenizer.with_words(self.tokenizer.clone()),
-            false => tokenizer,
+        let common = self.encoder_tokenizer.clone();
+        let mut tokenizer = ProfileTokenizer::new(common, self.schema());
+        for (number, source) in self.schema().sources.iter().enumerate() {
+            if let Some(own) = self.source_tokenizers.get(&source.name) {
+                tokenizer = tokenizer.with_source(number, own.clone());
+            }
+            if self.words.get(number) == Some(&true) {
+                tokenizer = tokenizer.with_words(number, self.tokenizer.clone());
+            }
         }
+        tokenizer
     }
 
     /// A segment from texts; no instruction asks for the general vector. Its

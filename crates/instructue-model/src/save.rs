@@ -7,6 +7,7 @@
 //! | `schema.toml` | the declared sources |
 //! | `preprocessor.json` | vocabularies and normalisers |
 //! | `tokenizer.json`, `encoder_tokenizer.json` | tokenizers |
+//! | `encoder_tokenizer.SOURCE.json` | tokenizers of sources with encoders of their own |
 //! | `model.safetensors` | all weights by module path |
 
 use std::collections::BTreeMap;
@@ -41,19 +42,24 @@ const SCHEMA: &str = "schema.toml";
 const PREPROCESSOR: &str = "preprocessor.json";
 const TOKENIZER: &str = "tokenizer.json";
 const ENCODER_TOKENIZER: &str = "encoder_tokenizer.json";
-/// Written and read beside a tokenizer where it names special tokens.
-const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const WEIGHTS: &str = "model.safetensors";
-/// All files that a model directory may hold beside the manifest.
-const FILES: [&str; 7] = [
+/// All files that a model directory may hold beside the manifest, those of single sources'
+/// tokenizers left out. Beside a tokenizer's file stands another where special tokens are named.
+const FILES: [&str; 8] = [
     CONFIG,
     SCHEMA,
     PREPROCESSOR,
     TOKENIZER,
+    "tokenizer_config.json",
     ENCODER_TOKENIZER,
-    TOKENIZER_CONFIG,
+    "encoder_tokenizer_config.json",
     WEIGHTS,
 ];
+
+/// The file of a source's own tokenizer.
+fn source_tokenizer(source: &str) -> String {
+    format!("encoder_tokenizer.{source}.json")
+}
 
 /// What a finished model directory says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +119,9 @@ impl Model {
         preprocessor.tokenizer().save(&at(TOKENIZER))?;
         let encoder_tokenizer = preprocessor.encoder_tokenizer();
         encoder_tokenizer.save(&at(ENCODER_TOKENIZER))?;
+        for (source, tokenizer) in preprocessor.source_tokenizers() {
+            tokenizer.save(&at(&source_tokenizer(source)))?;
+        }
         write_tensors(&at(WEIGHTS), &parameters::tensors(self.network()))?;
         let manifest = Manifest {
             format: FORMAT,
@@ -143,20 +152,29 @@ impl Model {
     fn read(dir: &Path, device: &Device, precision: Option<Precision>) -> Result<Self> {
         let manifest = Manifest::read(dir)?;
         let path = |name: &str| manifest.files.path(dir, name);
-        if dir.join(TOKENIZER_CONFIG).exists() {
-            path(TOKENIZER_CONFIG)?;
-        }
+        // A tokenizer reads the names of special tokens from a file beside its own.
+        let tokenizer = |name: &str| {
+            let beside = name.replace(".json", "_config.json");
+            if dir.join(&beside).exists() {
+                path(&beside)?;
+            }
+            Ok::<_, Error>(Arc::new(TextTokenizer::from_file(&path(name)?)?))
+        };
         path(SCHEMA)?;
         let mut config: ModelConfig = read_json(&path(CONFIG)?)?;
         config.precision = precision.unwrap_or(config.precision);
         let fitted: Fitted = read_json(&path(PREPROCESSOR)?)?;
+        let names = config.source_encoders.keys();
+        let own = names.filter(|name| manifest.files.get(&source_tokenizer(name)).is_some());
+        let own = own.map(|name| Ok((name.clone(), tokenizer(&source_tokenizer(name))?)));
         let preprocessor = Preprocessor::new(
             fitted.profiles,
             fitted.normalisers,
-            Arc::new(TextTokenizer::from_file(&path(ENCODER_TOKENIZER)?)?),
-            Arc::new(TextTokenizer::from_file(&path(TOKENIZER)?)?),
+            tokenizer(ENCODER_TOKENIZER)?,
+            tokenizer(TOKENIZER)?,
             config.summaries,
         )
+        .with_source_tokenizers(own.collect::<Result<_>>()?)
         .with_pca_components(fitted.components)
         .with_lexical_matches(fitted.lexical_matches);
         let precision = config.precision;
@@ -174,7 +192,8 @@ impl Model {
 /// # Errors
 /// [`Error::File`] says what else is there.
 pub fn check_model_dir(dir: &Path) -> Result<()> {
-    let belongs = |name: &str| FILES.contains(&name);
+    let of_source = |name: &str| name.starts_with("encoder_tokenizer.") && name.ends_with(".json");
+    let belongs = |name: &str| FILES.contains(&name) || of_source(name);
     Ok(check_replaceable(dir, "a model", MANIFEST, belongs)?)
 }
 

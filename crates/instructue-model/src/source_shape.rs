@@ -6,6 +6,8 @@ use instructue_schema::SourceKind;
 /// What the network must know of each source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceShape {
+    /// The source's name.
+    pub name: String,
     /// Events or tabular.
     pub kind: SourceKind,
     /// The width of the events' own vectors; `None` where events are texts.

@@ -333,6 +333,7 @@ pub fn fit(
     let components = Preprocessor::fit_pca_components(&profiles, &normalisers, histories(), count)?;
     let preprocessor = Preprocessor::new(profiles, normalisers, of_encoder, of_backbone, summaries);
     Ok(preprocessor
+        .with_source_tokenizers(begun.source_tokenizers())
         .with_pca_components(components)
         .with_lexical_matches(config.model.lexical_matches.then_some(lexical_matches)))
 }

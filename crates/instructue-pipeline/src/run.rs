@@ -132,6 +132,7 @@ pub(crate) fn train_run(
     let trained_on = compute.device.clone().autodiff();
     // The factors of LoRA are drawn while a part is read.
     trained_on.seed(config.seed);
+    config.pretrained.check_sources(ingested.store.schema())?;
     let begun = begin(config, &trained_on, watch)?;
     begun.check_lengths(ingested.store.schema())?;
     // From here on an earlier run's model is gone, so what can be wrong was asked before.
@@ -222,7 +223,7 @@ fn prepare_out(
 /// Reads the pretrained parts, if the configuration names some.
 fn begin(config: &RunConfig, device: &Device, watch: &mut dyn Watch) -> Result<PretrainedParts> {
     let settings = &config.pretrained;
-    if settings.backbone.is_some() || settings.encoder.is_some() {
+    if !settings.is_none() {
         watch.stage(Stage::Begin {
             name: "reading pretrained weights",
         });

@@ -84,8 +84,7 @@ impl State {
     /// change. Their digests are part of the configuration, and only a model with the same
     /// weights can resume.
     fn leaves_out(&self, parameter: &Parameter) -> bool {
-        let begun = self.model.pretrained.as_ref();
-        begun.is_some_and(|begun| begun.hold(parameter))
+        self.model.begins_with(parameter)
     }
 }
 

@@ -60,6 +60,7 @@ fn parts(preprocessor: &Preprocessor, device: &Device) -> Pretrained {
     Pretrained {
         backbone: Some(decoder.init(Some(&lora), device).unwrap()),
         encoder: Some(encoder.init(Pooling::Mean, None, device).unwrap()),
+        ..Pretrained::default()
     }
 }
 

@@ -69,7 +69,7 @@ fn shard() -> Shard {
 fn model_of(shard: &Shard, change: impl FnOnce(&mut ModelConfig), device: &Device) -> InstructUe {
     let preprocessor = preprocessor_of(shard, &schema());
     let mut config = config(&preprocessor);
-    config.encoder.shared = false;
+    config.shared_encoder = false;
     change(&mut config);
     InstructUe::new(config, preprocessor, 3, device).unwrap()
 }
