@@ -12,7 +12,7 @@
 //! use burn::tensor::Device;
 //! use instructue_features::{ProfileBuilder, TextTokenizer};
 //! use instructue_schema::{ColumnData, Shard, SourceTable};
-//! use instructue_model::{InstructUe, ModelConfig, Preprocessor, Size};
+//! use instructue_model::{InstructUe, ModelConfig, Normalisers, Preprocessor, Size};
 //! use instructue_schema::{DataText, Schema, Timestamp, UserId};
 //!
 //! let schema = Schema::from_toml(
@@ -46,7 +46,7 @@
 //! // The host side is fitted on the training users.
 //! let histories = || shard.histories().map(|history| (history, reference));
 //! let profiles = ProfileBuilder::fit(&schema, histories(), None, 1);
-//! let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;
+//! let normalisers = Normalisers::fit(&profiles, histories())?;
 //! let corpus = ["books pets shop", "Does this user have a pet?"].map(String::from);
 //! let tokenizer = Arc::new(TextTokenizer::train(corpus.into_iter(), 300)?);
 //! let preprocessor =

@@ -7,7 +7,7 @@
 //! | `schema.toml` | the declared sources |
 //! | `preprocessor.json` | vocabularies and normalisers |
 //! | `tokenizer.json`, `encoder_tokenizer.json` | tokenizers |
-//! | `encoder_tokenizer.SOURCE.json` | tokenizers of sources with encoders of their own |
+//! | `SOURCE.encoder_tokenizer.json` | tokenizers of sources with encoders of their own |
 //! | `model.safetensors` | all weights by module path |
 
 use std::collections::BTreeMap;
@@ -42,6 +42,7 @@ const SCHEMA: &str = "schema.toml";
 const PREPROCESSOR: &str = "preprocessor.json";
 const TOKENIZER: &str = "tokenizer.json";
 const ENCODER_TOKENIZER: &str = "encoder_tokenizer.json";
+const ENCODER_TOKENIZER_CONFIG: &str = "encoder_tokenizer_config.json";
 const WEIGHTS: &str = "model.safetensors";
 /// All files that a model directory may hold beside the manifest, those of single sources'
 /// tokenizers left out. Beside a tokenizer's file stands another where special tokens are named.
@@ -52,13 +53,13 @@ const FILES: [&str; 8] = [
     TOKENIZER,
     "tokenizer_config.json",
     ENCODER_TOKENIZER,
-    "encoder_tokenizer_config.json",
+    ENCODER_TOKENIZER_CONFIG,
     WEIGHTS,
 ];
 
-/// The file of a source's own tokenizer.
+/// The file of a source's own tokenizer. No name of a source has a dot.
 fn source_tokenizer(source: &str) -> String {
-    format!("encoder_tokenizer.{source}.json")
+    format!("{source}.{ENCODER_TOKENIZER}")
 }
 
 /// What a finished model directory says of itself.
@@ -192,7 +193,10 @@ impl Model {
 /// # Errors
 /// [`Error::File`] says what else is there.
 pub fn check_model_dir(dir: &Path) -> Result<()> {
-    let of_source = |name: &str| name.starts_with("encoder_tokenizer.") && name.ends_with(".json");
+    let of_source = |name: &str| {
+        let file = name.split_once('.').map(|(_, file)| file);
+        file == Some(ENCODER_TOKENIZER) || file == Some(ENCODER_TOKENIZER_CONFIG)
+    };
     let belongs = |name: &str| FILES.contains(&name) || of_source(name);
     Ok(check_replaceable(dir, "a model", MANIFEST, belongs)?)
 }

@@ -141,7 +141,7 @@ fn a_saved_model_has_both_tokenizers_and_gives_the_same_vectors() {
     let path = dir.path().join("model");
     model.save(&path).unwrap();
     model.save(&path).unwrap();
-    assert!(path.join("encoder_tokenizer.search.json").is_file());
+    assert!(path.join("search.encoder_tokenizer.json").is_file());
     let loaded = InstructUe::load(&path, &Device::default()).unwrap();
     assert_eq!(embed(&loaded), embed(&model));
     assert_eq!(loaded.digest().unwrap(), model.digest().unwrap());
