@@ -193,12 +193,24 @@ fn what_is_trained_can_be_chosen() {
     let (data, out) = (dir.path().join("data"), dir.path().join("out"));
     config.pretrained.train_backbone = FineTuning::Frozen;
     config.pretrained.train_encoder = FineTuning::Full;
+    let own = SourceEncoderSettings {
+        encoder: config.pretrained.encoder.clone().unwrap(),
+        pooling: None,
+        train_encoder: FineTuning::Lora,
+        lora: config.pretrained.lora,
+    };
+    config.pretrained.sources.insert("search".into(), own);
     config.train.steps = 2;
     config.train.validation.every = 0;
     train_userqa(&data, &out, &config, &compute(), false, &mut Silent).unwrap();
     let changed = names(&out.join("checkpoints/step-00000002/model.safetensors"));
-    assert!(changed.iter().any(|name| name.starts_with("encoders.")));
-    assert!(!changed.iter().any(|name| name.starts_with("backbone.")));
+    let of = |part: &str| changed.iter().filter(|name| name.starts_with(part)).count();
+    // That of searches comes first, and of it only factors are trained.
+    let factors = |name: &&String| name.starts_with("encoders.0.") && name.contains(".lora.");
+    assert!(of("encoders.0.") > 0);
+    assert_eq!(changed.iter().filter(factors).count(), of("encoders.0."));
+    assert!(of("encoders.1.embeddings.") > 0, "all of the common one");
+    assert_eq!(of("backbone."), 0);
 }
 
 #[test]
