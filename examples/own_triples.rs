@@ -8,6 +8,7 @@
 //! they could as well come from a language model or a table. What training needs of them is
 //! [`RowSource`]: rows, each a profile with questions that have answers.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -197,6 +198,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         instructions,
         answers,
         encoder_tokenizer: None,
+        source_tokenizers: BTreeMap::new(),
         tokenizer: None,
     })?;
     let asked = users.iter().zip(asked);

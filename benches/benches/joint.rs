@@ -14,7 +14,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use instructue::features::{
     Batch, Profile, ProfileBuilder, Row, SourceBatch, SourceProfile, TextTokenizer,
 };
-use instructue::model::{InstructUe, ModelConfig, Preprocessor, Size};
+use instructue::model::{InstructUe, ModelConfig, Normalisers, Preprocessor, Size};
 use instructue::schema::Shard;
 use instructue::schema::{DataText, Schema};
 use instructue::trainer::{TrainConfig, clip_global_norm, gradients, objective};
@@ -45,8 +45,7 @@ fn preprocessor(shard: &Shard) -> Preprocessor {
             .map(|history| (history, reference(EVENTS)))
     };
     let builder = ProfileBuilder::fit(&schema(), histories(), None, 1);
-    let normalisers =
-        Preprocessor::fit_normalisers(&builder, histories()).expect("rows of one layout");
+    let normalisers = Normalisers::fit(&builder, histories()).expect("rows of one layout");
     let mut texts = vec![QUESTION.to_string(), answer(0)];
     for profile in profiles(&builder, shard) {
         for source in profile.sources {

@@ -25,8 +25,14 @@ mod files;
 #[path = "../generate_users.rs"]
 mod generate_users;
 #[allow(dead_code, reason = "their `main` is that of the example")]
+#[path = "../own_encoders.rs"]
+mod own_encoders;
+#[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../own_triples.rs"]
 mod own_triples;
+#[allow(dead_code, reason = "their `main` is that of the example")]
+#[path = "../own_vectors.rs"]
+mod own_vectors;
 #[path = "cli/terminal.rs"]
 mod terminal;
 #[allow(dead_code, reason = "their `main` is that of the example")]
@@ -92,7 +98,9 @@ fn program() {
         "embed_users" => embed_users::program(arguments),
         "generate_users" => generate_users::program(arguments),
         "evaluate_suite" => evaluate_suite::program(arguments),
+        "own_encoders" => own_encoders::program(arguments),
         "own_triples" => own_triples::program(arguments),
+        "own_vectors" => own_vectors::program(arguments),
         "train_userqa" => train_userqa::program(arguments),
         "tune_users" => tune_users::program(arguments),
         other => panic!("no example {other}"),
@@ -532,6 +540,51 @@ fn triples_and_a_loss_of_ones_own_are_trained_on() {
     for name in ["\"contrastive\":", "\"next_token\":", "\"spread\":"] {
         assert_eq!(lines.matches(name).count(), 2, "{name}: {lines}");
     }
+}
+
+#[test]
+fn vectors_of_ones_own_are_a_source_beside_texts() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("own");
+    let printed = good(&run(
+        "own_vectors",
+        &["--steps", "2", "--out", &out.to_string_lossy()],
+    ));
+    assert!(printed.contains("trained 2 steps on "), "{printed}");
+    let schema = fs::read_to_string(out.join("model/schema.toml")).unwrap();
+    assert!(schema.contains("role = \"vector\""), "{schema}");
+    let file = File::open(out.join("users.parquet")).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    assert_eq!(reader.metadata().file_metadata().num_rows(), 40);
+}
+
+#[test]
+fn one_source_has_an_encoder_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let (out, encoder) = (dir.path().join("own"), dir.path().join("encoder"));
+    fs::create_dir_all(encoder.join("1_Pooling")).unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let golden = golden.join("../crates/instructue-model/tests/golden/sentences");
+    for (from, file) in [
+        ("model", "config.json"),
+        ("model", "model.safetensors"),
+        ("cls", "modules.json"),
+        ("cls", "1_Pooling/config.json"),
+        ("cls", "sentence_bert_config.json"),
+        ("cls", "tokenizer.json"),
+        ("cls", "tokenizer_config.json"),
+    ] {
+        fs::copy(golden.join(from).join(file), encoder.join(file)).unwrap();
+    }
+    let (encoder, out) = (encoder.to_string_lossy(), out.to_string_lossy());
+    let arguments = ["--steps", "2", "--encoder", &encoder, "--out", &out];
+    let printed = good(&run("own_encoders", &arguments));
+    assert!(
+        printed.contains("search: encoder of width 16, "),
+        "{printed}"
+    );
+    assert!(printed.contains("bill: encoder of width 96, "), "{printed}");
+    assert!(printed.contains("trained 2 steps"), "{printed}");
 }
 
 #[test]

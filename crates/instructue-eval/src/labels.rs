@@ -235,7 +235,7 @@ impl<'a> Truth<'a> {
                 let counts = |value: &str| equals.iter().any(|wanted| wanted == value);
                 Some(dictionary.iter().map(|value| counts(value)).collect())
             }
-            ColumnData::Number(_) => None,
+            ColumnData::Number(_) | ColumnData::Vector { .. } => None,
         }
     }
 

@@ -2,7 +2,7 @@
 //! tensors.
 //!
 //! [`Batch::collate`] lays the slots of several [`Row`]s side by side, collects the distinct
-//! event texts and answers that have to be encoded, and records where vectors and next-token
+//! event texts, vectors and answers that have to be encoded, and records where vectors and next-token
 //! targets are read.
 
 use std::collections::HashMap;
@@ -19,7 +19,9 @@ pub struct EventBatch {
     pub texts: Vec<Arc<[u32]>>,
     /// The same texts as tokens of the backbone, if the profiles hold these; otherwise empty.
     pub words: Vec<Arc<[u32]>>,
-    /// For each event, the index of its text.
+    /// The distinct vectors of a source that has vectors in place of texts; otherwise empty.
+    pub vectors: Vec<Arc<[f32]>>,
+    /// For each event, the index of its text, or of its vector.
     pub text_of: Vec<u32>,
     /// For each event, its row.
     pub row_of: Vec<u32>,
@@ -361,16 +363,27 @@ type TextKey = (Arc<[u32]>, Option<Arc<[u32]>>);
 fn collect_events(source: usize, profiles: &[&ProfileTokens]) -> EventBatch {
     let mut batch = EventBatch::default();
     let mut index: HashMap<TextKey, u32> = HashMap::new();
+    let mut vector_index: HashMap<Vec<u32>, u32> = HashMap::new();
     for (row, profile) in profiles.iter().enumerate() {
         batch.first.push(batch.text_of.len());
         let SourceTokens::Events {
             texts,
             words,
+            vectors,
             features,
         } = &profile.sources[source]
         else {
             unreachable!("source {source} holds events in the layout");
         };
+        for vector in vectors {
+            let bits = vector.iter().map(|number| number.to_bits()).collect();
+            let number = *vector_index.entry(bits).or_insert_with(|| {
+                batch.vectors.push(vector.clone());
+                batch.vectors.len() as u32 - 1
+            });
+            batch.text_of.push(number);
+            batch.row_of.push(row as u32);
+        }
         for (event, text) in texts.iter().enumerate() {
             let next = index.len() as u32;
             let words = words.get(event);

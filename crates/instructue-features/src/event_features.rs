@@ -51,7 +51,7 @@ fn repeat_features(source: &Source) -> &'static [&'static str] {
 /// its root mean square in fitting, and `x_missing` is 1 when there is no value and 0 otherwise.
 ///
 /// Where repeated events are merged, the features of time are those of the newest of them, the
-/// previous event is the one before it with the same text, and `x` is computed from the sum of
+/// previous event is the one before it with the same text or vector, and `x` is computed from the sum of
 /// the values. Three features are added: `repeats` is log(1 + repetitions) / log(51),
 /// `days_before_first` is scaled as `days_before`, and `recent_share` is the share of the
 /// repetitions in the newest third of the window.

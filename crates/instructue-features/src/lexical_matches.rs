@@ -97,7 +97,7 @@ impl LexicalMatches {
         for profile in profiles {
             let user = user_key(&profile.user);
             for (source, found) in profile.sources.iter().enumerate() {
-                for event in of_source(found) {
+                for event in with_text(found) {
                     counts.add_text(source, user, &event.text);
                 }
             }
@@ -118,7 +118,7 @@ impl LexicalMatches {
         let mut out = ProfileWords::default();
         for (source, found) in schema.sources.iter().zip(&profile.sources) {
             let described = word_ids(&source.description);
-            let events = of_source(found).iter().map(|event| {
+            let events = with_text(found).map(|event| {
                 let words = joined(&described, &word_ids(event.text.as_str()));
                 EventWords {
                     norm: norm(&words, |word| self.rarity(word)),
@@ -229,11 +229,13 @@ impl LexicalQuery {
     }
 }
 
-fn of_source(found: &SourceProfile) -> &[ProfileEvent] {
-    match found {
+/// The events of a source that have a text. Those with a vector share no word with anything.
+fn with_text(found: &SourceProfile) -> impl Iterator<Item = &ProfileEvent> {
+    let events: &[ProfileEvent] = match found {
         SourceProfile::Events(events) => events,
         SourceProfile::Tabular(_) => &[],
-    }
+    };
+    events.iter().filter(|event| event.vector.is_none())
 }
 
 impl From<Fitted> for LexicalMatches {

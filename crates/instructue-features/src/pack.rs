@@ -50,11 +50,14 @@ pub enum Slot {
 pub enum SourceTokens {
     /// Event texts as encoder tokens, oldest first, with their features.
     Events {
-        /// One token list per event. Equal texts share one list.
+        /// One token list per event. Equal texts share one list. There are none where the source
+        /// has vectors.
         texts: Vec<Arc<[u32]>>,
         /// The same texts as tokens of the backbone, see [`ProfileTokenizer::with_words`];
         /// otherwise empty.
         words: Vec<Arc<[u32]>>,
+        /// One vector per event, where the source has vectors.
+        vectors: Vec<Arc<[f32]>>,
         /// The event features, `[events, features]`, flat.
         features: Vec<f32>,
     },
@@ -65,6 +68,16 @@ pub enum SourceTokens {
         /// Category codes.
         categories: Vec<u32>,
     },
+}
+
+impl SourceTokens {
+    /// The number of events; 0 for a tabular source.
+    pub fn events(&self) -> usize {
+        match self {
+            Self::Events { texts, vectors, .. } => texts.len().max(vectors.len()),
+            Self::Tabular { .. } => 0,
+        }
+    }
 }
 
 /// A tokenised profile, ready for packing.
@@ -84,11 +97,18 @@ impl ProfileTokens {
 /// Tokenises the event texts of profiles and caches the results.
 #[derive(Debug)]
 pub struct ProfileTokenizer {
-    tokenizer: Arc<TextTokenizer>,
-    words: Option<Arc<TextTokenizer>>,
-    max_tokens: Vec<usize>,
+    sources: Vec<SourceTokenizer>,
     seen: HashMap<(usize, DataText), EventText>,
     capacity: usize,
+}
+
+/// How the texts of a source become tokens.
+#[derive(Debug)]
+struct SourceTokenizer {
+    encoder: Arc<TextTokenizer>,
+    /// The backbone's, if its tokens are needed, too.
+    words: Option<Arc<TextTokenizer>>,
+    max_tokens: usize,
 }
 
 /// An event's text as tokens.
@@ -103,20 +123,36 @@ struct EventText {
 impl ProfileTokenizer {
     /// A tokenizer of event texts for the sources of `schema`.
     pub fn new(tokenizer: Arc<TextTokenizer>, schema: &Schema) -> Self {
-        let max_tokens = schema.sources.iter().map(|s| s.max_tokens).collect();
-        Self {
-            tokenizer,
+        let sources = schema.sources.iter().map(|source| SourceTokenizer {
+            encoder: tokenizer.clone(),
             words: None,
-            max_tokens,
+            max_tokens: source.max_tokens,
+        });
+        Self {
+            sources: sources.collect(),
             seen: HashMap::new(),
             capacity: 1 << 18,
         }
     }
 
-    /// Also tokenises the texts for the backbone. This is needed to look up events by words if
-    /// the encoder has another vocabulary.
-    pub fn with_words(mut self, backbone: Arc<TextTokenizer>) -> Self {
-        self.words = Some(backbone);
+    /// Tokenises the texts of a source, by its place in the schema, with a tokenizer of its own.
+    ///
+    /// # Panics
+    /// If the schema has no such source.
+    pub fn with_source(mut self, source: usize, tokenizer: Arc<TextTokenizer>) -> Self {
+        self.sources[source].encoder = tokenizer;
+        self.seen.clear();
+        self
+    }
+
+    /// Also tokenises the texts of a source for the backbone. This is needed to look up events by
+    /// words if the encoder has another vocabulary.
+    ///
+    /// # Panics
+    /// If the schema has no such source.
+    pub fn with_words(mut self, source: usize, backbone: Arc<TextTokenizer>) -> Self {
+        self.sources[source].words = Some(backbone);
+        self.seen.clear();
         self
     }
 
@@ -129,7 +165,12 @@ impl ProfileTokenizer {
             .map(|(source, tokens)| match tokens {
                 SourceProfile::Events(events) => {
                     let (mut texts, mut words) = (Vec::with_capacity(events.len()), Vec::new());
+                    let mut vectors = Vec::new();
                     for event in events {
+                        if let Some(vector) = &event.vector {
+                            vectors.push(vector.clone());
+                            continue;
+                        }
                         let text = self.text(source, &event.text);
                         texts.push(text.ids);
                         words.extend(text.words);
@@ -138,6 +179,7 @@ impl ProfileTokenizer {
                     SourceTokens::Events {
                         texts,
                         words,
+                        vectors,
                         features: features.collect(),
                     }
                 }
@@ -156,13 +198,14 @@ impl ProfileTokenizer {
         if let Some(seen) = self.seen.get(&key) {
             return seen.clone();
         }
-        let mut ids = self.tokenizer.encode_marked(text, self.max_tokens[source]);
+        let of_source = &self.sources[source];
+        let mut ids = of_source.encoder.encode_marked(text, of_source.max_tokens);
         if ids.is_empty() {
             // An encoder cannot read an empty text.
-            ids.push(self.tokenizer.end_id());
+            ids.push(of_source.encoder.end_id());
         }
-        let words = self.words.as_ref().map(|backbone| {
-            let mut words = backbone.encode_limited(text, self.max_tokens[source]);
+        let words = of_source.words.as_ref().map(|backbone| {
+            let mut words = backbone.encode_limited(text, of_source.max_tokens);
             if words.is_empty() {
                 words.push(backbone.end_id());
             }
@@ -261,14 +304,14 @@ impl Layout {
         for (source, tokens) in profile.sources.iter().enumerate() {
             slots.push(Slot::Open(source));
             match tokens {
-                SourceTokens::Events { texts, .. } if texts.is_empty() => {
+                SourceTokens::Events { .. } if tokens.events() == 0 => {
                     slots.push(Slot::Empty(source));
                 }
-                SourceTokens::Events { texts, .. } => {
+                SourceTokens::Events { .. } => {
                     if self.summaries {
                         slots.push(Slot::SourceSummary(source));
                     }
-                    slots.extend((0..texts.len()).map(|index| Slot::Event { source, index }));
+                    slots.extend((0..tokens.events()).map(|index| Slot::Event { source, index }));
                 }
                 SourceTokens::Tabular { .. } => slots.push(Slot::Tabular(source)),
             }

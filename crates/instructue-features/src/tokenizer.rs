@@ -15,7 +15,7 @@ mod unigram;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use instructue_schema::DataText;
@@ -26,8 +26,6 @@ use post_processor::PostProcessor;
 use special::SpecialNames;
 pub use special::{END, PAD};
 
-/// The file of a Hugging Face directory that names the special tokens.
-const CONFIG: &str = "tokenizer_config.json";
 /// The number of bytes per wanted token at which a text is truncated before it is tokenised, see
 /// [`TextTokenizer::encode_limited`].
 const BYTES_PER_TOKEN: usize = 64;
@@ -94,7 +92,7 @@ impl TextTokenizer {
         let name = path.display().to_string();
         let read = instructue_fs::read_text;
         let mut json = read(path)?;
-        let config = path.with_file_name(CONFIG);
+        let config = config_beside(path);
         let names = match config.is_file() {
             true => SpecialNames::from_config(&config.display().to_string(), &read(&config)?)?,
             false => SpecialNames::default(),
@@ -178,7 +176,7 @@ impl TextTokenizer {
     /// read it.
     ///
     /// The file appears under its name only when it is complete. If a `tokenizer_config.json`
-    /// named the special tokens, one is written beside it.
+    /// named the special tokens, one is written beside it (`NAME_config.json` beside `NAME.json`).
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
@@ -305,10 +303,17 @@ impl fmt::Debug for TextTokenizer {
     }
 }
 
+/// The file that names the special tokens of a tokenizer's file: `tokenizer_config.json` beside
+/// `tokenizer.json`, as in a Hugging Face directory.
+fn config_beside(path: &Path) -> PathBuf {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{name}_config.json"))
+}
+
 /// Writes a `tokenizer.json`, and before it the file that names its special tokens.
 fn write_files(path: &Path, json: &str, names: &SpecialNames) -> Result<(), Error> {
     if let Some(config) = names.to_config() {
-        instructue_fs::write(&path.with_file_name(CONFIG), config.as_bytes())?;
+        instructue_fs::write(&config_beside(path), config.as_bytes())?;
     }
     Ok(instructue_fs::write(path, json.as_bytes())?)
 }

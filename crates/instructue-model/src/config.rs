@@ -1,6 +1,7 @@
 //! The model's configuration, as a saved model and a run's TOML hold it, and the one
 //! dial for its size. Unknown keys are refused.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -64,8 +65,6 @@ pub struct EventEncoderConfig {
     // Left out where false: digests of models made before stay what they were.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub normalized: bool,
-    /// One encoder for all sources instead of one each.
-    pub shared: bool,
     /// LoRA on the encoder; the rest of it is then frozen.
     pub lora: Option<LoraConfig>,
     /// Whether the encoder's own weights are trained (ignored with LoRA).
@@ -98,8 +97,13 @@ pub struct HeadConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Event text encoders.
+    /// The encoder of event texts.
     pub encoder: EventEncoderConfig,
+    /// One encoder for all sources instead of a copy each.
+    pub shared_encoder: bool,
+    /// Encoders of single sources in its place, by the source's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub source_encoders: BTreeMap<String, EventEncoderConfig>,
     /// Tabular encoder.
     pub tabular: TabularEncoderConfig,
     /// Adapter of each events source; a tabular one has a linear adapter.
@@ -219,10 +223,11 @@ impl ModelConfig {
                 },
                 pooling: Pooling::Mean,
                 normalized: false,
-                shared: size != Size::Base,
                 lora: None,
                 train: true,
             },
+            shared_encoder: size != Size::Base,
+            source_encoders: BTreeMap::new(),
             tabular: TabularEncoderConfig {
                 category_width: 8,
                 width: shape.hidden,
@@ -264,13 +269,18 @@ impl ModelConfig {
         self.precision = precision;
         self.backbone.precision = precision;
         self.encoder.bert.precision = precision;
+        for encoder in self.source_encoders.values_mut() {
+            encoder.bert.precision = precision;
+        }
         self
     }
 
     /// Whether training draws random numbers in the network.
     pub fn has_dropout(&self) -> bool {
-        let loras = [self.encoder.lora, self.backbone_lora];
-        loras.into_iter().flatten().any(|lora| lora.dropout > 0.0)
+        let encoders = std::iter::once(&self.encoder).chain(self.source_encoders.values());
+        let loras = encoders.map(|encoder| encoder.lora);
+        let mut loras = loras.chain([self.backbone_lora]).flatten();
+        loras.any(|lora| lora.dropout > 0.0)
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! You need it to make a new model; a saved one brings its preprocessor.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use instructue_features::{LexicalMatches, ProfileBuilder, SourceProfile, TextTokenizer};
 use instructue_schema::{History, Schema, Timestamp, user_key};
 
 use crate::error::Result;
+use crate::normalisers::Normalisers;
 use crate::preprocessor::Preprocessor;
 
 /// How a preprocessor is fitted.
@@ -40,6 +42,8 @@ pub struct FitInput<'a> {
     pub answers: Vec<(u64, String)>,
     /// The tokenizer of event texts, if they have a pretrained encoder.
     pub encoder_tokenizer: Option<Arc<TextTokenizer>>,
+    /// The tokenizers of sources that have an encoder of their own.
+    pub source_tokenizers: BTreeMap<String, Arc<TextTokenizer>>,
     /// The backbone's tokenizer, if it is pretrained.
     pub tokenizer: Option<Arc<TextTokenizer>>,
 }
@@ -59,14 +63,15 @@ impl FitConfig {
         } = input;
         let histories = || users.iter().cloned();
         let profiles = ProfileBuilder::fit(schema, histories(), self.slots, self.min_users);
-        let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;
+        let normalisers = Normalisers::fit(&profiles, histories())?;
         let mut texts = Vec::new();
         let seen = histories().map(|(history, reference)| {
             let profile = profiles.build(&history, reference);
             let user = user_key(&profile.user);
             for source in &profile.sources {
                 if let SourceProfile::Events(events) = source {
-                    let of_events = events.iter().map(|event| event.text.as_str());
+                    let of_events = events.iter().filter(|event| event.vector.is_none());
+                    let of_events = of_events.map(|event| event.text.as_str());
                     texts.extend(of_events.map(|text| (user, text.to_string())));
                 }
             }
@@ -98,6 +103,7 @@ impl FitConfig {
             self.summaries,
         );
         Ok(preprocessor
+            .with_source_tokenizers(input.source_tokenizers)
             .with_pca_components(components)
             .with_lexical_matches(self.lexical_matches.then_some(lexical_matches)))
     }

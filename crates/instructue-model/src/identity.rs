@@ -21,7 +21,7 @@ pub struct CacheKey {
     /// What the caller named the adapter; see
     /// [`InstructUe::with_adapter_id`](crate::InstructUe::with_adapter_id).
     pub adapter: String,
-    /// SHA-256 over the profile's texts and numbers, in hexadecimal. Who it is
+    /// SHA-256 over the profile's texts, vectors and numbers, in hexadecimal. Who it is
     /// does not count: the model does not see it.
     pub profile: String,
 }
@@ -36,8 +36,12 @@ pub(crate) fn model_digest(
     hash.json(config)?;
     hash.bytes(preprocessor.schema().to_toml().as_bytes());
     hash.json(preprocessor.profiles())?;
-    hash.json(&preprocessor.normalisers())?;
-    // A model without them hashes nothing here.
+    let normalisers = preprocessor.normalisers();
+    hash.json(&normalisers.tabular)?;
+    // A model without what follows hashes nothing here.
+    if !normalisers.vectors.is_empty() {
+        hash.json(&normalisers.vectors)?;
+    }
     if let Some(components) = preprocessor.components() {
         hash.json(components)?;
     }
@@ -46,6 +50,10 @@ pub(crate) fn model_digest(
     }
     hash.bytes(preprocessor.tokenizer().json().as_bytes());
     hash.bytes(preprocessor.encoder_tokenizer().json().as_bytes());
+    for (source, tokenizer) in preprocessor.source_tokenizers() {
+        hash.bytes(source.as_bytes());
+        hash.bytes(tokenizer.json().as_bytes());
+    }
     Ok(hash.weights(network, &[]))
 }
 
@@ -58,6 +66,9 @@ pub(crate) fn profile_digest(profile: &Profile) -> String {
                 hash.count(events.len());
                 for event in events {
                     hash.bytes(event.text.as_str().as_bytes());
+                    if let Some(vector) = &event.vector {
+                        hash.floats(vector);
+                    }
                     hash.floats(&event.features);
                     hash.floats(&event.days);
                 }

@@ -12,7 +12,7 @@
 //! use burn::tensor::Device;
 //! use instructue_features::{ProfileBuilder, TextTokenizer};
 //! use instructue_schema::{ColumnData, Shard, SourceTable};
-//! use instructue_model::{InstructUe, ModelConfig, Preprocessor, Size};
+//! use instructue_model::{InstructUe, ModelConfig, Normalisers, Preprocessor, Size};
 //! use instructue_schema::{DataText, Schema, Timestamp, UserId};
 //!
 //! let schema = Schema::from_toml(
@@ -46,7 +46,7 @@
 //! // The host side is fitted on the training users.
 //! let histories = || shard.histories().map(|history| (history, reference));
 //! let profiles = ProfileBuilder::fit(&schema, histories(), None, 1);
-//! let normalisers = Preprocessor::fit_normalisers(&profiles, histories())?;
+//! let normalisers = Normalisers::fit(&profiles, histories())?;
 //! let corpus = ["books pets shop", "Does this user have a pet?"].map(String::from);
 //! let tokenizer = Arc::new(TextTokenizer::train(corpus.into_iter(), 300)?);
 //! let preprocessor =
@@ -98,6 +98,7 @@ pub mod input;
 mod lookup;
 mod model;
 mod network;
+mod normalisers;
 mod numbers;
 pub mod parameters;
 mod passes;
@@ -110,12 +111,13 @@ mod sentence_encoder;
 mod session;
 mod sizes;
 mod soft_prompt;
+mod source_encoders;
 mod source_shape;
 mod tables;
 mod vectors;
 
 pub use answer_scorer::{AnswerScorer, ScorerRow, check_scorer_dir};
-pub use config::{ModelConfig, Size};
+pub use config::{EventEncoderConfig, ModelConfig, Size};
 pub use decoding::Decoding;
 pub use error::{Error, Result};
 pub use fit::{FitConfig, FitInput};
@@ -128,6 +130,7 @@ pub use instructue_schema::{Matrix, UserVectors};
 pub use lookup::{Lookup, LookupInput, LookupPlaces, LookupTable};
 pub use model::Model;
 pub use network::{Instruction, Network, NetworkOutput, OfSource, Prefix};
+pub use normalisers::Normalisers;
 pub use preprocessor::{MAX_TEXT_TOKENS, Preprocessor};
 pub use pretrained::Pretrained;
 pub use pretrained_digests::PretrainedDigests;

@@ -10,7 +10,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use instructue_nn::Precision;
 
-use crate::checks::{check_lengths, check_numbers, check_vocabulary};
+use crate::checks::{check_encoders, check_numbers, check_vocabulary};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::identity::model_digest;
@@ -52,12 +52,7 @@ impl Model {
             preprocessor.tokenizer(),
             config.backbone.vocab_size,
         )?;
-        check_vocabulary(
-            "encoder.bert.vocab_size",
-            preprocessor.encoder_tokenizer(),
-            config.encoder.bert.vocab_size,
-        )?;
-        check_lengths(&preprocessor, config.encoder.bert.max_length())?;
+        check_encoders(&config, &preprocessor)?;
         if config.lexical_matches && preprocessor.lexical_matches().is_none() {
             return Err(Error::Config {
                 key: "lexical_matches".into(),

@@ -2,17 +2,19 @@
 //! history into a packed row. It is saved with the weights, because vectors
 //! mean nothing without it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use instructue_encoders::{PrincipalComponents, TabularNormaliser, TabularStatistics};
+use instructue_encoders::PrincipalComponents;
 use instructue_features::{
     Layout, LexicalMatches, Profile, ProfileBuilder, ProfileTokenizer, ProfileWords, Row, Segment,
-    SourceProfile, TextTokenizer, event_feature_width,
+    TextTokenizer, event_feature_width,
 };
 use instructue_schema::History;
 use instructue_schema::{DataText, Schema, SourceKind, Timestamp};
 
 use crate::error::Result;
+use crate::normalisers::Normalisers;
 use crate::source_shape::SourceShape;
 
 /// Longest instruction or answer in tokens; longer ones are cut.
@@ -25,23 +27,26 @@ const COMPONENT_USERS: usize = 4_096;
 #[derive(Debug, Clone)]
 pub struct Preprocessor {
     profiles: ProfileBuilder,
-    normalisers: Vec<TabularNormaliser>,
+    normalisers: Normalisers,
     components: Option<PrincipalComponents>,
     lexical_matches: Option<LexicalMatches>,
     encoder_tokenizer: Arc<TextTokenizer>,
+    /// Of sources with encoders of their own, by name.
+    source_tokenizers: BTreeMap<String, Arc<TextTokenizer>>,
     tokenizer: Arc<TextTokenizer>,
     layout: Layout,
-    words: bool,
+    /// Whether event texts are tokens of the backbone, too, of each source.
+    words: Vec<bool>,
 }
 
 impl Preprocessor {
     /// Puts fitted parts together.
     ///
     /// `encoder_tokenizer` is for event texts, `tokenizer` for the backbone;
-    /// `normalisers` holds one per tabular source, in schema order.
+    /// `normalisers` are of the sources of `profiles`, see [`Normalisers::fit`].
     pub fn new(
         profiles: ProfileBuilder,
-        normalisers: Vec<TabularNormaliser>,
+        normalisers: Normalisers,
         encoder_tokenizer: Arc<TextTokenizer>,
         tokenizer: Arc<TextTokenizer>,
         summaries: bool,
@@ -53,38 +58,11 @@ impl Preprocessor {
             components: None,
             lexical_matches: None,
             encoder_tokenizer,
+            source_tokenizers: BTreeMap::new(),
             tokenizer,
             layout,
-            words: false,
+            words: Vec::new(),
         }
-    }
-
-    /// Fits the normalisers of all tabular sources on the given users, each once, at their
-    /// reference times. A number that fewer than
-    /// [`min_users`](ProfileBuilder::min_users) of `profiles` have is not standardised.
-    ///
-    /// # Errors
-    /// When a row does not have the width that `profiles` declares.
-    pub fn fit_normalisers<'a>(
-        profiles: &ProfileBuilder,
-        histories: impl Iterator<Item = (History<'a>, Timestamp)>,
-    ) -> Result<Vec<TabularNormaliser>> {
-        let mut fitted: Vec<TabularStatistics> = Self::tabular_sources(profiles.schema())
-            .map(|source| TabularStatistics::new(profiles.tabular_layout(source).numbers.len()))
-            .collect();
-        for (history, reference) in histories {
-            let profile = profiles.build(&history, reference);
-            let rows = profile.sources.iter().filter_map(|source| match source {
-                SourceProfile::Tabular(row) => Some(row),
-                SourceProfile::Events(_) => None,
-            });
-            for (statistics, row) in fitted.iter_mut().zip(rows) {
-                statistics.add(&row.numbers)?;
-            }
-        }
-        let min_users = profiles.min_users() as u64;
-        let normalisers = fitted.iter().map(|found| found.finish_of(min_users));
-        Ok(normalisers.collect())
     }
 
     /// Fits at most `count` principal components of the standardised numbers of all
@@ -96,28 +74,19 @@ impl Preprocessor {
     /// When a row does not have the width that `profiles` declares.
     pub fn fit_pca_components<'a>(
         profiles: &ProfileBuilder,
-        normalisers: &[TabularNormaliser],
+        normalisers: &Normalisers,
         histories: impl Iterator<Item = (History<'a>, Timestamp)>,
         count: usize,
     ) -> Result<Option<PrincipalComponents>> {
-        let rows = histories
-            .take(COMPONENT_USERS)
-            .map(|(history, reference)| numbers(&profiles.build(&history, reference), normalisers));
+        let rows = histories.take(COMPONENT_USERS).map(|(history, reference)| {
+            normalisers.tabular_numbers(&profiles.build(&history, reference))
+        });
         let rows = rows.collect::<Result<Vec<_>>>()?;
         if rows.len() < profiles.min_users() {
             return Ok(None);
         }
         let components = PrincipalComponents::fit(&rows, count)?;
         Ok((!components.is_empty()).then_some(components))
-    }
-
-    fn tabular_sources(schema: &Schema) -> impl Iterator<Item = usize> + '_ {
-        schema
-            .sources
-            .iter()
-            .enumerate()
-            .filter(|(_, source)| source.kind == SourceKind::Tabular)
-            .map(|(index, _)| index)
     }
 
     /// The declared sources.
@@ -130,8 +99,8 @@ impl Preprocessor {
         &self.profiles
     }
 
-    /// One normaliser per tabular source, in schema order.
-    pub fn normalisers(&self) -> &[TabularNormaliser] {
+    /// The normalisers of tabular rows and of events' vectors.
+    pub fn normalisers(&self) -> &Normalisers {
         &self.normalisers
     }
 
@@ -190,14 +159,35 @@ impl Preprocessor {
     /// When the profile does not have the numbers that were fitted.
     pub fn pca_components_of(&self, profile: &Profile) -> Result<Vec<f32>> {
         match &self.components {
-            Some(components) => Ok(components.apply(&numbers(profile, &self.normalisers)?)?),
+            Some(components) => Ok(components.apply(&self.normalisers.tabular_numbers(profile)?)?),
             None => Ok(Vec::new()),
         }
     }
 
-    /// The tokenizer of event texts.
+    /// The tokenizer of event texts, of all sources without one of their own.
     pub fn encoder_tokenizer(&self) -> &Arc<TextTokenizer> {
         &self.encoder_tokenizer
+    }
+
+    /// With tokenizers of single sources, by name: those whose encoder was trained with another
+    /// one.
+    pub fn with_source_tokenizers(
+        mut self,
+        tokenizers: BTreeMap<String, Arc<TextTokenizer>>,
+    ) -> Self {
+        self.source_tokenizers = tokenizers;
+        self
+    }
+
+    /// The tokenizers of single sources, by name.
+    pub fn source_tokenizers(&self) -> &BTreeMap<String, Arc<TextTokenizer>> {
+        &self.source_tokenizers
+    }
+
+    /// The tokenizer of the event texts of the source called `source`.
+    pub fn tokenizer_of(&self, source: &str) -> &Arc<TextTokenizer> {
+        let own = self.source_tokenizers.get(source);
+        own.unwrap_or(&self.encoder_tokenizer)
     }
 
     /// The backbone's tokenizer.
@@ -214,7 +204,9 @@ impl Preprocessor {
     /// With `lookup`, event texts are tokens of the backbone, too, where the
     /// encoder's vocabulary is another: words are compared in the backbone's.
     pub fn with_lookup(mut self, lookup: bool) -> Self {
-        self.words = lookup && self.encoder_tokenizer != self.tokenizer;
+        let sources = self.schema().sources.iter();
+        let other = |name: &str| lookup && *self.tokenizer_of(name) != self.tokenizer;
+        self.words = sources.map(|source| other(&source.name)).collect();
         self
     }
 
@@ -228,14 +220,18 @@ impl Preprocessor {
         let schema = self.schema();
         let shape = |(index, source): (usize, &instructue_schema::Source)| match source.kind {
             SourceKind::Events => SourceShape {
+                name: source.name.clone(),
                 kind: SourceKind::Events,
+                vector: source.vector_field().map(|(_, width)| width),
                 numbers: event_feature_width(source),
                 categories: Vec::new(),
             },
             SourceKind::Tabular => {
                 let layout = self.profiles.tabular_layout(index);
                 SourceShape {
+                    name: source.name.clone(),
                     kind: SourceKind::Tabular,
+                    vector: None,
                     numbers: layout.numbers.len(),
                     categories: layout.categories.iter().map(|(_, size)| *size).collect(),
                 }
@@ -246,11 +242,17 @@ impl Preprocessor {
 
     /// A tokenizer of profiles with its own cache of texts.
     pub fn profile_tokenizer(&self) -> ProfileTokenizer {
-        let tokenizer = ProfileTokenizer::new(self.encoder_tokenizer.clone(), self.schema());
-        match self.words {
-            true => tokenizer.with_words(self.tokenizer.clone()),
-            false => tokenizer,
+        let common = self.encoder_tokenizer.clone();
+        let mut tokenizer = ProfileTokenizer::new(common, self.schema());
+        for (number, source) in self.schema().sources.iter().enumerate() {
+            if let Some(own) = self.source_tokenizers.get(&source.name) {
+                tokenizer = tokenizer.with_source(number, own.clone());
+            }
+            if self.words.get(number) == Some(&true) {
+                tokenizer = tokenizer.with_words(number, self.tokenizer.clone());
+            }
         }
+        tokenizer
     }
 
     /// A segment from texts; no instruction asks for the general vector. Its
@@ -291,17 +293,4 @@ impl Preprocessor {
             segments,
         }
     }
-}
-
-/// The standardised numbers of all tabular sources, one after the other.
-fn numbers(profile: &Profile, normalisers: &[TabularNormaliser]) -> Result<Vec<f32>> {
-    let rows = profile.sources.iter().filter_map(|source| match source {
-        SourceProfile::Tabular(row) => Some(row),
-        SourceProfile::Events(_) => None,
-    });
-    let mut out = Vec::new();
-    for (row, normaliser) in rows.zip(normalisers) {
-        out.extend(normaliser.apply(&row.numbers)?.0);
-    }
-    Ok(out)
 }

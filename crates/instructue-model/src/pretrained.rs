@@ -1,17 +1,18 @@
 //! Building a model around weights that others trained: a decoder, an encoder.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
 use instructue_backbone::{Decoder, DecoderConfig};
 use instructue_encoders::TextEncoder;
 use instructue_nn::Precision;
-use instructue_schema::SourceKind;
 
-use crate::config::ModelConfig;
+use crate::config::{EventEncoderConfig, ModelConfig};
 use crate::error::{Error, Result};
 use crate::hash::weights_digest;
 use crate::pretrained_digests::PretrainedDigests;
+use crate::source_encoders::EncoderPlan;
 use crate::source_shape::SourceShape;
 use crate::tables::table_rms;
 
@@ -26,11 +27,13 @@ pub struct Pretrained {
     pub backbone: Option<Decoder>,
     /// The encoder; each source gets a copy unless they share one.
     pub encoder: Option<TextEncoder>,
+    /// The encoders of single sources, by name.
+    pub source_encoders: BTreeMap<String, TextEncoder>,
 }
 
 impl Pretrained {
-    /// Zeros, for a model whose weights are read next: an encoder where a source has
-    /// events, and no more of either than the file of weights has room for.
+    /// Zeros, for a model whose weights are read next: encoders where a source has
+    /// texts, and no more of either than the file of weights has room for.
     pub(crate) fn blank(
         config: &ModelConfig,
         sources: &[SourceShape],
@@ -38,24 +41,25 @@ impl Pretrained {
         device: &Device,
     ) -> Result<Self> {
         config.check_weights(sources, weights)?;
-        let settings = &config.encoder;
-        let of_encoder = settings.lora;
         let of_backbone = config.backbone_lora;
-        let events = sources.iter().any(|s| s.kind == SourceKind::Events);
-        let encoder = events.then(|| {
-            let bert = &settings.bert;
-            let encoder = bert.init_blank(settings.pooling, of_encoder.as_ref(), device)?;
+        let blank = |settings: &EventEncoderConfig| {
+            let lora = settings.lora.as_ref();
+            let encoder = settings.bert.init_blank(settings.pooling, lora, device)?;
             Ok::<_, Error>(encoder.with_normalized(settings.normalized))
-        });
+        };
+        let own = config.source_encoders.iter();
+        let own = own.map(|(source, settings)| Ok((source.clone(), blank(settings)?)));
+        let common = EncoderPlan::new(config, sources).count > config.source_encoders.len();
         Ok(Self {
             backbone: Some(config.backbone.init_blank(of_backbone.as_ref(), device)?),
-            encoder: encoder.transpose()?,
+            encoder: common.then(|| blank(&config.encoder)).transpose()?,
+            source_encoders: own.collect::<Result<_>>()?,
         })
     }
 
-    /// Neither.
+    /// None of them.
     pub fn is_none(&self) -> bool {
-        self.backbone.is_none() && self.encoder.is_none()
+        self.backbone.is_none() && self.encoder.is_none() && self.source_encoders.is_empty()
     }
 
     /// Puts what depends on these weights into a configuration: the shapes, the
@@ -76,6 +80,10 @@ impl Pretrained {
         if let Some(encoder) = &self.encoder {
             digests.encoder = Some(weights_digest("encoder", encoder));
         }
+        for (source, encoder) in &self.source_encoders {
+            let digest = weights_digest("encoder", encoder);
+            digests.source_encoders.insert(source.clone(), digest);
+        }
         config.pretrained = (!self.is_none()).then_some(digests);
     }
 
@@ -92,14 +100,21 @@ impl Pretrained {
                 found: format!("{:?}", config.backbone),
             });
         }
-        if let Some(encoder) = &self.encoder
-            && encoder.hidden_size() != config.encoder.bert.hidden_size
-        {
-            return Err(Error::Config {
-                key: "encoder.bert.hidden_size".into(),
-                expected: format!("the pretrained encoder's, {}", encoder.hidden_size()),
-                found: config.encoder.bert.hidden_size.to_string(),
-            });
+        let common = self.encoder.as_ref();
+        let common = common.map(|encoder| ("encoder".into(), encoder, Some(&config.encoder)));
+        let own = self.source_encoders.iter().map(|(source, encoder)| {
+            let settings = config.source_encoders.get(source);
+            (format!("source_encoders.{source}"), encoder, settings)
+        });
+        for (key, encoder, settings) in common.into_iter().chain(own) {
+            let width = settings.map(|settings| settings.bert.hidden_size);
+            if width != Some(encoder.hidden_size()) {
+                return Err(Error::Config {
+                    key: format!("{key}.bert.hidden_size"),
+                    expected: format!("the pretrained encoder's, {}", encoder.hidden_size()),
+                    found: width.map_or("no such encoder".into(), |width| width.to_string()),
+                });
+            }
         }
         Ok(())
     }

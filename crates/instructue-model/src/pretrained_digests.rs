@@ -1,8 +1,8 @@
 //! The weights that a model began with, by digest, as its configuration names them.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-use crate::parameters::Parameter;
+use serde::{Deserialize, Serialize};
 
 /// Which weights a model began with, by digest (SHA-256, hexadecimal).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,16 +12,7 @@ pub struct PretrainedDigests {
     pub backbone: Option<String>,
     /// Of the encoder without the factors of LoRA.
     pub encoder: Option<String>,
-}
-
-impl PretrainedDigests {
-    /// Whether a parameter of a network is one of the weights that it began with
-    /// and that training leaves alone: whoever has those weights has it, too.
-    pub fn hold(&self, parameter: &Parameter) -> bool {
-        let begins = |part: &str| parameter.name.starts_with(part);
-        let of_decoder = begins("backbone.") || begins("lookup.common");
-        let part = (self.backbone.is_some() && of_decoder)
-            || (self.encoder.is_some() && begins("encoders."));
-        part && !parameter.trainable
-    }
+    /// Of the encoders of single sources, by name, without the factors of LoRA.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub source_encoders: BTreeMap<String, String>,
 }

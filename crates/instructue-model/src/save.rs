@@ -7,6 +7,7 @@
 //! | `schema.toml` | the declared sources |
 //! | `preprocessor.json` | vocabularies and normalisers |
 //! | `tokenizer.json`, `encoder_tokenizer.json` | tokenizers |
+//! | `SOURCE.encoder_tokenizer.json` | tokenizers of sources with encoders of their own |
 //! | `model.safetensors` | all weights by module path |
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, TensorData, bf16, f16};
-use instructue_encoders::{PrincipalComponents, TabularNormaliser, TextEncoder};
+use instructue_encoders::{PrincipalComponents, TextEncoder};
 use instructue_features::{LexicalMatches, ProfileBuilder, TextTokenizer};
 use instructue_fs::{
     Files, NewDirectory, check_replaceable, read, read_sealed_value, read_text, recover,
@@ -27,12 +28,13 @@ use serde::{Deserialize, Serialize};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::normalisers::Normalisers;
 use crate::parameters;
 use crate::preprocessor::Preprocessor;
 use crate::pretrained::Pretrained;
 
 /// The version of the directory's format.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 /// The file that makes a directory a model.
 pub const MANIFEST: &str = "manifest.json";
 const CONFIG: &str = "config.json";
@@ -40,19 +42,25 @@ const SCHEMA: &str = "schema.toml";
 const PREPROCESSOR: &str = "preprocessor.json";
 const TOKENIZER: &str = "tokenizer.json";
 const ENCODER_TOKENIZER: &str = "encoder_tokenizer.json";
-/// Written and read beside a tokenizer where it names special tokens.
-const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+const ENCODER_TOKENIZER_CONFIG: &str = "encoder_tokenizer_config.json";
 const WEIGHTS: &str = "model.safetensors";
-/// All files that a model directory may hold beside the manifest.
-const FILES: [&str; 7] = [
+/// All files that a model directory may hold beside the manifest, those of single sources'
+/// tokenizers left out. Beside a tokenizer's file stands another where special tokens are named.
+const FILES: [&str; 8] = [
     CONFIG,
     SCHEMA,
     PREPROCESSOR,
     TOKENIZER,
+    "tokenizer_config.json",
     ENCODER_TOKENIZER,
-    TOKENIZER_CONFIG,
+    ENCODER_TOKENIZER_CONFIG,
     WEIGHTS,
 ];
+
+/// The file of a source's own tokenizer. No name of a source has a dot.
+fn source_tokenizer(source: &str) -> String {
+    format!("{source}.{ENCODER_TOKENIZER}")
+}
 
 /// What a finished model directory says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +74,7 @@ pub struct Manifest {
 #[derive(Serialize, Deserialize)]
 struct Fitted {
     profiles: ProfileBuilder,
-    normalisers: Vec<TabularNormaliser>,
+    normalisers: Normalisers,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     components: Option<PrincipalComponents>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,7 +109,7 @@ impl Model {
         let preprocessor = self.preprocessor();
         let fitted = Fitted {
             profiles: preprocessor.profiles().clone(),
-            normalisers: preprocessor.normalisers().to_vec(),
+            normalisers: preprocessor.normalisers().clone(),
             components: preprocessor.components().cloned(),
             lexical_matches: preprocessor.lexical_matches().cloned(),
         };
@@ -112,6 +120,9 @@ impl Model {
         preprocessor.tokenizer().save(&at(TOKENIZER))?;
         let encoder_tokenizer = preprocessor.encoder_tokenizer();
         encoder_tokenizer.save(&at(ENCODER_TOKENIZER))?;
+        for (source, tokenizer) in preprocessor.source_tokenizers() {
+            tokenizer.save(&at(&source_tokenizer(source)))?;
+        }
         write_tensors(&at(WEIGHTS), &parameters::tensors(self.network()))?;
         let manifest = Manifest {
             format: FORMAT,
@@ -142,20 +153,29 @@ impl Model {
     fn read(dir: &Path, device: &Device, precision: Option<Precision>) -> Result<Self> {
         let manifest = Manifest::read(dir)?;
         let path = |name: &str| manifest.files.path(dir, name);
-        if dir.join(TOKENIZER_CONFIG).exists() {
-            path(TOKENIZER_CONFIG)?;
-        }
+        // A tokenizer reads the names of special tokens from a file beside its own.
+        let tokenizer = |name: &str| {
+            let beside = name.replace(".json", "_config.json");
+            if dir.join(&beside).exists() {
+                path(&beside)?;
+            }
+            Ok::<_, Error>(Arc::new(TextTokenizer::from_file(&path(name)?)?))
+        };
         path(SCHEMA)?;
         let mut config: ModelConfig = read_json(&path(CONFIG)?)?;
         config.precision = precision.unwrap_or(config.precision);
         let fitted: Fitted = read_json(&path(PREPROCESSOR)?)?;
+        let names = config.source_encoders.keys();
+        let own = names.filter(|name| manifest.files.get(&source_tokenizer(name)).is_some());
+        let own = own.map(|name| Ok((name.clone(), tokenizer(&source_tokenizer(name))?)));
         let preprocessor = Preprocessor::new(
             fitted.profiles,
             fitted.normalisers,
-            Arc::new(TextTokenizer::from_file(&path(ENCODER_TOKENIZER)?)?),
-            Arc::new(TextTokenizer::from_file(&path(TOKENIZER)?)?),
+            tokenizer(ENCODER_TOKENIZER)?,
+            tokenizer(TOKENIZER)?,
             config.summaries,
         )
+        .with_source_tokenizers(own.collect::<Result<_>>()?)
         .with_pca_components(fitted.components)
         .with_lexical_matches(fitted.lexical_matches);
         let precision = config.precision;
@@ -173,7 +193,11 @@ impl Model {
 /// # Errors
 /// [`Error::File`] says what else is there.
 pub fn check_model_dir(dir: &Path) -> Result<()> {
-    let belongs = |name: &str| FILES.contains(&name);
+    let of_source = |name: &str| {
+        let file = name.split_once('.').map(|(_, file)| file);
+        file == Some(ENCODER_TOKENIZER) || file == Some(ENCODER_TOKENIZER_CONFIG)
+    };
+    let belongs = |name: &str| FILES.contains(&name) || of_source(name);
     Ok(check_replaceable(dir, "a model", MANIFEST, belongs)?)
 }
 

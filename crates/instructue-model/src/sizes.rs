@@ -15,6 +15,7 @@ use instructue_schema::SourceKind;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::source_encoders::EncoderPlan;
 use crate::source_shape::SourceShape;
 
 impl ModelConfig {
@@ -24,12 +25,12 @@ impl ModelConfig {
     /// # Errors
     /// [`Error::Config`], [`Error::Encoder`] or [`Error::Backbone`].
     pub fn validate(&self) -> Result<()> {
-        self.encoder.bert.validate()?;
+        for encoder in self.encoders() {
+            encoder.bert.validate()?;
+        }
         self.backbone.validate()?;
-        for lora in [self.encoder.lora, self.backbone_lora]
-            .into_iter()
-            .flatten()
-        {
+        let loras = self.encoders().map(|encoder| encoder.lora);
+        for lora in loras.chain([self.backbone_lora]).flatten() {
             lora.validate()?;
         }
         let sizes: [(&str, usize, Limit); 5] = [
@@ -89,11 +90,10 @@ impl ModelConfig {
     fn weights(&self, sources: &[SourceShape]) -> [(&'static str, &'static str, u128); 8] {
         let hidden = self.backbone.hidden_size;
         let of_kind = |kind| sources.iter().filter(move |source| source.kind == kind);
-        let encoders = match self.encoder.shared {
-            true => of_kind(SourceKind::Events).count().min(1),
-            false => of_kind(SourceKind::Events).count(),
-        };
-        let encoder = self.encoder.bert.weights(self.encoder.lora.as_ref());
+        let encoders = (0..EncoderPlan::new(self, sources).count).map(|index| {
+            let encoder = self.encoder_at(index);
+            encoder.bert.weights(encoder.lora.as_ref())
+        });
         let tables = of_kind(SourceKind::Tabular).map(|source| self.table(source).weights());
         let adapters = sources
             .iter()
@@ -116,7 +116,7 @@ impl ModelConfig {
         };
         let backbone = self.backbone.weights(self.backbone_lora.as_ref());
         [
-            ("encoder.bert", "encoders.", encoders as u128 * encoder),
+            ("encoder.bert", "encoders.", encoders.sum()),
             ("backbone", "backbone.", backbone),
             ("tabular", "tabular.", tables.sum()),
             ("adapter", "adapters.", adapters.sum()),
@@ -151,7 +151,10 @@ impl ModelConfig {
                 } else {
                     0
                 };
-                (self.encoder.bert.hidden_size, features, self.adapter)
+                let width = source
+                    .vector
+                    .unwrap_or_else(|| self.encoder_of(&source.name).bert.hidden_size);
+                (width, features, self.adapter)
             }
             // No layer norm: how large the numbers are together is what they say of
             // a user's activity.

@@ -43,7 +43,7 @@ fn saved(path: &Path) -> InstructUe {
         dropout: 0.0,
     };
     (config.backbone_lora, config.encoder.lora) = (Some(lora), Some(lora));
-    config.encoder.shared = false;
+    config.shared_encoder = false;
     config.backbone.tie_word_embeddings = false;
     let model = InstructUe::new(config, preprocessor, 3, &Device::default()).unwrap();
     model.save(path).unwrap();

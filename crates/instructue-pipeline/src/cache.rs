@@ -12,7 +12,7 @@ use instructue_schema::Progress;
 /// Where a run keeps them unless it is told another folder.
 pub const EVENTS_DIR: &str = "events";
 
-/// The model with its event cache, if it is to have one: where its encoders are
+/// The model with its event cache, if it is to have one: where some of its encoders are
 /// frozen and the settings do not say no.
 ///
 /// # Errors
@@ -23,8 +23,9 @@ pub fn keep_events(
     out: &Path,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<InstructUe> {
-    let encoder = &model.config().encoder;
-    let frozen = !encoder.train && encoder.lora.is_none();
+    let encoders = 0..model.network().encoders().len();
+    let mut encoders = encoders.map(|encoder| model.config().encoder_at(encoder));
+    let frozen = encoders.any(|encoder| !encoder.train && encoder.lora.is_none());
     if !settings.enabled || !frozen {
         return Ok(model);
     }

@@ -48,7 +48,9 @@ pub use keys::annotated_config;
 pub use labels::{Labelled, read_labels};
 pub use names::{EVALUATION_FILE, MODEL_DIR, REPORT_FILE};
 pub use prepare::{Ingested, SCHEMA_FILE, TASKS_FILE, fit, ingest, references, userqa};
-pub use pretrained::{Backbone, Encoder, FineTuning, PretrainedParts, PretrainedSettings};
+pub use pretrained::{
+    Backbone, Encoder, FineTuning, PretrainedParts, PretrainedSettings, SourceEncoderSettings,
+};
 pub use run::{Outcome, model_dir, train_userqa};
 pub use store_embedder::StoreEmbedder;
 pub use tune::{TuneQuality, TuneRequest, TunedUsers, tune_users};

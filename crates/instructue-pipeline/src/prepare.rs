@@ -289,6 +289,7 @@ pub fn fit(
             .backbone
             .as_ref()
             .map(|part| part.tokenizer.clone()),
+        source_tokenizers: pretrained.source_tokenizers(),
     })?)
 }
 

@@ -1,5 +1,6 @@
 //! Decoders and encoders that others trained, from their files.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,14 +9,15 @@ use instructue_encoders::{EncoderCheckpoint, Pooling, TextEncoder};
 use instructue_features::TextTokenizer;
 use instructue_fs::NewDirectory;
 use instructue_gguf::Gguf;
-use instructue_model::{ModelConfig, Precision, Pretrained};
+use instructue_model::{EventEncoderConfig, ModelConfig, Precision, Pretrained};
 use instructue_nn::lora::LoraConfig;
-use instructue_schema::{Progress, Schema, SourceKind};
+use instructue_schema::{Progress, Schema, Source, SourceKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::hub::{self, HubOptions};
+use crate::suggest::nearest;
 use burn::tensor::Device;
 
 /// The tokenizer of a Hugging Face directory.
@@ -42,6 +44,10 @@ pub struct PretrainedSettings {
     pub train_encoder: FineTuning,
     /// LoRA, where it is trained.
     pub lora: LoraConfig,
+    /// Encoders of single sources in place of the common one, each a table
+    /// `[pretrained.sources.NAME]` of the source's name: `encoder` as above, and `pooling`,
+    /// `train_encoder` and `lora` if they are not the defaults.
+    pub sources: BTreeMap<String, SourceEncoderSettings>,
     /// What their matrices are held and multiplied in, in training and after:
     /// `f32`, or `bf16` where the decoder itself is not trained.
     #[schemars(with = "String")]
@@ -69,9 +75,76 @@ impl Default for PretrainedSettings {
             train_backbone: FineTuning::Lora,
             train_encoder: FineTuning::Frozen,
             lora: LoraConfig::default(),
+            sources: BTreeMap::new(),
             precision: Precision::F32,
         }
     }
+}
+
+/// The encoder of one source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceEncoderSettings {
+    /// As [`PretrainedSettings::encoder`].
+    pub encoder: String,
+    /// As [`PretrainedSettings::pooling`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub pooling: Option<Pooling>,
+    /// What of the encoder is trained.
+    #[serde(default = "frozen")]
+    pub train_encoder: FineTuning,
+    /// LoRA, where it is trained.
+    #[serde(default)]
+    pub lora: LoraConfig,
+}
+
+fn frozen() -> FineTuning {
+    FineTuning::Frozen
+}
+
+impl PretrainedSettings {
+    /// Whether nothing begins with weights of others.
+    pub(crate) fn is_none(&self) -> bool {
+        self.backbone.is_none() && self.encoder.is_none() && self.sources.is_empty()
+    }
+
+    /// Checks that each encoder of a single source is of one with event texts.
+    ///
+    /// # Errors
+    /// Names the key, and the source that was probably meant.
+    pub(crate) fn check_sources(&self, schema: &Schema) -> Result<()> {
+        let texts = || schema.sources.iter().filter(|source| has_texts(source));
+        let mut names = self.sources.keys();
+        let unknown = names.find(|name| texts().all(|source| source.name != **name));
+        let Some(name) = unknown else {
+            return Ok(());
+        };
+        let found = match (
+            schema.source(name),
+            nearest(name, texts().map(|s| &*s.name)),
+        ) {
+            (Some((_, source)), _) => match source.kind {
+                SourceKind::Tabular => "a tabular source".into(),
+                SourceKind::Events => "a source of vectors, which no encoder reads".into(),
+            },
+            (None, Some(meant)) => format!("none; `{meant}`?"),
+            (None, None) => {
+                let known: Vec<&str> = texts().map(|source| &*source.name).collect();
+                format!("none; there are {}", known.join(", "))
+            }
+        };
+        Err(Error::argument(
+            &format!("pretrained.sources.{name}"),
+            "the name of an events source with texts",
+            found,
+        ))
+    }
+}
+
+/// Whether an encoder reads the events of a source.
+fn has_texts(source: &Source) -> bool {
+    source.kind == SourceKind::Events && source.vector_field().is_none()
 }
 
 /// A decoder with the tokenizer that it was trained with.
@@ -138,6 +211,8 @@ pub struct PretrainedParts {
     pub backbone: Option<Backbone>,
     /// The encoder, if it is not fresh.
     pub encoder: Option<Encoder>,
+    /// The encoders of single sources, by name.
+    pub sources: BTreeMap<String, Encoder>,
 }
 
 impl PretrainedParts {
@@ -168,30 +243,48 @@ impl PretrainedParts {
             let pooling = settings.pooling;
             Encoder::open(&place(name)?, pooling, settings.precision, lora, device)
         });
+        let encoder = encoder.transpose()?;
+        let mut sources = BTreeMap::new();
+        for (name, own) in &settings.sources {
+            let lora = (own.train_encoder == FineTuning::Lora).then_some(&own.lora);
+            let (path, precision) = (place(&own.encoder)?, settings.precision);
+            let encoder = Encoder::open(&path, own.pooling, precision, lora, device)?;
+            sources.insert(name.clone(), encoder);
+        }
         Ok(Self {
             backbone: backbone.transpose()?,
-            encoder: encoder.transpose()?,
+            encoder,
+            sources,
         })
     }
 
-    /// Whether the encoder was made for texts as long as a source's may be.
+    /// The tokenizers of single sources, by name.
+    pub(crate) fn source_tokenizers(&self) -> BTreeMap<String, Arc<TextTokenizer>> {
+        let sources = self.sources.iter();
+        let tokenizers = sources.map(|(name, own)| (name.clone(), own.tokenizer.clone()));
+        tokenizers.collect()
+    }
+
+    /// Whether each encoder was made for texts as long as those of its sources may be.
     ///
     /// # Errors
     /// When a source has more tokens; it is named.
     pub fn check_lengths(&self, schema: &Schema) -> Result<()> {
-        let Some(encoder) = &self.encoder else {
-            return Ok(());
-        };
-        let longest = encoder.checkpoint.max_length();
-        let mut events = schema.sources.iter();
-        match events.find(|s| s.kind == SourceKind::Events && s.max_tokens > longest) {
-            None => Ok(()),
-            Some(source) => Err(Error::argument(
-                &format!("`max_tokens` of source `{}`", source.name),
-                &format!("at most {longest}, the longest text of the encoder"),
-                source.max_tokens,
-            )),
+        for source in schema.sources.iter().filter(|source| has_texts(source)) {
+            let own = self.sources.get(&source.name);
+            let Some(encoder) = own.or(self.encoder.as_ref()) else {
+                continue;
+            };
+            let longest = encoder.checkpoint.max_length();
+            if source.max_tokens > longest {
+                return Err(Error::argument(
+                    &format!("`max_tokens` of source `{}`", source.name),
+                    &format!("at most {longest}, the longest text of the encoder"),
+                    source.max_tokens,
+                ));
+            }
         }
+        Ok(())
     }
 
     /// Puts the parts' shapes into a configuration.
@@ -201,19 +294,26 @@ impl PretrainedParts {
                 (settings.train_backbone == FineTuning::Lora).then_some(settings.lora);
         }
         if let Some(encoder) = &self.encoder {
-            let said = &encoder.checkpoint;
-            config.encoder.bert = said.config().clone();
-            config.encoder.pooling = said.pooling();
-            config.encoder.normalized = said.normalized();
             // Copies that stay alike would only be encoded with more often.
-            config.encoder.shared |= settings.train_encoder == FineTuning::Frozen;
-            config.encoder.train = settings.train_encoder == FineTuning::Full;
-            config.encoder.lora =
-                (settings.train_encoder == FineTuning::Lora).then_some(settings.lora);
+            config.shared_encoder |= settings.train_encoder == FineTuning::Frozen;
+            config.encoder = encoder.described(settings.train_encoder, settings.lora);
+        }
+        for (name, encoder) in &self.sources {
+            let (mode, lora) = match settings.sources.get(name) {
+                Some(own) => (own.train_encoder, own.lora),
+                None => (FineTuning::Frozen, LoraConfig::default()),
+            };
+            let described = encoder.described(mode, lora);
+            config.source_encoders.insert(name.clone(), described);
         }
         let parts = Pretrained {
             backbone: self.backbone.as_ref().map(|part| part.decoder.clone()),
             encoder: self.encoder.as_ref().map(|part| part.encoder.clone()),
+            source_encoders: self
+                .sources
+                .iter()
+                .map(|(name, own)| (name.clone(), own.encoder.clone()))
+                .collect(),
         };
         parts.configure(config);
         config.precision = settings.precision;
@@ -222,6 +322,17 @@ impl PretrainedParts {
 }
 
 impl Encoder {
+    /// What a model's configuration says of it.
+    fn described(&self, mode: FineTuning, lora: LoraConfig) -> EventEncoderConfig {
+        EventEncoderConfig {
+            bert: self.checkpoint.config().clone(),
+            pooling: self.checkpoint.pooling(),
+            normalized: self.checkpoint.normalized(),
+            train: mode == FineTuning::Full,
+            lora: (mode == FineTuning::Lora).then_some(lora),
+        }
+    }
+
     /// Opens a directory; `pooling` as in [`EncoderCheckpoint::open`].
     ///
     /// # Errors

@@ -147,6 +147,7 @@ pub(crate) fn train_run(
     let trained_on = compute.device.clone().autodiff();
     // The factors of LoRA are drawn while a part is read.
     trained_on.seed(config.seed);
+    config.pretrained.check_sources(ingested.store.schema())?;
     let pretrained = begin(config, &trained_on, watch)?;
     pretrained.check_lengths(ingested.store.schema())?;
     // From here on an earlier run's model is gone, so what can be wrong was asked before.
@@ -243,7 +244,7 @@ fn prepare_out(
 /// Reads the pretrained parts, if the configuration names some.
 fn begin(config: &RunConfig, device: &Device, watch: &mut dyn Watch) -> Result<PretrainedParts> {
     let settings = &config.pretrained;
-    if settings.backbone.is_some() || settings.encoder.is_some() {
+    if !settings.is_none() {
         watch.progress(Progress::Stage {
             name: "reading pretrained weights",
         });

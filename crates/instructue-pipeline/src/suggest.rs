@@ -1,4 +1,4 @@
-//! What a misspelt key may have meant.
+//! What a misspelt key or name may have meant.
 
 use instructue_schema::TomlFault;
 
@@ -19,14 +19,17 @@ fn shortened(message: &str) -> String {
     let (true, Some(found)) = (unknown, quoted.next()) else {
         return message.into();
     };
-    let nearest = quoted
-        .map(|known| (distance(found, known), known))
-        .min()
-        .filter(|(distance, _)| *distance <= 2 + found.len() / 5);
-    match nearest {
-        Some((_, known)) => format!("unknown key `{found}`, expected `{known}`?"),
+    match nearest(found, quoted) {
+        Some(known) => format!("unknown key `{found}`, expected `{known}`?"),
         None => message.into(),
     }
+}
+
+/// The known name that a misspelt one probably stands for.
+pub(crate) fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let distances = known.map(|known| (distance(found, known), known));
+    let (distance, nearest) = distances.min()?;
+    (distance <= 2 + found.len() / 5).then_some(nearest)
 }
 
 /// Levenshtein distance in bytes.

@@ -30,7 +30,11 @@ impl Source {
 }
 
 fn arrow_field(column: &Column) -> Field {
-    let required = column.required || matches!(column.role, ColumnRole::User | ColumnRole::Time);
+    let required = column.required
+        || matches!(
+            column.role,
+            ColumnRole::User | ColumnRole::Time | ColumnRole::Vector
+        );
     Field::new(&column.name, data_type(column), !required)
 }
 
@@ -40,6 +44,11 @@ fn data_type(column: &Column) -> DataType {
         ColumnType::Int => DataType::Int64,
         ColumnType::Float => DataType::Float64,
         ColumnType::Bool => DataType::Boolean,
+        ColumnType::Vector => {
+            let numbers = Field::new("item", DataType::Float32, false);
+            let width = i32::try_from(column.width.unwrap_or(0)).unwrap_or(i32::MAX);
+            DataType::FixedSizeList(Arc::new(numbers), width)
+        }
         // Parquet has no unit of a second.
         ColumnType::Timestamp => DataType::Timestamp(
             column

@@ -16,6 +16,8 @@ pub enum ColumnType {
     Bool,
     /// A timestamp or date, also as text in a form of ISO 8601; without a time zone it is UTC.
     Timestamp,
+    /// As many numbers in each row as the column's [`width`](Column::width) says, in 32 bits.
+    Vector,
 }
 
 impl ColumnType {
@@ -27,6 +29,7 @@ impl ColumnType {
             Self::Float => "float",
             Self::Bool => "bool",
             Self::Timestamp => "timestamp",
+            Self::Vector => "vector",
         }
     }
 }
@@ -49,6 +52,9 @@ pub enum ColumnRole {
     Number,
     /// The key of a lookup table; the column has no other use: `text` or `int`.
     Key,
+    /// The event's vector, which another program computed: `vector`. It stands in place of a text,
+    /// in an events source that renders no column.
+    Vector,
 }
 
 impl ColumnRole {
@@ -61,6 +67,7 @@ impl ColumnRole {
             Self::Category => "category",
             Self::Number => "number",
             Self::Key => "key",
+            Self::Vector => "vector",
         }
     }
 }
@@ -148,6 +155,9 @@ pub struct Column {
     /// this unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<TimeUnit>,
+    /// How many numbers each value of a `vector` column has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
 }
 
 impl Column {
@@ -178,17 +188,19 @@ pub struct Lookup {
     pub columns: Vec<Column>,
 }
 
-/// A column that carries content: a text, a category or a number. [`Source::fields`](crate::Source::fields) lists them.
+/// A column that carries content: a text, a category, a number or a vector. [`Source::fields`](crate::Source::fields) lists them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// The column's name.
     pub name: String,
     /// The name that people and models read.
     pub label: String,
-    /// `Text`, `Category` or `Number`.
+    /// `Text`, `Category`, `Number` or `Vector`.
     pub role: ColumnRole,
     /// Whether the column is part of the event's text.
     pub rendered: bool,
     /// Its declared type.
     pub ty: ColumnType,
+    /// How many numbers a vector has; `None` for all other columns.
+    pub width: Option<usize>,
 }

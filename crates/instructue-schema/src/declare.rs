@@ -37,7 +37,7 @@ pub struct Source {
     pub times: Option<TimePolicy>,
     /// The order of the file's rows.
     pub order: EventOrder,
-    /// How a profile shows events that have the same text.
+    /// How a profile shows events that have the same text or vector.
     pub repeats: Repeats,
     /// The columns that are read from the file (TOML key `column`).
     #[serde(rename = "column", skip_serializing_if = "Vec::is_empty")]

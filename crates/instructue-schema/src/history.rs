@@ -25,6 +25,13 @@ pub enum ColumnData {
     },
     /// Number columns; NaN stands for a missing value.
     Number(Vec<f64>),
+    /// A vector column. Every row has a vector of finite numbers.
+    Vector {
+        /// The numbers of each row.
+        width: usize,
+        /// `[rows, width]`, flat.
+        values: Vec<f32>,
+    },
 }
 
 impl ColumnData {
@@ -36,6 +43,15 @@ impl ColumnData {
                 dictionary: dictionary.clone(),
             },
             Self::Number(values) => Self::Number(rows.iter().map(|&row| values[row]).collect()),
+            Self::Vector { width, values } => {
+                let vectors = rows
+                    .iter()
+                    .map(|&row| &values[row * width..(row + 1) * width]);
+                Self::Vector {
+                    width: *width,
+                    values: vectors.flatten().copied().collect(),
+                }
+            }
         }
     }
 }
@@ -47,7 +63,7 @@ pub struct SourceTable {
     pub offsets: Vec<usize>,
     /// One time per row. For a tabular source: the time the row was valid from.
     pub times: Vec<Timestamp>,
-    /// The declared fields (text, category and number roles) in schema order.
+    /// The declared fields (text, category, number and vector roles) in schema order.
     pub columns: Vec<ColumnData>,
 }
 
@@ -181,7 +197,7 @@ impl<'a> Events<'a> {
                 let code = codes[self.rows.start + i];
                 (code != NULL_CODE).then(|| &dictionary[code as usize])
             }
-            ColumnData::Number(_) => None,
+            ColumnData::Number(_) | ColumnData::Vector { .. } => None,
         }
     }
 
@@ -191,7 +207,7 @@ impl<'a> Events<'a> {
             ColumnData::Text { codes, .. } => {
                 Some(codes[self.rows.start + i]).filter(|&code| code != NULL_CODE)
             }
-            ColumnData::Number(_) => None,
+            ColumnData::Number(_) | ColumnData::Vector { .. } => None,
         }
     }
 
@@ -202,7 +218,7 @@ impl<'a> Events<'a> {
     pub fn dictionary(&self, field: usize) -> Option<&'a Arc<Vec<Arc<str>>>> {
         match &self.table.columns[field] {
             ColumnData::Text { dictionary, .. } => Some(dictionary),
-            ColumnData::Number(_) => None,
+            ColumnData::Number(_) | ColumnData::Vector { .. } => None,
         }
     }
 
@@ -212,7 +228,18 @@ impl<'a> Events<'a> {
             ColumnData::Number(values) => {
                 Some(values[self.rows.start + i]).filter(|value| !value.is_nan())
             }
-            ColumnData::Text { .. } => None,
+            ColumnData::Text { .. } | ColumnData::Vector { .. } => None,
+        }
+    }
+
+    /// The vector in field `field` of event `i`; `None` when it is no vector field.
+    pub fn vector(&self, i: usize, field: usize) -> Option<&'a [f32]> {
+        match &self.table.columns[field] {
+            ColumnData::Vector { width, values } => {
+                let row = self.rows.start + i;
+                Some(&values[row * width..(row + 1) * width])
+            }
+            ColumnData::Text { .. } | ColumnData::Number(_) => None,
         }
     }
 

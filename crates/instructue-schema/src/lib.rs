@@ -77,13 +77,18 @@
 //! | `times` | `plausible` or `any`: see [Times](#times) | `plausible` |
 //! | `source.times` | as above, for this source | the schema's |
 //! | `source.order` | `any` or `user_time` | `any` |
-//! | `source.column` | `name`, `type`, `role`, `label`, `render`, `required`, `unit` | – |
+//! | `source.column` | `name`, `type`, `role`, `label`, `render`, `required`, `unit`, `width` | – |
 //! | `source.lookup` | `file`, `key`, `column` | none |
 //! | `source.aggregate` | `source`, `windows_days`, `group_by`, `top_groups` | none; `[7, 30, 90]`, `[]`, 20 |
 //!
-//! Types are `text`, `int`, `float`, `bool` and `timestamp`; roles are `user`,
-//! `time`, `text`, `category`, `number` and `key` (see [`ColumnRole`]).
+//! Types are `text`, `int`, `float`, `bool`, `timestamp` and `vector`; roles are `user`,
+//! `time`, `text`, `category`, `number`, `key` and `vector` (see [`ColumnRole`]).
 //! Unknown keys are errors.
+//!
+//! An events source may bring one *vector* per event that another program computed, of `width`
+//! numbers. The vector stands in place of the event's text, so the other columns have
+//! `render = false`; they serve aggregates, questions and event features as ever. A row without a
+//! vector is a bad row.
 //!
 //! # Times
 //! One event of a broken clock would move the end of the data for all users. So, by default, a
@@ -116,6 +121,7 @@
 //! | `float` | integers, floats, Booleans, decimals that a 64-bit float holds |
 //! | `bool` | Booleans, and the numbers 0 and 1 |
 //! | `timestamp` | timestamps, dates, texts in a form of ISO 8601 |
+//! | `vector` | lists of 16-, 32- or 64-bit floats: of a fixed size, or as long in each row |
 //!
 //! Each of them may be dictionary-encoded. A NaN is a missing value. A column that
 //! has no value in a file may have any type there, and a file without rows may

@@ -20,7 +20,7 @@ impl Schema {
     /// that was trained with one schema may read data of the other.
     ///
     /// A model depends on the sources and their fields by name and order, on their kinds, types,
-    /// roles, labels, rendering, descriptions, windows and limits, and on aggregates. Defaults
+    /// roles, widths, labels, rendering, descriptions, windows and limits, and on aggregates. Defaults
     /// are filled in before the comparison. A model does not depend on where values come from:
     /// files, lookups, the columns of users, times and keys, `unit`, `order`, `required`,
     /// `on_error`, `times` and the schema's name.
@@ -76,8 +76,13 @@ impl Source {
             list(fields.iter().map(|field| field.name.as_str())),
         );
         for field in &fields {
-            for (key, value) in field.model_keys() {
-                add(&format!("column.{}.{key}", field.name), value);
+            let key = |key: &str| format!("column.{}.{key}", field.name);
+            for (name, value) in field.model_keys() {
+                add(&key(name), value);
+            }
+            // Both schemas have the key, or their types differ before it.
+            if let Some(width) = field.width {
+                add(&key("width"), width.to_string());
             }
         }
         let names = self.aggregates.iter().map(|each| each.source.as_str());

@@ -112,10 +112,18 @@ impl Source {
             .chain(self.lookups.iter().flat_map(|lookup| &lookup.columns))
     }
 
-    /// The columns with content (text, category, number): the source's own, then those of its
-    /// lookups.
+    /// The columns with content (text, category, number, vector): the source's own, then those of
+    /// its lookups.
     pub fn fields(&self) -> Vec<Field> {
         self.all_columns().filter_map(field).collect()
+    }
+
+    /// Where the events' vectors stand among the [`fields`](Self::fields), and their width; `None`
+    /// for a source whose events are texts, and for a tabular one.
+    pub fn vector_field(&self) -> Option<(usize, usize)> {
+        let fields = self.fields().into_iter().enumerate();
+        let mut widths = fields.filter_map(|(at, field)| Some((at, field.width?)));
+        widths.next()
     }
 
     /// The delimiter's name.
@@ -137,7 +145,7 @@ impl Source {
 fn field(column: &Column) -> Option<Field> {
     let text = match column.role {
         ColumnRole::Text | ColumnRole::Category => true,
-        ColumnRole::Number => false,
+        ColumnRole::Number | ColumnRole::Vector => false,
         ColumnRole::User | ColumnRole::Time | ColumnRole::Key => return None,
     };
     Some(Field {
@@ -146,5 +154,9 @@ fn field(column: &Column) -> Option<Field> {
         role: column.role,
         rendered: column.render.unwrap_or(text),
         ty: column.ty,
+        width: match column.role {
+            ColumnRole::Vector => column.width,
+            _ => None,
+        },
     })
 }

@@ -53,14 +53,14 @@ pub enum EventOrder {
     UserTime,
 }
 
-/// How a profile shows a user's events that have the same text.
+/// How a profile shows a user's events that have the same text, or the same vector bit by bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Repeats {
     /// Each event is a token of its own.
     #[default]
     Keep,
-    /// Events of the window with the same text are one token. Its features hold their number, the
+    /// Events of the window with the same text or vector are one token. Its features hold their number, the
     /// times of the first and the newest, and the sums of their number fields. A profile thus
     /// reaches further back with the same number of slots.
     Merge,

@@ -141,6 +141,7 @@ impl Schema {
             }
             SourceKind::Events | SourceKind::Tabular => {}
         }
+        check_vector(key, source)?;
         if users != 1 {
             let expected = "exactly one column with role \"user\"";
             return Err(invalid(column_key, expected, users.to_string()));
@@ -211,12 +212,13 @@ impl Schema {
 }
 
 fn check_column(key: &str, kind: SourceKind, column: &Column) -> Result<(), Error> {
-    use ColumnType::{Bool, Float, Int, Text, Timestamp};
+    use ColumnType::{Bool, Float, Int, Text, Timestamp, Vector};
     let types: &[ColumnType] = match column.role {
         ColumnRole::User | ColumnRole::Text | ColumnRole::Key => &[Text, Int],
         ColumnRole::Time => &[Timestamp, Int],
         ColumnRole::Category => &[Text, Int, Bool],
         ColumnRole::Number => &[Int, Float, Bool],
+        ColumnRole::Vector => &[Vector],
     };
     if !types.contains(&column.ty) {
         let names: Vec<_> = types
@@ -238,9 +240,10 @@ fn check_column(key: &str, kind: SourceKind, column: &Column) -> Result<(), Erro
             format!("\"{}\"", column.ty.as_str()),
         ));
     }
-    if kind == SourceKind::Tabular && column.role == ColumnRole::Text {
+    if kind == SourceKind::Tabular && matches!(column.role, ColumnRole::Text | ColumnRole::Vector) {
         let expected = "\"category\" or \"number\" in a tabular source";
-        return Err(invalid(format!("{key}.role"), expected, "\"text\""));
+        let found = format!("\"{}\"", column.role.as_str());
+        return Err(invalid(format!("{key}.role"), expected, found));
     }
     let content = matches!(
         column.role,
@@ -255,9 +258,52 @@ fn check_column(key: &str, kind: SourceKind, column: &Column) -> Result<(), Erro
         let found = format!("\"{}\"", unit.as_str());
         return Err(invalid(format!("{key}.unit"), expected, found));
     }
+    let width_key = format!("{key}.width");
+    match (column.role, column.width) {
+        (ColumnRole::Vector, Some(width)) => {
+            limits::check([(&*width_key, numbers::VECTOR_WIDTH.of(width))])?;
+        }
+        (ColumnRole::Vector, None) => {
+            return Err(invalid(width_key, "the length of a vector", "none"));
+        }
+        (_, Some(width)) => {
+            let expected = "no width for a column that is no vector";
+            return Err(invalid(width_key, expected, width.to_string()));
+        }
+        (_, None) => {}
+    }
     match &column.label {
         Some(label) => Ok(texts::line(&format!("{key}.label"), label)?),
         None => Ok(()),
+    }
+}
+
+/// Checks that a source has at most one vector, and no text beside it.
+fn check_vector(key: &str, source: &Source) -> Result<(), Error> {
+    let fields = source.fields();
+    let mut vectors = fields.iter().filter(|f| f.role == ColumnRole::Vector);
+    let Some(vector) = vectors.next() else {
+        return Ok(());
+    };
+    if vectors.next().is_some() {
+        let expected = "at most one column with role \"vector\"";
+        let found = (2 + vectors.count()).to_string();
+        return Err(invalid(format!("{key}.column"), expected, found));
+    }
+    match fields.iter().find(|field| field.rendered) {
+        None => Ok(()),
+        Some(text) => {
+            let expected = format!(
+                "false: the vector in `{}` stands in place of a text",
+                vector.name
+            );
+            let found = match text.role {
+                ColumnRole::Number => "true",
+                _ => "true, the default of such a column",
+            };
+            let key = format!("{key}.column.{}.render", text.name);
+            Err(invalid(key, expected, found))
+        }
     }
 }
 
@@ -285,7 +331,11 @@ fn check_lookup(key: &str, source: &Source, lookup: &Lookup) -> Result<(), Error
         ));
     }
     for column in &lookup.columns {
-        if matches!(column.role, ColumnRole::User | ColumnRole::Key) {
+        let role = column.role;
+        if matches!(
+            role,
+            ColumnRole::User | ColumnRole::Key | ColumnRole::Vector
+        ) {
             return Err(invalid(
                 format!("{key}.column.{}.role", column.name),
                 "\"time\", \"text\", \"category\" or \"number\" in a lookup",

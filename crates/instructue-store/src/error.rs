@@ -117,7 +117,7 @@ pub enum Error {
         /// The column.
         column: String,
         /// The declared type.
-        expected: &'static str,
+        expected: String,
         /// The type in the file.
         found: String,
     },
@@ -232,6 +232,12 @@ pub enum RowProblem {
     MissingValue,
     /// The number is infinite, or the declared type or a 64-bit float cannot hold it exactly.
     InexactNumber,
+    /// An event has no vector.
+    NullVector,
+    /// A vector has more or fewer numbers than declared.
+    VectorWidth,
+    /// A number of a vector is missing, NaN or infinite.
+    NotFinite,
     /// A lookup row has no key.
     NullKey,
     /// A lookup has a second row for the key.
@@ -256,6 +262,9 @@ impl RowProblem {
             Self::DuplicateUser => "duplicate user",
             Self::MissingValue => "missing required value",
             Self::InexactNumber => "inexact number",
+            Self::NullVector => "null vector",
+            Self::VectorWidth => "vector of another width",
+            Self::NotFinite => "vector that is not finite",
             Self::NullKey => "null lookup key",
             Self::DuplicateKey => "duplicate lookup key",
         }

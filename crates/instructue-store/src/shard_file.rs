@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
-    UInt64Array,
+    Array, ArrayRef, AsArray, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int32Array,
+    Int64Array, StringArray, UInt64Array,
 };
 use arrow::datatypes::{
     DataType, Field as ArrowField, Float64Type, Int32Type, Int64Type, UInt64Type,
@@ -14,7 +14,7 @@ use arrow::datatypes::{
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use instructue_fs::Files;
-use instructue_schema::{ColumnRole, Schema, Source, Timestamp, UserId};
+use instructue_schema::{ColumnRole, Field, Schema, Source, Timestamp, UserId};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding};
@@ -88,6 +88,15 @@ pub(crate) fn encode_table(
                     .iter()
                     .map(|number| (!number.is_nan()).then_some(*number));
                 Arc::new(numbers.collect::<Float64Array>())
+            }
+            ColumnData::Vector { width, values } => {
+                properties = properties
+                    .set_column_dictionary_enabled(ColumnPath::from(vec![name.clone()]), false);
+                let bytes = values.iter().flat_map(|number| number.to_le_bytes());
+                let bytes: Vec<u8> = bytes.collect();
+                let size =
+                    i32::try_from(4 * width).map_err(|e| ParquetError::External(e.into()))?;
+                Arc::new(FixedSizeBinaryArray::try_new(size, bytes.into(), None).map_err(external)?)
             }
             ColumnData::Text { codes, dictionary } => {
                 // The limit rules out a fallback to plain pages, so codes can be read directly.
@@ -201,18 +210,18 @@ pub(crate) fn read(store: &Path, shard: usize, schema: &Schema, files: &Files) -
 }
 
 fn empty_table(source: &Source, offsets: Vec<usize>) -> SourceTable {
-    let column = |role| match role {
+    let column = |field: &Field| match field.role {
         ColumnRole::Number => ColumnData::Number(Vec::new()),
+        ColumnRole::Vector => ColumnData::Vector {
+            width: field.width.unwrap_or(0),
+            values: Vec::new(),
+        },
         _ => ColumnData::Text {
             codes: Vec::new(),
             dictionary: Arc::default(),
         },
     };
-    let columns = source
-        .fields()
-        .iter()
-        .map(|field| column(field.role))
-        .collect();
+    let columns = source.fields().iter().map(column).collect();
     SourceTable {
         offsets,
         times: Vec::new(),
@@ -246,6 +255,10 @@ fn read_table(
                 let numbers = numbers.ok_or_else(|| damaged(&name))?.iter();
                 ColumnData::Number(numbers.map(|number| number.unwrap_or(f64::NAN)).collect())
             }
+            ColumnRole::Vector => {
+                let width = field.width.unwrap_or(0);
+                vector_column(array, width).ok_or_else(|| damaged(&name))?
+            }
             _ => text_column(array).ok_or_else(|| damaged(&name))?,
         };
         columns.push(column);
@@ -255,6 +268,19 @@ fn read_table(
         times,
         columns,
     })
+}
+
+/// The vectors of a column; `None` if there are others than finite ones of `width` numbers.
+fn vector_column(array: &ArrayRef, width: usize) -> Option<ColumnData> {
+    let array = array.as_fixed_size_binary_opt()?;
+    if usize::try_from(array.value_length()) != Ok(4 * width) || array.null_count() > 0 {
+        return None;
+    }
+    let (numbers, _) = array.value_data().as_chunks::<4>();
+    let numbers = numbers.iter().map(|number| f32::from_le_bytes(*number));
+    let values: Vec<f32> = numbers.collect();
+    let finite = values.iter().all(|number| number.is_finite());
+    finite.then_some(ColumnData::Vector { width, values })
 }
 
 fn text_column(array: &ArrayRef) -> Option<ColumnData> {

@@ -62,7 +62,7 @@ impl UserStore {
     /// An existing store at `store` is replaced once the new one is complete. Any other content
     /// there is an error and stays. Events of one user at the same second are ordered by their
     /// fields, in the order of the schema: a missing value first, texts by bytes, numbers by
-    /// [`f64::total_cmp`]. So a store does not depend on the order of rows or on the names and
+    /// [`f64::total_cmp`], vectors number by number. So a store does not depend on the order of rows or on the names and
     /// number of files. If two tabular rows exclude each other and the schema says to skip bad
     /// rows, the row that was read first is kept.
     ///

@@ -84,8 +84,7 @@ impl State {
     /// change. Their digests are part of the configuration, and only a model with the same
     /// weights can resume.
     fn leaves_out(&self, parameter: &Parameter) -> bool {
-        let pretrained = self.model.pretrained.as_ref();
-        pretrained.is_some_and(|pretrained| pretrained.hold(parameter))
+        self.model.begins_with(parameter)
     }
 }
 

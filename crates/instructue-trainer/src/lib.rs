@@ -77,6 +77,7 @@
 //!     instructions: vec![(0, "Will this user buy dog food?".into())],
 //!     answers: vec![(0, "Yes, this user will.".into())],
 //!     encoder_tokenizer: None,
+//!     source_tokenizers: Default::default(),
 //!     tokenizer: None,
 //! })?;
 //! let vocab = preprocessor.tokenizer().vocab_size();

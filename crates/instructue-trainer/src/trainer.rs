@@ -354,14 +354,15 @@ fn learning_rates(model: &InstructUe, rate: f64, config: &TrainConfig) -> Module
     let mut rates = ModuleLrScheduler::new(rate);
     let of_pretrained =
         rate * config.optimizer.pretrained_learning_rate / config.optimizer.learning_rate;
-    let pretrained = model.config().pretrained.clone().unwrap_or_default();
+    let model_config = model.config();
+    let pretrained = model_config.pretrained.clone().unwrap_or_default();
     let network = model.network();
     if pretrained.backbone.is_some() {
         let decoder = ParamGroup::ids_from_module(network.backbone().clone());
         rates = rates.with_group(decoder, of_pretrained);
     }
-    if pretrained.encoder.is_some() {
-        for encoder in network.encoders() {
+    for (index, encoder) in network.encoders().iter().enumerate() {
+        if model_config.has_pretrained_encoder(index) {
             let encoder = ParamGroup::ids_from_module(encoder.clone());
             rates = rates.with_group(encoder, of_pretrained);
         }

@@ -171,7 +171,7 @@ impl TextCounts {
                 continue;
             };
             let mut by_text: BTreeMap<&DataText, Vec<f32>> = BTreeMap::new();
-            for event in events {
+            for event in events.iter().filter(|event| event.vector.is_none()) {
                 by_text
                     .entry(&event.text)
                     .or_default()

@@ -45,7 +45,7 @@ impl ProfileTexts {
             if let SourceProfile::Events(events) = found {
                 // Equal texts may come as several events, and each event may stand for several.
                 let mut by_text: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-                for event in events {
+                for event in events.iter().filter(|event| event.vector.is_none()) {
                     let days = by_text.entry(event.text.as_str()).or_default();
                     days.extend(event.days.iter().map(|age| age.floor() as i64));
                 }

@@ -25,6 +25,7 @@ fn event() -> ProfileEvent {
     ProfileEvent {
         text: DataText::new(""),
         features: Vec::new(),
+        vector: None,
         days: [].into(),
     }
 }

@@ -28,8 +28,11 @@ pub enum SourceProfile {
 /// One event of a profile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileEvent {
-    /// The rendered fields. Equal events of a shard share the text.
+    /// The rendered fields. Equal events of a shard share the text. It is empty where the event
+    /// has a vector.
     pub text: DataText,
+    /// The event's own vector, which stands in place of a text; `None` in a source of texts.
+    pub vector: Option<Arc<[f32]>>,
     /// The event features, in the order of [`event_feature_names`](crate::event_feature_names).
     pub features: Vec<f32>,
     /// The days before the reference time of all events that this one stands for, the newest

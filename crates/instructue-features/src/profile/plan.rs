@@ -21,6 +21,21 @@ pub(super) enum SourcePlan {
     Tabular(TabularPlan),
 }
 
+/// What an event says: its text, or the vector in place of it.
+#[derive(Debug, Clone)]
+struct Content {
+    text: DataText,
+    vector: Option<Arc<[f32]>>,
+}
+
+impl Content {
+    /// Equal keys mean equal contents. Vectors are compared bit by bit.
+    fn key(&self) -> (DataText, Option<Vec<u32>>) {
+        let bits = |vector: &Arc<[f32]>| vector.iter().map(|number| number.to_bits()).collect();
+        (self.text.clone(), self.vector.as_ref().map(bits))
+    }
+}
+
 /// The plan of an events source.
 #[derive(Debug, Clone)]
 pub(super) struct EventPlan {
@@ -29,6 +44,8 @@ pub(super) struct EventPlan {
     slots: usize,
     repeats: Repeats,
     renderer: Renderer,
+    /// The field with the events' vectors.
+    vector: Option<usize>,
     features: EventFeatures,
 }
 
@@ -55,6 +72,7 @@ impl SourcePlan {
                 slots: source.slots.min(slot_limit),
                 repeats: source.repeats,
                 renderer: Renderer::new(source),
+                vector: source.vector_field().map(|(field, _)| field),
                 features: EventFeatures::new(source, &fitted.number_scales),
             }),
             SourceKind::Tabular => {
@@ -113,6 +131,23 @@ impl EventPlan {
         }
     }
 
+    fn contents(&self, events: &Events<'_>, texts: &TextCache) -> Vec<Content> {
+        match self.vector {
+            None => {
+                let texts = texts.texts(&self.renderer, events).into_iter();
+                texts.map(|text| Content { text, vector: None }).collect()
+            }
+            Some(field) => {
+                let vectors = (0..events.len()).map(|i| events.vector(i, field));
+                let content = |vector: Option<&[f32]>| Content {
+                    text: DataText::new(""),
+                    vector: Some(vector.expect("a history of the schema").into()),
+                };
+                vectors.map(content).collect()
+            }
+        }
+    }
+
     /// Each of `kept`, the newest of the events `before` the reference, as an event of its own.
     fn newest(
         &self,
@@ -123,27 +158,28 @@ impl EventPlan {
     ) -> Vec<ProfileEvent> {
         // The gap to the previous event is known even if that event is not kept.
         let first = before.len() - kept.len();
-        let texts = texts.texts(&self.renderer, kept).into_iter();
-        let events = texts.zip(first..).map(|(text, i)| ProfileEvent {
-            text,
+        let contents = self.contents(kept, texts).into_iter();
+        let events = contents.zip(first..).map(|(content, i)| ProfileEvent {
+            text: content.text,
+            vector: content.vector,
             features: self.features.of_one(before, i, reference),
             days: days_before(before, &[i], reference),
         });
         events.collect()
     }
 
-    /// One event for each text in the window, in the order of their newest events.
+    /// One event for each text or vector in the window, in the order of their newest events.
     fn merged(
         &self,
         window: &Events<'_>,
         texts: &TextCache,
         reference: Timestamp,
     ) -> Vec<ProfileEvent> {
-        let mut groups: Vec<(DataText, Vec<usize>)> = Vec::new();
-        let mut group_of: HashMap<DataText, usize> = HashMap::new();
-        for (i, text) in texts.texts(&self.renderer, window).into_iter().enumerate() {
-            let group = *group_of.entry(text).or_insert_with_key(|text| {
-                groups.push((text.clone(), Vec::new()));
+        let mut groups: Vec<(Content, Vec<usize>)> = Vec::new();
+        let mut group_of = HashMap::new();
+        for (i, content) in self.contents(window, texts).into_iter().enumerate() {
+            let group = *group_of.entry(content.key()).or_insert_with(|| {
+                groups.push((content, Vec::new()));
                 groups.len() - 1
             });
             groups[group].1.push(i);
@@ -153,8 +189,9 @@ impl EventPlan {
         let events = groups
             .into_iter()
             .skip(hidden)
-            .map(|(text, same)| ProfileEvent {
-                text,
+            .map(|(content, same)| ProfileEvent {
+                text: content.text,
+                vector: content.vector,
                 features: self.features.of_merged(window, &same, reference),
                 days: days_before(window, &same, reference),
             });

@@ -385,7 +385,7 @@ fn files_are_saved_as_they_were() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 
     // The special tokens of a chat model are named in a second file.
-    let config = folder.path().join(CONFIG);
+    let config = folder.path().join("tokenizer_config.json");
     let names = r#"{"pad_token": {"content": "<|endoftext|>"}, "eos_token": "<|im_end|>"}"#;
     std::fs::write(&config, names).unwrap();
     std::fs::write(&path, &chat().0.json).unwrap();

@@ -3,4 +3,5 @@
 mod complete_journey;
 mod gguf_tokenizer;
 mod unigram;
+mod vectors;
 mod word_vectors;

@@ -7,7 +7,7 @@ use instructue_nn::attention::MASKED;
 use super::tensors::ints;
 use crate::lookup::{LookupPlaces, NOTHING};
 
-/// The events of each row, over all sources in the order of the schema.
+/// The events with texts of each row, over all sources in the order of the schema.
 #[derive(Debug, Clone)]
 pub struct RowEvents {
     /// `[rows · keys]`: events by number, the first of each row none; the
@@ -23,7 +23,12 @@ impl RowEvents {
         let mut events = 0;
         for source in &batch.sources {
             if let SourceBatch::Events(batch) = source {
-                for &row in &batch.row_of {
+                // Events with vectors have no words by which they could be found.
+                let rows = match batch.vectors.is_empty() {
+                    true => &batch.row_of[..],
+                    false => &[],
+                };
+                for &row in rows {
                     of_row[row as usize].push(events);
                     events += 1;
                 }

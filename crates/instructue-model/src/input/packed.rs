@@ -1,7 +1,6 @@
 //! Packed rows on the device: with their segments, or profiles alone.
 
 use burn::tensor::{Device, Int, Tensor};
-use instructue_encoders::TabularNormaliser;
 use instructue_features::{Batch, PADDING};
 use instructue_nn::attention::AttentionBias;
 
@@ -10,6 +9,7 @@ use super::extras::Extras;
 use super::table::TableInput;
 use super::tensors::{SIZED, ints, ints2};
 use crate::lookup::LookupPlaces;
+use crate::normalisers::Normalisers;
 
 /// A batch on the device.
 #[derive(Debug, Clone)]
@@ -43,17 +43,12 @@ pub struct PrefixInput {
 }
 
 impl NetworkInput {
-    /// Uploads `batch`. `normalisers` holds one per tabular source, in order.
+    /// Uploads `batch`.
     ///
     /// # Panics
-    /// If `normalisers` do not fit the batch's tabular sources, or lexical matches are asked
+    /// If `normalisers` do not fit the batch's sources, or lexical matches are asked
     /// for and not all segments have them.
-    pub fn new(
-        batch: &Batch,
-        normalisers: &[TabularNormaliser],
-        extras: Extras,
-        device: &Device,
-    ) -> Self {
+    pub fn new(batch: &Batch, normalisers: &Normalisers, extras: Extras, device: &Device) -> Self {
         let table = TableInput::new(batch, normalisers, extras, device);
         let (rows, length) = (batch.rows, batch.length);
         let mut allowed = Vec::with_capacity(rows * length * length);
@@ -88,12 +83,7 @@ impl PrefixInput {
     ///
     /// # Panics
     /// As [`NetworkInput::new`].
-    pub fn new(
-        batch: &Batch,
-        normalisers: &[TabularNormaliser],
-        extras: Extras,
-        device: &Device,
-    ) -> Self {
+    pub fn new(batch: &Batch, normalisers: &Normalisers, extras: Extras, device: &Device) -> Self {
         let used = batch.segment_of.iter().map(|&of| of != PADDING);
         Self {
             table: TableInput::new(batch, normalisers, extras, device),

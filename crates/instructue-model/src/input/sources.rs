@@ -22,19 +22,19 @@ pub struct Tokens {
 /// The events of one source.
 #[derive(Debug, Clone)]
 pub struct EventInput {
-    /// Distinct texts in buckets of similar length.
+    /// Distinct texts in buckets of similar length; empty for events with vectors.
     pub texts: Vec<Tokens>,
     /// The same texts, in the same buckets, as tokens of the backbone; empty where
     /// they are those already.
     pub words: Vec<Tokens>,
-    /// `[events]`: the text of each event, counted over the buckets.
+    /// `[events]`: the text of each event, counted over the buckets, or its vector.
     pub text_of: Tensor<1, Int>,
     /// The row of each event, kept on the host.
     pub row_of: Vec<usize>,
     /// `[events, features]`
     pub features: Option<Tensor<2>>,
     /// `[texts, width]`: the texts' vectors, if they are known; else the network
-    /// encodes them.
+    /// encodes them. Of events with vectors: the distinct ones, standardised.
     pub vectors: Option<Tensor<2>>,
 }
 
@@ -54,10 +54,35 @@ pub enum SourceInput {
     },
 }
 
-pub(super) fn event_input(events: &EventBatch, device: &Device) -> Option<EventInput> {
+/// The events of a source; `normaliser` is of their vectors, if they have some.
+pub(super) fn event_input(
+    events: &EventBatch,
+    normaliser: Option<&TabularNormaliser>,
+    device: &Device,
+) -> Option<EventInput> {
     let count = events.text_of.len();
     if count == 0 {
         return None;
+    }
+    let row_of = events.row_of.iter().map(|&row| row as usize).collect();
+    let width = events.features.len() / count;
+    let features = (width > 0).then(|| {
+        Tensor::from_data(
+            TensorData::new(events.features.clone(), [count, width]),
+            device,
+        )
+    });
+    if !events.vectors.is_empty() {
+        let normaliser = normaliser.expect("a normaliser for each source of vectors");
+        let places = events.text_of.iter().map(|&vector| i64::from(vector));
+        return Some(EventInput {
+            texts: Vec::new(),
+            words: Vec::new(),
+            text_of: ints(places.collect(), device),
+            row_of,
+            features,
+            vectors: Some(standardised(&events.vectors, normaliser, device)),
+        });
     }
     let (order, buckets) = length_buckets(&events.texts);
     let mut place = vec![0i64; order.len()];
@@ -78,13 +103,6 @@ pub(super) fn event_input(events: &EventBatch, device: &Device) -> Option<EventI
         true => Vec::new(),
         false => padded(&events.words),
     };
-    let width = events.features.len() / count;
-    let features = (width > 0).then(|| {
-        Tensor::from_data(
-            TensorData::new(events.features.clone(), [count, width]),
-            device,
-        )
-    });
     Some(EventInput {
         texts,
         words,
@@ -92,10 +110,27 @@ pub(super) fn event_input(events: &EventBatch, device: &Device) -> Option<EventI
             events.text_of.iter().map(|&t| place[t as usize]).collect(),
             device,
         ),
-        row_of: events.row_of.iter().map(|&row| row as usize).collect(),
+        row_of,
         features,
         vectors: None,
     })
+}
+
+/// Vectors as the adapter reads them, `[vectors, width]`.
+fn standardised(
+    vectors: &[Arc<[f32]>],
+    normaliser: &TabularNormaliser,
+    device: &Device,
+) -> Tensor<2> {
+    let width = normaliser.mean.len();
+    let mut values = Vec::with_capacity(vectors.len() * width);
+    for vector in vectors {
+        let (standardised, _) = normaliser
+            .apply(vector)
+            .expect("normaliser and vectors share a schema");
+        values.extend(standardised);
+    }
+    Tensor::from_data(TensorData::new(values, [vectors.len(), width]), device)
 }
 
 /// The order in which the buckets hold the texts.

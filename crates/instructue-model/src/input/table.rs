@@ -1,13 +1,13 @@
 //! What the slots of a batch hold, on the device.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use instructue_encoders::TabularNormaliser;
 use instructue_features::{Batch, LEXICAL_FEATURES, SourceBatch};
 
 use super::extras::Extras;
 use super::order::TableOrder;
 use super::sources::{SourceInput, event_input, tabular_input};
 use super::tensors::ints;
+use crate::normalisers::Normalisers;
 
 /// The inputs of a batch's slots, as rows of one table.
 #[derive(Debug, Clone)]
@@ -43,16 +43,20 @@ pub struct UserInput {
 impl TableInput {
     pub(super) fn new(
         batch: &Batch,
-        normalisers: &[TabularNormaliser],
+        normalisers: &Normalisers,
         extras: Extras,
         device: &Device,
     ) -> Self {
-        let mut tabular = normalisers.iter();
+        let mut tabular = normalisers.tabular.iter();
         let sources: Vec<SourceInput> = batch
             .sources
             .iter()
-            .map(|source| match source {
-                SourceBatch::Events(events) => SourceInput::Events(event_input(events, device)),
+            .enumerate()
+            .map(|(number, source)| match source {
+                SourceBatch::Events(events) => {
+                    let normaliser = normalisers.of_vectors(number);
+                    SourceInput::Events(event_input(events, normaliser, device))
+                }
                 SourceBatch::Tabular(rows) => {
                     let normaliser = tabular
                         .next()

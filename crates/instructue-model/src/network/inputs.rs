@@ -49,36 +49,31 @@ impl Network {
         let count = tokens.dims()[1];
         let tokens = tokens.reshape([count, width]);
         let mut made = BTreeMap::from([(Part::Reserved, self.reserved.val())]);
-        let (mut encoder, mut tabular) = (0, 0);
+        let mut tabular = 0;
         let mut summaries = Vec::new();
         let mut numbers: Option<Tensor<2>> = None;
         let (mut words, mut looked_up) = (Vec::new(), Vec::new());
         for (source, (entry, adapter)) in input.sources.iter().zip(&self.adapters).enumerate() {
             let (vectors, row_of) = match entry {
-                SourceInput::Events(events) => {
-                    let place = encoder.min(self.encoders.len() - 1);
-                    encoder += 1;
-                    match events {
-                        None => (None, Vec::new()),
-                        Some(events) => {
-                            let known = events.vectors.clone();
-                            let texts = known.unwrap_or_else(|| self.encode(place, &events.texts));
-                            let vectors = texts.select(0, events.text_of.clone());
-                            let features = events.features.clone();
-                            let features = features.filter(|_| adapter.features.is_some());
-                            let vectors = adapter.forward(vectors, features);
-                            let vectors = of_source(source, vectors, &events.row_of);
-                            if self.lookup.is_some() {
-                                let of_texts = self.words(match events.words.is_empty() {
-                                    true => &events.texts,
-                                    false => &events.words,
-                                });
-                                words.push(of_texts.select(0, events.text_of.clone()));
-                                looked_up.push(vectors.clone());
-                            }
-                            (Some(vectors), events.row_of.clone())
-                        }
+                SourceInput::Events(None) => (None, Vec::new()),
+                SourceInput::Events(Some(events)) => {
+                    let known = events.vectors.clone();
+                    let distinct = known.unwrap_or_else(|| self.encode(source, &events.texts));
+                    let vectors = distinct.select(0, events.text_of.clone());
+                    let features = events.features.clone();
+                    let features = features.filter(|_| adapter.features.is_some());
+                    let vectors = adapter.forward(vectors, features);
+                    let vectors = of_source(source, vectors, &events.row_of);
+                    // Events without texts are not looked up, as `RowEvents` has it.
+                    if self.lookup.is_some() && !events.texts.is_empty() {
+                        let of_texts = self.words(match events.words.is_empty() {
+                            true => &events.texts,
+                            false => &events.words,
+                        });
+                        words.push(of_texts.select(0, events.text_of.clone()));
+                        looked_up.push(vectors.clone());
                     }
+                    (Some(vectors), events.row_of.clone())
                 }
                 SourceInput::Tabular {
                     values,
@@ -182,8 +177,9 @@ impl Network {
         Tensor::cat(means.collect(), 0)
     }
 
-    /// Encodes distinct texts, given in buckets of similar length.
-    fn encode(&self, encoder: usize, buckets: &[Tokens]) -> Tensor<2> {
+    /// Encodes distinct texts of a source, given in buckets of similar length.
+    fn encode(&self, source: usize, buckets: &[Tokens]) -> Tensor<2> {
+        let encoder = self.encoder_of(source).expect(SHAPED);
         let encoded = buckets
             .iter()
             .map(|bucket| {

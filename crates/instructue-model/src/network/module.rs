@@ -15,6 +15,7 @@ use crate::head::Head;
 use crate::input::Reserved;
 use crate::lookup::Lookup;
 use crate::pretrained::Pretrained;
+use crate::source_encoders::EncoderPlan;
 use crate::source_shape::SourceShape;
 use crate::tables::table_mean;
 
@@ -34,6 +35,9 @@ pub struct Network {
     pub(super) lexical_matches: Option<Linear>,
     #[module(skip)]
     pub(super) input_scale: f64,
+    /// Of each source the encoder of its texts.
+    #[module(skip)]
+    encoder_of: Vec<Option<usize>>,
 }
 
 impl Network {
@@ -56,24 +60,20 @@ impl Network {
         device: &Device,
     ) -> Result<Self> {
         parts.check(config)?;
-        let lora = config.encoder.lora;
-        let events = sources
-            .iter()
-            .filter(|s| s.kind == SourceKind::Events)
-            .count();
-        let count = if config.encoder.shared {
-            events.min(1)
-        } else {
-            events
-        };
-        let encoders = (0..count)
-            .map(|_| {
-                let settings = &config.encoder;
-                let encoder = match &parts.encoder {
+        config.check_source_encoders(sources)?;
+        let plan = EncoderPlan::new(config, sources);
+        let encoders = (0..plan.count)
+            .map(|index| {
+                let settings = config.encoder_at(index);
+                let part = match config.source_of_encoder(index) {
+                    Some(source) => parts.source_encoders.get(source),
+                    None => parts.encoder.as_ref(),
+                };
+                let encoder = match part {
                     Some(encoder) => encoder.clone(),
                     None => settings
                         .bert
-                        .init(settings.pooling, lora.as_ref(), device)?
+                        .init(settings.pooling, settings.lora.as_ref(), device)?
                         .with_normalized(settings.normalized),
                 };
                 // With LoRA all but its factors is frozen already.
@@ -134,6 +134,7 @@ impl Network {
             lookup,
             lexical_matches,
             input_scale: config.input_scale,
+            encoder_of: plan.of_source,
         })
     }
 
@@ -142,9 +143,16 @@ impl Network {
         &self.backbone
     }
 
-    /// The text encoders: one per events source, or a single shared one.
+    /// The text encoders: first those of single sources, in the order of the sources' names, then
+    /// one per further source with texts, or a single shared one.
     pub fn encoders(&self) -> &[TextEncoder] {
         &self.encoders
+    }
+
+    /// The encoder of a source's texts, by its place among the [`encoders`](Self::encoders);
+    /// `None` for a source without texts, tabular or of vectors.
+    pub fn encoder_of(&self, source: usize) -> Option<usize> {
+        self.encoder_of.get(source).copied().flatten()
     }
 
     /// What stands at delimiters, `<USER>` and padding, `[2 · sources + 2, hidden]`:
@@ -167,7 +175,7 @@ impl Network {
         self
     }
 
-    /// Replaces every encoder by a copy of `encoder`.
+    /// Replaces every encoder, those of single sources too, by a copy of `encoder`.
     ///
     /// # Panics
     /// If its width is another.
@@ -183,10 +191,19 @@ impl Network {
         self
     }
 
-    /// The encoders of another network of the same shape.
-    pub(crate) fn with_encoders_of(mut self, other: &Self) -> Self {
-        self.encoders = other.encoders.clone();
+    /// Those encoders of another network of the same shape that `which` is true of.
+    pub(crate) fn with_encoders_of(mut self, other: &Self, which: impl Fn(usize) -> bool) -> Self {
+        let pairs = self.encoders.iter_mut().zip(&other.encoders).enumerate();
+        for (_, (encoder, other)) in pairs.filter(|(index, _)| which(*index)) {
+            *encoder = other.clone();
+        }
         self
+    }
+
+    /// The first source whose texts an encoder reads.
+    pub(crate) fn source_of(&self, encoder: usize) -> Option<usize> {
+        let mut of_source = self.encoder_of.iter();
+        of_source.position(|place| *place == Some(encoder))
     }
 
     /// See [`ModelConfig::input_scale`].

@@ -9,14 +9,13 @@ use crate::parameters::parameters;
 
 /// The caches of a model's encoders, shared by copies of the model.
 ///
-/// Where there are any, they were opened for the model's present encoders, by their
-/// digests, and no step can change those.
+/// Each was opened for a present encoder, by its digests, that no step can change.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EventCaches {
-    /// One for each distinct encoder.
+    /// One for each distinct encoder that stays as it is.
     pub caches: Arc<[VectorCache]>,
-    /// Of each encoder its cache.
-    pub of_encoder: Arc<[usize]>,
+    /// Of each encoder its cache; `None` for one that a step could change.
+    pub of_encoder: Arc<[Option<usize>]>,
     /// What they were opened with.
     pub config: Option<CacheConfig>,
 }
@@ -27,14 +26,23 @@ impl EventCaches {
     fn fit(&self, network: &Network) -> bool {
         let encoders = network.encoders();
         encoders.len() == self.of_encoder.len()
-            && trainable(network).is_none()
-            && encoders
-                .iter()
-                .zip(&*self.of_encoder)
-                .all(|(encoder, &cache)| {
-                    let space = self.caches[cache].space();
-                    CacheSpace::of(encoder, space.tokenizer) == *space
-                })
+            && self.stay(network)
+            && self.cached().all(|(encoder, cache)| {
+                let space = cache.space();
+                CacheSpace::of(&encoders[encoder], space.tokenizer) == *space
+            })
+    }
+
+    /// Whether no step can change an encoder of `network` that has a cache.
+    pub fn stay(&self, network: &Network) -> bool {
+        let mut cached = self.cached();
+        cached.all(|(encoder, _)| trainable(network, encoder).is_none())
+    }
+
+    /// The encoders that have a cache, each with it.
+    fn cached(&self) -> impl Iterator<Item = (usize, &VectorCache)> {
+        let places = self.of_encoder.iter().enumerate();
+        places.filter_map(|(encoder, cache)| Some((encoder, &self.caches[(*cache)?])))
     }
 
     /// These, if they [`fit`](Self::fit), or none.
@@ -46,19 +54,14 @@ impl EventCaches {
     }
 
     pub fn of_encoder(&self, encoder: usize) -> Option<&VectorCache> {
-        self.of_encoder
-            .get(encoder)
-            .map(|&cache| &self.caches[cache])
+        let cache = self.of_encoder.get(encoder).copied().flatten()?;
+        Some(&self.caches[cache])
     }
 }
 
-/// An encoder's parameter that a step could change, by name.
-pub(crate) fn trainable(network: &Network) -> Option<String> {
-    let encoders = network.encoders().iter().enumerate();
-    let mut all = encoders.flat_map(|(number, encoder)| {
-        let parameters = parameters(encoder).into_iter();
-        parameters.map(move |parameter| (number, parameter))
-    });
-    let (number, parameter) = all.find(|(_, parameter)| parameter.trainable)?;
-    Some(format!("encoders.{number}.{}", parameter.name))
+/// A parameter of an encoder that a step could change, by name.
+pub(crate) fn trainable(network: &Network, encoder: usize) -> Option<String> {
+    let mut parameters = parameters(&network.encoders()[encoder]).into_iter();
+    let found = parameters.find(|parameter| parameter.trainable)?;
+    Some(format!("encoders.{encoder}.{}", found.name))
 }

@@ -11,7 +11,7 @@ use crate::input::{SourceInput, TableInput, text_order};
 use crate::network::Network;
 
 impl InstructUe {
-    /// The same model, which encodes each distinct event text once:
+    /// The same model, whose encoders that stay as they are encode each distinct event text once:
     /// its vector then comes from memory or, with a folder, from disk. Keys are the
     /// digests of the weights that are used, LoRA included, and of the tokenizer.
     /// Encoders of equal weights share a cache; otherwise each has the configured
@@ -21,24 +21,33 @@ impl InstructUe {
     /// ([`with_network`](Self::with_network)) keeps it only with the same encoders.
     ///
     /// # Errors
-    /// When a step could change the encoders: a model whose encoders are trained, by
+    /// When a step could change all encoders: a model whose encoders are trained, by
     /// LoRA or whole, is embedded with as [`frozen`](Self::frozen). When the folder
     /// cannot be used.
     pub fn with_event_cache(mut self, config: &CacheConfig) -> Result<Self> {
-        if let Some(name) = trainable(self.network()) {
+        let network = self.network();
+        let trained: Vec<Option<String>> = (0..network.encoders().len())
+            .map(|encoder| trainable(network, encoder))
+            .collect();
+        if let (true, Some(Some(name))) = (trained.iter().all(Option::is_some), trained.first()) {
             return Err(Error::Config {
                 key: "encoder.train".into(),
                 expected: "frozen encoders or a frozen model, for vectors to be kept".into(),
                 found: format!("{name}, which is trained"),
             });
         }
-        let tokenizer = Digest(self.preprocessor().encoder_tokenizer().digest());
         let mut caches: Vec<VectorCache> = Vec::new();
         let mut of_encoder = Vec::new();
-        for encoder in self.network().encoders() {
+        let tokenizers = self.encoders_tokenizers();
+        let encoders = network.encoders().iter().zip(tokenizers);
+        for ((encoder, tokenizer), trained) in encoders.zip(&trained) {
+            if trained.is_some() {
+                of_encoder.push(None);
+                continue;
+            }
             let space = CacheSpace::of(encoder, tokenizer);
             let known = caches.iter().position(|cache| *cache.space() == space);
-            of_encoder.push(known.unwrap_or(caches.len()));
+            of_encoder.push(Some(known.unwrap_or(caches.len())));
             if known.is_none() {
                 caches.push(VectorCache::open(config, space)?);
             }
@@ -51,11 +60,24 @@ impl InstructUe {
         Ok(self)
     }
 
+    /// The digest of each encoder's tokenizer.
+    fn encoders_tokenizers(&self) -> Vec<Digest> {
+        let (network, preprocessor) = (self.network(), self.preprocessor());
+        let sources = &preprocessor.schema().sources;
+        let tokenizer = |encoder: usize| match network.source_of(encoder) {
+            Some(source) => preprocessor.tokenizer_of(&sources[source].name),
+            None => preprocessor.encoder_tokenizer(),
+        };
+        let encoders = 0..network.encoders().len();
+        encoders
+            .map(|encoder| Digest(tokenizer(encoder).digest()))
+            .collect()
+    }
+
     /// The same model with the caches of `other`, if they are for the same encoders
-    /// and tokenizer and no step can change these; without any otherwise.
+    /// and tokenizers and no step can change these; without any otherwise.
     pub fn with_event_cache_of(mut self, other: &Self) -> Self {
-        let same = self.preprocessor().encoder_tokenizer().digest()
-            == other.preprocessor().encoder_tokenizer().digest();
+        let same = self.encoders_tokenizers() == other.encoders_tokenizers();
         self.event_caches = match same {
             true => other.event_caches.clone().kept_for(self.network()),
             false => EventCaches::default(),
@@ -72,12 +94,15 @@ impl InstructUe {
     }
 
     /// The same model after an optimiser's step: around `network`, which came of this
-    /// model's. Where vectors of event texts are kept, the encoders stay the very
+    /// model's. Where vectors of event texts are kept, their encoders stay the very
     /// ones that they are vectors of, so nothing need be compared.
     pub fn stepped(self, network: Network) -> Self {
         let network = match self.event_caches().is_empty() {
             true => network,
-            false => network.with_encoders_of(self.network()),
+            false => {
+                let kept = |encoder: usize| self.event_caches.of_encoder(encoder).is_some();
+                network.with_encoders_of(self.network(), kept)
+            }
         };
         self.around(network)
     }
@@ -88,13 +113,13 @@ impl InstructUe {
         let network = self.network().valid().train();
         // A copy of a frozen model may be one that trains.
         let mut copy = self.clone();
-        if !copy.event_caches().is_empty() && trainable(&network).is_some() {
+        if !copy.event_caches.stay(&network) {
             copy.event_caches = EventCaches::default();
         }
         copy.around(network)
     }
 
-    /// The caches of event vectors, one for each distinct encoder; none unless
+    /// The caches of event vectors, one for each distinct encoder that stays as it is; none unless
     /// [`with_event_cache`](Self::with_event_cache) opened them.
     pub fn event_caches(&self) -> &[VectorCache] {
         &self.event_caches.caches
@@ -119,22 +144,24 @@ impl InstructUe {
 
     /// Fills in the vectors of a batch's event texts where there is a cache.
     pub(crate) fn recall(&self, batch: &Batch, table: &mut TableInput) {
-        let encoders = self.network().encoders();
-        let events = batch.sources.iter().zip(&mut table.sources);
-        let events = events.filter_map(|(source, entry)| match (source, entry) {
-            (SourceBatch::Events(source), SourceInput::Events(entry)) => Some((source, entry)),
-            _ => None,
-        });
-        for (source, (events, entry)) in events.enumerate() {
-            let place = source.min(encoders.len().saturating_sub(1));
-            let (Some(cache), Some(entry)) = (self.event_caches.of_encoder(place), entry) else {
+        let network = self.network();
+        let sources = batch.sources.iter().zip(&mut table.sources);
+        for (source, pair) in sources.enumerate() {
+            let (SourceBatch::Events(events), SourceInput::Events(Some(entry))) = pair else {
+                continue;
+            };
+            // A source of vectors has no encoder.
+            let Some(place) = network.encoder_of(source) else {
+                continue;
+            };
+            let Some(cache) = self.event_caches.of_encoder(place) else {
                 continue;
             };
             let order = text_order(&events.texts);
             let texts: Vec<&[u32]> = order.iter().map(|&text| &*events.texts[text]).collect();
             // What a cache refuses, a vector that is not finite, is computed in the
             // pass as ever, and found where such a vector is found.
-            entry.vectors = encoders[place]
+            entry.vectors = network.encoders()[place]
                 .forward_cached(&texts, cache, self.device())
                 .ok();
         }

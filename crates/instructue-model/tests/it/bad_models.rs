@@ -92,7 +92,7 @@ fn a_missing_file_is_named() {
 #[test]
 fn another_format_is_refused() {
     let message = broken(|path| resign(path, |manifest| manifest["format"] = 99.into()));
-    assert!(message.contains("expected format 3, found 99"), "{message}");
+    assert!(message.contains("expected format 4, found 99"), "{message}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn frozen(shared: bool, seed: u64) -> InstructUe {
     let preprocessor = preprocessor(&shard());
     let mut config = config(&preprocessor);
     config.encoder.train = false;
-    config.encoder.shared = shared;
+    config.shared_encoder = shared;
     InstructUe::new(config, preprocessor, seed, &Device::default()).unwrap()
 }
 

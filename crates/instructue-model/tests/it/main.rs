@@ -10,5 +10,7 @@ mod invariants;
 mod precision;
 mod pretrained;
 mod sentence_encoder;
+mod source_encoders;
 mod source_gradients;
 mod tuned;
+mod vectors;

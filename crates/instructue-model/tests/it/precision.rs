@@ -397,7 +397,7 @@ fn a_pretrained_decoder_keeps_its_precision() {
             device.seed(11);
             let parts = Pretrained {
                 backbone: Some(decoder.init(Some(&lora), &device).unwrap()),
-                encoder: None,
+                ..Pretrained::default()
             };
             let mut config = config(&preprocessor);
             config.backbone_lora = Some(LoraConfig {

@@ -23,7 +23,7 @@ fn two_tokenizers() -> Preprocessor {
     let profiles: ProfileBuilder = own.profiles().clone();
     Preprocessor::new(
         profiles,
-        own.normalisers().to_vec(),
+        own.normalisers().clone(),
         Arc::new(encoder),
         own.tokenizer().clone(),
         true,
@@ -60,6 +60,7 @@ fn parts(preprocessor: &Preprocessor, device: &Device) -> Pretrained {
     Pretrained {
         backbone: Some(decoder.init(Some(&lora), device).unwrap()),
         encoder: Some(encoder.init(Pooling::Mean, None, device).unwrap()),
+        ..Pretrained::default()
     }
 }
 

@@ -109,6 +109,17 @@ impl RunConfig {
                 numbers::QUERY_INSTRUCTIONS.of(evaluation.retrieval_instructions),
             ),
         ])?;
+        for (name, own) in &self.pretrained.sources {
+            let key = |number: &str| format!("pretrained.sources.{name}.lora.{number}");
+            limits::check([
+                (&*key("rank"), numbers::LORA_RANK.of(own.lora.rank)),
+                (&*key("alpha"), numbers::LORA_ALPHA.of(own.lora.alpha)),
+                (
+                    &*key("dropout"),
+                    numbers::SHARE_BELOW_ONE.of(own.lora.dropout),
+                ),
+            ])?;
+        }
         // What a training set may be is for that to say; these times stand for any.
         let times: Vec<_> = (0..self.references.count as i64).map(Timestamp).collect();
         let userqa = userqa_config(self, &times, Timestamp(0)).validate();

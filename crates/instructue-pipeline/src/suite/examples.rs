@@ -94,5 +94,6 @@ fn texts_of(profile: &Profile) -> impl Iterator<Item = &DataText> {
         SourceProfile::Events(events) => Some(events.iter().rev()),
         _ => None,
     });
-    events.flatten().map(|event| &event.text)
+    let events = events.flatten().filter(|event| event.vector.is_none());
+    events.map(|event| &event.text)
 }

@@ -28,7 +28,9 @@ fn answers_are_learned_measured_and_saved() {
         name: "answer score".into(),
         wording: Some(Wording::Exact),
     };
-    let mean = found.mean(&score, ForecastSubset::UnseenValue).expect("values kept from learning");
+    let mean = found
+        .mean(&score, ForecastSubset::UnseenValue)
+        .expect("values kept from learning");
     assert!(mean.auc.point > 0.6, "{mean:?}");
 
     // What was saved scores as what was learned.
@@ -37,13 +39,22 @@ fn answers_are_learned_measured_and_saved() {
     let shard = store.shard(0).unwrap();
     let reference = store.time_range().unwrap().1;
     let profiles = shard.histories().take(5);
-    let profiles: Vec<_> =
-        profiles.map(|history| loaded.profiles().build(&history, reference)).collect();
-    let questions = ["Will this user buy dog food in the next 30 days?", "Anything?"];
+    let profiles: Vec<_> = profiles
+        .map(|history| loaded.profiles().build(&history, reference))
+        .collect();
+    let questions = [
+        "Will this user buy dog food in the next 30 days?",
+        "Anything?",
+    ];
     let questions = questions.map(DataText::new);
     let scores = loaded.scores(&profiles, &questions);
     assert_eq!(scores, scorer.scores(&profiles, &questions));
-    assert!(scores.values.iter().all(|score| (0.0..=1.0).contains(score)));
+    assert!(
+        scores
+            .values
+            .iter()
+            .all(|score| (0.0..=1.0).contains(score))
+    );
     // A user's score is the same alone and among others.
     let alone = loaded.scores(&profiles[3..4], &questions[..1]);
     assert_eq!(alone.row(0)[0], scores.row(3)[0]);

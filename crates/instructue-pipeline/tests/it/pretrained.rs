@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 use instructue_generate::{GenerateConfig, generate};
 use instructue_model::InstructUe;
-use instructue_pipeline::{Error, FineTuning, MODEL_DIR, RunConfig, Watch, train_userqa};
+use instructue_model::LoraConfig;
+use instructue_pipeline::{
+    Error, FineTuning, MODEL_DIR, RunConfig, SourceEncoderSettings, Watch, train_userqa,
+};
 use instructue_schema::Progress;
 use instructue_trainer::Event;
 use tempfile::TempDir;
@@ -191,10 +194,98 @@ fn what_is_trained_can_be_chosen() {
     let (data, out) = (dir.path().join("data"), dir.path().join("out"));
     config.pretrained.train_backbone = FineTuning::Frozen;
     config.pretrained.train_encoder = FineTuning::Full;
+    let own = SourceEncoderSettings {
+        encoder: config.pretrained.encoder.clone().unwrap(),
+        pooling: None,
+        train_encoder: FineTuning::Lora,
+        lora: config.pretrained.lora,
+    };
+    config.pretrained.sources.insert("search".into(), own);
     config.train.steps = 2;
     config.train.validation.every = 0;
     train_userqa(&data, &out, &config, &compute(), false, &mut Silent).unwrap();
     let changed = names(&out.join("checkpoints/step-00000002/model.safetensors"));
-    assert!(changed.iter().any(|name| name.starts_with("encoders.")));
-    assert!(!changed.iter().any(|name| name.starts_with("backbone.")));
+    let of = |part: &str| changed.iter().filter(|name| name.starts_with(part)).count();
+    // That of searches comes first, and of it only factors are trained.
+    let factors = |name: &&String| name.starts_with("encoders.0.") && name.contains(".lora.");
+    assert!(of("encoders.0.") > 0);
+    assert_eq!(changed.iter().filter(factors).count(), of("encoders.0."));
+    assert!(of("encoders.1.embeddings.") > 0, "all of the common one");
+    assert_eq!(of("backbone."), 0);
+}
+
+#[test]
+fn one_source_may_have_an_encoder_of_its_own() {
+    let (dir, mut config) = workplace();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    config.pretrained.backbone = None;
+    let encoder = config.pretrained.encoder.take().unwrap();
+    let own = SourceEncoderSettings {
+        encoder,
+        pooling: None,
+        train_encoder: FineTuning::Frozen,
+        lora: LoraConfig::default(),
+    };
+    config
+        .pretrained
+        .sources
+        .insert("search".into(), own.clone());
+    train_userqa(&data, &out, &config, &compute(), false, &mut Silent).unwrap();
+    let model = InstructUe::load(&out.join(MODEL_DIR), &Device::default()).unwrap();
+    let widths = model.network().encoders().iter();
+    let widths: Vec<usize> = widths.map(|encoder| encoder.hidden_size()).collect();
+    assert_eq!(
+        widths,
+        [16, 96],
+        "of searches, and the fresh one of all others"
+    );
+    assert!(model.config().source_encoders["search"].normalized);
+    // What was read from its files stays, and is left out of a checkpoint; the other trains.
+    let checkpoint = out.join("checkpoints/step-00000004/model.safetensors");
+    let changed = names(&checkpoint);
+    assert!(!changed.iter().any(|name| name.starts_with("encoders.0.")));
+    assert!(changed.iter().any(|name| name.starts_with("encoders.1.")));
+    assert!(out.join("events").is_dir(), "vectors of searches are kept");
+
+    // Cut short after step 2 it goes on to the same weights.
+    let bytes = fs::read(&checkpoint).unwrap();
+    fs::remove_dir_all(checkpoint.parent().unwrap()).unwrap();
+    train_userqa(&data, &out, &config, &compute(), true, &mut Silent).unwrap();
+    assert!(
+        bytes == fs::read(&checkpoint).unwrap(),
+        "resumed from step 2"
+    );
+
+    // The configuration that the run wrote is read again, and other names are refused.
+    let written = fs::read_to_string(out.join("config.toml")).unwrap();
+    assert!(written.contains("[pretrained.sources.search]"), "{written}");
+    assert_eq!(RunConfig::load(&out.join("config.toml")).unwrap(), config);
+    let refusal = |name: &str| {
+        let mut config = config.clone();
+        config.pretrained.sources = [(name.to_string(), own.clone())].into();
+        let out = dir.path().join(name);
+        let trained = train_userqa(&data, &out, &config, &compute(), false, &mut Silent);
+        trained.map(drop).unwrap_err().to_string()
+    };
+    let what = "expected the name of an events source with texts, found";
+    for (name, found) in [
+        ("serach", "none; `search`?"),
+        ("tabular", "a tabular source"),
+        (
+            "something",
+            "none; there are bill, minipro, spm, app, search",
+        ),
+    ] {
+        let expected = format!("pretrained.sources.{name}: {what} {found}");
+        assert_eq!(refusal(name), expected);
+    }
+    let (before, after) = written.rsplit_once("train_encoder").unwrap();
+    let misspelt = format!("{before}train_encodr{after}");
+    let file = dir.path().join("misspelt.toml");
+    fs::write(&file, misspelt).unwrap();
+    let message = RunConfig::load(&file).unwrap_err().to_string();
+    assert!(
+        message.contains("unknown key `train_encodr`, expected `train_encoder`?"),
+        "{message}"
+    );
 }

@@ -35,6 +35,9 @@ pub static SLOTS: IntegerRange = IntegerRange::new(1, MILLION, "each is a token 
 /// Tokens of an event's text.
 pub static EVENT_TOKENS: IntegerRange =
     IntegerRange::new(1, MILLION, "no encoder reads longer texts");
+/// Numbers of an event's vector.
+pub static VECTOR_WIDTH: IntegerRange =
+    IntegerRange::new(1, 65_536, "each is a column of the adapter's matrix");
 /// Days of a window.
 pub static WINDOW_DAYS: IntegerRange = IntegerRange::new(1, MILLION, "days of 2700 years");
 /// Values of a field that have aggregates of their own.

@@ -16,6 +16,7 @@ use super::bad_row::BadValue;
 use super::decimal::Decimals;
 use super::time_text::time_of;
 use super::types::{hyphenated, is_text, plain, utf8};
+use super::vectors::{Vectors, holds_vectors, is_list};
 use crate::error::RowProblem;
 
 /// The largest whole number up to which every whole number is exact in a 64-bit float.
@@ -32,6 +33,7 @@ pub(crate) fn accepts(column: &Column, found: &DataType) -> bool {
         ColumnType::Int => {
             number || (column.role == ColumnRole::Number && *found == DataType::Boolean)
         }
+        ColumnType::Vector => holds_vectors(found, column.width.unwrap_or(0)),
         ColumnType::Float | ColumnType::Bool => number || *found == DataType::Boolean,
         ColumnType::Timestamp => match (column.unit, found) {
             (Some(unit), DataType::Timestamp(of, _)) => per_second(of) == unit.per_second(),
@@ -48,14 +50,19 @@ pub(crate) fn accepts(column: &Column, found: &DataType) -> bool {
 }
 
 /// The types that [`accepts`] allows, in words.
-pub(crate) fn expected(column: &Column) -> &'static str {
-    match (column.ty, column.unit) {
+pub(crate) fn expected(column: &Column) -> String {
+    let words = match (column.ty, column.unit) {
         (ColumnType::Timestamp, Some(_)) => "numbers or timestamps of the column's unit",
         (ColumnType::Timestamp, None) => {
             "timestamp (numbers with `unit = \"s\"`, \"ms\", \"us\" or \"ns\" in the schema)"
         }
+        (ColumnType::Vector, _) => {
+            let width = column.width.unwrap_or(0);
+            return format!("vectors of {width} floats (a FixedSizeList or a List)");
+        }
         (ty, _) => ty.as_str(),
-    }
+    };
+    words.into()
 }
 
 fn per_second(unit: &TimeUnit) -> i64 {
@@ -81,6 +88,7 @@ pub(crate) enum Values {
     Decimal(Decimals),
     /// Times in seconds: value × .1 / .2, rounded down.
     Time(Int64Array, i64, i64),
+    Vectors(Vectors),
 }
 
 impl Values {
@@ -94,6 +102,7 @@ impl Values {
                 return Self::load(&cast(array, plain(layout))?, uuid);
             }
             DataType::Null => Self::Null,
+            list if is_list(list) => Self::Vectors(Vectors::load(array)?),
             DataType::UInt64 => Self::UInt(array.as_primitive::<UInt64Type>().clone()),
             whole if whole.is_integer() => Self::Int(to_int()?),
             float if float.is_floating() => {
@@ -142,6 +151,15 @@ impl Values {
             Self::Float(array) => array.is_null(row) || array.value(row).is_nan(),
             Self::Bool(array) => array.is_null(row),
             Self::Decimal(array) => array.is_null(row),
+            Self::Vectors(array) => array.is_null(row),
+        }
+    }
+
+    /// The vector of `width` finite numbers, which must not be missing.
+    pub(crate) fn vector(&self, row: usize, width: usize) -> Result<&[f32], BadValue> {
+        match self {
+            Self::Vectors(array) if !array.is_null(row) => array.get(row, width),
+            _ => Err(BadValue::new(RowProblem::NullVector, "a vector", "null")),
         }
     }
 
@@ -179,7 +197,7 @@ impl Values {
             Self::Decimal(array) => seconds(array.floor(row)),
             Self::Text(array) => Some(time_of(array.value(row))?),
             Self::Bytes(array) => Some(time_of(utf8(array.value(row))?)?),
-            Self::Null | Self::Bool(_) => None,
+            Self::Null | Self::Bool(_) | Self::Vectors(_) => None,
         })
     }
 
@@ -202,7 +220,7 @@ impl Values {
                 Some(value as i128)
             }
             Self::Decimal(array) => Some(array.whole(row)?),
-            Self::Null | Self::Text(_) | Self::Bytes(_) | Self::Time(..) => None,
+            Self::Null | Self::Text(_) | Self::Bytes(_) | Self::Time(..) | Self::Vectors(_) => None,
         })
     }
 

@@ -23,6 +23,8 @@ use crate::guard::{decode, open_parquet};
 
 /// The number of rows that are decoded at a time.
 const BATCH_ROWS: usize = 16_384;
+/// The number of vectors' numbers that are decoded at a time.
+const BATCH_NUMBERS: usize = 1 << 22;
 
 /// An opened Parquet file that has all declared columns in suitable types.
 pub(crate) struct Input {
@@ -173,8 +175,16 @@ impl Input {
             || leaves.any(|leaf| leaf.logical_type_ref() == Some(&LogicalType::Uuid))
     }
 
+    /// The number of rows that are decoded at a time. Rows with long vectors are fewer.
+    fn batch_rows(&self) -> usize {
+        let widths = self.columns.iter().filter_map(|column| column.width);
+        let numbers = widths.sum::<usize>().max(1);
+        BATCH_ROWS.min(BATCH_NUMBERS / numbers).max(1)
+    }
+
     /// Starts to read the declared columns.
     pub(crate) fn read(self) -> Result<Batches> {
+        let batch_rows = self.batch_rows();
         let roots = self.origins.iter().filter_map(|origin| match origin {
             Origin::File { root, .. } => Some(*root),
             Origin::Folder(_) => None,
@@ -185,7 +195,7 @@ impl Input {
         let builder = self
             .builder
             .with_projection(mask)
-            .with_batch_size(BATCH_ROWS);
+            .with_batch_size(batch_rows);
         let reader = decode(&self.path, 0, || builder.build())?;
         sorted.sort_unstable();
         sorted.dedup();
@@ -270,7 +280,7 @@ fn check_width(path: &Path, column: &Column, found: &DataType, values: &Values) 
         true => Err(Error::ColumnType {
             file: path.into(),
             column: column.name.clone(),
-            expected: column.ty.as_str(),
+            expected: column.ty.as_str().into(),
             found: format!("{found} with numbers above 2^{bits}, which it does not tell apart"),
         }),
     }

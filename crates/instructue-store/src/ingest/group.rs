@@ -1,7 +1,8 @@
 //! The second pass of an ingest: it groups the rows of one shard by user and sorts them by time.
 //!
 //! Events of one user at the same second are ordered by their fields, in the order of the schema:
-//! a missing value first, texts by their bytes, numbers by [`f64::total_cmp`]. Events that are
+//! a missing value first, texts by their bytes, numbers by [`f64::total_cmp`], vectors number by
+//! number. Events that are
 //! equal in all fields are interchangeable, so a shard does not depend on the order of rows or on
 //! their files.
 
@@ -10,10 +11,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use instructue_schema::{Column, Source, SourceKind, Timestamp, UserId, excerpt};
+use instructue_schema::{Source, SourceKind, Timestamp, UserId, excerpt};
 
 use super::bad_row::{BadValue, RowErrors};
-use super::lookup::{FieldBuilder, LookupTable, NO_MATCH, is_field, is_number};
+use super::lookup::{FieldBuilder, LookupTable, NO_MATCH, is_field};
 use super::spill::{Cursor, take};
 use super::times::Near;
 use crate::error::{Error, Result, RowProblem};
@@ -138,6 +139,17 @@ fn compare_values(column: &ColumnData, a: Option<usize>, b: Option<usize>) -> Or
                 (a, b) => a.is_some().cmp(&b.is_some()),
             }
         }
+        ColumnData::Vector { width, values } => {
+            let numbers = |row: Option<usize>| {
+                let rows = row.map(|row| row * width..(row + 1) * width);
+                values[rows.unwrap_or(0..0)].iter()
+            };
+            let pairs = numbers(a).zip(numbers(b));
+            let mut orders = pairs.map(|(a, b)| a.total_cmp(b));
+            orders
+                .find(|order| order.is_ne())
+                .unwrap_or_else(|| a.is_some().cmp(&b.is_some()))
+        }
         ColumnData::Text { codes, dictionary } => {
             let code = |row: usize| Some(codes[row]).filter(|code| *code != NULL_CODE);
             let (a, b) = (a.and_then(code), b.and_then(code));
@@ -161,12 +173,8 @@ fn parse<'a>(
     users: &mut HashMap<&'a str, u32>,
 ) -> Option<Rows> {
     let source = input.source;
-    let columns: Vec<_> = source
-        .columns
-        .iter()
-        .filter(|column| is_field(column))
-        .collect();
-    let mut builders: Vec<FieldBuilder> = columns.iter().map(|c| FieldBuilder::new(c)).collect();
+    let columns = source.columns.iter().filter(|column| is_field(column));
+    let mut builders: Vec<FieldBuilder> = columns.map(FieldBuilder::new).collect();
     let mut rows = Rows {
         matched: vec![Vec::new(); source.lookups.len()],
         ..Rows::default()
@@ -177,7 +185,7 @@ fn parse<'a>(
         let user = cursor.text()??;
         let time = i64::from_le_bytes(cursor.array()?);
         if input.near.is_some_and(|near| !near.holds(time)) {
-            skip(source, &columns, &mut cursor)?;
+            skip(source, &builders, &mut cursor)?;
             rows.far += 1;
             continue;
         }
@@ -195,11 +203,8 @@ fn parse<'a>(
         for matched in &mut rows.matched {
             matched.push(u32::from_le_bytes(cursor.array()?));
         }
-        for (column, builder) in columns.iter().zip(&mut builders) {
-            match is_number(column) {
-                true => builder.push_number(f64::from_le_bytes(cursor.array()?)),
-                false => builder.push_text(cursor.text()?),
-            }
+        for builder in &mut builders {
+            builder.read(&mut cursor)?;
         }
     }
     rows.own = builders.into_iter().map(FieldBuilder::finish).collect();
@@ -207,17 +212,11 @@ fn parse<'a>(
 }
 
 /// Skips the rest of an event, after its time.
-fn skip(source: &Source, columns: &[&Column], cursor: &mut Cursor<'_>) -> Option<()> {
+fn skip(source: &Source, fields: &[FieldBuilder], cursor: &mut Cursor<'_>) -> Option<()> {
     for _ in &source.lookups {
         cursor.array::<4>()?;
     }
-    for column in columns {
-        match is_number(column) {
-            true => drop(cursor.array::<8>()?),
-            false => drop(cursor.text()?),
-        }
-    }
-    Some(())
+    fields.iter().try_for_each(|field| field.skip(cursor))
 }
 
 /// Drops all but the first of a user's tabular rows for the same time.
@@ -299,6 +298,16 @@ fn gather(column: &ColumnData, rows: impl Iterator<Item = Option<usize>>) -> Col
             rows.map(|row| row.map_or(f64::NAN, |row| numbers[row]))
                 .collect(),
         ),
+        // Each row has its vector: a lookup has none.
+        ColumnData::Vector { width, values } => {
+            let vectors = rows
+                .flatten()
+                .map(|row| &values[row * width..(row + 1) * width]);
+            ColumnData::Vector {
+                width: *width,
+                values: vectors.flatten().copied().collect(),
+            }
+        }
         ColumnData::Text { codes, dictionary } => {
             let mut renamed = vec![NULL_CODE; dictionary.len()];
             let mut kept = Vec::new();

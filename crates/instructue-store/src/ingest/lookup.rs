@@ -9,6 +9,7 @@ use instructue_schema::{Column, ColumnRole, Lookup, Source, excerpt};
 use super::bad_row::{BadValue, RowErrors};
 use super::columns::Values;
 use super::files::Input;
+use super::spill::Cursor;
 use crate::error::{Result, RowProblem};
 use crate::report::SourceReport;
 use instructue_schema::{ColumnData, NULL_CODE};
@@ -39,31 +40,61 @@ impl Dictionary {
     }
 }
 
-/// Whether a column's values are kept as numbers. All others are dictionary-encoded texts.
-pub(crate) fn is_number(column: &Column) -> bool {
+/// Whether a column's values are kept as numbers. Texts and categories are dictionary-encoded.
+fn is_number(column: &Column) -> bool {
     column.role == ColumnRole::Number
 }
 
 /// Whether a column is a field.
 pub(crate) fn is_field(column: &Column) -> bool {
-    matches!(
-        column.role,
-        ColumnRole::Text | ColumnRole::Category | ColumnRole::Number
-    )
+    match column.role {
+        ColumnRole::Text | ColumnRole::Category | ColumnRole::Number | ColumnRole::Vector => true,
+        ColumnRole::User | ColumnRole::Time | ColumnRole::Key => false,
+    }
 }
 
 /// The values of one field while rows are added.
 pub(crate) enum FieldBuilder {
     Text(Vec<u32>, Dictionary),
     Number(Vec<f64>),
+    /// The width, and the numbers of all rows.
+    Vector(usize, Vec<f32>),
 }
 
 impl FieldBuilder {
     pub(crate) fn new(column: &Column) -> Self {
-        match is_number(column) {
-            true => Self::Number(Vec::new()),
-            false => Self::Text(Vec::new(), Dictionary::default()),
+        match column.role {
+            ColumnRole::Number => Self::Number(Vec::new()),
+            ColumnRole::Vector => Self::Vector(column.width.unwrap_or(0), Vec::new()),
+            _ => Self::Text(Vec::new(), Dictionary::default()),
         }
+    }
+
+    /// Reads the field's value of a spilled row; `None` at damage.
+    pub(crate) fn read(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
+        match self {
+            Self::Text(..) => self.push_text(cursor.text()?),
+            Self::Number(numbers) => numbers.push(f64::from_le_bytes(cursor.array()?)),
+            Self::Vector(width, numbers) => {
+                let (numbers_of_row, _) = cursor.bytes(4 * *width)?.as_chunks::<4>();
+                numbers.extend(
+                    numbers_of_row
+                        .iter()
+                        .map(|number| f32::from_le_bytes(*number)),
+                );
+            }
+        }
+        Some(())
+    }
+
+    /// Passes over the field's value of a spilled row; `None` at damage.
+    pub(crate) fn skip(&self, cursor: &mut Cursor<'_>) -> Option<()> {
+        match self {
+            Self::Text(..) => drop(cursor.text()?),
+            Self::Number(_) => drop(cursor.array::<8>()?),
+            Self::Vector(width, _) => drop(cursor.bytes(4 * width)?),
+        }
+        Some(())
     }
 
     pub(crate) fn push_text(&mut self, text: Option<&str>) {
@@ -85,6 +116,7 @@ impl FieldBuilder {
                 dictionary: Arc::new(dictionary.into_values()),
             },
             Self::Number(numbers) => ColumnData::Number(numbers),
+            Self::Vector(width, values) => ColumnData::Vector { width, values },
         }
     }
 }

@@ -21,6 +21,7 @@ mod time_text;
 mod times;
 mod types;
 mod user_values;
+mod vectors;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,6 +76,9 @@ impl Default for IngestOptions {
 /// The version of the rules by which rows are checked and ordered. A store of another version is
 /// rebuilt.
 const ROWS: u32 = 2;
+
+/// The numbers of a vector that take about as much memory as an ordinary row.
+const NUMBERS_PER_ROW: u64 = 32;
 
 /// A shard's manifest entry, its files with size and digest, and its content per source.
 type WrittenShard = (ShardEntry, Vec<(String, Entry)>, Vec<WrittenSource>);
@@ -151,7 +155,7 @@ impl<'a> Plan<'a> {
         let footers = self
             .inputs
             .iter()
-            .map(|input| input.rows)
+            .map(|input| input.rows.saturating_mul(input.row_size()))
             .fold(0, u64::saturating_add);
         if footers <= users_per_shard.min(rows_per_shard) {
             return Ok(1);
@@ -160,7 +164,8 @@ impl<'a> Plan<'a> {
         let (mut users, mut rows) = (DistinctCounter::new(), 0);
         for input in self.inputs.iter().filter(|input| input.source.has_file()) {
             for path in &input.files {
-                rows += count_users(self.data, path, input.source.user_column(), &mut users)?;
+                let user = input.source.user_column();
+                rows += count_users(self.data, path, user, &mut users)? * input.row_size();
             }
         }
         let by_users = users.estimate().div_ceil(users_per_shard);
@@ -316,6 +321,12 @@ struct WrittenSource {
 }
 
 impl<'a> SourceInput<'a> {
+    /// How many ordinary rows a row is as large as. A vector takes far more memory than the rest.
+    fn row_size(&self) -> u64 {
+        let width = self.source.vector_field().map_or(0, |(_, width)| width);
+        1 + width as u64 / NUMBERS_PER_ROW
+    }
+
     /// Whether a time far from those of all events is bad in this source.
     fn compares_times(&self) -> bool {
         self.times == TimePolicy::Plausible && self.source.kind == SourceKind::Events

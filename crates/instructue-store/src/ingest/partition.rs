@@ -47,6 +47,7 @@ pub(crate) fn folder_column(
             let number = value.parse::<f64>().map_err(|_| "a number")?;
             Values::Float(Float64Array::from(vec![number; rows]))
         }
+        ColumnType::Vector => return Err("a column of the file"),
         ColumnType::Bool => {
             let flag = match value.to_ascii_lowercase().as_str() {
                 "true" | "1" => true,

@@ -199,7 +199,12 @@ impl<'a> Encoder<'a> {
         }
         for at in &self.fields {
             let column = &columns[*at];
-            if column.role == ColumnRole::Number {
+            if column.role == ColumnRole::Vector {
+                let width = column.width.unwrap_or(0);
+                let vector = values[*at].vector(row, width).map_err(named(*at))?;
+                let bytes = vector.iter().flat_map(|number| number.to_le_bytes());
+                self.row.extend(bytes);
+            } else if column.role == ColumnRole::Number {
                 let number = values[*at].number(row, column.ty).map_err(named(*at))?;
                 check_present(column, number.is_nan()).map_err(named(*at))?;
                 self.row.extend_from_slice(&number.to_le_bytes());

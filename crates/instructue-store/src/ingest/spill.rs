@@ -107,6 +107,12 @@ impl<'a> Cursor<'a> {
         Some(*part)
     }
 
+    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (part, rest) = self.bytes.split_at_checked(count)?;
+        self.bytes = rest;
+        Some(part)
+    }
+
     pub(crate) fn text(&mut self) -> Option<Option<&'a str>> {
         let mut length = 0_u64;
         for shift in (0..63).step_by(7) {
@@ -119,8 +125,7 @@ impl<'a> Cursor<'a> {
         let Some(length) = length.checked_sub(1) else {
             return Some(None);
         };
-        let (part, rest) = self.bytes.split_at_checked(usize::try_from(length).ok()?)?;
-        self.bytes = rest;
+        let part = self.bytes(usize::try_from(length).ok()?)?;
         Some(Some(std::str::from_utf8(part).ok()?))
     }
 }

@@ -25,6 +25,13 @@ pub(crate) fn declared_type(found: &DataType) -> Option<ColumnType> {
         found if found.is_floating() => ColumnType::Float,
         found if found.is_integer() => ColumnType::Int,
         found if is_text(found) => ColumnType::Text,
+        DataType::FixedSizeList(numbers, _)
+        | DataType::List(numbers)
+        | DataType::LargeList(numbers)
+            if numbers.data_type().is_floating() =>
+        {
+            ColumnType::Vector
+        }
         _ => return None,
     })
 }

@@ -54,7 +54,7 @@ impl UserValue for String {
             // pandas stores integers with missing values as floats. A class per fraction would be
             // a class per user, so a fraction is a bad value.
             ColumnType::Float => Some(ColumnType::Int),
-            ColumnType::Timestamp => None,
+            ColumnType::Timestamp | ColumnType::Vector => None,
             other => Some(other),
         }
     }
@@ -111,7 +111,7 @@ pub fn read_user_values<T: UserValue>(
         let wrong = || Error::ColumnType {
             file: path.into(),
             column: name.into(),
-            expected,
+            expected: expected.into(),
             found: field.data_type().to_string(),
         };
         Ok(Column {
@@ -122,6 +122,7 @@ pub fn read_user_values<T: UserValue>(
             render: None,
             required: false,
             unit: None,
+            width: None,
         })
     };
     let id_type = |declared| match declared {

@@ -11,3 +11,4 @@ mod ingest_property;
 mod parquet_kinds;
 mod parquet_parts;
 mod times;
+mod vectors;

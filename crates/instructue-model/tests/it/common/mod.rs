@@ -10,13 +10,13 @@ use burn::tensor::Device;
 use instructue_features::{
     LexicalMatches, Profile, ProfileBuilder, Segment, SourceProfile, TextTokenizer,
 };
-use instructue_model::{InstructUe, ModelConfig, Preprocessor, Size};
+use instructue_model::{InstructUe, ModelConfig, Normalisers, Preprocessor, Size};
 use instructue_schema::{ColumnData, Shard, SourceTable};
 use instructue_schema::{DataText, Schema, Timestamp, UserId};
 
 pub const REFERENCE: Timestamp = Timestamp(100 * 86_400);
 
-const SCHEMA: &str = r#"
+pub const SCHEMA: &str = r#"
 name = "test"
 
 [[source]]
@@ -151,7 +151,7 @@ pub fn preprocessor(shard: &Shard) -> Preprocessor {
 pub fn preprocessor_of(shard: &Shard, schema: &Schema) -> Preprocessor {
     let histories = || shard.histories().map(|history| (history, REFERENCE));
     let profiles = ProfileBuilder::fit(schema, histories(), None, 1);
-    let normalisers = Preprocessor::fit_normalisers(&profiles, histories()).unwrap();
+    let normalisers = Normalisers::fit(&profiles, histories()).unwrap();
     let mut texts: Vec<String> = [
         "Will this user buy pets food?",
         "Yes, this user will.",

@@ -1,6 +1,7 @@
 //! Reading schema files: defaults, round trips and every rule.
 
 mod of_a_model;
+mod vectors;
 
 use instructue_schema::{
     Aggregate, ColumnRole, ColumnType, Error, EventOrder, OnError, Schema, SourceKind,

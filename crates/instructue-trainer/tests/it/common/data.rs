@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use instructue_features::{LexicalMatches, ProfileBuilder, SourceProfile, TextTokenizer};
 use instructue_generate::{GenerateConfig, generate};
-use instructue_model::Preprocessor;
+use instructue_model::{Normalisers, Preprocessor};
 use instructue_schema::Schema;
 use instructue_schema::user_key;
 use instructue_store::{IngestOptions, UserStore};
@@ -99,7 +99,7 @@ fn fit(store: &UserStore, triples: &UserQa, config: &UserQaConfig) -> Preprocess
             .map(|history| (history, reference))
     };
     let profiles = ProfileBuilder::fit(store.schema(), histories(), Some(4), 1);
-    let normalisers = Preprocessor::fit_normalisers(&profiles, histories()).unwrap();
+    let normalisers = Normalisers::fit(&profiles, histories()).unwrap();
     let (mut texts, mut questions) = (Vec::new(), Vec::new());
     for (history, reference) in histories() {
         for source in profiles.build(&history, reference).sources {
