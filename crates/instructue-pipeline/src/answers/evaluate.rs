@@ -5,32 +5,19 @@ use instructue_eval::{
     Wording, summarise_forecasts,
 };
 use instructue_features::{KnownTexts, Profile, text_feature_names};
-use instructue_model::AnswerScorer;
-use instructue_schema::{DataText, Progress, Timestamp, seed};
+use instructue_schema::{DataText, Progress, seed};
 use instructue_userqa::{
     Forecast, ForecastConfig, ForecastFacts, ForecastFamily, ForecastPlan, Split, split_of,
 };
 
-use super::learn::AnswerData;
-use super::wordings::Wordings;
+use super::forecast_run::ForecastRun;
+use super::labelled::with_labels;
 use crate::error::Result;
 
 /// Training users that questions are planned with, at most.
 const PLANNED_WITH: usize = 4_000;
 /// Resamples of users and questions.
 const RESAMPLES: usize = 200;
-
-/// What is evaluated.
-pub(crate) struct ForecastRun<'a> {
-    pub data: AnswerData<'a>,
-    /// Learned without half of the values.
-    pub scorer: &'a AnswerScorer,
-    /// The values in other words.
-    pub wordings: &'a Wordings,
-    /// Test users are looked at from here; what follows is known.
-    pub reference: Timestamp,
-    pub min_users: usize,
-}
 
 /// Asks test users what training users of an earlier time show can be asked.
 pub(crate) fn evaluate_forecasts(
@@ -57,6 +44,10 @@ pub(crate) fn evaluate_forecasts(
             pairs.push(pair(SCORE, wording, against, wording));
         }
         pairs.push(pair(SCORE, wording, ACTIVITY, None));
+        let labelled = methods.iter().filter(|one| one.method.wording.is_none());
+        for other in labelled.filter(|one| one.method.name != ACTIVITY) {
+            pairs.push(pair(SCORE, wording, &other.method.name, None));
+        }
     }
     for other in [Wording::Plain, Wording::Far] {
         pairs.push(pair(SCORE, Some(other), SCORE, Some(Wording::Exact)));
@@ -182,6 +173,7 @@ impl Asked {
                 .map(|at| activity(at).unwrap_or_default())
                 .collect(),
         });
+        methods.extend(with_labels(run, &forecasts, &profiles)?);
         Ok(Self { study, methods })
     }
 

@@ -2,6 +2,8 @@
 //! kept from learning.
 
 mod evaluate;
+mod forecast_run;
+mod labelled;
 mod learn;
 mod open;
 mod run;

@@ -10,7 +10,8 @@ use instructue_schema::Progress;
 use instructue_trainer::{Claim, RUN};
 use instructue_userqa::{UserQa, UserQaConfig};
 
-use super::evaluate::{ForecastRun, evaluate_forecasts};
+use super::evaluate::evaluate_forecasts;
+use super::forecast_run::ForecastRun;
 use super::learn::{AnswerData, Learner};
 use super::wordings::Wordings;
 use crate::config::{RunConfig, userqa_config};
