@@ -5,6 +5,11 @@
 //! [`program`] is the process under test.
 
 #[allow(dead_code, reason = "their `main` is that of the example")]
+#[path = "../answer_scores.rs"]
+mod answer_scores;
+#[path = "cli/answers.rs"]
+mod answers;
+#[allow(dead_code, reason = "their `main` is that of the example")]
 #[path = "../ask_user.rs"]
 mod ask_user;
 #[path = "cli/asking.rs"]
@@ -94,6 +99,7 @@ fn program() {
         )
         .map(OsString::from);
     let code = match name.as_str() {
+        "answer_scores" => answer_scores::program(arguments),
         "ask_user" => ask_user::program(arguments),
         "embed_users" => embed_users::program(arguments),
         "generate_users" => generate_users::program(arguments),

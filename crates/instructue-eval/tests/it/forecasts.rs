@@ -89,9 +89,9 @@ fn means_are_of_their_questions_and_differences_paired() {
         .iter()
         .find(|one| one.method == method("blind"))
         .unwrap();
-    let observed = (10.0 + 20.0) / 120.0;
-    let error = quality.calibration.as_ref().unwrap().expected_error;
-    assert!((error - (0.5 - observed)).abs() < 1e-9, "{error}");
+    let bins = &quality.calibration.as_ref().unwrap().bins;
+    assert_eq!(bins.iter().map(|bin| bin.users).sum::<usize>(), 2 * USERS);
+    assert!(bins.iter().all(|bin| bin.predicted == 0.5));
 }
 
 #[test]

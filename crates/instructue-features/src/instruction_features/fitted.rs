@@ -12,6 +12,7 @@ use super::level::level;
 use super::vectors::{TextVectors, unit};
 use crate::lexical_matches::words;
 use crate::profile::{Profile, SourceProfile};
+use crate::render::SEPARATOR;
 
 /// Texts that are kept, the most widespread ones.
 const MOST_TEXTS: usize = 5_000;
@@ -78,10 +79,11 @@ impl FittedTexts {
             && company.all(|(text, weight)| (*text as usize) < known && weight.is_finite())
     }
 
-    /// An instruction without the words that most questions have.
-    pub(super) fn content(&self, instruction: &str) -> String {
-        let words = words(instruction).filter(|word| !self.usual.contains(word));
-        words.collect::<Vec<_>>().join(" ")
+    /// The words of an instruction but for those that most questions have.
+    pub(super) fn content(&self, instruction: &str) -> Vec<String> {
+        words(instruction)
+            .filter(|word| !self.usual.contains(word))
+            .collect()
     }
 
     /// The place of a source's text; `None` if it is not known.
@@ -97,6 +99,11 @@ impl FittedTexts {
 }
 
 impl KnownText {
+    /// The values that the text is made of, in the order of the rendered fields.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.text.split(SEPARATOR)
+    }
+
     /// The text's meaning, with that of what its events say beside it.
     pub(super) fn meaning(&self, vectors: &dyn TextVectors) -> Vec<f32> {
         let mut own = vectors.vector(&self.text);

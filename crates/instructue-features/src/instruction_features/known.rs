@@ -86,10 +86,10 @@ impl KnownTexts {
         // "Will this user … in the next 30 days" is in every question and asks for nothing.
         let content = self.fitted.content(instruction.as_str());
         // Who names a text means it, and nothing that is merely near.
-        let named = self.names.named(instruction.as_str());
+        let named = self.names.named(instruction.as_str(), &self.fitted.usual);
         match (content.is_empty(), named.is_empty()) {
             (true, true) => InstructionQuery::default(),
-            _ => InstructionQuery::new(&self.nearness(&content), &named),
+            _ => InstructionQuery::new(&self.nearness(&content.join(" ")), &named),
         }
     }
 

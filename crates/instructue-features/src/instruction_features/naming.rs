@@ -1,11 +1,10 @@
 //! Texts that an instruction names word for word.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::fitted::{FittedTexts, KnownText};
 use super::ngrams::Ngrams;
 use crate::lexical_matches::words;
-use crate::render::SEPARATOR;
 
 /// How often a text counts beside each of what its events say.
 const OWN: f32 = 3.0;
@@ -27,7 +26,7 @@ impl Names {
     pub fn new(fitted: &FittedTexts) -> Self {
         let mut texts: HashMap<Vec<String>, Vec<u32>> = HashMap::new();
         for (known, text) in fitted.texts.iter().zip(0..) {
-            for part in known.text.split(SEPARATOR) {
+            for part in known.parts() {
                 let part: Vec<String> = words(part).collect();
                 let texts = texts.entry(part).or_default();
                 if texts.last() != Some(&text) {
@@ -43,12 +42,21 @@ impl Names {
         }
     }
 
-    /// The texts with a part whose words stand in the instruction, one after the other; those of
-    /// the longest such parts, since "frozen pizza" names no pizza.
-    pub fn named(&self, instruction: &str) -> Vec<u32> {
+    /// The texts with a part whose words stand in an instruction, one after the other, and are
+    /// most of what it asks about: "deli meat" names no department of meat. `usual` words ask for
+    /// nothing. Of several such parts the longest ones, since "frozen pizza" names no pizza. A
+    /// part that several texts share is named only if nothing else is asked.
+    pub fn named(&self, instruction: &str, usual: &BTreeSet<String>) -> Vec<u32> {
         let words: Vec<String> = words(instruction).collect();
-        for length in (1..=self.longest.min(words.len())).rev() {
-            let runs = words.windows(length).filter_map(|run| self.texts.get(run));
+        let telling = |words: &[String]| words.iter().filter(|word| !usual.contains(*word)).count();
+        let all = telling(&words);
+        for length in (1..=words.len().min(self.longest)).rev() {
+            let runs = words.windows(length).filter_map(|run| {
+                let texts = self.texts.get(run)?;
+                let others = all - telling(run);
+                let most = if texts.len() == 1 { length - 1 } else { 0 };
+                (others <= most).then_some(texts)
+            });
             let mut named: Vec<u32> = runs.flatten().copied().collect();
             if !named.is_empty() {
                 named.sort_unstable();

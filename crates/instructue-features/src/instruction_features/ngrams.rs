@@ -1,6 +1,6 @@
 //! Likeness of spelling: short runs of letters that texts share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Lengths of runs.
 const LENGTHS: std::ops::RangeInclusive<usize> = 3..=5;
@@ -16,7 +16,8 @@ impl Ngrams {
     /// From each text's parts and how much each part weighs.
     pub fn new(texts: &[Vec<(String, f32)>]) -> Self {
         let counted = texts.iter().map(|parts| {
-            let mut runs: HashMap<String, f32> = HashMap::new();
+            // In the order of the runs, so that sums are the same every time.
+            let mut runs: BTreeMap<String, f32> = BTreeMap::new();
             for (part, weight) in parts {
                 for run in runs_of(part) {
                     *runs.entry(run).or_default() += weight;
@@ -24,9 +25,9 @@ impl Ngrams {
             }
             runs
         });
-        let counted: Vec<HashMap<String, f32>> = counted.collect();
+        let counted: Vec<BTreeMap<String, f32>> = counted.collect();
         let mut with: HashMap<&str, f32> = HashMap::new();
-        for run in counted.iter().flat_map(HashMap::keys) {
+        for run in counted.iter().flat_map(BTreeMap::keys) {
             *with.entry(run).or_default() += 1.0;
         }
         let rarity = |run: &str| (1.0 + texts.len() as f32 / with[run]).ln();
@@ -49,15 +50,12 @@ impl Ngrams {
 
     /// The cosine of an instruction's runs and those of each text, `[texts]`.
     pub fn cosines(&self, instruction: &str, texts: usize) -> Vec<f32> {
-        let mut counts: HashMap<String, f32> = HashMap::new();
+        let mut counts: BTreeMap<String, f32> = BTreeMap::new();
         for run in runs_of(instruction) {
             *counts.entry(run).or_default() += 1.0;
         }
         let mut sums = vec![0.0; texts];
         let mut length = 0.0f32;
-        // In the order of the runs, so that sums are the same every time.
-        let mut counts: Vec<(String, f32)> = counts.into_iter().collect();
-        counts.sort_by(|a, b| a.0.cmp(&b.0));
         for (run, count) in counts {
             let Some((rarity, with)) = self.runs.get(&run) else {
                 continue;

@@ -157,14 +157,9 @@ impl Finest {
         let rendered = fields.iter().filter(|field| field.rendered).enumerate();
         let categories = rendered.filter(|(_, field)| field.role == ColumnRole::Category);
         let known = texts.fitted().texts.iter();
-        let of_source: Vec<&str> = known
-            .filter(|text| text.source == source)
-            .map(|text| &*text.text)
-            .collect();
+        let of_source: Vec<&KnownText> = known.filter(|text| text.source == source).collect();
         let distinct = |place: usize| {
-            let values = of_source
-                .iter()
-                .filter_map(|text| text.split(" | ").nth(place));
+            let values = of_source.iter().filter_map(|text| text.parts().nth(place));
             values.collect::<BTreeSet<_>>().len()
         };
         let finest = categories.max_by_key(|(place, _)| distinct(*place))?;
@@ -175,7 +170,7 @@ impl Finest {
     }
 
     fn is_seen(&self, schema: &Schema, known: &KnownText, seed: u64) -> bool {
-        let value = known.text.split(" | ").nth(self.place).unwrap_or_default();
+        let value = known.parts().nth(self.place).unwrap_or_default();
         seen_value(seed, &schema.sources[known.source].name, &self.field, value)
     }
 }
