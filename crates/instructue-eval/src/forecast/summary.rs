@@ -206,7 +206,9 @@ fn of_subset(one: &PerQuestion, subset: ForecastSubset) -> &[Option<Draws>] {
 fn quality(study: &ForecastStudy, method: &ForecastScores) -> ForecastQuality {
     let mut lifts = [const { Vec::new() }; 3];
     let (mut probabilities, mut truths) = (Vec::new(), Vec::new());
-    let mut by_user: BTreeMap<(&str, usize), (Vec<f64>, Vec<bool>)> = BTreeMap::new();
+    /// Scores and labels.
+    type Asked = (Vec<f64>, Vec<bool>);
+    let mut by_user: BTreeMap<(&str, usize), Asked> = BTreeMap::new();
     for ((item, labels), scores) in study.items.iter().zip(&study.labels).zip(&method.scores) {
         // Of what a method learned to answer: a probability of something else says nothing here.
         if scores.is_empty() || !item.seen_family {

@@ -111,7 +111,7 @@ impl KnownTexts {
         each.collect()
     }
 
-    /// The features of a user and a known text, see [`text_feature_names`].
+    /// The features of a user and a known text, see [`text_feature_names`](crate::text_feature_names).
     ///
     /// # Panics
     /// If there is no such text.
