@@ -105,6 +105,10 @@ pub fn scorer_rows(data: &ScorerData<'_>, count: usize, run_seed: u64) -> Result
         };
         let found: Vec<Vec<ScorerRow>> = (0..shard.len()).into_par_iter().map(of_user).collect();
         rows.extend(found.into_iter().flatten());
+        // The first shards are a sample: users are placed by a hash of their id.
+        if rows.len() >= count {
+            break;
+        }
     }
     Ok(rows)
 }

@@ -10,12 +10,10 @@ use instructue_userqa::{
     Forecast, ForecastConfig, ForecastFacts, ForecastFamily, ForecastPlan, Split, split_of,
 };
 
-use super::forecast_run::ForecastRun;
+use super::forecast_run::{ForecastRun, MOST_USERS};
 use super::labelled::with_labels;
 use crate::error::Result;
 
-/// Training users that questions are planned with, at most.
-const PLANNED_WITH: usize = 4_000;
 /// Resamples of users and questions.
 const RESAMPLES: usize = 200;
 
@@ -85,7 +83,7 @@ fn plan(run: &ForecastRun<'_>) -> Result<ForecastPlan> {
         let shard = data.store.shard(index)?;
         users += shard.users.iter().filter(|user| data.trains(user)).count();
         shards.push(shard);
-        if users >= PLANNED_WITH {
+        if users >= MOST_USERS {
             break;
         }
     }
@@ -126,6 +124,9 @@ impl Asked {
             never: vec![Vec::new(); forecasts.len()],
         };
         for index in 0..data.store.shards() {
+            if profiles.len() >= MOST_USERS {
+                break;
+            }
             let shard = data.store.shard(index)?;
             for history in shard.histories() {
                 if split_of(history.user(), data.userqa.seed, data.userqa) != Split::Test {

@@ -7,7 +7,7 @@ use instructue_schema::{DataText, Matrix, seed};
 use instructue_userqa::{Forecast, ForecastFacts, ForecastFamily};
 use rayon::prelude::*;
 
-use super::forecast_run::ForecastRun;
+use super::forecast_run::{ForecastRun, MOST_USERS};
 use crate::error::Result;
 
 /// Numbers of labelled users.
@@ -36,6 +36,9 @@ pub(super) fn with_labels(
     let questions: Vec<_> = forecasts.iter().map(|one| one.resolve(schema)).collect();
     let mut users: Vec<(u64, Labelled)> = Vec::new();
     for index in 0..data.store.shards() {
+        if users.len() >= MOST_USERS {
+            break;
+        }
         let shard = data.store.shard(index)?;
         for history in shard
             .histories()

@@ -28,6 +28,16 @@ pub(crate) struct AnswerData<'a> {
     pub config: &'a ScorerConfig,
 }
 
+/// Which texts are learned from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Learned {
+    /// All of them.
+    All,
+    /// Those whose value learning may name, half of all values: what it answers of the others
+    /// it has not seen.
+    Half,
+}
+
 /// Answer scores to be learned: everything but the reader is there.
 pub(crate) struct Learner<'a> {
     data: AnswerData<'a>,
@@ -87,12 +97,13 @@ impl<'a> Learner<'a> {
         Ok(Self { data, then, now })
     }
 
-    /// Learns from all texts, or with `held_out` only from those whose value training may name.
+    /// Learns from texts, for users that are looked at from `end` or a time of training.
     ///
     /// `None` where there is nothing to learn from: too few users, or no text.
     pub fn learn(
         &self,
-        held_out: bool,
+        learned: Learned,
+        from: Timestamp,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Option<AnswerScorer>> {
         watch(Progress::Stage {
@@ -106,7 +117,7 @@ impl<'a> Learner<'a> {
         let may_ask = |known: &KnownText| {
             let seed = data.userqa.seed;
             let seen = |finest: &Finest| finest.is_seen(schema, known, seed);
-            !held_out || finest[known.source].as_ref().is_none_or(seen)
+            learned == Learned::All || finest[known.source].as_ref().is_none_or(seen)
         };
         let rows = ScorerData {
             store: data.store,
@@ -122,11 +133,20 @@ impl<'a> Learner<'a> {
         }
         let scorer = AnswerScorer::fit(
             data.profiles.clone(),
-            self.now.clone(),
+            self.known_at(from).clone(),
             &rows,
             data.config.l2,
         )?;
         Ok(Some(scorer))
+    }
+}
+
+impl Learner<'_> {
+    /// What was known of texts at a time of training, or at the end.
+    fn known_at(&self, time: Timestamp) -> &KnownTexts {
+        let mut then = self.then.iter();
+        let found = then.find(|(of, _)| *of == time);
+        found.map_or(&self.now, |(_, known)| known)
     }
 }
 

@@ -12,6 +12,7 @@ use instructue_userqa::{UserQa, UserQaConfig};
 
 use super::evaluate::evaluate_forecasts;
 use super::forecast_run::ForecastRun;
+use super::learn::Learned::{All, Half};
 use super::learn::{AnswerData, Learner};
 use super::wordings::Wordings;
 use crate::config::{RunConfig, userqa_config};
@@ -92,8 +93,16 @@ impl AnswerRun<'_> {
         };
         let end = self.ingested.end;
         let learner = Learner::fit(data, self.triples, end, WordVectors::shared(), watch)?;
-        let measured = learner.learn(true, watch)?;
-        let scorer = learner.learn(false, watch)?;
+        // Where the data end there, nothing follows to ask about: then the newest time of
+        // training, of users that were not learned from.
+        let days = self.userqa.horizon_days;
+        let last = store.time_range().map(|(_, last)| last);
+        let reference = match last.is_some_and(|last| end.plus_days(days - 1) <= last) {
+            true => end,
+            false => data.newest(),
+        };
+        let measured = learner.learn(Half, reference, watch)?;
+        let scorer = learner.learn(All, end, watch)?;
         let Some((measured, scorer)) = measured.zip(scorer) else {
             remove_directory(&dir)?;
             watch(Progress::note(
@@ -105,7 +114,7 @@ impl AnswerRun<'_> {
             data,
             scorer: &measured,
             wordings: &wordings,
-            reference: end,
+            reference,
             min_users: self.userqa.min_users,
         };
         let forecasts = evaluate_forecasts(&run, watch)?;

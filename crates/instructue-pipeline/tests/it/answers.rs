@@ -75,6 +75,27 @@ fn answers_are_learned_measured_and_saved() {
 }
 
 #[test]
+fn without_tasks_questions_are_about_days_that_are_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    let people = GenerateConfig {
+        users: 400,
+        events_per_user: 60.0,
+        ..GenerateConfig::default()
+    };
+    generate(&people, &data, &mut |_| {}).unwrap();
+    std::fs::remove_file(data.join("tasks.toml")).unwrap();
+    // Somebody's own directory has no manifest of generated users.
+    std::fs::remove_file(data.join("manifest.json")).unwrap();
+    let mut config = RunConfig::default();
+    config.answers.rows = 10_000;
+    let (_, found) = learn_answers(&data, &out, &config, &mut |_| {}).unwrap();
+    let yes: usize = found.questions.iter().map(|question| question.yes).sum();
+    let asked: usize = found.questions.iter().map(|question| question.asked).sum();
+    assert!(yes > asked / 20, "{yes} of {asked}");
+}
+
+#[test]
 fn too_few_users_are_said() {
     let dir = tempfile::tempdir().unwrap();
     let (data, out) = (dir.path().join("data"), dir.path().join("out"));
