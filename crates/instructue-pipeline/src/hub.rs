@@ -11,7 +11,7 @@
 //!
 //! let options = HubOptions::from_env();
 //! let dir = resolve("sentence-transformers/all-MiniLM-L6-v2", &options, &mut |step| {
-//!     eprintln!("{}: {} of {} bytes", step.file, step.done, step.total);
+//!     eprintln!("{step:?}");
 //! })?;
 //! # Ok::<(), instructue_pipeline::hub::HubError>(())
 //! ```

@@ -60,8 +60,8 @@
 //!
 //! // The preprocessor is fitted on the training users; the network is tiny.
 //! let shard = store.shard(0)?;
-//! let train = |user| split_of(user, userqa.seed, &userqa) == Split::Train;
-//! let training = shard.histories().filter(|history| train(history.user()));
+//! let trains = |user| split_of(user, userqa.seed, &userqa) == Split::Train;
+//! let training = shard.histories().filter(|history| trains(history.user()));
 //! let training: Vec<_> = training.map(|history| (history, users.reference)).collect();
 //! let fit = FitConfig {
 //!     slots: Some(4), // This many events per source.
