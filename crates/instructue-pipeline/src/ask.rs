@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use instructue_features::SourceProfile;
+use instructue_features::{Profile, ProfileBuilder, SourceProfile};
 use instructue_model::{AnswerOptions, InstructUe};
 use instructue_schema::limits::{self, numbers, texts};
 use instructue_schema::{DataText, Timestamp, UserId, shown};
@@ -83,7 +83,8 @@ pub fn ask_user(
 ) -> Result<Asked> {
     request.validate()?;
     check_schema(model, store)?;
-    let profile = profile_of(model, store, request)?;
+    let profiles = model.preprocessor().profiles();
+    let profile = profile_of(profiles, store, &request.user, request.reference)?;
     let cache = model.profile_cache(std::slice::from_ref(&profile))?;
     let instruction = request.instruction.as_deref().map(DataText::new);
     let both = model.embed_cached(&cache, &[instruction.clone(), None])?;
@@ -122,24 +123,25 @@ pub fn ask_user(
     })
 }
 
-fn profile_of(
-    model: &InstructUe,
+/// The profile of one user, by id.
+pub(crate) fn profile_of(
+    profiles: &ProfileBuilder,
     store: &UserStore,
-    request: &AskRequest,
-) -> Result<instructue_features::Profile> {
+    user: &str,
+    reference: Timestamp,
+) -> Result<Profile> {
     let unknown = || {
         let expected = format!("one of the {} users of the data", store.users());
-        Error::argument("user", &expected, shown(&request.user))
+        Error::argument("user", &expected, shown(user))
     };
-    let user = UserId::new(request.user.as_str()).ok_or_else(unknown)?;
-    let shard = store.shard(store.shard_of(&user))?;
-    let index = shard.find(&user).ok_or_else(unknown)?;
-    let builder = model.preprocessor().profiles();
-    Ok(builder.build(&shard.history(index), request.reference))
+    let id = UserId::new(user).ok_or_else(unknown)?;
+    let shard = store.shard(store.shard_of(&id))?;
+    let index = shard.find(&id).ok_or_else(unknown)?;
+    Ok(profiles.build(&shard.history(index), reference))
 }
 
 /// Sources and how much of each a profile holds.
-fn read(model: &InstructUe, profile: &instructue_features::Profile) -> Vec<(String, usize)> {
+fn read(model: &InstructUe, profile: &Profile) -> Vec<(String, usize)> {
     let sources = &model.preprocessor().schema().sources;
     let counted = sources
         .iter()

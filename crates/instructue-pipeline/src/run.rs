@@ -14,7 +14,7 @@ use instructue_trainer::{
 };
 use instructue_userqa::{Split, UserQa, UserQaConfig};
 
-use crate::answers::{ANSWERS_DIR, AnswerRun};
+use crate::answers::{ANSWERS_DIR, AnswerRun, FORECASTS_FILE};
 use crate::cache::{keep_events, settle_events};
 use crate::compute::Compute;
 use crate::config::{RunConfig, userqa_config};
@@ -234,7 +234,7 @@ fn prepare_out(
         for stale in ["checkpoints", "best", MODEL_DIR, ANSWERS_DIR] {
             remove_directory(&out.join(stale))?;
         }
-        for stale in [EVALUATION_FILE, REPORT_FILE] {
+        for stale in [EVALUATION_FILE, REPORT_FILE, FORECASTS_FILE] {
             remove_file(&out.join(stale))?;
         }
     }

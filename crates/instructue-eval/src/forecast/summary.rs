@@ -19,7 +19,7 @@ const BINS: usize = 15;
 /// The first users that lift looks at.
 const SHARES: [f64; 3] = [0.01, 0.05, 0.1];
 /// Users of each answer that a question needs among those who are looked at.
-const LEAST: usize = 3;
+const MIN_PER_CLASS: usize = 3;
 
 /// Makes figures of methods' scores. `pairs` are the differences that are wanted, each of a
 /// method and another one.
@@ -139,7 +139,7 @@ impl<'a> Sampled<'a> {
             .filter(|(user, _)| !never || self.study.never[at][*user])
             .collect();
         let yes = asked.iter().filter(|(_, label)| *label).count();
-        if yes.min(asked.len() - yes) < LEAST {
+        if yes.min(asked.len() - yes) < MIN_PER_CLASS {
             return None;
         }
         let own: Vec<f64> = asked

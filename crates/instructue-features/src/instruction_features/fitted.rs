@@ -75,7 +75,36 @@ impl FittedTexts {
     pub fn is_sound(&self) -> bool {
         let known = self.texts.len();
         let mut company = self.texts.iter().flat_map(|text| &text.company);
+        let numbers = |known: &KnownText| {
+            let KnownText {
+                popular,
+                popular_before,
+                popular_long,
+                ever,
+                often,
+                first,
+                again,
+                gap,
+                ..
+            } = known;
+            let shares = [
+                popular,
+                popular_before,
+                popular_long,
+                ever,
+                often,
+                first,
+                again,
+                gap,
+            ];
+            shares
+                .into_iter()
+                .all(|number| number.is_finite() && *number >= 0.0)
+                && known.level.0.is_finite()
+                && known.level.1 > 0.0
+        };
         self.days > 0
+            && self.texts.iter().all(numbers)
             && company.all(|(text, weight)| (*text as usize) < known && weight.is_finite())
     }
 

@@ -66,6 +66,11 @@ impl KnownTexts {
         &self.fitted
     }
 
+    /// The digest of the vectors that texts are compared by.
+    pub fn vectors(&self) -> String {
+        self.vectors.digest()
+    }
+
     /// The number of known texts.
     pub fn len(&self) -> usize {
         self.fitted.texts.len()

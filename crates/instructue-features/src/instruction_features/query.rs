@@ -3,7 +3,7 @@
 /// How quickly a text's share falls with its distance in meaning.
 const WIDTH: f32 = 0.045;
 /// A text with a smaller part of the largest share has none.
-const LEAST: f32 = 0.01;
+const MIN_SHARE: f32 = 0.01;
 /// Texts that have a share, at most.
 const MOST: usize = 40;
 
@@ -33,7 +33,7 @@ impl InstructionQuery {
         let asked = asked.filter(|(text, _)| named.is_empty() || named.binary_search(text).is_ok());
         let mut shares = softmax(asked.collect(), WIDTH, MOST);
         let largest = shares.first().map_or(0.0, |(_, share)| *share);
-        shares.retain(|(_, share)| *share >= LEAST * largest);
+        shares.retain(|(_, share)| *share >= MIN_SHARE * largest);
         let sum: f32 = shares.iter().map(|(_, share)| share).sum();
         shares.iter_mut().for_each(|(_, share)| *share /= sum);
         Self { shares, any: false }

@@ -4,6 +4,9 @@
 pub trait TextVectors: Send + Sync + std::fmt::Debug {
     /// The vector of a text, of length 1; zeros if it has no known word.
     fn vector(&self, text: &str) -> Vec<f32>;
+
+    /// Differs from that of any other vectors: what was learned with some fits no others.
+    fn digest(&self) -> String;
 }
 
 /// A vector at length 1; zeros stay zeros.

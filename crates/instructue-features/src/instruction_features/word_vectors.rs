@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use safetensors::{Dtype, SafeTensors};
+use sha2::{Digest, Sha256};
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::{NormalizedString, Normalizer};
 
@@ -27,6 +28,7 @@ pub struct WordVectors {
     weights: Vec<f32>,
     /// What each column of `values` is multiplied by.
     scales: Vec<f32>,
+    digest: String,
 }
 
 impl WordVectors {
@@ -61,6 +63,11 @@ impl WordVectors {
                 .map(|bytes| f32::from_le_bytes(*bytes))
                 .collect()
         };
+        let digest = Sha256::new()
+            .chain_update(table)
+            .chain_update(pieces)
+            .finalize();
+        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         let values = tensor("vectors", Dtype::I8, &[rows, width])?.into_iter();
         let pieces: HashMap<String, usize> = pieces.lines().map(str::to_owned).zip(0..).collect();
         (pieces.len() == rows).then_some(Self {
@@ -68,6 +75,7 @@ impl WordVectors {
             values: values.map(u8::cast_signed).collect(),
             weights: floats(tensor("weights", Dtype::F32, &[rows])?),
             scales: floats(tensor("scales", Dtype::F32, &[width])?),
+            digest,
         })
     }
 
@@ -114,6 +122,10 @@ impl TextVectors for WordVectors {
             *sum *= scale;
         }
         unit(sum)
+    }
+
+    fn digest(&self) -> String {
+        self.digest.clone()
     }
 }
 

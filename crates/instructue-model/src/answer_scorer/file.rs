@@ -26,6 +26,8 @@ struct Manifest {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scorer {
+    /// The digest of the vectors that texts were compared by.
+    vectors: String,
     profiles: ProfileBuilder,
     texts: FittedTexts,
     reader: LogisticRegression,
@@ -54,6 +56,7 @@ impl AnswerScorer {
         check_scorer_dir(dir)?;
         let new = NewDirectory::create(dir)?;
         let scorer = Scorer {
+            vectors: self.texts().vectors(),
             profiles: self.profiles().clone(),
             texts: self.texts().fitted().clone(),
             reader: self.reader().clone(),
@@ -70,7 +73,7 @@ impl AnswerScorer {
     /// Reads the scorer of `dir`; `vectors` are the ones that it was fitted with.
     ///
     /// # Errors
-    /// When there is none, or a file is not what the manifest or its format says.
+    /// When there is none, it is of other vectors, or a file is not what the manifest or its format says.
     pub fn load(dir: &Path, vectors: Arc<dyn TextVectors>) -> Result<Self> {
         recover(dir);
         let path = dir.join(MANIFEST);
@@ -93,6 +96,11 @@ impl AnswerScorer {
         let path = manifest.files.path(dir, SCORER)?;
         let scorer: Scorer = serde_json::from_str(&read_text(&path)?)
             .map_err(|error| wrong(&path, error.to_string()))?;
+        let (own, found) = (vectors.digest(), &scorer.vectors);
+        if *found != own {
+            let message = format!("expected a scorer of the word vectors {own}, found {found}");
+            return Err(wrong(&path, message));
+        }
         if !scorer.texts.is_sound() || !is_sound(&scorer.reader) {
             let message = "expected finite numbers, scales above 0, and company among the texts";
             return Err(wrong(&path, message.into()));

@@ -15,7 +15,7 @@ const LABELS: [usize; 3] = [50, 200, 1_000];
 /// The penalty: few labels and many features.
 const PENALTY: f64 = 30.0;
 /// Users of each answer that a fit needs.
-const LEAST: usize = 5;
+const MIN_PER_CLASS: usize = 5;
 
 /// A training user with the labels of all questions.
 struct Labelled {
@@ -82,7 +82,7 @@ pub(super) fn with_labels(
             .filter_map(|(_, user)| Some((&user.texts, user.labels[at]?)));
         let (of, labels): (Vec<&ProfileTexts>, Vec<bool>) = labelled.take(count).unzip();
         let yes = labels.iter().filter(|label| **label).count();
-        if labels.len() < count.min(LABELS[1]) || yes.min(labels.len() - yes) < LEAST {
+        if labels.len() < count.min(LABELS[1]) || yes.min(labels.len() - yes) < MIN_PER_CLASS {
             return None;
         }
         let fit = LogisticRegression::fit(&matrix(&of, text), &labels, PENALTY).ok()?;

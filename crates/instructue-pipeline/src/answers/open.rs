@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use instructue_features::WordVectors;
 use instructue_model::AnswerScorer;
-use instructue_schema::{DataText, Timestamp, UserId, shown};
+use instructue_schema::{DataText, Timestamp};
 use instructue_store::UserStore;
 
 use super::run::ANSWERS_DIR;
+use crate::ask::profile_of;
 use crate::embed::check_instruction;
 use crate::error::{Error, Result};
 
@@ -53,14 +54,7 @@ pub fn score_user(
     instruction: &str,
 ) -> Result<f32> {
     check_instruction(instruction)?;
-    let unknown = || {
-        let expected = format!("one of the {} users of the data", store.users());
-        Error::argument("user", &expected, shown(user))
-    };
-    let id = UserId::new(user).ok_or_else(unknown)?;
-    let shard = store.shard(store.shard_of(&id))?;
-    let index = shard.find(&id).ok_or_else(unknown)?;
-    let profile = scorer.profiles().build(&shard.history(index), reference);
+    let profile = profile_of(scorer.profiles(), store, user, reference)?;
     Ok(scorer
         .scores(&[profile], &[DataText::new(instruction)])
         .row(0)[0])

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use instructue_eval::{ForecastResult, save_json};
 use instructue_features::{ProfileBuilder, WordVectors};
-use instructue_fs::remove_directory;
+use instructue_fs::{remove_directory, remove_file};
 use instructue_model::{AnswerScorer, check_scorer_dir};
 use instructue_schema::Progress;
 use instructue_trainer::{Claim, RUN};
@@ -105,6 +105,7 @@ impl AnswerRun<'_> {
         let scorer = learner.learn(All, end, watch)?;
         let Some((measured, scorer)) = measured.zip(scorer) else {
             remove_directory(&dir)?;
+            remove_file(&self.claim.directory().join(FORECASTS_FILE))?;
             watch(Progress::note(
                 "too few users and events to learn answer scores from",
             ));

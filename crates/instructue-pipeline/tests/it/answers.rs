@@ -3,23 +3,42 @@
 use std::sync::Arc;
 
 use instructue_eval::{ForecastMethod, ForecastSubset, Wording};
-use instructue_features::WordVectors;
+use instructue_features::{TextVectors, WordVectors};
 use instructue_generate::{GenerateConfig, generate};
 use instructue_model::AnswerScorer;
 use instructue_pipeline::{ANSWERS_DIR, RunConfig, learn_answers, open_answers, score_user};
 use instructue_schema::DataText;
 use instructue_store::UserStore;
 
+/// Vectors that no scorer here was learned with.
+#[derive(Debug)]
+struct Letters;
+
+impl TextVectors for Letters {
+    fn vector(&self, text: &str) -> Vec<f32> {
+        vec![text.len() as f32]
+    }
+
+    fn digest(&self) -> String {
+        "letters".into()
+    }
+}
+
+/// Generated users in a directory.
+fn people(users: u64, events_per_user: f64, data: &std::path::Path) {
+    let people = GenerateConfig {
+        users,
+        events_per_user,
+        ..GenerateConfig::default()
+    };
+    generate(&people, data, &mut |_| {}).unwrap();
+}
+
 #[test]
 fn answers_are_learned_measured_and_saved() {
     let dir = tempfile::tempdir().unwrap();
     let (data, out) = (dir.path().join("data"), dir.path().join("out"));
-    let people = GenerateConfig {
-        users: 400,
-        events_per_user: 60.0,
-        ..GenerateConfig::default()
-    };
-    generate(&people, &data, &mut |_| {}).unwrap();
+    people(400, 60.0, &data);
     let mut config = RunConfig::default();
     config.answers.rows = 20_000;
     config.privacy.min_users = 5;
@@ -64,6 +83,14 @@ fn answers_are_learned_measured_and_saved() {
     assert_eq!(one, scores.row(3)[0]);
     assert!(score_user(&loaded, &store, "nobody", reference, text).is_err());
 
+    // Of other vectors it would answer something else.
+    let scorers = out.join(ANSWERS_DIR);
+    let error = AnswerScorer::load(&scorers, Arc::new(Letters)).unwrap_err();
+    assert!(
+        error.to_string().contains("word vectors letters"),
+        "{error}"
+    );
+
     // A flipped byte is found.
     let file = out.join(ANSWERS_DIR).join("scorer.json");
     let mut bytes = std::fs::read(&file).unwrap();
@@ -78,12 +105,7 @@ fn answers_are_learned_measured_and_saved() {
 fn without_tasks_questions_are_about_days_that_are_known() {
     let dir = tempfile::tempdir().unwrap();
     let (data, out) = (dir.path().join("data"), dir.path().join("out"));
-    let people = GenerateConfig {
-        users: 400,
-        events_per_user: 60.0,
-        ..GenerateConfig::default()
-    };
-    generate(&people, &data, &mut |_| {}).unwrap();
+    people(400, 60.0, &data);
     std::fs::remove_file(data.join("tasks.toml")).unwrap();
     // Somebody's own directory has no manifest of generated users.
     std::fs::remove_file(data.join("manifest.json")).unwrap();
@@ -99,12 +121,7 @@ fn without_tasks_questions_are_about_days_that_are_known() {
 fn too_few_users_are_said() {
     let dir = tempfile::tempdir().unwrap();
     let (data, out) = (dir.path().join("data"), dir.path().join("out"));
-    let people = GenerateConfig {
-        users: 12,
-        events_per_user: 20.0,
-        ..GenerateConfig::default()
-    };
-    generate(&people, &data, &mut |_| {}).unwrap();
+    people(12, 20.0, &data);
     let error = learn_answers(&data, &out, &RunConfig::default(), &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("too few"), "{error}");
     assert!(!out.join(ANSWERS_DIR).exists());
