@@ -14,7 +14,7 @@ use instructue_trainer::{
 };
 use instructue_userqa::{Split, UserQa, UserQaConfig};
 
-use crate::answers::{ANSWERS_DIR, AnswerRun, FORECASTS_FILE};
+use crate::answers::{ANSWERS_DIR, AnswerRun, FORECASTS_FILE, Wordings};
 use crate::cache::{keep_events, settle_events};
 use crate::compute::Compute;
 use crate::config::{RunConfig, userqa_config};
@@ -70,7 +70,8 @@ pub fn train_userqa(
 ) -> Result<Outcome> {
     config.validate()?;
     // First, so that a wrong path or file does not cost an earlier run's model.
-    declared(data)?;
+    let (schema, _) = declared(data)?;
+    let wordings = Wordings::load(data, &schema)?;
     let claim = Claim::take(out, RUN)?;
     let ingested = ingest(data, &out.join("store"), &mut |s| watch.progress(s))?;
     // Resamples of the test users are held in memory, which is asked before training.
@@ -84,7 +85,7 @@ pub fn train_userqa(
     check_tasks(&ingested, data, min_users, &mut |s| watch.progress(s))?;
     let run = train_run(&ingested, &claim, config, compute, resume, watch)?;
     let answers = AnswerRun {
-        data,
+        wordings: &wordings,
         claim: &claim,
         ingested: &ingested,
         triples: &run.triples,

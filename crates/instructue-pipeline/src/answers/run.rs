@@ -37,7 +37,9 @@ pub fn learn_answers(
     watch: &mut dyn FnMut(Progress),
 ) -> Result<(AnswerScorer, ForecastResult)> {
     config.validate()?;
-    declared(data)?;
+    // First, so that a wrong file does not cost what it took to get to it.
+    let (schema, _) = declared(data)?;
+    let wordings = Wordings::load(data, &schema)?;
     let claim = Claim::take(out, RUN)?;
     check_scorer_dir(&out.join(ANSWERS_DIR))?;
     let ingested = ingest(data, &out.join("store"), watch)?;
@@ -46,7 +48,7 @@ pub fn learn_answers(
     qa.validate()?;
     let triples = userqa(&ingested.store, &qa, &out.join("userqa"), watch)?;
     let run = AnswerRun {
-        data,
+        wordings: &wordings,
         claim: &claim,
         ingested: &ingested,
         triples: &triples,
@@ -65,7 +67,7 @@ pub fn learn_answers(
 
 /// What a run has when answer scores are to be learned.
 pub(crate) struct AnswerRun<'a> {
-    pub data: &'a Path,
+    pub wordings: &'a Wordings,
     pub claim: &'a Claim,
     pub ingested: &'a Ingested,
     pub triples: &'a UserQa,
@@ -82,7 +84,6 @@ impl AnswerRun<'_> {
     ) -> Result<Option<(AnswerScorer, ForecastResult)>> {
         let dir = self.claim.directory().join(ANSWERS_DIR);
         check_scorer_dir(&dir)?;
-        let wordings = Wordings::load(self.data)?;
         let store = &self.ingested.store;
         let profiles = self.profiles()?;
         let data = AnswerData {
@@ -114,7 +115,7 @@ impl AnswerRun<'_> {
         let run = ForecastRun {
             data,
             scorer: &measured,
-            wordings: &wordings,
+            wordings: self.wordings,
             reference,
             min_users: self.userqa.min_users,
         };

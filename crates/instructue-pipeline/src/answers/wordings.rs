@@ -5,7 +5,7 @@ use std::path::Path;
 
 use instructue_eval::Wording;
 use instructue_schema::limits::texts;
-use instructue_schema::{parse_toml, shown};
+use instructue_schema::{Schema, parse_toml, shown};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -44,12 +44,13 @@ struct File {
 }
 
 impl Wordings {
-    /// Reads the wordings of a data directory; without a file there are none.
+    /// Reads the wordings of a data directory whose sources `schema` declares; without a file
+    /// there are none.
     ///
     /// # Errors
-    /// A file that cannot be read, a key that does not exist, a value twice, or one wording for
-    /// two values of a field.
-    pub fn load(data: &Path) -> Result<Self> {
+    /// A file that cannot be read, a key, source or field that does not exist, a value twice, or
+    /// one wording for two values of a field.
+    pub fn load(data: &Path, schema: &Schema) -> Result<Self> {
         let path = data.join(WORDINGS_FILE);
         if !path.exists() {
             return Ok(Self::default());
@@ -72,6 +73,15 @@ impl Wordings {
                 plain,
                 far,
             } = wording.clone();
+            let declared = schema.source(&source).map(|(_, source)| source.fields());
+            if !declared.is_some_and(|fields| fields.iter().any(|one| one.name == field)) {
+                let name = format!("{source}.{field}");
+                let message = format!(
+                    "value[{number}]: expected a source of schema.toml and a field of it, found `{}`",
+                    shown(&name)
+                );
+                return Err(wrong(None, message));
+            }
             for (key, text) in [("plain", &plain), ("far", &far)] {
                 let key = format!("value[{number}].{key}");
                 texts::instruction(&key, text).map_err(|error| wrong(None, error.to_string()))?;

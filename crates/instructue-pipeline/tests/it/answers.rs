@@ -126,3 +126,38 @@ fn too_few_users_are_said() {
     assert!(error.to_string().contains("too few"), "{error}");
     assert!(!out.join(ANSWERS_DIR).exists());
 }
+
+#[test]
+fn wrong_wordings_are_refused_before_anything_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    people(12, 20.0, &data);
+    let value =
+        |more: &str| format!("[[value]]\nsource = \"bill\"\nfield = \"category\"\n{more}\n");
+    let coffee = value("value = \"coffee\"\nplain = \"hot drinks\"\nfar = \"a cup\"");
+    for (text, says) in [
+        (
+            value("value = \"coffee\"\nplain = \"hot drinks\""),
+            "missing field `far`",
+        ),
+        (
+            coffee.replace("bill", "bills"),
+            "value[0]: expected a source of schema.toml",
+        ),
+        (
+            coffee.replace("\"category\"", "\"kind\""),
+            "found `bill.kind`",
+        ),
+        (coffee.repeat(2), "stands for two values"),
+        (coffee.replace("plain", "simple"), "simple"),
+    ] {
+        std::fs::write(data.join("wordings.toml"), text).unwrap();
+        let error = learn_answers(&data, &out, &RunConfig::default(), &mut |_| {}).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.contains("wordings.toml") && message.contains(says),
+            "{says}: {message}"
+        );
+        assert!(!out.exists(), "{says}");
+    }
+}
