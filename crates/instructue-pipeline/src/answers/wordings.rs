@@ -77,7 +77,7 @@ impl Wordings {
             if !declared.is_some_and(|fields| fields.iter().any(|one| one.name == field)) {
                 let name = format!("{source}.{field}");
                 let message = format!(
-                    "value[{number}]: expected a source of schema.toml and a field of it, found `{}`",
+                    "value[{number}]: expected a source of schema.toml and a field of it, found {}",
                     shown(&name)
                 );
                 return Err(wrong(None, message));
@@ -86,16 +86,13 @@ impl Wordings {
                 let key = format!("value[{number}].{key}");
                 texts::instruction(&key, text).map_err(|error| wrong(None, error.to_string()))?;
                 if !known.insert((source.clone(), field.clone(), text.clone())) {
-                    let message = format!("{key}: `{}` stands for two values", shown(text));
+                    let message = format!("{key}: {} stands for two values", shown(text));
                     return Err(wrong(None, message));
                 }
             }
             let name = shown(&value).to_string();
             if out.values.insert((source, field, value), wording).is_some() {
-                return Err(wrong(
-                    None,
-                    format!("value[{number}].value: `{name}` twice"),
-                ));
+                return Err(wrong(None, format!("value[{number}].value: {name} twice")));
             }
         }
         Ok(out)

@@ -146,7 +146,7 @@ fn wrong_wordings_are_refused_before_anything_is_read() {
         ),
         (
             coffee.replace("\"category\"", "\"kind\""),
-            "found `bill.kind`",
+            "found \"bill.kind\"",
         ),
         (coffee.repeat(2), "stands for two values"),
         (coffee.replace("plain", "simple"), "simple"),
