@@ -120,8 +120,8 @@ pub use counts::{count_feature_names, count_features};
 pub use error::{Error, Result};
 pub use event_features::{event_feature_names, event_feature_width};
 pub use instruction_features::{
-    Children, FittedTexts, InstructionQuery, KnownText, KnownTexts, ProfileTexts, TEXT_FEATURES,
-    TextCounts, TextVectors, WordVectors, text_feature_names,
+    About, Asks, Children, FittedTexts, HadDays, InstructionQuery, KnownText, KnownTexts,
+    ProfileTexts, TEXT_FEATURES, TextCounts, TextVectors, WordVectors, text_feature_names,
 };
 pub use lexical_matches::{LEXICAL_FEATURES, LexicalMatches, LexicalQuery, ProfileWords};
 pub use pack::{Layout, ProfileTokenizer, ProfileTokens, Row, Segment, Slot, SourceTokens};

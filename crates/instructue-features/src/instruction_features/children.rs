@@ -1,10 +1,11 @@
 //! What else the events of a text say: fields that are not part of the text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use instructue_schema::{ColumnRole, History, Schema, SourceKind, Timestamp};
 use instructue_schema::{UserCounts, user_key};
 
+use crate::lexical_matches::words;
 use crate::render::Renderer;
 
 /// Values that are kept for a text, the most frequent ones.
@@ -17,6 +18,7 @@ pub struct Children {
     values: Vec<BTreeMap<String, BTreeMap<String, u64>>>,
     common: UserCounts<(usize, String)>,
     plans: Vec<Option<(Renderer, Vec<usize>)>>,
+    source_words: Vec<BTreeSet<String>>,
 }
 
 impl Children {
@@ -32,11 +34,24 @@ impl Children {
             let is_read = source.kind == SourceKind::Events && !hidden.is_empty();
             is_read.then(|| (Renderer::new(source), hidden))
         });
+        let source_words = schema.sources.iter().map(|source| match source.kind {
+            SourceKind::Events => {
+                let name = words(&source.name);
+                name.chain(words(&source.description)).collect()
+            }
+            SourceKind::Tabular => BTreeSet::new(),
+        });
         Self {
+            source_words: source_words.collect(),
             values: vec![BTreeMap::new(); schema.sources.len()],
             common: UserCounts::new(min_users),
             plans: plans.collect(),
         }
+    }
+
+    /// The words of each source's name and description.
+    pub(super) fn source_words(&self) -> &[BTreeSet<String>] {
+        &self.source_words
     }
 
     /// Counts the events of a user before a time.

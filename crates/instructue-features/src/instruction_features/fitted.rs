@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::children::Children;
 use super::company::Company;
+use super::cues::says_nothing;
 use super::level::level;
 use super::vectors::{TextVectors, unit};
 use crate::lexical_matches::words;
@@ -65,6 +66,9 @@ pub struct FittedTexts {
     pub texts: Vec<KnownText>,
     /// Words of so many questions that they do not tell what one asks about.
     pub usual: BTreeSet<String>,
+    /// The words of the name and the description of each source with events, in schema order;
+    /// none of other sources.
+    pub sources: Vec<BTreeSet<String>>,
     #[serde(skip)]
     places: OnceLock<HashMap<(usize, String), u32>>,
 }
@@ -109,10 +113,24 @@ impl FittedTexts {
     }
 
     /// The words of an instruction but for those that most questions have.
-    pub(super) fn content(&self, instruction: &str) -> Vec<String> {
-        words(instruction)
-            .filter(|word| !self.usual.contains(word))
-            .collect()
+    pub(super) fn content(&self, instruction: &[String]) -> Vec<String> {
+        let content = instruction.iter();
+        let telling = |word: &&String| !self.usual.contains(*word) && !says_nothing(word);
+        content.filter(telling).cloned().collect()
+    }
+
+    /// The source that words name, if the telling ones among them name nothing else.
+    pub(super) fn source_of(&self, words: &[String], content: &[String]) -> Option<usize> {
+        let names = |source: &BTreeSet<String>| {
+            let all = content.iter().all(|word| source.contains(word));
+            let named = words.iter().filter(|word| source.contains(*word)).count();
+            if all { named } else { 0 }
+        };
+        let named = self.sources.iter().map(names).enumerate();
+        // Of sources that are named alike the first one.
+        let named = named.filter(|(_, named)| *named > 0);
+        let (source, _) = named.rev().max_by_key(|(_, named)| *named)?;
+        Some(source)
     }
 
     /// The place of a source's text; `None` if it is not known.
@@ -288,6 +306,7 @@ impl TextCounts {
             days,
             texts: texts.collect(),
             usual: usual(questions),
+            sources: children.source_words().to_vec(),
             places: OnceLock::new(),
         }
     }

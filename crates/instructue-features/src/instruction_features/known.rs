@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use instructue_schema::DataText;
 
+use super::asks::Asks;
 use super::fitted::FittedTexts;
 use super::names::TEXT_FEATURES;
 use super::naming::Names;
 use super::numbers;
 use super::profile::ProfileTexts;
-use super::query::{InstructionQuery, softmax};
+use super::query::{About, InstructionQuery, softmax};
 use super::vectors::{TextVectors, dot, unit};
+use crate::lexical_matches::words;
 use crate::profile::Profile;
 
 /// What a text's own meaning, the meanings of what its events say beside it, its spelling and
@@ -86,16 +88,23 @@ impl KnownTexts {
         ProfileTexts::new(&self.fitted, profile)
     }
 
-    /// What an instruction asks about.
+    /// What an instruction asks.
     pub fn instruction(&self, instruction: &DataText) -> InstructionQuery {
+        let words: Vec<String> = words(instruction.as_str()).collect();
+        let (asks, said) = Asks::read(&words);
+        let unsaid = words.into_iter().zip(said).filter(|(_, said)| !said);
+        let words: Vec<String> = unsaid.map(|(word, _)| word).collect();
         // "Will this user … in the next 30 days" is in every question and asks for nothing.
-        let content = self.fitted.content(instruction.as_str());
+        let content = self.fitted.content(&words);
         // Who names a text means it, and nothing that is merely near.
-        let named = self.names.named(instruction.as_str(), &self.fitted.usual);
-        match (content.is_empty(), named.is_empty()) {
-            (true, true) => InstructionQuery::default(),
-            _ => InstructionQuery::new(&self.nearness(&content.join(" ")), &named),
-        }
+        let named = self.names.named(&words, &self.fitted.usual);
+        let source = self.fitted.source_of(&words, &content);
+        let about = match (named.is_empty(), source, content.is_empty()) {
+            (true, Some(source), _) => About::Source(source),
+            (true, None, true) => About::Anything,
+            _ => About::texts(&self.nearness(&content.join(" ")), &named),
+        };
+        InstructionQuery { about, asks }
     }
 
     /// How near each known text is to words: in meaning, by itself and by what its events say

@@ -12,8 +12,10 @@
 //! ([`TextVectors`]), so a synonym finds what it means; [`LexicalMatches`](crate::LexicalMatches)
 //! compares words as they are written.
 
+mod asks;
 mod children;
 mod company;
+mod cues;
 mod fitted;
 mod known;
 mod level;
@@ -28,11 +30,12 @@ mod tests;
 mod vectors;
 mod word_vectors;
 
+pub use asks::{Asks, HadDays};
 pub use children::Children;
 pub use fitted::{FittedTexts, KnownText, TextCounts};
 pub use known::KnownTexts;
 pub use names::{TEXT_FEATURES, text_feature_names};
 pub use profile::ProfileTexts;
-pub use query::InstructionQuery;
+pub use query::{About, InstructionQuery};
 pub use vectors::TextVectors;
 pub use word_vectors::WordVectors;

@@ -46,10 +46,9 @@ impl Names {
     /// most of what it asks about: "deli meat" names no department of meat. `usual` words ask for
     /// nothing. Of several such parts the longest ones, since "frozen pizza" names no pizza. A
     /// part that several texts share is named only if nothing else is asked.
-    pub fn named(&self, instruction: &str, usual: &BTreeSet<String>) -> Vec<u32> {
-        let words: Vec<String> = words(instruction).collect();
+    pub fn named(&self, words: &[String], usual: &BTreeSet<String>) -> Vec<u32> {
         let telling = |words: &[String]| words.iter().filter(|word| !usual.contains(*word)).count();
-        let all = telling(&words);
+        let all = telling(words);
         for length in (1..=words.len().min(self.longest)).rev() {
             let runs = words.windows(length).filter_map(|run| {
                 let texts = self.texts.get(run)?;

@@ -1,9 +1,12 @@
 //! A profile as known texts with the days on which the user had them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::f64::consts::LN_2;
 
+use super::asks::HadDays;
 use super::fitted::FittedTexts;
-use super::level::level;
+use super::level::{decay, level};
+use super::names::{HALF_LIVES, RATE};
 use crate::profile::{Profile, SourceProfile};
 
 /// A profile's events by known text.
@@ -36,6 +39,29 @@ impl ProfileTexts {
     /// The newest day with a known text, counted back from 0; `None` if there is none.
     pub fn newest(&self, text: u32) -> Option<i64> {
         self.days.get(&text)?.first().copied()
+    }
+
+    /// The days with any of these known texts; a horizon has `horizon` days.
+    pub fn had(&self, texts: &[u32], horizon: i64) -> HadDays {
+        let days = texts.iter().filter_map(|text| self.days.get(text));
+        let days: BTreeSet<i64> = days.flatten().copied().collect();
+        HadDays::of(days.into_iter(), horizon)
+    }
+
+    /// The days with an event of a source.
+    pub fn had_of_source(&self, source: usize, horizon: i64) -> HadDays {
+        let days = self.sources.get(source).map(|source| &source.days[..]);
+        HadDays::of(days.unwrap_or_default().iter().copied(), horizon)
+    }
+
+    /// The days with an event of a source that another horizon has at the user's rate: newer days
+    /// count for more.
+    pub fn rate_of_source(&self, source: usize, horizon: i64) -> f64 {
+        let half_life = HALF_LIVES[RATE] * horizon as f64;
+        let days = self.sources.get(source).map(|source| &source.days[..]);
+        let days = days.unwrap_or_default().iter();
+        let sum: f64 = days.map(|day| decay(*day as f64 + 0.5, half_life)).sum();
+        sum * LN_2 * horizon as f64 / half_life
     }
 
     pub(super) fn new(fitted: &FittedTexts, profile: &Profile) -> Self {

@@ -1,4 +1,6 @@
-//! What an instruction asks about, as shares of known texts.
+//! What an instruction asks, and of which events.
+
+use super::asks::Asks;
 
 /// How quickly a text's share falls with its distance in meaning.
 const WIDTH: f32 = 0.045;
@@ -7,27 +9,37 @@ const MIN_SHARE: f32 = 0.01;
 /// Texts that have a share, at most.
 const MOST: usize = 40;
 
-/// The shares of the known texts in what an instruction asks about. They sum to 1.
+/// The events that an instruction asks about.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct InstructionQuery {
-    /// Known texts by number, with their shares, the largest first; none for an instruction
-    /// whose words say nothing.
-    pub shares: Vec<(u32, f32)>,
-    /// Whether it asks for any of several texts, all of which have a part that it names: a
-    /// department of many categories. Then shares are equal.
-    pub any: bool,
+pub enum About {
+    /// Any at all: its words name none.
+    #[default]
+    Anything,
+    /// All of a source, by its number in the schema.
+    Source(usize),
+    /// Those of any of these known texts, all of which have a part that it names: a department of
+    /// many categories.
+    AnyOf(Vec<u32>),
+    /// Those of one of these known texts, with how likely each is meant, the likeliest first.
+    /// The shares sum to 1.
+    OneOf(Vec<(u32, f32)>),
 }
 
-impl InstructionQuery {
+/// What an instruction asks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstructionQuery {
+    /// The events that it asks about.
+    pub about: About,
+    /// What it asks of them.
+    pub asks: Asks,
+}
+
+impl About {
     /// From how near each known text is; where the instruction names some of them, from these
     /// alone.
-    pub(super) fn new(nearness: &[f32], named: &[u32]) -> Self {
+    pub(super) fn texts(nearness: &[f32], named: &[u32]) -> Self {
         if named.len() > 1 {
-            let share = 1.0 / named.len() as f32;
-            return Self {
-                shares: named.iter().map(|text| (*text, share)).collect(),
-                any: true,
-            };
+            return Self::AnyOf(named.to_vec());
         }
         let asked = (0u32..).zip(nearness.iter().copied());
         let asked = asked.filter(|(text, _)| named.is_empty() || named.binary_search(text).is_ok());
@@ -36,7 +48,7 @@ impl InstructionQuery {
         shares.retain(|(_, share)| *share >= MIN_SHARE * largest);
         let sum: f32 = shares.iter().map(|(_, share)| share).sum();
         shares.iter_mut().for_each(|(_, share)| *share /= sum);
-        Self { shares, any: false }
+        Self::OneOf(shares)
     }
 }
 

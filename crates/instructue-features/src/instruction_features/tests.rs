@@ -75,13 +75,46 @@ fn an_instruction_asks_for_what_it_names_or_means() {
     let known = known(1);
     let asks = |text: &str| known.instruction(&DataText::new(text));
     let named = asks("Will this user buy crisps in the next 30 days?");
-    assert_eq!(named.shares, [(1, 1.0)]);
+    assert_eq!(named.about, About::OneOf(vec![(1, 1.0)]));
     let meant = asks("Will this user buy lemonade in the next 30 days?");
-    assert_eq!(meant.shares[0].0, 0, "{meant:?}");
-    let sum: f32 = meant.shares.iter().map(|(_, share)| share).sum();
+    let About::OneOf(shares) = meant.about else {
+        panic!("{meant:?}");
+    };
+    assert_eq!(shares[0].0, 0, "{shares:?}");
+    let sum: f32 = shares.iter().map(|(_, share)| share).sum();
     assert!((sum - 1.0).abs() < 1e-5);
     // "Will this user buy in the next 30 days" is in the questions and asks for nothing.
-    assert!(asks("Will this user buy?").shares.is_empty());
+    assert_eq!(asks("Will this user buy?").about, About::Anything);
+}
+
+#[test]
+fn an_instruction_may_name_a_source() {
+    let known = known(1);
+    let schema = instructue_schema::Schema::default_six();
+    let description = &schema.sources[0].description;
+    let asked = known.instruction(&DataText::new(format!(
+        "Will this user have no {description} any more?"
+    )));
+    assert_eq!(asked.about, About::Source(0), "{description}");
+    assert_eq!(asked.asks, Asks::Stops);
+}
+
+#[test]
+fn what_is_asked_is_no_part_of_what_is_named() {
+    let known = known(1);
+    let text = DataText::new("Will this user no longer buy crisps in the next 30 days?");
+    let asked = known.instruction(&text);
+    assert_eq!(asked.asks, Asks::Stops);
+    assert_eq!(asked.about, About::OneOf(vec![(1, 1.0)]));
+    let user = known.profile(&profile(20, &[("snacks | CRISPS", &[2.0, 2.5, 40.0])]));
+    let had = HadDays {
+        ever: 2,
+        lately: 2,
+        before: 1,
+    };
+    assert_eq!(user.had(&[0, 1], 30), had);
+    assert_eq!(user.had(&[0], 30), HadDays::default());
+    assert_eq!(user.had_of_source(0, 30), had);
 }
 
 #[test]

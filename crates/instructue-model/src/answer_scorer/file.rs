@@ -12,7 +12,7 @@ use super::scorer::AnswerScorer;
 use crate::error::{Error, Result};
 use crate::save::to_json;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const MANIFEST: &str = "manifest.json";
 const SCORER: &str = "scorer.json";
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use instructue_features::{InstructionQuery, KnownTexts, Profile, ProfileBuilder, TEXT_FEATURES};
+use instructue_features::{
+    About, InstructionQuery, KnownTexts, Profile, ProfileBuilder, ProfileTexts, TEXT_FEATURES,
+};
 use instructue_metrics::{LogisticRegression, standardisation};
 use instructue_schema::{DataText, Matrix};
 use rayon::prelude::*;
@@ -118,8 +120,7 @@ impl AnswerScorer {
     }
 
     /// The probability of a yes, for each user and question; users are profiles of
-    /// [`profiles`](Self::profiles). A question without a known word has
-    /// the mean over all texts.
+    /// [`profiles`](Self::profiles). A question that names nothing is about the mean of all texts.
     ///
     /// # Shapes
     /// `[profiles, instructions]`
@@ -129,46 +130,82 @@ impl AnswerScorer {
     pub fn scores(&self, profiles: &[Profile], instructions: &[DataText]) -> Matrix {
         let queries = instructions.iter().map(|text| self.texts.instruction(text));
         let queries: Vec<InstructionQuery> = queries.collect();
-        let says_nothing = |query: &InstructionQuery| query.shares.is_empty();
-        let shares = queries.iter().flat_map(|query| &query.shares);
-        let asked: BTreeSet<u32> = match queries.iter().any(says_nothing) {
-            true => (0..self.texts.len() as u32).collect(),
-            false => shares.map(|(text, _)| *text).collect(),
-        };
+        let mut asked = BTreeSet::new();
+        for query in &queries {
+            match &query.about {
+                About::Anything => asked.extend(0..self.texts.len() as u32),
+                About::Source(_) => {}
+                About::AnyOf(texts) => asked.extend(texts),
+                About::OneOf(shares) => asked.extend(shares.iter().map(|(text, _)| *text)),
+            }
+        }
         let of_user = |profile: &Profile| -> Vec<f32> {
             let profile = self.texts.profile(profile);
-            let mut probabilities = vec![0.0f32; self.texts.len()];
+            let mut comes = vec![0.0; self.texts.len()];
             for &text in &asked {
-                let numbers = self.texts.numbers(&profile, text);
-                probabilities[text as usize] = self.probability(&numbers);
+                comes[text as usize] = sigmoid(self.logit(&profile, text));
             }
-            let mean = probabilities.iter().sum::<f32>() / probabilities.len().max(1) as f32;
-            let score = |query: &InstructionQuery| {
-                let each = query.shares.iter();
-                let each = each.map(|(text, share)| (probabilities[*text as usize], share));
-                match (query.shares.is_empty(), query.any) {
-                    (true, _) => mean,
-                    // As if they came independently of each other.
-                    (false, true) => 1.0 - each.map(|(p, _)| 1.0 - p).product::<f32>(),
-                    (false, false) => each.map(|(p, share)| share * p).sum(),
-                }
-            };
-            queries.iter().map(score).collect()
+            let each = queries.iter();
+            each.map(|query| self.answer(&profile, &comes, query) as f32)
+                .collect()
         };
         let rows: Vec<Vec<f32>> = profiles.par_iter().map(of_user).collect();
         Matrix::new(profiles.len(), queries.len(), rows.concat()).expect("a score for each pair")
     }
 
-    /// The probability that a text comes.
-    pub fn probability(&self, features: &[f32; TEXT_FEATURES]) -> f32 {
+    /// The probability of a yes, from the probability that each text comes.
+    fn answer(&self, profile: &ProfileTexts, comes: &[f64], query: &InstructionQuery) -> f64 {
+        let (asks, horizon) = (query.asks, self.texts.fitted().days);
+        let of_text = |text: u32| {
+            let had = profile.had(&[text], horizon);
+            asks.probability(comes[text as usize], had)
+        };
+        match &query.about {
+            About::Anything => {
+                let texts = 0..self.texts.len() as u32;
+                texts.map(of_text).sum::<f64>() / self.texts.len().max(1) as f64
+            }
+            About::Source(source) => {
+                let rate = profile.rate_of_source(*source, horizon);
+                let had = profile.had_of_source(*source, horizon);
+                asks.probability(1.0 - (-rate).exp(), had)
+            }
+            // As if they came independently of each other.
+            About::AnyOf(texts) => {
+                let none = texts.iter().map(|text| 1.0 - comes[*text as usize]);
+                asks.probability(1.0 - none.product::<f64>(), profile.had(texts, horizon))
+            }
+            // Of what may be meant, that of which the question can be asked.
+            About::OneOf(shares) => {
+                let fits = |text: u32| asks.supposes(profile.had(&[text], horizon));
+                let fitting = shares.iter().filter(|(text, _)| fits(*text));
+                let (sum, yes) = fitting.fold((0.0, 0.0), |(sum, yes), (text, share)| {
+                    let share = f64::from(*share);
+                    (sum + share, yes + share * of_text(*text))
+                });
+                if sum > 0.0 { yes / sum } else { 0.0 }
+            }
+        }
+    }
+
+    /// The log-odds that a text comes.
+    pub fn logit(&self, profile: &ProfileTexts, text: u32) -> f64 {
+        self.log_odds(&self.texts.numbers(profile, text))
+    }
+
+    /// The log-odds that a text with these features comes.
+    fn log_odds(&self, features: &[f32; TEXT_FEATURES]) -> f64 {
         let LogisticRegression { mean, scale, .. } = &*self.reader;
         let inputs = bounded(mean, scale, features).into_iter();
         let weighted = inputs
             .zip(&self.reader.weights)
             .map(|(x, w)| f64::from(x) * w);
-        let z = self.reader.intercept + weighted.sum::<f64>();
-        (1.0 / (1.0 + (-z).exp())) as f32
+        self.reader.intercept + weighted.sum::<f64>()
     }
+}
+
+fn sigmoid(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
 }
 
 /// Standardised features, none far out.

@@ -4,7 +4,7 @@ use instructue_eval::{
     EvaluateOptions, ForecastItem, ForecastMethod, ForecastResult, ForecastScores, ForecastStudy,
     Wording, summarise_forecasts,
 };
-use instructue_features::{KnownTexts, Profile, text_feature_names};
+use instructue_features::{About, KnownTexts, Profile, text_feature_names};
 use instructue_schema::{DataText, Progress, seed};
 use instructue_userqa::{
     Forecast, ForecastConfig, ForecastFacts, ForecastFamily, ForecastPlan, Split, split_of,
@@ -286,9 +286,13 @@ fn counts(run: &ForecastRun<'_>, told: &[Told], asked: &[DataText]) -> Vec<Vec<f
     let of_question = |text: &DataText| {
         let query = run.scorer.texts().instruction(text);
         let of_user = |told: &Told| {
-            let each = query.shares.iter();
-            each.map(|(text, share)| share * told.of_text[*text as usize])
-                .sum()
+            let of = |text: &u32| told.of_text[*text as usize];
+            match &query.about {
+                About::Anything => 0.0,
+                About::Source(source) => told.of_source[*source],
+                About::AnyOf(texts) => texts.iter().map(of).sum(),
+                About::OneOf(shares) => shares.iter().map(|(text, share)| share * of(text)).sum(),
+            }
         };
         told.iter().map(of_user).collect()
     };

@@ -1,7 +1,7 @@
 //! What labels would be worth: a reader of each question's own, learned from labelled users.
 
 use instructue_eval::{ForecastMethod, ForecastScores};
-use instructue_features::{Profile, ProfileTexts, TEXT_FEATURES};
+use instructue_features::{About, Profile, ProfileTexts, TEXT_FEATURES};
 use instructue_metrics::LogisticRegression;
 use instructue_schema::{DataText, Matrix, seed};
 use instructue_userqa::{Forecast, ForecastFacts, ForecastFamily};
@@ -66,8 +66,8 @@ pub(super) fn with_labels(
         let occurs = forecast.family == ForecastFamily::Occurs;
         let instruction = forecast.texts(schema, None)?.instruction;
         let query = texts.instruction(&DataText::new(instruction));
-        match query.shares[..] {
-            [(text, _)] if occurs => Some(text),
+        match query.about {
+            About::OneOf(shares) if occurs && shares.len() == 1 => Some(shares[0].0),
             _ => None,
         }
     };
