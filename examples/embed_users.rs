@@ -5,10 +5,24 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use instructue::model::{SoftPrompt, VectorKind};
-use instructue::pipeline::{EmbedRequest, Watch, check_embed_out, embed_users};
-use instructue_examples::{Console, Users, finish, instruction, parse, say};
+use instructue::pipeline::{
+    EmbedRequest, Watch, check_embed_out, embed_answers, embed_users, open_answers,
+};
+use instructue_examples::{Console, Opened, Users, finish, instruction, parse, say};
+
+/// Which vectors of users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Vectors {
+    /// Vectors of length 1, to compare by cosine with each other and with texts.
+    Unit,
+    /// Vectors from which a model of your own learns more.
+    State,
+    /// Vectors for a vector store: by cosine with an instruction's, which go to a file beside
+    /// them, users are found who answer yes to it.
+    Answers,
+}
 
 /// Writes id + FixedSizeList<f32> as Parquet.
 #[derive(Debug, Parser)]
@@ -21,10 +35,9 @@ struct Arguments {
     /// A file of tune_users: a further column of vectors, and a score per class.
     #[arg(long)]
     tuned: Option<PathBuf>,
-    /// unit: vectors of length 1, to compare by cosine with each other and with
-    /// texts; state: vectors from which a model of your own learns more.
-    #[arg(long, default_value = "unit")]
-    vectors: VectorKind,
+    /// Which vectors.
+    #[arg(long, value_enum, default_value = "unit")]
+    vectors: Vectors,
     /// A further column per instruction: the probability that it is answered yes.
     #[arg(long, requires = "instruction")]
     scores: bool,
@@ -41,6 +54,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     check_embed_out(&arguments.out)?;
     let mut console = Console::new();
     let opened = arguments.users.open(&mut console)?;
+    if arguments.vectors == Vectors::Answers {
+        return answers(arguments, &opened, console);
+    }
     let tuned = arguments.tuned.as_ref();
     let tuned = tuned.map(|file| SoftPrompt::load(file, &opened.model));
     let tuned = tuned.transpose()?;
@@ -49,11 +65,18 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         reference: opened.reference,
         instructions: arguments.instruction.clone(),
         tuned,
-        scorer: match arguments.scores {
-            true => Some(arguments.users.scorer(&opened)?),
-            false => None,
+        scorer: match (arguments.scores, arguments.vectors) {
+            (true, _) => Some(arguments.users.scorer(&opened)?),
+            (false, Vectors::State) => {
+                open_answers(&arguments.users.model, &opened.ingested.store)?
+            }
+            (false, _) => None,
         },
-        kind: arguments.vectors,
+        scores: arguments.scores,
+        kind: match arguments.vectors {
+            Vectors::State => VectorKind::State,
+            _ => VectorKind::Unit,
+        },
         allow_empty: arguments.allow_empty,
     };
     let embedded = embed_users(
@@ -88,6 +111,36 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     say!("next: read it with any Parquet reader; cosine compares users.");
+    Ok(())
+}
+
+/// Vectors of the answer scorer.
+fn answers(
+    arguments: &Arguments,
+    opened: &Opened,
+    mut console: Console,
+) -> Result<(), Box<dyn std::error::Error>> {
+    if arguments.tuned.is_some() || arguments.scores {
+        return Err("--vectors answers: expected neither --tuned nor --scores beside it".into());
+    }
+    let scorer = arguments.users.scorer(opened)?;
+    let asked = (opened.reference, &arguments.instruction[..]);
+    let store = &opened.ingested.store;
+    let out = &arguments.out;
+    let written = embed_answers(&scorer, store, asked, out, &mut |stage| {
+        console.progress(stage);
+    })?;
+    console.done();
+    say!(
+        "wrote {}: {} users, 1 column of {} numbers",
+        written.users.display(),
+        written.count,
+        written.width
+    );
+    if let Some(questions) = &written.questions {
+        say!("wrote {}: their instructions", questions.display());
+    }
+    say!("next: the users of greatest cosine with an instruction are likeliest to answer yes.");
     Ok(())
 }
 

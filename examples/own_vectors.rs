@@ -160,6 +160,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         instructions: vec!["Which apps does this user open?".into()],
         tuned: None,
         scorer: None,
+        scores: false,
         kind: VectorKind::Unit,
         allow_empty: true,
     };

@@ -8,13 +8,13 @@ Takes the wheel, or a directory with ml-100k.inter, ml-100k.item and ml-100k.use
 user's last rated movie is kept from the ratings and becomes next.parquet, the truth of
 a recommendation. GroupLens' terms forbid to redistribute the data: do not commit them.
 
-Two users in three rate on one day only, so questions about the next 30 days have little to
-ask about. With --one-a-day each user rates one movie a day, in the order of the ratings, and
-all of them rate the last one on the same day: the next 30 days are the next 30 movies. This
-clock is made up. Users rate one movie on each day, so when and how much say nothing, and what
-they rate is all there is to foresee. An event is then a list of genres and a decade.
+Two users in three rate on one day only, so there is little to ask about their next 30 days.
+With --one-a-day the clock is made up: each user rates one movie a day, in the order of the
+ratings, and all rate their last one on the same day. The next 30 days are then the next 30
+movies: how many is known, and which ones is to be foreseen. A rating's text is its movie's
+genres and decade.
 
-wordings.toml has the values of movielens-wordings.toml whose field the schema declares.
+wordings.toml has the wordings of movielens-wordings.toml for the fields of the schema.
 """
 
 import argparse
@@ -50,8 +50,7 @@ column = [
 [[source.lookup]]
 file = "movies.parquet"
 key = "movie_id"
-column = [
-    {columns}
+column = [{columns}
 ]
 
 [[source]]
@@ -94,41 +93,39 @@ label = {{ kind = "column", file = "users.parquet", user_column = "user_id", col
 '''
 
 
-# Each layout's name, its description of the ratings, its fields with whether they are part
-# of an event's text, and those that are counted.
-BY_TIME = ("ml-100k", "movies rated", {"genre": True, "decade": False, "title": True}, ["genre", "title"])
-ONE_A_DAY = (
-    "ml-100k-one-a-day",
-    "movie ratings",
-    {"genres": True, "decade": True, "title": False},
-    ["genres", "decade", "title"],
-)
+# What differs in the schema.
+BY_TIME = {
+    "name": "ml-100k",
+    "description": "movies rated",
+    "columns": '''
+    { name = "genre", type = "text", role = "category" },
+    { name = "decade", type = "text", role = "category", render = false },
+    { name = "title", type = "text", role = "category" },''',
+    "group_by": '["genre", "title"]',
+}
+ONE_A_DAY = {
+    "name": "ml-100k-one-a-day",
+    "description": "movie ratings",
+    "columns": '''
+    { name = "genres", type = "text", role = "category" },
+    { name = "decade", type = "text", role = "category" },
+    { name = "title", type = "text", role = "category", render = false },''',
+    "group_by": '["genres", "decade", "title"]',
+}
 
 
-def schema(name, description, fields, group_by):
-    """The schema of a layout."""
-    hidden = {True: "", False: ", render = false"}
-    columns = [
-        f'{{ name = "{field}", type = "text", role = "category"{hidden[shown]} }},' for field, shown in fields.items()
-    ]
-    return SCHEMA.format(
-        name=name,
-        description=description,
-        columns="\n    ".join(columns),
-        group_by="[" + ", ".join(f'"{field}"' for field in group_by) + "]",
-    )
-
-
-def wordings(rated, fields):
-    """The wordings of these fields; each value has to occur in the ratings."""
+def wordings(rated, schema):
+    """The wordings for the fields of a schema; each value has to be that of a rated movie."""
+    columns = tomllib.loads(schema)["source"][0]["lookup"][0]["column"]
+    declared = {column["name"] for column in columns}
     head, *blocks = WORDINGS.read_text(encoding="utf-8").split("\n[[value]]\n")
     kept = [head]
     for block in blocks:
         wording = tomllib.loads(block)
         field, value = wording["field"], wording["value"]
         if field not in rated.columns or value not in rated[field]:
-            sys.exit(f"error: {WORDINGS}: expected values of the ratings, found {field} {value!r}, which nobody rated")
-        if field in fields:
+            sys.exit(f"error: {WORDINGS}: expected values of rated movies, found {field} {value!r}")
+        if field in declared:
             kept.append(block)
     return "\n[[value]]\n".join(kept)
 
@@ -172,6 +169,7 @@ def main():
     parser.add_argument("--one-a-day", action="store_true", help="a made-up clock: each user rates one movie a day")
     arguments = parser.parse_args()
     layout = ONE_A_DAY if arguments.one_a_day else BY_TIME
+    schema = SCHEMA.format(**layout)
     ratings, movies, users = [table(text) for text in texts(arguments.source)]
     titled = pl.col("movie_title") + " (" + pl.col("release_year") + ")"
     # Two movies have something else there.
@@ -197,14 +195,14 @@ def main():
     reference = (ratings["time"].max().date() + datetime.timedelta(days=1)).isoformat()
     if arguments.one_a_day:
         kept = one_a_day(kept)
-    worded = wordings(kept.join(movies, on="movie_id"), layout[2])
-    out = arguments.out or pathlib.Path("target/data") / layout[0]
+    worded = wordings(kept.join(movies, on="movie_id"), schema)
+    out = arguments.out or pathlib.Path("target/data") / layout["name"]
     out.mkdir(parents=True, exist_ok=True)
     kept.write_parquet(out / "ratings.parquet")
     movies.write_parquet(out / "movies.parquet")
     users.with_columns(pl.col("age").cast(pl.Int64)).write_parquet(out / "users.parquet")
     following.drop_nulls().write_parquet(out / "next.parquet")
-    (out / "schema.toml").write_text(schema(*layout))
+    (out / "schema.toml").write_text(schema)
     (out / "wordings.toml").write_text(worded)
     (out / "tasks.toml").write_text(TASKS.format(reference=reference))
     print(f"wrote {out}: {len(kept)} ratings of {kept['user_id'].n_unique()} users, {len(movies)} movies")

@@ -120,6 +120,20 @@ impl PrincipalComponents {
         })
     }
 
+    /// The mean of each number.
+    pub fn mean(&self) -> &[f32] {
+        &self.mean
+    }
+
+    /// The directions of the components, each of length 1.
+    pub fn directions(&self) -> Vec<Vec<f32>> {
+        let unit = |component: &Vec<f32>| {
+            let length = component.iter().map(|x| x * x).sum::<f32>().sqrt();
+            component.iter().map(|x| x / length).collect()
+        };
+        self.components.iter().map(unit).collect()
+    }
+
     /// Numbers of a row that they are of.
     pub fn width(&self) -> usize {
         self.mean.len()

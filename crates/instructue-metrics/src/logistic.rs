@@ -67,6 +67,27 @@ impl LogisticRegression {
         path.pop().ok_or_else(|| bad_l2(l2))
     }
 
+    /// Fits what is to be added to log-odds that are known already, one for each example. With
+    /// few labels that adds little: the penalty holds it near what is known.
+    ///
+    /// # Errors
+    /// As [`Self::fit`]; also for log-odds of another number, or that are not finite.
+    pub fn fit_beside(x: &Matrix, y: &[bool], known: &[f64], l2: f64) -> Result<Self> {
+        if known.len() != x.rows {
+            return Err(Error::shape("known log-odds", x.rows, known.len()));
+        }
+        if let Some(bad) = known.iter().find(|known| !known.is_finite()) {
+            return Err(Error::Option {
+                option: "known log-odds",
+                expected: "finite numbers",
+                found: bad.to_string(),
+            });
+        }
+        let known = DVector::from_column_slice(known);
+        let mut path = Self::path_beside(x, y, known, &[l2], Block::NONE)?;
+        path.pop().ok_or_else(|| bad_l2(l2))
+    }
+
     /// Fits with each penalty, given from strong to weak: one fit starts where the last ended.
     ///
     /// # Errors
@@ -74,6 +95,16 @@ impl LogisticRegression {
     pub(crate) fn path(
         x: &Matrix,
         y: &[bool],
+        penalties: &[f64],
+        block: Block,
+    ) -> Result<Vec<Self>> {
+        Self::path_beside(x, y, DVector::zeros(x.rows), penalties, block)
+    }
+
+    fn path_beside(
+        x: &Matrix,
+        y: &[bool],
+        known: DVector<f64>,
         penalties: &[f64],
         block: Block,
     ) -> Result<Vec<Self>> {
@@ -96,7 +127,7 @@ impl LogisticRegression {
         let (mean, mut scale) = standardisation(x);
         let second = block.first.min(scale.len());
         scale[second..].iter_mut().for_each(|s| *s /= block.share);
-        let problem = Problem::new(standardise(x, &mean, &scale), y);
+        let problem = Problem::new(standardise(x, &mean, &scale), y, known);
         let mut start = (DVector::zeros(x.columns), problem.null_intercept());
         let mut fits = Vec::with_capacity(penalties.len());
         for &l2 in penalties {
@@ -226,6 +257,8 @@ pub(crate) fn shifted_cholesky(
 struct Problem<'a> {
     x: DMatrix<f64>,
     y: &'a [bool],
+    /// Log-odds of each example that the fit adds to.
+    known: DVector<f64>,
     /// p(1 − p) at the share of positives p: the curvature per example of the empty model.
     curvature: f64,
     /// `XᵀX`, or `XXᵀ` when there are fewer examples than features.
@@ -240,7 +273,7 @@ struct Preconditioner<'a> {
 }
 
 impl<'a> Problem<'a> {
-    fn new(x: DMatrix<f64>, y: &'a [bool]) -> Self {
+    fn new(x: DMatrix<f64>, y: &'a [bool], known: DVector<f64>) -> Self {
         let share = y.iter().filter(|&&label| label).count() as f64 / y.len() as f64;
         let product = match x.nrows() < x.ncols() {
             true => &x * x.transpose(),
@@ -249,6 +282,7 @@ impl<'a> Problem<'a> {
         Self {
             x,
             y,
+            known,
             curvature: share * (1.0 - share),
             product,
         }
@@ -276,6 +310,11 @@ impl<'a> Problem<'a> {
     }
 
     fn margins(&self, weights: &DVector<f64>, intercept: f64) -> DVector<f64> {
+        self.added(weights, intercept) + &self.known
+    }
+
+    /// What the fit adds to what is known.
+    fn added(&self, weights: &DVector<f64>, intercept: f64) -> DVector<f64> {
         (&self.x * weights).add_scalar(intercept)
     }
 
@@ -335,7 +374,7 @@ impl<'a> Problem<'a> {
     /// `(Xᵀ R X + l2·1) v` with the intercept as the last entry, `R` the curvature per example.
     fn hessian_times(&self, curvature: &DVector<f64>, l2: f64, v: &DVector<f64>) -> DVector<f64> {
         let (weights, intercept) = parts(v);
-        let z = self.margins(&weights, intercept).component_mul(curvature);
+        let z = self.added(&weights, intercept).component_mul(curvature);
         let mut out = self.x.tr_mul(&z);
         out.axpy(l2, &weights, 1.0);
         out.push(z.sum())

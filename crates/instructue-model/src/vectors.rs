@@ -49,6 +49,7 @@ pub(crate) fn zeros(unit: usize, state: usize, pca: usize, users: usize) -> User
         unit: Matrix::zeros(users, unit),
         state: Matrix::zeros(users, state),
         pca: Matrix::zeros(users, pca),
+        answers: Matrix::zeros(users, 0),
     }
 }
 

@@ -34,10 +34,12 @@ pub struct EmbedRequest {
     pub instructions: Vec<String>,
     /// A tuned instruction: a further column, and its classes' scores.
     pub tuned: Option<SoftPrompt>,
-    /// Scores answers: a further column for each instruction, the probability of a yes.
+    /// What it says of users stands beside their states.
     pub scorer: Option<AnswerScorer>,
-    /// Unit vectors for cosine, or states for a model of one's own: behind the
-    /// profile's numbers, where the model has their components.
+    /// With a scorer a further column for each instruction: the probability of a yes.
+    pub scores: bool,
+    /// Unit vectors for cosine, or states for a model of one's own: behind what the scorer says,
+    /// and behind the profile's numbers, where the model has their components.
     pub kind: VectorKind,
     /// Embed though most users have no event in the windows before the reference time: their
     /// vectors tell of nothing but their tabular rows.
@@ -94,7 +96,10 @@ pub fn embed_users(
     check_schema(model, store)?;
     check_embed_out(out)?;
     let beside = match request.kind {
-        VectorKind::State => model.preprocessor().pca_width(),
+        VectorKind::State => {
+            let answers = request.scorer.as_ref().map_or(0, AnswerScorer::width);
+            answers + model.preprocessor().pca_width()
+        }
         VectorKind::Unit => 0,
     };
     let width = model.width_of(request.kind) + beside;
@@ -106,7 +111,9 @@ pub fn embed_users(
     let id_type = IdType::of(store)?;
     let id = Field::new("id", id_type.data_type(), false);
     let tuned = request.tuned.as_ref();
-    let answers: Vec<String> = match request.scorer {
+    let scorer = request.scorer.as_ref();
+    let scored = scorer.filter(|_| request.scores);
+    let answers: Vec<String> = match scored {
         Some(_) => (1..=request.instructions.len())
             .map(|n| format!("answer_{n}"))
             .collect(),
@@ -126,7 +133,8 @@ pub fn embed_users(
     let empty = empty_users(store, &[reference])?.iter().sum();
     tell_empty(empty, store.users(), reference, request.allow_empty, watch)?;
     let mut file = ParquetFile::create(out, schema)?;
-    let embedder = StoreEmbedder::new(model, store);
+    let beside = scorer.filter(|_| request.kind == VectorKind::State);
+    let embedder = StoreEmbedder::new(model, store).with_answers(beside);
     let known = model.event_cache_metrics().unwrap_or_default();
     watch(Progress::Stage {
         name: "embedding users",
@@ -173,7 +181,7 @@ pub fn embed_users(
             let values = of_class.copied().collect::<Vec<f32>>();
             arrays.push(Arc::new(Float32Array::from(values)));
         }
-        if let Some(scorer) = request.scorer.as_ref().filter(|_| !asked.is_empty()) {
+        if let Some(scorer) = scored.filter(|_| !asked.is_empty()) {
             let shard = store.shard(shard)?;
             let profiles = shard.histories();
             let profiles = profiles.map(|history| scorer.profiles().build(&history, reference));
@@ -203,6 +211,11 @@ pub fn embed_users(
 
 /// The entry of a file's metadata that says what it is, and its value.
 const CONTENT: (&str, &str) = ("instructue.content", "user vectors");
+
+/// The metadata of a file of vectors.
+pub(crate) fn content() -> HashMap<String, String> {
+    owned([CONTENT])
+}
 
 /// Whether a file of vectors may be written to `out`: nothing is there, or an earlier one.
 /// [`embed_users`] asks this by itself; who reads much data before can ask earlier.
@@ -303,7 +316,7 @@ fn arrow_schema(
         let field = Field::new(name, DataType::Float32, false);
         fields.push(field.with_metadata(owned(metadata)));
     }
-    let schema = ArrowSchema::new(fields).with_metadata(owned([CONTENT]));
+    let schema = ArrowSchema::new(fields).with_metadata(content());
     (Arc::new(schema), scores)
 }
 

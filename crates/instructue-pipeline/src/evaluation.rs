@@ -7,7 +7,7 @@ use instructue_eval::{
     Answer, EvaluateInput, EvaluateOptions, Evaluation, Fold, FoldUsers, ForecastResult, LossPoint,
     RetrievalInput, SEEN, TaskSet, UNSEEN, count_matrix, evaluate, label_all, write_report,
 };
-use instructue_model::InstructUe;
+use instructue_model::{AnswerScorer, InstructUe};
 use instructue_schema::{UserRef, seed};
 use instructue_store::UserStore;
 use instructue_trainer::{Phase, metrics};
@@ -31,7 +31,7 @@ pub(crate) struct Finished<'a> {
     pub config: &'a RunConfig,
     pub trained: &'a InstructUe,
     pub untrained: &'a InstructUe,
-    pub forecasts: Option<ForecastResult>,
+    pub answers: Option<&'a (AnswerScorer, ForecastResult)>,
 }
 
 /// Evaluates the trained model on held-out users and writes both files.
@@ -55,7 +55,8 @@ pub(crate) fn evaluate_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<
         settings.retrieval_instructions,
         run.config.seed,
     )?;
-    let trained = StoreEmbedder::new(run.trained, store);
+    let scorer = run.answers.map(|(scorer, _)| scorer);
+    let trained = StoreEmbedder::new(run.trained, store).with_answers(scorer);
     let untrained = StoreEmbedder::new(run.untrained, store);
     watch.progress(Progress::Stage { name: "evaluating" });
     let mut evaluation = evaluate(EvaluateInput {
@@ -77,7 +78,7 @@ pub(crate) fn evaluate_run(run: &Finished<'_>, watch: &mut dyn Watch) -> Result<
         },
         progress: &mut |step| watch.progress(step),
     })?;
-    evaluation.forecasts.clone_from(&run.forecasts);
+    evaluation.forecasts = run.answers.map(|(_, forecasts)| forecasts.clone());
     describe(run, &mut evaluation);
     evaluation.save(&run.out.join(EVALUATION_FILE))?;
     let losses = losses(run.out)?;

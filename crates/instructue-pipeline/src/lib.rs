@@ -30,8 +30,8 @@ mod watch;
 mod windows;
 
 pub use answers::{
-    ANSWERS_DIR, FORECASTS_FILE, ValueWording, WORDINGS_FILE, Wordings, answers_dir, learn_answers,
-    open_answers, score_user,
+    ANSWERS_DIR, AnswerVectors, FORECASTS_FILE, ValueWording, WORDINGS_FILE, Wordings, answers_dir,
+    embed_answers, learn_answers, open_answers, score_user,
 };
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use cache::{EVENTS_DIR, keep_events};

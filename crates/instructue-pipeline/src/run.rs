@@ -105,7 +105,7 @@ pub fn train_userqa(
         config,
         trained: &run.model,
         untrained: &run.untrained,
-        forecasts: answers.map(|(_, forecasts)| forecasts),
+        answers: answers.as_ref(),
     };
     let evaluation = evaluate_run(&finished, watch)?;
     settle_events(&run.model, &CacheMetrics::default(), &mut |s| {

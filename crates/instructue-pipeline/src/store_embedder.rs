@@ -2,7 +2,7 @@
 
 use instructue_eval::{BoxError, Embedder};
 use instructue_features::Profile;
-use instructue_model::{InstructUe, SoftPrompt, VectorKind};
+use instructue_model::{AnswerScorer, InstructUe, SoftPrompt, VectorKind};
 use instructue_schema::{DataText, Matrix, Progress, Timestamp, UserRef, UserVectors};
 use instructue_store::UserStore;
 
@@ -14,6 +14,7 @@ const CHUNK: usize = 256;
 pub struct StoreEmbedder<'a> {
     model: InstructUe,
     store: &'a UserStore,
+    answers: Option<&'a AnswerScorer>,
 }
 
 impl<'a> StoreEmbedder<'a> {
@@ -22,7 +23,13 @@ impl<'a> StoreEmbedder<'a> {
         Self {
             model: model.frozen(),
             store,
+            answers: None,
         }
+    }
+
+    /// The same with what an answer scorer says of users beside their states.
+    pub fn with_answers(self, answers: Option<&'a AnswerScorer>) -> Self {
+        Self { answers, ..self }
     }
 
     /// Vectors under a tuned instruction.
@@ -37,9 +44,12 @@ impl<'a> StoreEmbedder<'a> {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<UserVectors, BoxError> {
         let mut out = self.zeros(users.len());
-        self.in_chunks(users, reference, progress, |chunk, profiles| {
+        let asked = [Some(DataText::new(tuned.instruction()))];
+        self.in_chunks(users, reference, progress, |chunk, scored, profiles| {
             let cache = self.model.profile_cache(profiles)?;
-            copy(&mut out, &self.model.embed_tuned(&cache, tuned)?, chunk);
+            let mut found = [self.model.embed_tuned(&cache, tuned)?];
+            self.score(&mut found, scored, &asked);
+            copy(&mut out, &found[0], chunk);
             Ok(())
         })?;
         Ok(out)
@@ -55,7 +65,7 @@ impl<'a> StoreEmbedder<'a> {
         reference: Timestamp,
     ) -> Result<Vec<Profile>, BoxError> {
         let mut out: Vec<Option<Profile>> = vec![None; users.len()];
-        self.in_chunks(users, reference, &mut |_| {}, |chunk, profiles| {
+        self.in_chunks(users, reference, &mut |_| {}, |chunk, _, profiles| {
             for (&user, profile) in chunk.iter().zip(profiles) {
                 out[user] = Some(profile.clone());
             }
@@ -64,22 +74,35 @@ impl<'a> StoreEmbedder<'a> {
         Ok(out.into_iter().flatten().collect())
     }
 
+    /// Puts beside vectors what the scorer says of the same users under the same instructions.
+    fn score(&self, vectors: &mut [UserVectors], scored: &[Profile], texts: &[Option<DataText>]) {
+        let Some(scorer) = self.answers else {
+            return;
+        };
+        let numbers = scorer.numbers(scored, texts);
+        for (vectors, numbers) in vectors.iter_mut().zip(numbers) {
+            vectors.answers = numbers;
+        }
+    }
+
     fn zeros(&self, users: usize) -> UserVectors {
         let zeros = |width| Matrix::zeros(users, width);
         UserVectors {
             unit: zeros(self.model.width_of(VectorKind::Unit)),
             state: zeros(self.model.width_of(VectorKind::State)),
             pca: zeros(self.model.preprocessor().pca_width()),
+            answers: zeros(self.answers.map_or(0, AnswerScorer::width)),
         }
     }
 
-    /// Hands `work` some of `users` at a time, by their places, with their profiles.
+    /// Hands `work` some of `users` at a time, by their places, with their profiles as the
+    /// scorer reads them, if there is one, and as the model does.
     fn in_chunks(
         &self,
         users: &[UserRef],
         reference: Timestamp,
         progress: &mut dyn FnMut(Progress),
-        mut work: impl FnMut(&[usize], &[Profile]) -> Result<(), BoxError>,
+        mut work: impl FnMut(&[usize], &[Profile], &[Profile]) -> Result<(), BoxError>,
     ) -> Result<(), BoxError> {
         let mut loaded = None;
         // By shard, so that each is read once.
@@ -87,6 +110,7 @@ impl<'a> StoreEmbedder<'a> {
         order.sort_by_key(|&user| users[user]);
         for (done, chunk) in order.chunks(CHUNK).enumerate() {
             let mut profiles: Vec<Profile> = Vec::with_capacity(chunk.len());
+            let mut scored = Vec::new();
             for &user in chunk {
                 let UserRef { shard, index } = users[user];
                 let current = match loaded.take() {
@@ -96,9 +120,11 @@ impl<'a> StoreEmbedder<'a> {
                 let history = current.history(index);
                 let builder = self.model.preprocessor().profiles();
                 profiles.push(builder.build(&history, reference));
+                let builder = self.answers.map(AnswerScorer::profiles);
+                scored.extend(builder.map(|builder| builder.build(&history, reference)));
                 loaded = Some((shard, current));
             }
-            work(chunk, &profiles)?;
+            work(chunk, &scored, &profiles)?;
             let done = (done * CHUNK + chunk.len()).min(users.len());
             progress(Progress::of(done, users.len()));
         }
@@ -129,8 +155,9 @@ impl Embedder for StoreEmbedder<'_> {
         if out.is_empty() {
             return Ok(out); // no profile need be built
         }
-        self.in_chunks(users, reference, progress, |chunk, profiles| {
-            let vectors = self.model.embed_both(profiles, &texts)?;
+        self.in_chunks(users, reference, progress, |chunk, scored, profiles| {
+            let mut vectors = self.model.embed_both(profiles, &texts)?;
+            self.score(&mut vectors, scored, &texts);
             for (out, found) in out.iter_mut().zip(&vectors) {
                 copy(out, found, chunk);
             }

@@ -73,6 +73,7 @@ fn run(data: &Path, out: &Path, resume: bool) -> Result<(), Error> {
         tuned: None,
         allow_empty: true,
         scorer: None,
+        scores: false,
         kind: Default::default(),
     };
     let users = out.join("users.parquet");

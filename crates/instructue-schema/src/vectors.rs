@@ -16,7 +16,7 @@ pub struct UserRef {
     pub index: usize,
 }
 
-/// Vectors of users under one instruction: three matrices with one row per user.
+/// Vectors of users under one instruction: matrices with one row per user.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UserVectors {
     /// In the space of texts: what searches compare, by cosine.
@@ -26,17 +26,52 @@ pub struct UserVectors {
     /// Principal components of counts and sums, the same whatever is asked; probes read it beside `state` and weigh the two apart. It may have no
     /// columns.
     pub pca: Matrix,
+    /// What an answer scorer says: the log-odds of a yes to the instruction, then where the user
+    /// is among all answers. Probes read it with `pca`. It has no columns without a scorer.
+    pub answers: Matrix,
 }
 
 impl UserVectors {
-    /// `pca`, then `state`: what probes read, and the column where `state` begins.
+    /// `answers`, `pca`, then `state`: what probes read, and the column where `state` begins.
     ///
     /// # Errors
     /// When the numbers of rows differ.
     pub fn readable(&self) -> Result<(Matrix, usize), MatrixError> {
-        match self.pca.columns {
-            0 => Ok((self.state.clone(), 0)),
-            components => Ok((self.pca.beside(&self.state)?, components)),
+        let mut all = self.state.clone();
+        for part in [&self.pca, &self.answers] {
+            if part.columns > 0 {
+                all = part.beside(&all)?;
+            }
+        }
+        Ok((all, self.answers.columns + self.pca.columns))
+    }
+
+    /// All matrices.
+    pub fn parts(&self) -> [&Matrix; 4] {
+        [&self.unit, &self.state, &self.pca, &self.answers]
+    }
+
+    /// All matrices.
+    pub fn parts_mut(&mut self) -> [&mut Matrix; 4] {
+        [
+            &mut self.unit,
+            &mut self.state,
+            &mut self.pca,
+            &mut self.answers,
+        ]
+    }
+
+    /// The rows of some users.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn select(&self, users: &[usize]) -> Self {
+        let [unit, state, pca, answers] = self.parts().map(|part| part.select(users));
+        Self {
+            unit,
+            state,
+            pca,
+            answers,
         }
     }
 
@@ -47,7 +82,8 @@ impl UserVectors {
     pub fn append(&mut self, more: Self) -> Result<(), MatrixError> {
         self.unit.append(more.unit)?;
         self.state.append(more.state)?;
-        self.pca.append(more.pca)
+        self.pca.append(more.pca)?;
+        self.answers.append(more.answers)
     }
 
     /// Takes row `from` of `other` as row `to`.
@@ -55,11 +91,7 @@ impl UserVectors {
     /// # Panics
     /// If a row does not exist or the widths differ.
     pub fn set_row(&mut self, to: usize, other: &Self, from: usize) {
-        for (all, one) in [
-            (&mut self.unit, &other.unit),
-            (&mut self.state, &other.state),
-            (&mut self.pca, &other.pca),
-        ] {
+        for (all, one) in self.parts_mut().into_iter().zip(other.parts()) {
             all.row_mut(to).copy_from_slice(one.row(from));
         }
     }
@@ -71,6 +103,7 @@ impl From<Matrix> for UserVectors {
         Self {
             state: unit.clone(),
             pca: Matrix::zeros(unit.rows, 0),
+            answers: Matrix::zeros(unit.rows, 0),
             unit,
         }
     }

@@ -21,6 +21,8 @@ pub struct ScorerConfig {
     pub rows: usize,
     /// Penalty of the reader's weights.
     pub l2: f64,
+    /// Length of vectors in the space of answers, at most.
+    pub width: usize,
 }
 
 impl Default for ScorerConfig {
@@ -29,6 +31,7 @@ impl Default for ScorerConfig {
             enabled: true,
             rows: 100_000,
             l2: 1.0,
+            width: 128,
         }
     }
 }
@@ -42,6 +45,7 @@ impl ScorerConfig {
         limits::check([
             ("rows", numbers::ROWS.of(self.rows)),
             ("l2", numbers::PENALTY.of(self.l2)),
+            ("width", numbers::ANSWER_WIDTH.of(self.width)),
         ])?;
         Ok(())
     }

@@ -55,7 +55,7 @@ pub fn embed(
     check_vectors(&vectors, asked.instructions.len(), found.len(), name)?;
     if rows.len() < asked.users.len() {
         for one in &mut vectors {
-            for matrix in [&mut one.unit, &mut one.state, &mut one.pca] {
+            for matrix in one.parts_mut() {
                 matrix.append(Matrix::zeros(1, matrix.columns))?;
             }
         }
@@ -74,12 +74,7 @@ impl Embedded {
     /// An instruction or a user that was not embedded.
     pub fn readable(&self, instruction: Option<&str>, users: &[usize]) -> Result<(Matrix, usize)> {
         let (all, places) = (self.of(instruction)?, self.places(users)?);
-        let some = UserVectors {
-            unit: Matrix::default(),
-            state: all.state.select(&places),
-            pca: all.pca.select(&places),
-        };
-        Ok(some.readable()?)
+        Ok(all.select(&places).readable()?)
     }
 
     /// The rows of `users` in the space of texts.
@@ -116,11 +111,11 @@ pub(crate) fn check_vectors(
         let what = format!("{what}: instructions");
         return Err(Error::shape(what, instructions, vectors.len()));
     }
-    let kinds: [fn(&UserVectors) -> &Matrix; 3] =
-        [|all| &all.unit, |all| &all.state, |all| &all.pca];
-    for kind in kinds {
-        let columns = vectors.first().map_or(0, |first| kind(first).columns);
-        for matrix in vectors.iter().map(kind) {
+    for kind in 0..UserVectors::default().parts().len() {
+        let columns = vectors
+            .first()
+            .map_or(0, |first| first.parts()[kind].columns);
+        for matrix in vectors.iter().map(|all| all.parts()[kind]) {
             matrix.check(&what)?;
             if matrix.rows != users || matrix.columns != columns {
                 let found = format!("{} × {}", matrix.rows, matrix.columns);

@@ -9,6 +9,7 @@ use instructue_metrics::LogisticRegression;
 use serde::{Deserialize, Serialize};
 
 use super::scorer::AnswerScorer;
+use super::space::AnswerSpace;
 use crate::error::{Error, Result};
 use crate::save::to_json;
 
@@ -31,6 +32,7 @@ struct Scorer {
     profiles: ProfileBuilder,
     texts: FittedTexts,
     reader: LogisticRegression,
+    space: AnswerSpace,
 }
 
 /// Whether a scorer may be written to `dir`.
@@ -60,6 +62,7 @@ impl AnswerScorer {
             profiles: self.profiles().clone(),
             texts: self.texts().fitted().clone(),
             reader: self.reader().clone(),
+            space: self.space().clone(),
         };
         new.write(SCORER, &to_json(&scorer)?)?;
         let manifest = Manifest {
@@ -106,7 +109,7 @@ impl AnswerScorer {
             return Err(wrong(&path, message.into()));
         }
         let texts = KnownTexts::new(scorer.texts, vectors);
-        Self::new(scorer.profiles, texts, scorer.reader)
+        Self::new(scorer.profiles, texts, scorer.reader, scorer.space)
     }
 }
 

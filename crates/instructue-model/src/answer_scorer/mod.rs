@@ -10,9 +10,14 @@
 //! - An instruction gives each known text a share, by its meaning.
 //! - The score is the mean of the texts' probabilities by their shares. (Shares of the features
 //!   instead of the probabilities are a little worse, and not calibrated.)
+//! - What is [asked](instructue_features::Asks) of the texts, "for the first time" or "no longer",
+//!   follows from that probability and the days on which the user had them.
+//! - A [space](AnswerSpace) of the same answers serves stores of vectors, which compare by cosine.
 
 mod file;
 mod scorer;
+mod space;
 
 pub use file::check_scorer_dir;
 pub use scorer::{AnswerScorer, ScorerRow};
+pub use space::AnswerSpace;

@@ -10,10 +10,14 @@ use instructue_metrics::{LogisticRegression, standardisation};
 use instructue_schema::{DataText, Matrix};
 use rayon::prelude::*;
 
+use super::space::AnswerSpace;
 use crate::error::{Error, Result};
 
 /// Standardised features lie within this distance of 0: no single one decides alone.
 const FARTHEST: f64 = 4.0;
+/// Coordinates in the space of answers that stand beside a state, at most: probes of few labels
+/// read them, too.
+const COORDINATES: usize = 32;
 
 /// A user at a time and a text: what is known, and what came.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +34,7 @@ pub struct AnswerScorer {
     profiles: ProfileBuilder,
     texts: KnownTexts,
     reader: Arc<LogisticRegression>,
+    space: Arc<AnswerSpace>,
 }
 
 impl AnswerScorer {
@@ -77,18 +82,20 @@ impl AnswerScorer {
             weights,
             l2,
         };
-        Self::new(profiles, texts, reader)
+        Self::new(profiles, texts, reader, AnswerSpace::default())
     }
 
     /// Puts fitted parts together.
     ///
     /// # Errors
-    /// A reader that is not one of these features.
+    /// A reader that is not one of these features, a space that is not one of these texts.
     pub fn new(
         profiles: ProfileBuilder,
         texts: KnownTexts,
         reader: LogisticRegression,
+        space: AnswerSpace,
     ) -> Result<Self> {
+        space.check(texts.len())?;
         let lengths = [&reader.mean, &reader.scale, &reader.weights].map(Vec::len);
         if lengths != [TEXT_FEATURES; 3] {
             return Err(Error::Config {
@@ -101,7 +108,17 @@ impl AnswerScorer {
             profiles,
             texts,
             reader: Arc::new(reader),
+            space: Arc::new(space),
         })
+    }
+
+    /// The same with a space of answers, fitted to training users' profiles.
+    ///
+    /// # Errors
+    /// None with profiles of [`profiles`](Self::profiles).
+    pub fn with_space(self, profiles: &[Profile], width: usize) -> Result<Self> {
+        let space = Arc::new(AnswerSpace::fit(&self.all_logits(profiles), width)?);
+        Ok(Self { space, ..self })
     }
 
     /// Builds the profiles that are scored.
@@ -112,6 +129,84 @@ impl AnswerScorer {
     /// What is known of texts.
     pub fn texts(&self) -> &KnownTexts {
         &self.texts
+    }
+
+    /// The space of answers; of no directions if none was fitted.
+    pub fn space(&self) -> &AnswerSpace {
+        &self.space
+    }
+
+    /// Users in the space of answers: by cosine they are found with
+    /// [`question_vectors`](Self::question_vectors).
+    ///
+    /// # Shapes
+    /// `[profiles, width of the space]`
+    ///
+    /// # Panics
+    /// Never: there is a vector for each profile.
+    pub fn user_vectors(&self, profiles: &[Profile]) -> Matrix {
+        let rows = self.all_logits(profiles).into_par_iter();
+        let rows: Vec<Vec<f32>> = rows.map(|logits| self.space.user(&logits)).collect();
+        Matrix::new(rows.len(), self.space.width(), rows.concat()).expect("a vector for each")
+    }
+
+    /// Questions in the space of answers.
+    ///
+    /// # Shapes
+    /// `[questions, width of the space]`
+    ///
+    /// # Panics
+    /// Never: there is a vector for each question.
+    pub fn question_vectors(&self, questions: &[DataText]) -> Matrix {
+        let each = questions.iter().map(|text| self.texts.instruction(text));
+        let rows = each.map(|query| self.space.question(&query, &self.texts));
+        let rows: Vec<Vec<f32>> = rows.collect();
+        Matrix::new(rows.len(), self.space.width(), rows.concat()).expect("a vector for each")
+    }
+
+    /// What stands beside a user's state under each instruction: the log-odds of a yes, then the
+    /// user's first coordinates in the space of answers, which are the same under any. Without
+    /// an instruction the log-odds are those of a question about all texts.
+    ///
+    /// # Shapes
+    /// One matrix per instruction, `[profiles, 1 + coordinates]`.
+    ///
+    /// # Panics
+    /// Never: there is a row for each profile.
+    pub fn numbers(&self, profiles: &[Profile], instructions: &[Option<DataText>]) -> Vec<Matrix> {
+        let texts = instructions
+            .iter()
+            .map(|text| text.clone().unwrap_or_else(|| DataText::new("")));
+        let scores = self.scores(profiles, &texts.collect::<Vec<_>>());
+        let users = self.user_vectors(profiles);
+        let kept = users.columns.min(COORDINATES);
+        let of = |at: usize| {
+            let rows = (0..profiles.len()).flat_map(|user| {
+                let p = scores.row(user)[at].clamp(1e-6, 1.0 - 1e-6);
+                let odds = [(p / (1.0 - p)).ln()];
+                odds.into_iter()
+                    .chain(users.row(user)[..kept].iter().copied())
+            });
+            Matrix::new(profiles.len(), 1 + kept, rows.collect()).expect("a row for each")
+        };
+        (0..instructions.len()).map(of).collect()
+    }
+
+    /// The length of a row of [`numbers`](Self::numbers).
+    pub fn width(&self) -> usize {
+        1 + self.space.width().min(COORDINATES)
+    }
+
+    /// The log-odds of all texts, for each user.
+    fn all_logits(&self, profiles: &[Profile]) -> Vec<Vec<f32>> {
+        let of_user = |profile: &Profile| {
+            let profile = self.texts.profile(profile);
+            let texts = 0..self.texts.len() as u32;
+            texts
+                .map(|text| self.logit(&profile, text) as f32)
+                .collect()
+        };
+        profiles.par_iter().map(of_user).collect()
     }
 
     /// The reader; its inputs are bounded after they are standardised.

@@ -11,7 +11,7 @@ use instructue_userqa::{
 };
 
 use super::forecast_run::{ForecastRun, MOST_USERS};
-use super::labelled::with_labels;
+use super::labelled::{LABELS, labels_alone, labels_beside, with_labels};
 use crate::error::Result;
 
 /// Resamples of users and questions.
@@ -38,13 +38,17 @@ pub(crate) fn evaluate_forecasts(
     let mut pairs = Vec::new();
     for wording in Wording::ALL {
         let wording = Some(wording);
-        for against in [COUNT, WRONG, WRONG_IN_GROUP] {
+        for against in [COUNT, COSINE, WRONG, WRONG_IN_GROUP] {
             pairs.push(pair(SCORE, wording, against, wording));
         }
         pairs.push(pair(SCORE, wording, ACTIVITY, None));
         let labelled = methods.iter().filter(|one| one.method.wording.is_none());
         for other in labelled.filter(|one| one.method.name != ACTIVITY) {
             pairs.push(pair(SCORE, wording, &other.method.name, None));
+        }
+        for count in LABELS {
+            let known = (labels_beside(count), labels_alone(count));
+            pairs.push(pair(&known.0, wording, &known.1, None));
         }
     }
     for other in [Wording::Plain, Wording::Far] {
@@ -59,13 +63,17 @@ pub(crate) fn evaluate_forecasts(
 }
 
 /// The answer score.
-const SCORE: &str = "answer score";
+pub(super) const SCORE: &str = "answer score";
 /// The answer score under another question.
 const WRONG: &str = "wrong question";
 /// The answer score under another question about the same field.
 const WRONG_IN_GROUP: &str = "wrong within the field";
+/// The cosine of user and question in the space of answers.
+const COSINE: &str = "cosine";
 /// Decayed events of what the question means.
 const COUNT: &str = "count";
+/// Decayed events of what the question means, and then how popular it is.
+const COUNT_THEN_POPULARITY: &str = "count, then popularity";
 /// Decayed events of the whole source.
 const ACTIVITY: &str = "activity";
 
@@ -174,7 +182,8 @@ impl Asked {
                 .map(|at| activity(at).unwrap_or_default())
                 .collect(),
         });
-        methods.extend(with_labels(run, &forecasts, &profiles)?);
+        methods.push(counts_then_popularity(run, &study, &forecasts, &told));
+        methods.extend(with_labels(run, &forecasts, &profiles, &methods)?);
         Ok(Self { study, methods })
     }
 
@@ -186,19 +195,7 @@ impl Asked {
         (profiles, told): (&[Profile], &[Told]),
         wording: Wording,
     ) -> Vec<ForecastScores> {
-        let schema = run.data.store.schema();
-        let texts: Vec<Option<DataText>> = forecasts
-            .iter()
-            .map(|one| {
-                let value = one.field.as_deref().zip(one.value.as_deref());
-                let other = value
-                    .and_then(|(field, value)| run.wordings.of(wording, &one.source, field, value));
-                if wording != Wording::Exact && other.is_none() {
-                    return None;
-                }
-                Some(DataText::new(one.texts(schema, other)?.instruction))
-            })
-            .collect();
+        let texts = instructions(run, forecasts, wording);
         let worded: Vec<usize> = (0..texts.len()).filter(|&at| texts[at].is_some()).collect();
         if worded.is_empty() {
             return Vec::new();
@@ -227,6 +224,7 @@ impl Asked {
                 .copied()
         };
         let counts = counts(run, told, &asked);
+        let cosines = cosines(run, profiles, &asked);
         let method = |name: &str, probabilities, scores| ForecastScores {
             method: ForecastMethod {
                 name: name.into(),
@@ -246,13 +244,34 @@ impl Asked {
             column(other(at, same)?)
         };
         let counted = |at: usize| Some(counts[worded.binary_search(&at).ok()?].clone());
+        let near = |at: usize| Some(cosines[worded.binary_search(&at).ok()?].clone());
         vec![
             method(SCORE, true, of(&column)),
             method(WRONG, false, of(&|at| wrong(at, false))),
             method(WRONG_IN_GROUP, false, of(&|at| wrong(at, true))),
+            method(COSINE, false, of(&near)),
             method(COUNT, false, of(&counted)),
         ]
     }
+}
+
+/// Each question in a wording; `None` where it has none.
+pub(super) fn instructions(
+    run: &ForecastRun<'_>,
+    forecasts: &[&Forecast],
+    wording: Wording,
+) -> Vec<Option<DataText>> {
+    let schema = run.data.store.schema();
+    let worded = |one: &&Forecast| {
+        let value = one.field.as_deref().zip(one.value.as_deref());
+        let other =
+            value.and_then(|(field, value)| run.wordings.of(wording, &one.source, field, value));
+        if wording != Wording::Exact && other.is_none() {
+            return None;
+        }
+        Some(DataText::new(one.texts(schema, other)?.instruction))
+    };
+    forecasts.iter().map(worded).collect()
 }
 
 /// What a user's events say without a reader: decayed days of each known text, and of each source
@@ -297,6 +316,64 @@ fn counts(run: &ForecastRun<'_>, told: &[Told], asked: &[DataText]) -> Vec<Vec<f
         told.iter().map(of_user).collect()
     };
     asked.iter().map(of_question).collect()
+}
+
+/// The decayed count of what a question names, and of equal counts the more popular: the usual
+/// way to rank what one user may want.
+fn counts_then_popularity(
+    run: &ForecastRun<'_>,
+    study: &ForecastStudy,
+    forecasts: &[&Forecast],
+    told: &[Told],
+) -> ForecastScores {
+    let texts = run.scorer.texts();
+    let schema = run.data.store.schema();
+    let scores = forecasts.iter().zip(&study.items).map(|(forecast, item)| {
+        let asked = forecast.texts(schema, None).filter(|_| item.seen_family);
+        let Some(asked) = asked else {
+            return Vec::new();
+        };
+        let query = texts.instruction(&DataText::new(asked.instruction));
+        let About::OneOf(shares) = query.about else {
+            return Vec::new();
+        };
+        let text = shares[0].0 as usize;
+        let popular = 1e-3 * texts.fitted().texts[text].popular as f32;
+        told.iter()
+            .map(|told| told.of_text[text] + popular)
+            .collect()
+    });
+    ForecastScores {
+        method: ForecastMethod {
+            name: COUNT_THEN_POPULARITY.into(),
+            wording: None,
+        },
+        probabilities: false,
+        scores: scores.collect(),
+    }
+}
+
+/// The cosines of users and questions in the space of answers, `[questions][users]`.
+fn cosines(run: &ForecastRun<'_>, profiles: &[Profile], asked: &[DataText]) -> Vec<Vec<f32>> {
+    let users = run.scorer.user_vectors(profiles);
+    let questions = run.scorer.question_vectors(asked);
+    let of_question = |question: usize| {
+        let question = questions.row(question);
+        let of_user = |user: usize| cosine(users.row(user), question);
+        (0..users.rows).map(of_user).collect()
+    };
+    (0..questions.rows).map(of_question).collect()
+}
+
+/// 0 where a vector has no length.
+fn cosine(left: &[f32], right: &[f32]) -> f32 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
+    let length = (dot(left, left) * dot(right, right)).sqrt();
+    if length > 0.0 {
+        dot(left, right) / length
+    } else {
+        0.0
+    }
 }
 
 /// A question as the evaluation knows it.

@@ -7,7 +7,7 @@ use instructue_features::{
     Children, KnownText, KnownTexts, ProfileBuilder, TextCounts, TextVectors,
 };
 use instructue_model::AnswerScorer;
-use instructue_schema::{ColumnRole, Progress, Schema, Timestamp, UserId};
+use instructue_schema::{ColumnRole, History, Progress, Schema, Timestamp, UserId};
 use instructue_store::UserStore;
 use instructue_trainer::{ScorerConfig, ScorerData, scorer_rows};
 use instructue_userqa::{Split, UserQa, UserQaConfig, seen_value, split_of};
@@ -16,8 +16,10 @@ use crate::error::Result;
 
 /// Questions that usual words are counted in, at most.
 const QUESTIONS: usize = 20_000;
-/// Training users that texts are counted over, at most.
+/// Training users that texts are counted over, about at most.
 const USERS: usize = 5_000;
+/// Training users that the space of answers is fitted to, about at most.
+const SPACE_USERS: usize = 2_000;
 
 /// What answer scores are learned from.
 #[derive(Clone, Copy)]
@@ -64,28 +66,18 @@ impl<'a> Learner<'a> {
         let mut children = Children::new(data.store.schema(), data.userqa.min_users);
         let counts = || TextCounts::new(data.userqa.min_users, data.userqa.horizon_days);
         let mut counts: Vec<TextCounts> = times.iter().map(|_| counts()).collect();
-        let mut users = 0;
-        let mut questions = BTreeSet::new();
-        for index in 0..data.store.shards() {
-            let shard = data.store.shard(index)?;
-            let training = shard
-                .histories()
-                .filter(|history| data.trains(history.user()));
-            for history in training {
-                children.add(&history, data.newest());
-                for (counts, time) in counts.iter_mut().zip(&times) {
-                    counts.add(&data.profiles.build(&history, *time));
-                }
-                users += 1;
+        let shards = data.each_training_user(USERS, watch, |history| {
+            children.add(history, data.newest());
+            for (counts, time) in counts.iter_mut().zip(&times) {
+                counts.add(&data.profiles.build(history, *time));
             }
+        })?;
+        let mut questions = BTreeSet::new();
+        for index in 0..shards {
             let room = QUESTIONS.saturating_sub(questions.len());
             let asked = triples.shard(index)?.into_iter();
             let asked = asked.filter(|triple| triple.split == Split::Train && !triple.held_out);
             questions.extend(asked.take(room).map(|triple| triple.instruction));
-            watch(Progress::of(index + 1, data.store.shards()));
-            if users >= USERS {
-                break;
-            }
         }
         let mut known = times.iter().zip(counts).map(|(time, counts)| {
             let fitted = counts.finish(&children, questions.iter().map(String::as_str));
@@ -137,7 +129,11 @@ impl<'a> Learner<'a> {
             &rows,
             data.config.l2,
         )?;
-        Ok(Some(scorer))
+        let mut profiles = Vec::new();
+        data.each_training_user(SPACE_USERS, &mut |_| {}, |history| {
+            profiles.push(data.profiles.build(history, from));
+        })?;
+        Ok(Some(scorer.with_space(&profiles, data.config.width)?))
     }
 }
 
@@ -161,6 +157,31 @@ impl AnswerData<'_> {
 
     pub fn trains(&self, user: &UserId) -> bool {
         split_of(user, self.userqa.seed, self.userqa) == Split::Train
+    }
+
+    /// Hands `take` the training users of the first shards until there are `most` of them; that
+    /// is a sample, since users are placed by a hash of their id. Returns the number of shards.
+    pub fn each_training_user(
+        &self,
+        most: usize,
+        watch: &mut dyn FnMut(Progress),
+        mut take: impl FnMut(&History<'_>),
+    ) -> Result<usize> {
+        let shards = self.store.shards();
+        let mut users = 0;
+        for index in 0..shards {
+            let shard = self.store.shard(index)?;
+            let training = shard.histories();
+            for history in training.filter(|history| self.trains(history.user())) {
+                take(&history);
+                users += 1;
+            }
+            watch(Progress::of(index + 1, shards));
+            if users >= most {
+                return Ok(index + 1);
+            }
+        }
+        Ok(shards)
     }
 }
 

@@ -7,9 +7,11 @@ mod labelled;
 mod learn;
 mod open;
 mod run;
+mod vectors;
 mod wordings;
 
 pub use open::{answers_dir, open_answers, score_user};
 pub(crate) use run::AnswerRun;
 pub use run::{ANSWERS_DIR, FORECASTS_FILE, learn_answers};
+pub use vectors::{AnswerVectors, embed_answers};
 pub use wordings::{ValueWording, WORDINGS_FILE, Wordings};

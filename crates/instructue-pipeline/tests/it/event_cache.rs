@@ -158,6 +158,7 @@ fn a_run_with_a_frozen_encoder_reads_each_text_once() {
         instructions: Vec::new(),
         tuned: None,
         scorer: None,
+        scores: false,
         kind: VectorKind::Unit,
         allow_empty: false,
     };

@@ -133,6 +133,9 @@ pub static VOCABULARY: IntegerRange = IntegerRange::new(
     MILLION,
     "padding, end and 256 bytes; each is a row of the tables",
 );
+/// Length of vectors in the space of answers; 0 fits no space.
+pub static ANSWER_WIDTH: IntegerRange =
+    IntegerRange::new(0, 4_096, "their matrix is held in memory");
 /// PCA components.
 pub static PCA_COMPONENTS: IntegerRange =
     IntegerRange::new(0, 4_096, "their matrix is held in memory");

@@ -161,6 +161,7 @@ impl Trained {
         let out = self.directory.path().join(name);
         let request = EmbedRequest {
             scorer: None,
+            scores: false,
             reference: Timestamp(END),
             instructions: instructions.iter().map(ToString::to_string).collect(),
             tuned: None,
@@ -286,6 +287,7 @@ fn another_schema_than_the_models_is_refused() {
         instructions: Vec::new(),
         tuned: None,
         scorer: None,
+        scores: false,
         kind: VectorKind::Unit,
         allow_empty: false,
     };
@@ -326,6 +328,7 @@ fn vectors_of(data: &Path) -> Result<RecordBatch, Error> {
         instructions: Vec::new(),
         tuned: None,
         scorer: None,
+        scores: false,
         kind: VectorKind::Unit,
         allow_empty: false,
     };
@@ -386,6 +389,7 @@ fn a_reference_before_most_events_is_refused() {
             instructions: Vec::new(),
             tuned: None,
             scorer: None,
+            scores: false,
             kind: VectorKind::Unit,
             allow_empty,
         };
