@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 use clap::Parser;
 use instructue::DeviceName;
 use instructue::pipeline::suite::{RunBaselines, SUITE_REPORT, Suite, SuiteRun, evaluate_suite};
+use instructue::pipeline::wide::{RunForecasts, WideRun, WideSuite, evaluate_wide};
 use instructue_examples::{Console, finish, parse, print_table, say};
 
 /// Trains a model per fold, measures it and the baselines, and writes the evaluation.
@@ -32,19 +33,23 @@ struct Arguments {
 
 /// The baselines' program, from the root of the repository.
 const BASELINES: &str = "scripts/baselines/run.py";
+/// That of a wide suite.
+const FORECASTS: &str = "scripts/baselines/forecasts.py";
 
-fn baselines(
+/// Runs a program of the baselines in a directory.
+fn python(
+    arguments: &Arguments,
     python: &Path,
-    encoder: Option<&Path>,
+    program: &str,
     exchange: &Path,
 ) -> instructue::pipeline::Result<()> {
     let mut command = Command::new(python);
-    command.arg(BASELINES).arg(exchange);
-    if let Some(encoder) = encoder {
+    command.arg(program).arg(exchange);
+    if let Some(encoder) = arguments.encoder.as_ref().filter(|_| program == BASELINES) {
         command.arg("--encoder").arg(encoder);
     }
     let failed = |found: String| instructue::pipeline::Error::Argument {
-        what: format!("{} {BASELINES}", python.display()),
+        what: format!("{} {program}", python.display()),
         expected: "a program that ends well".into(),
         found,
     };
@@ -57,13 +62,25 @@ fn baselines(
     }
 }
 
+/// What the machine is.
+fn facts() -> Vec<(String, String)> {
+    let processors = std::thread::available_parallelism().map_or(1, |n| n.get());
+    vec![("processors".into(), processors.to_string())]
+}
+
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    // A suite of data sets is a wide one.
+    let text = std::fs::read_to_string(&arguments.suite).unwrap_or_default();
+    if text.lines().any(|line| line.trim() == "[[data]]") {
+        return run_wide(arguments);
+    }
     let suite = Suite::load(&arguments.suite)?;
     let out = arguments.out.clone();
     let out = out.unwrap_or_else(|| Path::new("target/suites").join(&suite.name));
-    let mut command = arguments.python.as_ref().map(|python| {
-        move |exchange: &Path| baselines(python, arguments.encoder.as_deref(), exchange)
-    });
+    let mut command = arguments
+        .python
+        .as_ref()
+        .map(|found| move |exchange: &Path| python(arguments, found, BASELINES, exchange));
     let config = suite.config()?;
     let compute = config
         .device
@@ -77,12 +94,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         baselines: command
             .as_mut()
             .map(|command| command as &mut RunBaselines<'_>),
-        facts: vec![(
-            "processors".into(),
-            std::thread::available_parallelism()
-                .map_or(1, |n| n.get())
-                .to_string(),
-        )],
+        facts: facts(),
     };
     let evaluation = evaluate_suite(&suite, &mut run, &mut console)?;
     console.done();
@@ -93,6 +105,44 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if !arguments.variants && !suite.variants.is_empty() {
         say!("  with --variants also what each part of the model is worth");
     }
+    Ok(())
+}
+
+/// Questions that no method has learned, on several data sets.
+fn run_wide(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let suite = WideSuite::load(&arguments.suite)?;
+    if arguments.variants {
+        return Err("--variants: expected a suite with models to vary, found a wide one".into());
+    }
+    let out = arguments.out.clone();
+    let out = out.unwrap_or_else(|| Path::new("target/suites").join(&suite.name));
+    let mut command = arguments.python.as_ref().map(|found| {
+        move |exchange: &Path| match exchange.join("lightgbm.parquet").is_file() {
+            true => Ok(()),
+            false => python(arguments, found, FORECASTS, exchange),
+        }
+    });
+    let compute = DeviceName::from_env()?.compute(0)?;
+    let mut console = Console::new();
+    let mut run = WideRun {
+        out: &out,
+        compute: &compute,
+        baselines: command
+            .as_mut()
+            .map(|command| command as &mut RunForecasts<'_>),
+        facts: facts(),
+    };
+    let results = evaluate_wide(&suite, &mut run, &mut console)?;
+    console.done();
+    for result in &results {
+        say!("{}", result.name);
+        print_table(&result.evaluation.table());
+    }
+    for result in &results {
+        let path = out.join(&result.name);
+        say!("wrote {0}.json, {0}.html", path.display());
+    }
+    say!("next: open a page");
     Ok(())
 }
 

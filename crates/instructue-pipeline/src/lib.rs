@@ -8,6 +8,7 @@
 mod answers;
 mod ask;
 mod cache;
+mod columns;
 mod compute;
 mod config;
 mod embed;
@@ -27,6 +28,7 @@ mod suggest;
 pub mod suite;
 mod tune;
 mod watch;
+pub mod wide;
 mod windows;
 
 pub use answers::{

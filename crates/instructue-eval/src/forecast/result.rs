@@ -22,16 +22,19 @@ pub enum ForecastSubset {
     /// Families that training asked about, of users who never had the value; whether training
     /// named it or not.
     NeverBefore,
+    /// Families that training asked about, with few users who answer yes.
+    Rare,
 }
 
 impl ForecastSubset {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::All,
         Self::Seen,
         Self::UnseenValue,
         Self::UnseenFamily,
         Self::NeverBefore,
+        Self::Rare,
     ];
 
     /// The name in tables.
@@ -42,6 +45,7 @@ impl ForecastSubset {
             Self::UnseenValue => "unseen values",
             Self::UnseenFamily => "unseen families",
             Self::NeverBefore => "never before",
+            Self::Rare => "rare",
         }
     }
 
@@ -53,6 +57,7 @@ impl ForecastSubset {
             Self::UnseenValue => item.seen_family && !item.seen_value,
             Self::UnseenFamily => !item.seen_family,
             Self::NeverBefore => item.seen_family && item.group.is_some(),
+            Self::Rare => item.seen_family && item.rare,
         }
     }
 }

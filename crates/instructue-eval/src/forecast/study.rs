@@ -42,6 +42,8 @@ pub struct ForecastItem {
     pub seen_value: bool,
     /// Whether training asked questions of its family.
     pub seen_family: bool,
+    /// Whether at most a tenth of the users that it is asked of answer yes.
+    pub rare: bool,
     /// Questions of one group are comparable for a user: ranked beside each other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
@@ -88,12 +90,20 @@ pub struct ForecastStudy {
     pub labels: Vec<Vec<Option<bool>>>,
     /// `[questions][users]`: whether the user never had what is asked about.
     pub never: Vec<Vec<bool>>,
+    /// `[users]`: the fold that tests a user. Only users of one fold are compared with each other,
+    /// since each fold has methods of its own. Without entries there is one fold.
+    pub folds: Vec<u32>,
 }
 
 impl ForecastStudy {
     /// The number of test users.
     pub fn users(&self) -> usize {
         self.labels.first().map_or(0, Vec::len)
+    }
+
+    /// The fold of a user.
+    pub fn fold(&self, user: usize) -> u32 {
+        self.folds.get(user).copied().unwrap_or(0)
     }
 
     /// Refuses lists that do not belong together.
@@ -109,6 +119,9 @@ impl ForecastStudy {
                     found,
                 ));
             }
+        }
+        if !self.folds.is_empty() && self.folds.len() != users {
+            return Err(Error::shape("folds of forecasts", users, self.folds.len()));
         }
         let lengths = self.labels.iter().map(Vec::len);
         let lengths = lengths.chain(self.never.iter().map(Vec::len));

@@ -1,6 +1,6 @@
 //! Mean AUCs over questions, with intervals over users and questions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use instructue_metrics::{Calibration, Draws, Ranking, Resamples, auc, lift_at};
 use instructue_schema::seed;
@@ -142,18 +142,21 @@ impl<'a> Sampled<'a> {
         if yes.min(asked.len() - yes) < MIN_PER_CLASS {
             return None;
         }
-        let own: Vec<f64> = asked
+        let folds: BTreeSet<u32> = asked
             .iter()
-            .map(|(user, _)| f64::from(scores[*user]))
+            .map(|(user, _)| self.study.fold(*user))
             .collect();
-        let labels: Vec<bool> = asked.iter().map(|(_, label)| *label).collect();
-        let ranking = Ranking::new(&own, &labels)?;
-        let drawn = self.users.iter().map(|weights| {
-            let weights: Vec<u32> = asked.iter().map(|(user, _)| weights[*user]).collect();
-            ranking.auc(Some(&weights)).unwrap_or(f64::NAN)
+        let rankings = folds.into_iter().filter_map(|fold| {
+            let of_fold = asked
+                .iter()
+                .filter(|(user, _)| self.study.fold(*user) == fold);
+            FoldRanking::new(scores, &of_fold.copied().collect::<Vec<_>>())
         });
+        let rankings: Vec<FoldRanking> = rankings.collect();
+        let drawn = self.users.iter();
+        let drawn = drawn.map(|weights| mean_auc(&rankings, Some(weights)).unwrap_or(f64::NAN));
         Some(Draws {
-            point: ranking.auc(None)?,
+            point: mean_auc(&rankings, None)?,
             values: drawn.collect(),
         })
     }
@@ -195,6 +198,49 @@ impl<'a> Sampled<'a> {
     }
 }
 
+/// The users of one fold that are asked one question.
+struct FoldRanking {
+    users: Vec<usize>,
+    labels: Vec<bool>,
+    ranking: Ranking,
+}
+
+impl FoldRanking {
+    /// `None` if all answer alike.
+    fn new(scores: &[f32], asked: &[(usize, bool)]) -> Option<Self> {
+        let (users, labels): (Vec<usize>, Vec<bool>) = asked.iter().copied().unzip();
+        let own = users.iter().map(|user| f64::from(scores[*user]));
+        let ranking = Ranking::new(&own.collect::<Vec<_>>(), &labels)?;
+        Some(Self {
+            users,
+            labels,
+            ranking,
+        })
+    }
+}
+
+/// The share of pairs of a yes and a no, both of one fold, that are in order.
+fn mean_auc(folds: &[FoldRanking], weights: Option<&[u32]>) -> Option<f64> {
+    let (mut sum, mut pairs) = (0.0, 0.0);
+    for fold in folds {
+        let weights = weights.map(|all| fold.users.iter().map(|user| all[*user]).collect());
+        let weights: Option<Vec<u32>> = weights;
+        let Some(auc) = fold.ranking.auc(weights.as_deref()) else {
+            continue;
+        };
+        let count = |answer: bool| -> f64 {
+            let users = fold.labels.iter().enumerate();
+            let users = users.filter(|(_, label)| **label == answer);
+            let weight = |user: usize| weights.as_ref().map_or(1, |weights| weights[user]);
+            users.map(|(user, _)| f64::from(weight(user))).sum()
+        };
+        let of_fold = count(true) * count(false);
+        sum += of_fold * auc;
+        pairs += of_fold;
+    }
+    (pairs > 0.0).then(|| sum / pairs)
+}
+
 fn of_subset(one: &PerQuestion, subset: ForecastSubset) -> &[Option<Draws>] {
     match subset {
         ForecastSubset::NeverBefore => &one.never,
@@ -221,8 +267,13 @@ fn quality(study: &ForecastStudy, method: &ForecastScores) -> ForecastQuality {
             .collect();
         let own: Vec<f64> = asked.iter().map(|one| one.2).collect();
         let truth: Vec<bool> = asked.iter().map(|one| one.1).collect();
-        for (lifts, share) in lifts.iter_mut().zip(SHARES) {
-            lifts.extend(lift_at(&own, &truth, share));
+        let folds: BTreeSet<u32> = asked.iter().map(|one| study.fold(one.0)).collect();
+        for fold in folds {
+            let of_fold = asked.iter().filter(|one| study.fold(one.0) == fold);
+            let (own, truth): (Vec<f64>, Vec<bool>) = of_fold.map(|one| (one.2, one.1)).unzip();
+            for (lifts, share) in lifts.iter_mut().zip(SHARES) {
+                lifts.extend(lift_at(&own, &truth, share));
+            }
         }
         if method.probabilities {
             probabilities.extend(&own);

@@ -13,6 +13,7 @@ fn item(number: usize, seen_value: bool, seen_family: bool) -> ForecastItem {
         family: if seen_family { "occurs" } else { "stops" }.into(),
         seen_value,
         seen_family,
+        rare: number == 0,
         group: seen_family.then(|| "bill/product".into()),
     }
 }
@@ -31,6 +32,7 @@ fn study() -> ForecastStudy {
             .map(|_| (0..USERS).map(|user| user % 2 == 0).collect())
             .collect(),
         items,
+        folds: Vec::new(),
     }
 }
 

@@ -1,18 +1,20 @@
-//! What labels would be worth: a reader of each question's own, learned from labelled users.
+//! What labels would be worth: readers of each question's own, learned from labelled users.
 
-use instructue_eval::{ForecastMethod, ForecastScores};
+use instructue_eval::{ForecastScores, Wording};
 use instructue_features::{About, Profile, ProfileTexts, TEXT_FEATURES};
 use instructue_metrics::LogisticRegression;
-use instructue_schema::{DataText, Matrix, seed};
-use instructue_userqa::{Forecast, ForecastFacts, ForecastFamily};
-use rayon::prelude::*;
+use instructue_schema::{DataText, Matrix, Timestamp, UserRef, seed};
+use instructue_userqa::{ForecastFacts, ForecastFamily};
 
-use super::evaluate::{SCORE, instructions};
+use super::asked::Asked;
 use super::forecast_run::{ForecastRun, MOST_USERS};
+use super::unlabelled::SCORE;
 use crate::error::Result;
 
 /// Numbers of labelled users.
 pub(super) const LABELS: [usize; 4] = [20, 50, 200, 1_000];
+/// From so many labels on a question is left out if it has fewer.
+const ENOUGH: usize = 200;
 /// The penalty of a fit on features: few labels and many features.
 const PENALTY: f64 = 30.0;
 /// That of what is added to the answer score.
@@ -30,10 +32,65 @@ pub(super) fn labels_beside(count: usize) -> String {
     format!("answer score + {count} labels")
 }
 
-/// A training user with the labels of all questions.
-struct Labelled {
-    profile: Profile,
-    labels: Vec<Option<bool>>,
+/// Training users with the labels of all questions, in an order that is the same for all.
+pub(crate) struct Labelled {
+    pub users: Vec<UserRef>,
+    pub profiles: Vec<Profile>,
+    /// `[users][questions]`
+    labels: Vec<Vec<Option<bool>>>,
+}
+
+impl Labelled {
+    /// Training users as they are at a time of training.
+    pub fn at(run: &ForecastRun<'_>, asked: &Asked, time: Timestamp) -> Result<Self> {
+        let data = &run.data;
+        let schema = data.store.schema();
+        let questions = asked.forecasts.iter().map(|one| one.resolve(schema));
+        let questions: Vec<_> = questions.collect();
+        let mut users = Vec::new();
+        data.each_training_user(MOST_USERS, &mut |_| {}, |user, history| {
+            let days = data.userqa.horizon_days;
+            let facts = ForecastFacts::new(schema, history, time, days);
+            let labels = questions.iter().map(|one| one.as_ref()?.label(&facts));
+            let order = seed::derive(data.userqa.seed, history.user().as_str(), &[]);
+            let profile = data.profiles.build(history, time);
+            users.push((order, user, profile, labels.collect::<Vec<_>>()));
+        })?;
+        // Any order but that of the store.
+        users.sort_by_key(|(order, ..)| *order);
+        let mut out = Self {
+            users: Vec::with_capacity(users.len()),
+            profiles: Vec::with_capacity(users.len()),
+            labels: Vec::with_capacity(users.len()),
+        };
+        for (_, user, profile, labels) in users {
+            out.users.push(user);
+            out.profiles.push(profile);
+            out.labels.push(labels);
+        }
+        Ok(out)
+    }
+
+    /// The first `count` users whose answer to a question is known, with these.
+    pub fn first(&self, question: usize, count: usize) -> (Vec<usize>, Vec<bool>) {
+        let each = self.labels.iter().enumerate();
+        let known = each.filter_map(|(user, labels)| Some((user, labels[question]?)));
+        known.take(count).unzip()
+    }
+}
+
+/// The text that a question names, if it is a single one.
+pub(crate) fn named_text(run: &ForecastRun<'_>, asked: &Asked, question: usize) -> Option<u32> {
+    let forecast = &asked.forecasts[question];
+    if forecast.family != ForecastFamily::Occurs {
+        return None;
+    }
+    let instruction = forecast.texts(run.data.store.schema(), None)?.instruction;
+    let query = run.scorer.texts().instruction(&DataText::new(instruction));
+    match query.about {
+        About::OneOf(shares) if shares.len() == 1 => Some(shares[0].0),
+        _ => None,
+    }
 }
 
 /// For each number of labels, what logistic regressions of each question's own say of test
@@ -42,118 +99,74 @@ struct Labelled {
 /// `found`. Questions that name no single text are left out.
 pub(super) fn with_labels(
     run: &ForecastRun<'_>,
-    forecasts: &[&Forecast],
-    tested: &[Profile],
+    asked: &Asked,
     found: &[ForecastScores],
 ) -> Result<Vec<ForecastScores>> {
-    let data = &run.data;
-    let (schema, texts) = (data.store.schema(), run.scorer.texts());
-    let questions: Vec<_> = forecasts.iter().map(|one| one.resolve(schema)).collect();
-    let mut users: Vec<(u64, Labelled)> = Vec::new();
-    data.each_training_user(MOST_USERS, &mut |_| {}, |history| {
-        let days = data.userqa.horizon_days;
-        let facts = ForecastFacts::new(schema, history, data.newest(), days);
-        let labels = questions.iter().map(|one| one.as_ref()?.label(&facts));
-        let user = Labelled {
-            labels: labels.collect(),
-            profile: data.profiles.build(history, data.newest()),
-        };
-        let order = seed::derive(data.userqa.seed, history.user().as_str(), &[]);
-        users.push((order, user));
-    })?;
-    // Any order but that of the store, the same for all questions.
-    users.sort_by_key(|(order, _)| *order);
-    let users: Vec<Labelled> = users.into_iter().map(|(_, user)| user).collect();
+    let texts = run.scorer.texts();
+    let labelled = Labelled::at(run, asked, run.data.newest())?;
     let read = |profiles: &[Profile]| -> Vec<ProfileTexts> {
         let each = profiles.iter();
         each.map(|profile| texts.profile(profile)).collect()
     };
-    let profiles: Vec<Profile> = users.iter().map(|user| user.profile.clone()).collect();
-    let (learned_texts, tested_texts) = (read(&profiles), read(tested));
-    let asked = |at: usize| {
-        let forecast = forecasts[at];
-        let occurs = forecast.family == ForecastFamily::Occurs;
-        let instruction = forecast.texts(schema, None)?.instruction;
-        let query = texts.instruction(&DataText::new(instruction));
-        match query.about {
-            About::OneOf(shares) if occurs && shares.len() == 1 => Some(shares[0].0),
-            _ => None,
-        }
-    };
+    let (learned, tested) = (read(&labelled.profiles), read(&asked.profiles));
+    let everyone: Vec<usize> = (0..tested.len()).collect();
     let features = |of: &[ProfileTexts], users: &[usize], text: u32| {
         let rows = users
             .iter()
             .flat_map(|user| texts.numbers(&of[*user], text));
         Matrix::new(users.len(), TEXT_FEATURES, rows.collect()).expect("as many features each")
     };
-    // The users that a question's first so many labels are of, with these.
-    let chosen = |at: usize, count: usize| -> Option<(Vec<usize>, Vec<bool>)> {
-        let labelled = users.iter().enumerate();
-        let labelled = labelled.filter_map(|(user, one)| Some((user, one.labels[at]?)));
-        let (of, labels): (Vec<usize>, Vec<bool>) = labelled.take(count).unzip();
+    let chosen = |at: usize, count: usize| {
+        let (of, labels) = labelled.first(at, count);
         let yes = labels.iter().filter(|label| **label).count();
-        let enough = labels.len() >= count.min(LABELS[2]);
+        let enough = labels.len() >= count.min(ENOUGH);
         let enough = enough && yes.min(labels.len() - yes) >= MIN_PER_CLASS;
         enough.then_some((of, labels))
     };
-    let everyone: Vec<usize> = (0..tested.len()).collect();
-    let floats = |found: Vec<f64>| found.into_iter().map(|score| score as f32).collect();
-    let alone = |at: usize, count: usize| -> Option<Vec<f32>> {
-        let text = asked(at)?;
+    let alone = |at: usize, count: usize| {
+        let text = named_text(run, asked, at)?;
         let (of, labels) = chosen(at, count)?;
-        let x = features(&learned_texts, &of, text);
+        let x = features(&learned, &of, text);
         let fit = LogisticRegression::fit(&x, &labels, PENALTY).ok()?;
-        let x = features(&tested_texts, &everyone, text);
-        Some(floats(fit.scores(&x).ok()?))
+        let found = fit.scores(&features(&tested, &everyone, text)).ok()?;
+        Some(found.into_iter().map(|score| score as f32).collect())
     };
-    let mut methods = Vec::new();
-    let mut add = |name: String, wording, scores: &(dyn Fn(usize) -> Option<Vec<f32>> + Sync)| {
-        let each = (0..forecasts.len()).into_par_iter();
-        methods.push(ForecastScores {
-            method: ForecastMethod { name, wording },
-            probabilities: false,
-            scores: each.map(|at| scores(at).unwrap_or_default()).collect(),
-        });
-    };
-    for count in LABELS {
-        add(labels_alone(count), None, &|at| alone(at, count));
-    }
-    for known in found.iter().filter(|one| one.method.name == SCORE) {
-        let Some(wording) = known.method.wording else {
+    let mut methods: Vec<ForecastScores> = LABELS
+        .map(|count| asked.scores((&labels_alone(count), None), &|at| alone(at, count)))
+        .into();
+    for wording in Wording::ALL {
+        let score =
+            |one: &&ForecastScores| one.method.name == SCORE && one.method.wording == Some(wording);
+        let Some(score) = found.iter().find(score) else {
             continue;
         };
-        let asked_of = instructions(run, forecasts, wording);
-        let worded: Vec<usize> = (0..forecasts.len())
-            .filter(|at| asked_of[*at].is_some())
-            .collect();
-        let each = worded.iter().filter_map(|at| asked_of[*at].clone());
-        let learned = run.scorer.scores(&profiles, &each.collect::<Vec<_>>());
-        let beside = |at: usize, count: usize| -> Option<Vec<f32>> {
-            let text = asked(at)?;
-            let place = worded.binary_search(&at).ok()?;
+        let worded = asked.worded(run, wording);
+        let learned_scores = run.scorer.scores(&labelled.profiles, &worded.instructions);
+        let beside = |at: usize, count: usize| {
+            let (text, place) = (named_text(run, asked, at)?, worded.find(at)?);
             let (of, labels) = chosen(at, count)?;
-            let odds = |p: f32| {
-                let p = f64::from(p).clamp(1e-6, 1.0 - 1e-6);
-                (p / (1.0 - p)).ln()
-            };
-            let known_of: Vec<f64> = of
+            let known = of
                 .iter()
-                .map(|user| odds(learned.row(*user)[place]))
-                .collect();
-            let x = features(&learned_texts, &of, text);
-            let fit = LogisticRegression::fit_beside(&x, &labels, &known_of, STRONG).ok()?;
-            let added = fit.scores(&features(&tested_texts, &everyone, text)).ok()?;
-            let known = known.scores[at].iter().map(|p| odds(*p));
-            Some(floats(
-                known
-                    .zip(added)
-                    .map(|(known, added)| known + added)
+                .map(|user| log_odds(learned_scores.row(*user)[place]));
+            let x = features(&learned, &of, text);
+            let known: Vec<f64> = known.collect();
+            let fit = LogisticRegression::fit_beside(&x, &labels, &known, STRONG).ok()?;
+            let added = fit.scores(&features(&tested, &everyone, text)).ok()?;
+            let each = score.scores[at].iter().zip(added);
+            Some(
+                each.map(|(p, added)| (log_odds(*p) + added) as f32)
                     .collect(),
-            ))
+            )
         };
         for count in LABELS {
-            add(labels_beside(count), Some(wording), &|at| beside(at, count));
+            let method = (&*labels_beside(count), Some(wording));
+            methods.push(asked.scores(method, &|at| beside(at, count)));
         }
     }
     Ok(methods)
+}
+
+fn log_odds(p: f32) -> f64 {
+    let p = f64::from(p).clamp(1e-6, 1.0 - 1e-6);
+    (p / (1.0 - p)).ln()
 }

@@ -7,7 +7,7 @@ use instructue_features::{
     Children, KnownText, KnownTexts, ProfileBuilder, TextCounts, TextVectors,
 };
 use instructue_model::AnswerScorer;
-use instructue_schema::{ColumnRole, History, Progress, Schema, Timestamp, UserId};
+use instructue_schema::{ColumnRole, History, Progress, Schema, Timestamp, UserId, UserRef};
 use instructue_store::UserStore;
 use instructue_trainer::{ScorerConfig, ScorerData, scorer_rows};
 use instructue_userqa::{Split, UserQa, UserQaConfig, seen_value, split_of};
@@ -66,7 +66,7 @@ impl<'a> Learner<'a> {
         let mut children = Children::new(data.store.schema(), data.userqa.min_users);
         let counts = || TextCounts::new(data.userqa.min_users, data.userqa.horizon_days);
         let mut counts: Vec<TextCounts> = times.iter().map(|_| counts()).collect();
-        let shards = data.each_training_user(USERS, watch, |history| {
+        let shards = data.each_training_user(USERS, watch, |_, history| {
             children.add(history, data.newest());
             for (counts, time) in counts.iter_mut().zip(&times) {
                 counts.add(&data.profiles.build(history, *time));
@@ -130,7 +130,7 @@ impl<'a> Learner<'a> {
             data.config.l2,
         )?;
         let mut profiles = Vec::new();
-        data.each_training_user(SPACE_USERS, &mut |_| {}, |history| {
+        data.each_training_user(SPACE_USERS, &mut |_| {}, |_, history| {
             profiles.push(data.profiles.build(history, from));
         })?;
         Ok(Some(scorer.with_space(&profiles, data.config.width)?))
@@ -165,16 +165,21 @@ impl AnswerData<'_> {
         &self,
         most: usize,
         watch: &mut dyn FnMut(Progress),
-        mut take: impl FnMut(&History<'_>),
+        mut take: impl FnMut(UserRef, &History<'_>),
     ) -> Result<usize> {
         let shards = self.store.shards();
         let mut users = 0;
         for index in 0..shards {
             let shard = self.store.shard(index)?;
-            let training = shard.histories();
-            for history in training.filter(|history| self.trains(history.user())) {
-                take(&history);
-                users += 1;
+            for (place, history) in shard.histories().enumerate() {
+                if self.trains(history.user()) {
+                    let user = UserRef {
+                        shard: index,
+                        index: place,
+                    };
+                    take(user, &history);
+                    users += 1;
+                }
             }
             watch(Progress::of(index + 1, shards));
             if users >= most {

@@ -1,15 +1,23 @@
 //! Answer scores of a run: how they are learned, and how well they answer questions that were
 //! kept from learning.
 
+mod asked;
 mod evaluate;
+mod exchange;
 mod forecast_run;
 mod labelled;
 mod learn;
 mod open;
 mod run;
+mod unlabelled;
 mod vectors;
 mod wordings;
 
+pub(crate) use asked::Asked;
+pub(crate) use evaluate::{ask, summarise};
+pub(crate) use exchange::{read_found, write_labelled};
+pub(crate) use forecast_run::ForecastRun;
+pub(crate) use labelled::{Labelled, named_text};
 pub use open::{answers_dir, open_answers, score_user};
 pub(crate) use run::AnswerRun;
 pub use run::{ANSWERS_DIR, FORECASTS_FILE, learn_answers};

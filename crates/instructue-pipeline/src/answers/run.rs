@@ -6,7 +6,7 @@ use instructue_eval::{ForecastResult, save_json};
 use instructue_features::{ProfileBuilder, WordVectors};
 use instructue_fs::{remove_directory, remove_file};
 use instructue_model::{AnswerScorer, check_scorer_dir};
-use instructue_schema::Progress;
+use instructue_schema::{Progress, Timestamp};
 use instructue_trainer::{Claim, RUN};
 use instructue_userqa::{UserQa, UserQaConfig};
 
@@ -75,6 +75,16 @@ pub(crate) struct AnswerRun<'a> {
     pub config: &'a RunConfig,
 }
 
+/// What was learned.
+pub(crate) struct LearnedAnswers {
+    /// From all values.
+    pub scorer: AnswerScorer,
+    /// Without half of them: what is measured.
+    pub measured: AnswerScorer,
+    profiles: ProfileBuilder,
+    reference: Timestamp,
+}
+
 impl AnswerRun<'_> {
     /// Learns, measures and saves; `None` where the data are too little to learn from. What an
     /// earlier run left is gone then.
@@ -84,27 +94,7 @@ impl AnswerRun<'_> {
     ) -> Result<Option<(AnswerScorer, ForecastResult)>> {
         let dir = self.claim.directory().join(ANSWERS_DIR);
         check_scorer_dir(&dir)?;
-        let store = &self.ingested.store;
-        let profiles = self.profiles()?;
-        let data = AnswerData {
-            store,
-            profiles: &profiles,
-            userqa: self.userqa,
-            config: &self.config.answers,
-        };
-        let end = self.ingested.end;
-        let learner = Learner::fit(data, self.triples, end, WordVectors::shared(), watch)?;
-        // Where the data end there, nothing follows to ask about: then the newest time of
-        // training, of users that were not learned from.
-        let days = self.userqa.horizon_days;
-        let last = store.time_range().map(|(_, last)| last);
-        let reference = match last.is_some_and(|last| end.plus_days(days - 1) <= last) {
-            true => end,
-            false => data.newest(),
-        };
-        let measured = learner.learn(Half, reference, watch)?;
-        let scorer = learner.learn(All, end, watch)?;
-        let Some((measured, scorer)) = measured.zip(scorer) else {
+        let Some(learned) = self.learn(watch)? else {
             remove_directory(&dir)?;
             remove_file(&self.claim.directory().join(FORECASTS_FILE))?;
             watch(Progress::note(
@@ -112,17 +102,56 @@ impl AnswerRun<'_> {
             ));
             return Ok(None);
         };
-        let run = ForecastRun {
-            data,
-            scorer: &measured,
-            wordings: self.wordings,
-            reference,
-            min_users: self.userqa.min_users,
-        };
-        let forecasts = evaluate_forecasts(&run, watch)?;
-        scorer.save(&dir)?;
+        let forecasts = evaluate_forecasts(&self.forecasts(&learned), watch)?;
+        learned.scorer.save(&dir)?;
         save_json(&self.claim.directory().join(FORECASTS_FILE), &forecasts)?;
-        Ok(Some((scorer, forecasts)))
+        Ok(Some((learned.scorer, forecasts)))
+    }
+
+    /// Learns from all values, and without half of them; `None` where the data are too little.
+    pub fn learn(&self, watch: &mut dyn FnMut(Progress)) -> Result<Option<LearnedAnswers>> {
+        let profiles = self.profiles()?;
+        let data = self.data(&profiles);
+        let end = self.ingested.end;
+        let learner = Learner::fit(data, self.triples, end, WordVectors::shared(), watch)?;
+        // Where the data end there, nothing follows to ask about: then the newest time of
+        // training, of users that were not learned from.
+        let days = self.userqa.horizon_days;
+        let last = self.ingested.store.time_range().map(|(_, last)| last);
+        let reference = match last.is_some_and(|last| end.plus_days(days - 1) <= last) {
+            true => end,
+            false => data.newest(),
+        };
+        let measured = learner.learn(Half, reference, watch)?;
+        let scorer = learner.learn(All, end, watch)?;
+        Ok(measured
+            .zip(scorer)
+            .map(|(measured, scorer)| LearnedAnswers {
+                scorer,
+                measured,
+                profiles,
+                reference,
+            }))
+    }
+
+    fn data<'a>(&'a self, profiles: &'a ProfileBuilder) -> AnswerData<'a> {
+        AnswerData {
+            store: &self.ingested.store,
+            profiles,
+            userqa: self.userqa,
+            config: &self.config.answers,
+        }
+    }
+
+    /// What the evaluation of learned answers works on.
+    pub fn forecasts<'a>(&'a self, learned: &'a LearnedAnswers) -> ForecastRun<'a> {
+        ForecastRun {
+            data: self.data(&learned.profiles),
+            scorer: &learned.measured,
+            wordings: self.wordings,
+            reference: learned.reference,
+            min_users: self.userqa.min_users,
+        }
     }
 
     /// Profiles with all that the schema lets them hold: nobody has to attend to them.

@@ -5,20 +5,16 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float32Array, Int32Array, ListArray, RecordBatch,
-    StringArray,
-};
+use arrow::array::{AsArray, BooleanArray, Float32Array, Int32Array, ListArray, StringArray};
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema};
+use arrow::datatypes::{DataType, Field, Float64Type};
 use instructue_eval::methods::CLEAN;
 use instructue_eval::{Measured, Study, save_json};
 use instructue_schema::{Matrix, seed};
-use instructue_store::{open_parquet, read_all};
 use serde::Serialize;
 
+use crate::columns::{column, lists, read, texts, write};
 use crate::error::{Error, Result};
-use crate::parquet_file::ParquetFile;
 use crate::suite::declare::Suite;
 use crate::suite::few_shot::few_shot_users;
 use crate::suite::plan::Plan;
@@ -274,20 +270,6 @@ impl OwnVectors {
     }
 }
 
-fn texts(values: &[&str]) -> ArrayRef {
-    Arc::new(StringArray::from(values.to_vec()))
-}
-
-fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) -> Result<()> {
-    let fields: Vec<Field> = columns
-        .iter()
-        .map(|(name, array)| Field::new(*name, array.data_type().clone(), false))
-        .collect();
-    let mut file = ParquetFile::create(path, Arc::new(Schema::new(fields)))?;
-    file.write(columns.into_iter().map(|(_, array)| array).collect())?;
-    file.finish()
-}
-
 /// Vectors of users by reference time in seconds and condition.
 pub(crate) struct Vectors {
     rows: HashMap<(String, String, String), usize>,
@@ -395,46 +377,4 @@ pub(crate) fn rankings(path: &Path) -> Result<Option<Rankings>> {
         }
     }
     Ok(Some(out))
-}
-
-fn read(path: &Path) -> Result<Option<Vec<RecordBatch>>> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let name = path.display().to_string();
-    let reader = open_parquet(path)?
-        .build()
-        .map_err(|e| Error::argument(&name, "a whole Parquet file", e))?;
-    Ok(Some(read_all(path, reader)?))
-}
-
-fn column(batch: &RecordBatch, path: &Path, name: &str, kind: &DataType) -> Result<ArrayRef> {
-    let what = format!("{}: column `{name}`", path.display());
-    let found = batch.column_by_name(name);
-    let found = found.ok_or_else(|| Error::argument(&what, "a column of this name", "none"))?;
-    if found.null_count() > 0 {
-        return Err(Error::argument(
-            &what,
-            "a value in each row",
-            "missing ones",
-        ));
-    }
-    arrow::compute::cast(found, kind)
-        .map_err(|_| Error::argument(&what, &kind.to_string(), found.data_type()))
-}
-
-/// The rows of a column of lists of numbers.
-fn lists(batch: &RecordBatch, path: &Path, name: &str) -> Result<Vec<Vec<f32>>> {
-    let kind = DataType::new_list(DataType::Float32, true);
-    let lists = column(batch, path, name, &kind)?;
-    let lists = lists.as_list::<i32>();
-    Ok((0..lists.len())
-        .map(|row| {
-            lists
-                .value(row)
-                .as_primitive::<Float32Type>()
-                .values()
-                .to_vec()
-        })
-        .collect())
 }

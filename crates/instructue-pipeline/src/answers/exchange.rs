@@ -1,0 +1,183 @@
+//! Labelled users for the baseline that is written in Python (`scripts/baselines/forecasts.py`),
+//! and what it says of test users.
+//!
+//! It reads `labelled.parquet` (question, date, number, label, features) and `tested.parquet`
+//! (question, user, features), and writes `lightgbm.parquet` (method, question, user, score).
+//! Dates count back from 0, the newest time of training; numbers are places in one order of the
+//! labelled users, the same for all questions: who has 50 labels has those of the first 50.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Int32Array, StringArray,
+};
+use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Schema};
+use instructue_eval::ForecastScores;
+use instructue_features::{ProfileTexts, TEXT_FEATURES};
+use instructue_schema::Timestamp;
+
+use super::asked::Asked;
+use super::forecast_run::ForecastRun;
+use super::labelled::{Labelled, named_text};
+use crate::columns;
+use crate::error::{Error, Result};
+use crate::parquet_file::ParquetFile;
+
+/// What the baseline writes.
+const FOUND: &str = "lightgbm.parquet";
+/// Times of training that labels are of.
+const DATES: usize = 3;
+
+/// Writes what the baseline reads, unless it has answered already.
+pub(crate) fn write_labelled(run: &ForecastRun<'_>, asked: &Asked, dir: &Path) -> Result<()> {
+    if dir.join(FOUND).is_file() {
+        return Ok(());
+    }
+    instructue_fs::create_directory(dir)?;
+    let texts = run.scorer.texts();
+    let questions = 0..asked.forecasts.len();
+    let named = questions.filter_map(|at| Some((at, named_text(run, asked, at)?)));
+    let named: Vec<(usize, u32)> = named.collect();
+    let features = |users: &[&ProfileTexts], text: u32| -> Result<ArrayRef> {
+        let values = users.iter().flat_map(|user| texts.numbers(user, text));
+        let values = Arc::new(Float32Array::from_iter_values(values));
+        let width = TEXT_FEATURES as i32;
+        let list = FixedSizeListArray::try_new(item(), width, values, None);
+        Ok(Arc::new(list.map_err(|e| {
+            Error::argument("features", "a list each", e)
+        })?))
+    };
+    let name = |at: usize, rows: usize| -> ArrayRef {
+        let name = asked.forecasts[at].name();
+        Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
+            name, rows,
+        )))
+    };
+    let number = |name: &str| Field::new(name, DataType::Int32, false);
+    let question = Field::new("question", DataType::Utf8, false);
+    let list = DataType::FixedSizeList(item(), TEXT_FEATURES as i32);
+    let list = Field::new("features", list, false);
+
+    let label = Field::new("label", DataType::Boolean, false);
+    let fields = vec![
+        question.clone(),
+        number("date"),
+        number("number"),
+        label,
+        list.clone(),
+    ];
+    let path = dir.join("labelled.parquet");
+    let mut file = ParquetFile::create(&path, Arc::new(Schema::new(fields)))?;
+    for (date, time) in dates(run).into_iter().enumerate() {
+        let labelled = Labelled::at(run, asked, time)?;
+        let read = labelled
+            .profiles
+            .iter()
+            .map(|profile| texts.profile(profile));
+        let read: Vec<ProfileTexts> = read.collect();
+        for &(at, text) in &named {
+            let (users, labels) = labelled.first(at, usize::MAX);
+            let of: Vec<&ProfileTexts> = users.iter().map(|user| &read[*user]).collect();
+            let numbers = users.iter().map(|user| *user as i32);
+            file.write(vec![
+                name(at, users.len()),
+                Arc::new(Int32Array::from(vec![date as i32; users.len()])),
+                Arc::new(Int32Array::from_iter_values(numbers)),
+                Arc::new(BooleanArray::from(labels)),
+                features(&of, text)?,
+            ])?;
+        }
+    }
+    file.finish()?;
+
+    let path = dir.join("tested.parquet");
+    let fields = vec![question, number("user"), list];
+    let mut file = ParquetFile::create(&path, Arc::new(Schema::new(fields)))?;
+    let read = asked.profiles.iter().map(|profile| texts.profile(profile));
+    let read: Vec<ProfileTexts> = read.collect();
+    for &(at, text) in &named {
+        let of: Vec<&ProfileTexts> = read.iter().collect();
+        file.write(vec![
+            name(at, read.len()),
+            Arc::new(Int32Array::from_iter_values(0..read.len() as i32)),
+            features(&of, text)?,
+        ])?;
+    }
+    file.finish()
+}
+
+fn item() -> Arc<Field> {
+    Arc::new(Field::new("item", DataType::Float32, false))
+}
+
+/// The times of training that labels are of, the newest first, evenly spaced.
+fn dates(run: &ForecastRun<'_>) -> Vec<Timestamp> {
+    let times = &run.data.userqa.references;
+    let step = times.len().div_ceil(DATES).max(1);
+    times.iter().rev().step_by(step).copied().collect()
+}
+
+/// What the baseline said; none if it was not run.
+///
+/// # Errors
+/// Another file than it writes.
+pub(crate) fn read_found(asked: &Asked, dir: &Path) -> Result<Vec<ForecastScores>> {
+    let path = dir.join(FOUND);
+    let Some(batches) = columns::read(&path)? else {
+        return Ok(Vec::new());
+    };
+    let places = asked.forecasts.iter().zip(0usize..);
+    let places: HashMap<String, usize> = places.map(|(one, at)| (one.name(), at)).collect();
+    let users = asked.profiles.len();
+    let mut found: BTreeMap<String, Vec<Vec<f32>>> = BTreeMap::new();
+    for batch in &batches {
+        let text = |name| columns::column(batch, &path, name, &DataType::Utf8);
+        let (method, question) = (text("method")?, text("question")?);
+        let user = columns::column(batch, &path, "user", &DataType::Int32)?;
+        let score = columns::column(batch, &path, "score", &DataType::Float64)?;
+        let (method, question) = (method.as_string::<i32>(), question.as_string::<i32>());
+        let (user, score) = (
+            user.as_primitive::<Int32Type>(),
+            score.as_primitive::<Float64Type>(),
+        );
+        for row in 0..batch.num_rows() {
+            let wrong = |expected: &str, found: String| {
+                let what = format!("{}: row {row}", path.display());
+                Error::argument(&what, expected, found)
+            };
+            let name = question.value(row);
+            let at = places.get(name).copied();
+            let at = at.ok_or_else(|| wrong("a question that was asked", name.to_owned()))?;
+            let of = user.value(row);
+            let place = usize::try_from(of).ok().filter(|user| *user < users);
+            let place = place.ok_or_else(|| wrong("a test user", of.to_string()))?;
+            let none = || vec![Vec::new(); places.len()];
+            let scores = found
+                .entry(method.value(row).to_owned())
+                .or_insert_with(none);
+            scores[at].resize(users, f32::NAN);
+            scores[at][place] = score.value(row) as f32;
+        }
+    }
+    for (method, scores) in &found {
+        let all = scores.iter().flatten();
+        if let Some(score) = all.copied().find(|score| !score.is_finite()) {
+            let what = format!("{}: scores of {method}", path.display());
+            return Err(Error::argument(
+                &what,
+                "a finite one for each test user",
+                score,
+            ));
+        }
+    }
+    let each = found.into_iter();
+    Ok(each
+        .map(|(method, scores)| {
+            asked.scores((&method, None), &|at| {
+                Some(scores[at].clone()).filter(|found| !found.is_empty())
+            })
+        })
+        .collect())
+}
