@@ -9,6 +9,7 @@ the answer score reads. Parameters are chosen once for each number of labels, by
 some of the questions: a question's own few labels cannot choose.
 """
 
+import multiprocessing
 import os
 import pathlib
 import sys
@@ -124,7 +125,9 @@ def main():
     questions = pl.scan_parquet(directory / "tested.parquet").select("question").unique().collect()
     questions = sorted(questions["question"].to_list())
     tables = []
-    with ProcessPoolExecutor(os.cpu_count(), initializer=load, initargs=(directory,)) as pool:
+    # A fork of a process with threads may hang, and polars has some.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), context, initializer=load, initargs=(directory,)) as pool:
         for count in [*LABELS, None, "dates"]:
             sample = questions[:: max(1, len(questions) // CHOSEN_ON)]
             # Many dates have the parameters of one: their rows are of the same users.

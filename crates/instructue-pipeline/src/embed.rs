@@ -97,7 +97,7 @@ pub fn embed_users(
     check_embed_out(out)?;
     let beside = match request.kind {
         VectorKind::State => {
-            let answers = request.scorer.as_ref().map_or(0, AnswerScorer::width);
+            let answers = request.scorer.as_ref().map_or(0, |_| AnswerScorer::WIDTH);
             answers + model.preprocessor().pca_width()
         }
         VectorKind::Unit => 0,

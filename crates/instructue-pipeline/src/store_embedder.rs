@@ -91,7 +91,7 @@ impl<'a> StoreEmbedder<'a> {
             unit: zeros(self.model.width_of(VectorKind::Unit)),
             state: zeros(self.model.width_of(VectorKind::State)),
             pca: zeros(self.model.preprocessor().pca_width()),
-            answers: zeros(self.answers.map_or(0, AnswerScorer::width)),
+            answers: zeros(self.answers.map_or(0, |_| AnswerScorer::WIDTH)),
         }
     }
 

@@ -26,8 +26,8 @@ pub struct UserVectors {
     /// Principal components of counts and sums, the same whatever is asked; probes read it beside `state` and weigh the two apart. It may have no
     /// columns.
     pub pca: Matrix,
-    /// What an answer scorer says: the log-odds of a yes to the instruction, then where the user
-    /// is among all answers. Probes read it with `pca`. It has no columns without a scorer.
+    /// What an answer scorer says: the log-odds of a yes to the instruction. Probes read it with
+    /// `pca`. It has no columns without a scorer.
     pub answers: Matrix,
 }
 

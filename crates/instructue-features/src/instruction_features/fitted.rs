@@ -115,12 +115,17 @@ impl FittedTexts {
     /// The words of an instruction but for those that most questions have.
     pub(super) fn content(&self, instruction: &[String]) -> Vec<String> {
         let content = instruction.iter();
-        let telling = |word: &&String| !self.usual.contains(*word) && !says_nothing(word);
-        content.filter(telling).cloned().collect()
+        content.filter(|word| self.tells(word)).cloned().collect()
     }
 
-    /// The source that words name, if the telling ones among them name nothing else.
-    pub(super) fn source_of(&self, words: &[String], content: &[String]) -> Option<usize> {
+    /// Whether a word may tell what a question asks about.
+    pub(super) fn tells(&self, word: &str) -> bool {
+        !self.usual.contains(word) && !says_nothing(word)
+    }
+
+    /// The source that words name, if the telling ones among them name nothing else, with how many
+    /// of its words there are.
+    pub(super) fn source_of(&self, words: &[String], content: &[String]) -> Option<(usize, usize)> {
         let names = |source: &BTreeSet<String>| {
             let all = content.iter().all(|word| source.contains(word));
             let named = words.iter().filter(|word| source.contains(*word)).count();
@@ -129,8 +134,7 @@ impl FittedTexts {
         let named = self.sources.iter().map(names).enumerate();
         // Of sources that are named alike the first one.
         let named = named.filter(|(_, named)| *named > 0);
-        let (source, _) = named.rev().max_by_key(|(_, named)| *named)?;
-        Some(source)
+        named.rev().max_by_key(|(_, named)| *named)
     }
 
     /// The place of a source's text; `None` if it is not known.
@@ -292,6 +296,8 @@ impl TextCounts {
             }
             levels.push(has.map(|(place, having)| (place, having.level)).collect());
         }
+        let kept_words: BTreeSet<String> =
+            kept.iter().flat_map(|((_, text), _)| words(text)).collect();
         let all = users.len().max(1) as f64;
         let Company { moments, weights } = Company::fit(&levels, kept.len());
         let texts = kept
@@ -304,16 +310,20 @@ impl TextCounts {
         });
         FittedTexts {
             days,
+            usual: usual(questions, &kept_words),
             texts: texts.collect(),
-            usual: usual(questions),
             sources: children.source_words().to_vec(),
             places: OnceLock::new(),
         }
     }
 }
 
-/// The words that are in at least a twentieth of the questions, each counted once.
-fn usual<'a>(questions: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+/// The words that are in at least a twentieth of the questions, each counted once. Where there
+/// are few values, many questions name each: a word of a known text is usual only if most have it.
+fn usual<'a>(
+    questions: impl Iterator<Item = &'a str>,
+    known: &BTreeSet<String>,
+) -> BTreeSet<String> {
     let questions: BTreeSet<&str> = questions.collect();
     let mut counts: HashMap<String, usize> = HashMap::new();
     for question in &questions {
@@ -321,9 +331,10 @@ fn usual<'a>(questions: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
             *counts.entry(word).or_default() += 1;
         }
     }
-    let common = counts
-        .into_iter()
-        .filter(|(_, count)| count * USUAL >= questions.len());
+    let common = counts.into_iter().filter(|(word, count)| {
+        let of = if known.contains(word) { 2 } else { USUAL };
+        count * of >= questions.len()
+    });
     common.map(|(word, _)| word).collect()
 }
 

@@ -97,12 +97,14 @@ impl KnownTexts {
         // "Will this user … in the next 30 days" is in every question and asks for nothing.
         let content = self.fitted.content(&words);
         // Who names a text means it, and nothing that is merely near.
-        let named = self.names.named(&words, &self.fitted.usual);
+        let named = self.names.named(&words, |word| self.fitted.tells(word));
+        // Unless it is a source by more than the one word that may be a text's, too.
         let source = self.fitted.source_of(&words, &content);
-        let about = match (named.is_empty(), source, content.is_empty()) {
-            (true, Some(source), _) => About::Source(source),
-            (true, None, true) => About::Anything,
-            _ => About::texts(&self.nearness(&content.join(" ")), &named),
+        let source = source.filter(|(_, words)| named.is_empty() || *words > 1);
+        let about = match source {
+            Some((source, _)) => About::Source(source),
+            None if named.is_empty() && content.is_empty() => About::Anything,
+            None => About::texts(&self.nearness(&content.join(" ")), &named),
         };
         InstructionQuery { about, asks }
     }

@@ -1,6 +1,6 @@
 //! Texts that an instruction names word for word.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::fitted::{FittedTexts, KnownText};
 use super::ngrams::Ngrams;
@@ -43,11 +43,11 @@ impl Names {
     }
 
     /// The texts with a part whose words stand in an instruction, one after the other, and are
-    /// most of what it asks about: "deli meat" names no department of meat. `usual` words ask for
-    /// nothing. Of several such parts the longest ones, since "frozen pizza" names no pizza. A
+    /// most of what it asks about, by the words that tell something: "deli meat" names no
+    /// department of meat. Of several such parts the longest ones, since "frozen pizza" names no pizza. A
     /// part that several texts share is named only if nothing else is asked.
-    pub fn named(&self, words: &[String], usual: &BTreeSet<String>) -> Vec<u32> {
-        let telling = |words: &[String]| words.iter().filter(|word| !usual.contains(*word)).count();
+    pub fn named(&self, words: &[String], tells: impl Fn(&str) -> bool) -> Vec<u32> {
+        let telling = |words: &[String]| words.iter().filter(|word| tells(word)).count();
         let all = telling(words);
         for length in (1..=words.len().min(self.longest)).rev() {
             let runs = words.windows(length).filter_map(|run| {

@@ -15,9 +15,6 @@ use crate::error::{Error, Result};
 
 /// Standardised features lie within this distance of 0: no single one decides alone.
 const FARTHEST: f64 = 4.0;
-/// Coordinates in the space of answers that stand beside a state, at most: probes of few labels
-/// read them, too.
-const COORDINATES: usize = 32;
 
 /// A user at a time and a text: what is known, and what came.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,38 +161,30 @@ impl AnswerScorer {
         Matrix::new(rows.len(), self.space.width(), rows.concat()).expect("a vector for each")
     }
 
-    /// What stands beside a user's state under each instruction: the log-odds of a yes, then the
-    /// user's first coordinates in the space of answers, which are the same under any. Without
-    /// an instruction the log-odds are those of a question about all texts.
+    /// What stands beside a user's state under each instruction: the log-odds of a yes. Without
+    /// an instruction they are those of a question about all texts.
     ///
     /// # Shapes
-    /// One matrix per instruction, `[profiles, 1 + coordinates]`.
+    /// One matrix per instruction, `[profiles, 1]`.
     ///
     /// # Panics
     /// Never: there is a row for each profile.
     pub fn numbers(&self, profiles: &[Profile], instructions: &[Option<DataText>]) -> Vec<Matrix> {
-        let texts = instructions
-            .iter()
-            .map(|text| text.clone().unwrap_or_else(|| DataText::new("")));
-        let scores = self.scores(profiles, &texts.collect::<Vec<_>>());
-        let users = self.user_vectors(profiles);
-        let kept = users.columns.min(COORDINATES);
+        let text = |text: &Option<DataText>| text.clone().unwrap_or_else(|| DataText::new(""));
+        let texts: Vec<DataText> = instructions.iter().map(text).collect();
+        let scores = self.scores(profiles, &texts);
         let of = |at: usize| {
-            let rows = (0..profiles.len()).flat_map(|user| {
+            let odds = (0..profiles.len()).map(|user| {
                 let p = scores.row(user)[at].clamp(1e-6, 1.0 - 1e-6);
-                let odds = [(p / (1.0 - p)).ln()];
-                odds.into_iter()
-                    .chain(users.row(user)[..kept].iter().copied())
+                (p / (1.0 - p)).ln()
             });
-            Matrix::new(profiles.len(), 1 + kept, rows.collect()).expect("a row for each")
+            Matrix::new(profiles.len(), Self::WIDTH, odds.collect()).expect("a row for each")
         };
         (0..instructions.len()).map(of).collect()
     }
 
     /// The length of a row of [`numbers`](Self::numbers).
-    pub fn width(&self) -> usize {
-        1 + self.space.width().min(COORDINATES)
-    }
+    pub const WIDTH: usize = 1;
 
     /// The log-odds of all texts, for each user.
     fn all_logits(&self, profiles: &[Profile]) -> Vec<Vec<f32>> {
