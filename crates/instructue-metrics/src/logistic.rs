@@ -436,3 +436,45 @@ fn parts(v: &DVector<f64>) -> (DVector<f64>, f64) {
     let last = v.len() - 1;
     (v.rows(0, last).into_owned(), v[last])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One feature, and labels that follow twice of it less one.
+    fn data() -> (Matrix, Vec<bool>) {
+        let x: Vec<f32> = (0..400).map(|at| (at as f32 * 0.61).sin()).collect();
+        let draws = (0..400).map(|at| f64::from((at * 7919) % 400) / 400.0);
+        let y = x.iter().zip(draws);
+        let y = y.map(|(x, draw)| sigmoid(2.0 * f64::from(*x) - 1.0) > draw);
+        (Matrix::new(400, 1, x.clone()).unwrap(), y.collect())
+    }
+
+    #[test]
+    fn what_is_known_is_added_to_and_not_learned_again() {
+        let (x, y) = data();
+        let alone = LogisticRegression::fit(&x, &y, 1.0).unwrap();
+        let known = alone.scores(&x).unwrap();
+        let beside = LogisticRegression::fit_beside(&x, &y, &known, 1.0).unwrap();
+        // The optimum without a penalty adds nothing; the penalty left a little.
+        assert!(beside.weights[0].abs() < 0.02 * alone.weights[0].abs());
+        assert!(beside.intercept.abs() < 0.01);
+        let nothing = vec![0.0; y.len()];
+        let same = LogisticRegression::fit_beside(&x, &y, &nothing, 1.0).unwrap();
+        assert_eq!(same, alone);
+        // A constant that is known is taken off the intercept.
+        let constant = vec![0.7; y.len()];
+        let less = LogisticRegression::fit_beside(&x, &y, &constant, 1.0).unwrap();
+        assert!((less.intercept + 0.7 - alone.intercept).abs() < 1e-6);
+        assert!((less.weights[0] - alone.weights[0]).abs() < 1e-6);
+    }
+
+    #[test]
+    fn known_log_odds_that_do_not_fit_are_refused() {
+        let (x, y) = data();
+        assert!(LogisticRegression::fit_beside(&x, &y, &[0.0], 1.0).is_err());
+        let mut known = vec![0.0; y.len()];
+        known[3] = f64::NAN;
+        assert!(LogisticRegression::fit_beside(&x, &y, &known, 1.0).is_err());
+    }
+}

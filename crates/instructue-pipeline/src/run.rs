@@ -7,7 +7,9 @@ use burn::tensor::Device;
 use instructue_eval::Evaluation;
 use instructue_fs::{recover, remove_directory, remove_file};
 use instructue_model::cache::CacheMetrics;
-use instructue_model::{InstructUe, ModelConfig, Preprocessor, check_scorer_dir, save};
+use instructue_model::{
+    AnswerScorer, InstructUe, ModelConfig, Preprocessor, check_scorer_dir, save,
+};
 use instructue_schema::limits::{self, numbers};
 use instructue_trainer::{
     Claim, RUN, RowSource, TrainConfig, TrainData, TrainInput, Trained, objective, train,
@@ -128,6 +130,8 @@ pub(crate) struct TrainedRun {
     pub userqa: UserQaConfig,
     pub steps: usize,
     pub seconds: f64,
+    /// What scores answers beside the model, if it was learned.
+    pub answers: Option<AnswerScorer>,
 }
 
 /// Everything of [`train_userqa`] between reading the data and the evaluation.
@@ -209,6 +213,7 @@ pub(crate) fn train_run(
         userqa: qa,
         steps,
         seconds,
+        answers: None,
     })
 }
 

@@ -13,7 +13,7 @@ use crate::run::TrainedRun;
 use crate::suite::declare::Suite;
 
 /// The layout of a fold's results; another one is made again.
-const RESULT_FORMAT: u32 = 6;
+const RESULT_FORMAT: u32 = 7;
 
 #[derive(Serialize, Deserialize)]
 struct Kept<T> {

@@ -32,6 +32,7 @@ use instructue_fs::read_text;
 use instructue_store::UserStore;
 use instructue_trainer::{Claim, RUN};
 
+use crate::answers::{AnswerRun, Wordings};
 use crate::compute::Compute;
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
@@ -201,7 +202,20 @@ impl Models<'_> {
         let claim = Claim::take(&dir, RUN)?;
         let saved = read_text(&dir.join(CONFIG_FILE));
         let same = saved.is_ok_and(|text| text == config.to_toml());
-        train_run(ingested, &claim, &config, self.compute, same, watch)
+        let mut run = train_run(ingested, &claim, &config, self.compute, same, watch)?;
+        if config.answers.enabled {
+            let learner = AnswerRun {
+                wordings: &Wordings::default(),
+                claim: &claim,
+                ingested,
+                triples: &run.triples,
+                userqa: &run.userqa,
+                config: &config,
+            };
+            let learned = learner.learn(&mut |step| watch.progress(step))?;
+            run.answers = learned.map(|learned| learned.scorer);
+        }
+        Ok(run)
     }
 
     /// A model's results on a fold, from the file or made now. The whole model is
@@ -228,7 +242,8 @@ impl Models<'_> {
             study: self.study,
             fold,
             run,
-            model: StoreEmbedder::new(&run.model, &histories.store),
+            model: StoreEmbedder::new(&run.model, &histories.store)
+                .with_answers(run.answers.as_ref()),
             histories,
         };
         let mut result = match whole {

@@ -31,7 +31,8 @@ pub(crate) fn under_noise(
     };
     let mut moved: BTreeMap<usize, Vec<(String, f64)>> = BTreeMap::new();
     for noise in noisy {
-        let model = StoreEmbedder::new(&bench.run.model, &noise.histories.store);
+        let model = StoreEmbedder::new(&bench.run.model, &noise.histories.store)
+            .with_answers(bench.run.answers.as_ref());
         let users = &noise.histories.refs;
         let vectors = embed(&model, "trained", users, asked.clone(), progress)?;
         for part in &group.parts {

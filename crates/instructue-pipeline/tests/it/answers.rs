@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use arrow::array::AsArray;
+use arrow::datatypes::Float32Type;
 use instructue_eval::{ForecastMethod, ForecastSubset, Wording};
 use instructue_features::{TextVectors, WordVectors};
 use instructue_generate::{GenerateConfig, generate};
-use instructue_model::AnswerScorer;
-use instructue_pipeline::{ANSWERS_DIR, RunConfig, learn_answers, open_answers, score_user};
+use instructue_model::{AnswerScorer, AnswerSpace};
+use instructue_pipeline::{
+    ANSWERS_DIR, RunConfig, embed_answers, learn_answers, open_answers, score_user,
+};
 use instructue_schema::DataText;
-use instructue_store::UserStore;
+use instructue_store::{UserStore, open_parquet};
 
 /// Vectors that no scorer here was learned with.
 #[derive(Debug)]
@@ -82,6 +86,43 @@ fn answers_are_learned_measured_and_saved() {
     let one = score_user(&loaded, &store, user, reference, text).unwrap();
     assert_eq!(one, scores.row(3)[0]);
     assert!(score_user(&loaded, &store, "nobody", reference, text).is_err());
+
+    // In the space of answers users and questions are vectors; files of them are the same.
+    let vectors = dir.path().join("vectors.parquet");
+    let asked = [questions[0].as_str().to_owned()];
+    let written = embed_answers(&loaded, &store, (reference, &asked), &vectors, &mut |_| {});
+    let written = written.unwrap();
+    assert_eq!(written.count, store.users());
+    assert!(written.width > 2);
+    let column = |path: &std::path::Path| {
+        let reader = open_parquet(path).unwrap().build().unwrap();
+        let batches: Vec<_> = reader.map(|batch| batch.unwrap()).collect();
+        let lists = batches.iter().flat_map(|batch| {
+            let list = batch.column_by_name("vector").unwrap();
+            let values = list.as_fixed_size_list().values().clone();
+            values.as_primitive::<Float32Type>().values().to_vec()
+        });
+        lists.collect::<Vec<f32>>()
+    };
+    let users = loaded.user_vectors(&profiles);
+    assert_eq!(column(&vectors)[..users.values.len()], users.values);
+    let question = loaded.question_vectors(&questions[..1]);
+    assert_eq!(column(&written.questions.unwrap()), question.values);
+    let unsaid = embed_answers(&loaded, &store, (reference, &[]), &vectors, &mut |_| {});
+    assert_eq!(unsaid.unwrap().questions, None);
+    let other = dir.path().join("other.parquet");
+    std::fs::write(&other, "notes").unwrap();
+    let error = embed_answers(&loaded, &store, (reference, &[]), &other, &mut |_| {});
+    assert!(error.unwrap_err().to_string().contains("another file"));
+    let flat = AnswerScorer::new(
+        loaded.profiles().clone(),
+        loaded.texts().clone(),
+        loaded.reader().clone(),
+        AnswerSpace::default(),
+    );
+    let flat = flat.unwrap();
+    let error = embed_answers(&flat, &store, (reference, &[]), &vectors, &mut |_| {});
+    assert!(error.unwrap_err().to_string().contains("answers.width"));
 
     // Of other vectors it would answer something else.
     let scorers = out.join(ANSWERS_DIR);

@@ -9,3 +9,4 @@ mod one_fold;
 mod pretrained;
 mod privacy;
 mod suite;
+mod wide;
