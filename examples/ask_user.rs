@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use instructue::model::{AnswerOptions, Decoding};
-use instructue::pipeline::{AskRequest, ask_user, known_answers, open_answers, score_user};
+use instructue::pipeline::{
+    AskRequest, ask_user, known_answers, open_answers, score_user, statement,
+};
 use instructue::schema::Timestamp;
 use instructue_examples::{Console, Users, finish, instruction, parse, print_piece, say};
 
@@ -71,26 +73,28 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if request.descriptions.is_empty() {
         request.descriptions = known_answers(&arguments.users.model, KNOWN_ANSWERS)?;
     }
+    let store = &opened.ingested.store;
+    let scorer = open_answers(&arguments.users.model, store)?;
+    if let Some((scorer, text)) = scorer.zip(request.instruction.as_deref()) {
+        let score = score_user(&scorer, store, &request.user, request.reference, text)?;
+        if let Some(answer) = statement(text, score >= 0.5) {
+            say!("answer: {answer}");
+        }
+        say!("probability of a yes: {score:.3}");
+    }
     let mut started = false;
     let asked = ask_user(
         &opened.model,
         &opened.ingested.store,
         &request,
         &mut |piece| {
-            let start = if started { "" } else { "answer: " };
+            let start = if started { "" } else { "generated: " };
             let piece = if started { piece } else { piece.trim_start() };
             print_piece(&format!("{start}{piece}"));
             started = true;
         },
     )?;
     say!("{}", if asked.ended { "" } else { " … (cut)" });
-    let store = &opened.ingested.store;
-    if let Some((scorer, text)) =
-        open_answers(&arguments.users.model, store)?.zip(request.instruction.as_deref())
-    {
-        let score = score_user(&scorer, store, &request.user, request.reference, text)?;
-        say!("probability of a yes: {score:.3}");
-    }
     let events: Vec<String> = asked
         .events
         .iter()

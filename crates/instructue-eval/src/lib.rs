@@ -130,8 +130,8 @@ pub use fold::{
 };
 pub use forecast::{
     ForecastDifference, ForecastItem, ForecastMean, ForecastMethod, ForecastQuality,
-    ForecastQuestionResult, ForecastResult, ForecastScores, ForecastStudy, ForecastSubset, Wording,
-    summarise_forecasts,
+    ForecastQuestionResult, ForecastResult, ForecastScores, ForecastStudy, ForecastSubset,
+    RightAnswers, Wording, summarise_forecasts,
 };
 pub use labels::{Rule, count_matrix, label_all, labels, load_labels};
 pub use methods::{Arm, MethodInfo, MethodKind};

@@ -227,6 +227,8 @@ fn forecasts(found: &ForecastResult) -> [(&'static str, Vec<Vec<String>>); 2] {
         "10 %",
         "within a user",
         "calibration error",
+        "right",
+        "right by the mean",
     ])];
     for quality in &found.qualities {
         let label = quality.method.label();
@@ -248,6 +250,9 @@ fn forecasts(found: &ForecastResult) -> [(&'static str, Vec<Vec<String>>); 2] {
         row.push(or_dash(quality.within_user.map(number)));
         let error = quality.calibration.as_ref();
         row.push(or_dash(error.map(|found| number(found.expected_error))));
+        let right = quality.right;
+        row.push(or_dash(right.map(|right| number(right.likelier))));
+        row.push(or_dash(right.map(|right| number(right.likelier_than_mean))));
         others.push(row);
     }
     [
@@ -256,7 +261,8 @@ fn forecasts(found: &ForecastResult) -> [(&'static str, Vec<Vec<String>>); 2] {
             means,
         ),
         (
-            "The same: lift, ranking of one user's questions, calibration",
+            "The same: lift, ranking of one user's questions, calibration, right answers (a yes and a no \
+             count alike)",
             others,
         ),
     ]

@@ -11,7 +11,7 @@ mod summary;
 
 pub use result::{
     ForecastDifference, ForecastMean, ForecastQuality, ForecastQuestionResult, ForecastResult,
-    ForecastSubset,
+    ForecastSubset, RightAnswers,
 };
 pub use study::{ForecastItem, ForecastMethod, ForecastScores, ForecastStudy, Wording};
 pub use summary::summarise_forecasts;

@@ -101,9 +101,23 @@ pub struct ForecastQuality {
     /// Predicted beside observed rates, if scores are probabilities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// How often a yes or a no is right, if scores are probabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right: Option<RightAnswers>,
     /// The mean AUC of ranking the questions of a group for one user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within_user: Option<f64>,
+}
+
+/// How often a yes or a no is right, a yes and a no counting alike: the mean over questions of the
+/// mean of both shares.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RightAnswers {
+    /// Saying yes where it is likelier than a no.
+    pub likelier: f64,
+    /// Saying yes where it is likelier than for the mean of the users that are asked.
+    pub likelier_than_mean: f64,
 }
 
 /// One question.

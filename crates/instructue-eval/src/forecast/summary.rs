@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::result::{
     ForecastDifference, ForecastMean, ForecastQuality, ForecastQuestionResult, ForecastResult,
-    ForecastSubset,
+    ForecastSubset, RightAnswers,
 };
 use super::study::{ForecastMethod, ForecastScores, ForecastStudy};
 use crate::error::Result;
@@ -252,6 +252,7 @@ fn of_subset(one: &PerQuestion, subset: ForecastSubset) -> &[Option<Draws>] {
 fn quality(study: &ForecastStudy, method: &ForecastScores) -> ForecastQuality {
     let mut lifts = [const { Vec::new() }; 3];
     let (mut probabilities, mut truths) = (Vec::new(), Vec::new());
+    let mut right: Vec<RightAnswers> = Vec::new();
     /// Scores and labels.
     type Asked = (Vec<f64>, Vec<bool>);
     let mut by_user: BTreeMap<(&str, usize), Asked> = BTreeMap::new();
@@ -276,6 +277,7 @@ fn quality(study: &ForecastStudy, method: &ForecastScores) -> ForecastQuality {
             }
         }
         if method.probabilities {
+            right.extend(RightAnswers::of(&own, &truth));
             probabilities.extend(&own);
             truths.extend(&truth);
         }
@@ -299,7 +301,36 @@ fn quality(study: &ForecastStudy, method: &ForecastScores) -> ForecastQuality {
         method: method.method.clone(),
         lift: lifts.map(|values| mean(&values)),
         calibration: calibration.ok().filter(|_| method.probabilities),
+        right: RightAnswers::mean(&right),
         within_user: mean(&within.collect::<Vec<_>>()),
+    }
+}
+
+impl RightAnswers {
+    /// Of one question; `None` if all answer alike.
+    fn of(probabilities: &[f64], truth: &[bool]) -> Option<Self> {
+        let mean = probabilities.iter().sum::<f64>() / probabilities.len() as f64;
+        let balanced = |least: f64| {
+            let share = |answer: bool| {
+                let of = probabilities.iter().zip(truth);
+                let of: Vec<&f64> = of.filter(|one| *one.1 == answer).map(|one| one.0).collect();
+                let right = of.iter().filter(|p| (***p >= least) == answer).count();
+                (!of.is_empty()).then(|| right as f64 / of.len() as f64)
+            };
+            Some(0.5 * (share(true)? + share(false)?))
+        };
+        Some(Self {
+            likelier: balanced(0.5)?,
+            likelier_than_mean: balanced(mean)?,
+        })
+    }
+
+    fn mean(all: &[Self]) -> Option<Self> {
+        let mean = |of: fn(&Self) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
+        (!all.is_empty()).then(|| Self {
+            likelier: mean(|one| one.likelier),
+            likelier_than_mean: mean(|one| one.likelier_than_mean),
+        })
     }
 }
 

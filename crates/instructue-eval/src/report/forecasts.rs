@@ -1,9 +1,13 @@
 //! The section about answers to questions that nobody trained on.
 
+use instructue_metrics::{Calibration, Interval};
 use maud::{Markup, html};
+use plotly::common::{HoverInfo, Line, Marker, Mode};
+use plotly::{Plot, Scatter};
 
 use crate::forecast::{ForecastResult, ForecastSubset};
-use crate::report::html::{digits, head, or_dash, section, signed, table, text, value};
+use crate::report::html::{digits, escape, head, or_dash, section, signed, table, text, value};
+use crate::report::plots::{COLOURS, axis, curve_layout, dotted, errors, figure, layout};
 use crate::results::Evaluation;
 
 pub(super) fn sections(evaluation: &Evaluation) -> Markup {
@@ -19,6 +23,12 @@ pub(super) fn sections(evaluation: &Evaluation) -> Markup {
             means(found),
         ))
         (section(
+            "What labels are worth",
+            "The same for values that learning never named: each method's mean with its interval. A \
+             question's own labels begin to tell more where their dot is right of the answer score's.",
+            unseen_values(found),
+        ))
+        (section(
             "Differences of these means",
             "On the questions that both answered; zero is outside the bold ones.",
             differences(found),
@@ -27,8 +37,9 @@ pub(super) fn sections(evaluation: &Evaluation) -> Markup {
             "Lift, ranking and calibration",
             "Over the families that were learned: lift in the first 1, 5 and 10 % of users, means over \
              questions; the AUC of ranking the questions of one user; the mean distance of predicted \
-             and observed rates.",
-            qualities(found),
+             and observed rates, which the figure shows; how often an answer is right, a yes and a no \
+             counting alike, if it is yes where that is likelier, or likelier than for the mean user.",
+            html! { (calibration(found)) (qualities(found)) },
         ))
     }
 }
@@ -54,6 +65,69 @@ fn means(found: &ForecastResult) -> Markup {
     table(&names, &rows.collect::<Vec<_>>())
 }
 
+/// Mean AUC of every method on values that learning never named.
+fn unseen_values(found: &ForecastResult) -> Markup {
+    let rows = found.qualities.iter().filter_map(|quality| {
+        let mean = found.mean(&quality.method, ForecastSubset::UnseenValue)?;
+        Some((quality.method.label(), mean.auc))
+    });
+    let rows: Vec<(String, Interval)> = rows.collect();
+    if rows.is_empty() {
+        return Markup::default();
+    }
+    let places = (0..rows.len()).map(|at| (rows.len() - 1 - at) as f64);
+    let marker = Marker::new().color(COLOURS[0]).size(8);
+    let x: Vec<f64> = rows.iter().map(|(_, auc)| auc.point).collect();
+    let mut plot = Plot::new();
+    plot.add_trace(
+        Scatter::new(x, places.collect())
+            .mode(Mode::Markers)
+            .show_legend(false)
+            .hover_info(HoverInfo::X)
+            .marker(marker)
+            .error_x(errors(rows.iter().map(|(_, auc)| auc), COLOURS[0])),
+    );
+    let names = rows.iter().rev().map(|(name, _)| escape(name)).collect();
+    let y = axis("")
+        .tick_values((0..rows.len()).map(|at| at as f64).collect())
+        .tick_text(names)
+        .range(vec![-0.6, rows.len() as f64 - 0.4])
+        .show_grid(false);
+    plot.set_layout(layout(axis("mean AUC"), y));
+    figure(plot, "unseen-values", 110 + 22 * rows.len())
+}
+
+/// Predicted beside observed rates.
+fn calibration(found: &ForecastResult) -> Markup {
+    let drawn = found.qualities.iter();
+    let drawn = drawn.filter_map(|one| Some((one.method.label(), one.calibration.as_ref()?)));
+    let drawn: Vec<(String, &Calibration)> = drawn.collect();
+    if drawn.is_empty() {
+        return Markup::default();
+    }
+    let mut plot = Plot::new();
+    let mut until = 0.05f64;
+    for ((name, found), colour) in drawn.iter().zip(COLOURS.iter().cycle()) {
+        let bins = found.bins.iter().map(|bin| (bin.predicted, bin.observed));
+        let (predicted, observed): (Vec<f64>, Vec<f64>) = bins.unzip();
+        until = predicted
+            .iter()
+            .chain(&observed)
+            .copied()
+            .fold(until, f64::max);
+        plot.add_trace(
+            Scatter::new(predicted, observed)
+                .name(escape(name))
+                .mode(Mode::LinesMarkers)
+                .line(Line::new().color(*colour).width(2.0)),
+        );
+    }
+    dotted(&mut plot, (0.0, 0.0), (until, until));
+    let layout = curve_layout("Calibration", axis("predicted"), axis("observed"));
+    plot.set_layout(layout);
+    figure(plot, "forecast-calibration", 360)
+}
+
 fn differences(found: &ForecastResult) -> Markup {
     let rows = found.differences.iter().map(|one| {
         vec![
@@ -77,6 +151,10 @@ fn qualities(found: &ForecastResult) -> Markup {
             .as_ref()
             .map(|found| found.expected_error);
         cells.push(or_dash(error.map(digits)));
+        cells.push(or_dash(quality.right.map(|right| digits(right.likelier))));
+        cells.push(or_dash(
+            quality.right.map(|right| digits(right.likelier_than_mean)),
+        ));
         cells
     });
     let names = [
@@ -86,6 +164,8 @@ fn qualities(found: &ForecastResult) -> Markup {
         "at 10 %",
         "within a user",
         "calibration error",
+        "right",
+        "right by the mean",
     ];
     table(&head(&names), &rows.collect::<Vec<_>>())
 }
