@@ -453,18 +453,18 @@ mod tests {
     #[test]
     fn what_is_known_is_added_to_and_not_learned_again() {
         let (x, y) = data();
-        let alone = LogisticRegression::fit(&x, &y, 1.0).unwrap();
+        let alone = LogisticRegression::fit(&x, &y, 1e-3).unwrap();
         let known = alone.scores(&x).unwrap();
-        let beside = LogisticRegression::fit_beside(&x, &y, &known, 1.0).unwrap();
+        let beside = LogisticRegression::fit_beside(&x, &y, &known, 1e-3).unwrap();
         // The optimum without a penalty adds nothing; the penalty left a little.
         assert!(beside.weights[0].abs() < 0.02 * alone.weights[0].abs());
         assert!(beside.intercept.abs() < 0.01);
         let nothing = vec![0.0; y.len()];
-        let same = LogisticRegression::fit_beside(&x, &y, &nothing, 1.0).unwrap();
+        let same = LogisticRegression::fit_beside(&x, &y, &nothing, 1e-3).unwrap();
         assert_eq!(same, alone);
         // A constant that is known is taken off the intercept.
         let constant = vec![0.7; y.len()];
-        let less = LogisticRegression::fit_beside(&x, &y, &constant, 1.0).unwrap();
+        let less = LogisticRegression::fit_beside(&x, &y, &constant, 1e-3).unwrap();
         assert!((less.intercept + 0.7 - alone.intercept).abs() < 1e-6);
         assert!((less.weights[0] - alone.weights[0]).abs() < 1e-6);
     }

@@ -133,7 +133,7 @@ const CUES: [(Cue, &[&str]); 9] = [
 ];
 
 /// Words that name nothing, whatever else is asked.
-const EMPTY: [&str; 44] = [
+const EMPTY: [&str; 45] = [
     "a",
     "an",
     "and",
@@ -160,6 +160,7 @@ const EMPTY: [&str; 44] = [
     "last",
     "month",
     "next",
+    "no",
     "of",
     "on",
     "or",

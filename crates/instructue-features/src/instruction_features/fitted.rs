@@ -137,6 +137,39 @@ impl FittedTexts {
         named.rev().max_by_key(|(_, named)| *named)
     }
 
+    /// Several known texts as one: shares as if users had each independently of the others.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub(super) fn any_of(&self, texts: &[u32]) -> KnownText {
+        let all: Vec<&KnownText> = texts
+            .iter()
+            .map(|text| &self.texts[*text as usize])
+            .collect();
+        let any = |share: fn(&KnownText) -> f64| {
+            1.0 - all.iter().map(|known| 1.0 - share(known)).product::<f64>()
+        };
+        let company = all.iter().flat_map(|known| &known.company);
+        let each = 1.0 / all.len() as f32;
+        KnownText {
+            popular: any(|known| known.popular),
+            popular_before: any(|known| known.popular_before),
+            popular_long: any(|known| known.popular_long),
+            ever: any(|known| known.ever),
+            first: any(|known| known.first),
+            again: any(|known| known.again),
+            often: all.iter().map(|known| known.often).sum(),
+            gap: all
+                .iter()
+                .map(|known| known.gap)
+                .fold(f64::INFINITY, f64::min),
+            company: company
+                .map(|(text, weight)| (*text, each * weight))
+                .collect(),
+            ..all[0].clone()
+        }
+    }
+
     /// The place of a source's text; `None` if it is not known.
     pub(super) fn place(&self, source: usize, text: &str) -> Option<u32> {
         let places = self.places.get_or_init(|| {

@@ -132,8 +132,31 @@ impl KnownTexts {
     /// # Panics
     /// If there is no such text.
     pub fn numbers(&self, profile: &ProfileTexts, text: u32) -> [f32; TEXT_FEATURES] {
+        let known = &self.fitted.texts[text as usize];
         let near = &self.meanings.near[text as usize];
-        numbers::numbers(&self.fitted, profile, text, near)
+        let days = profile.days.get(&text).map_or(&[][..], |days| &**days);
+        numbers::numbers(&self.fitted, profile, (known, days), near)
+    }
+
+    /// The features of a user and several known texts, as if they were one.
+    ///
+    /// # Panics
+    /// If there is no such text, or none at all.
+    pub fn numbers_of_any(&self, profile: &ProfileTexts, texts: &[u32]) -> [f32; TEXT_FEATURES] {
+        if let [text] = texts {
+            return self.numbers(profile, *text);
+        }
+        let known = self.fitted.any_of(texts);
+        let share = 1.0 / texts.len() as f32;
+        let near = texts
+            .iter()
+            .flat_map(|text| &self.meanings.near[*text as usize]);
+        let near = near.filter(|(other, _)| !texts.contains(other));
+        let near: Vec<(u32, f32)> = near
+            .map(|(other, weight)| (*other, share * weight))
+            .collect();
+        let days: Vec<i64> = profile.days_of_any(texts).into_iter().collect();
+        numbers::numbers(&self.fitted, profile, (&known, &days), &near)
     }
 }
 

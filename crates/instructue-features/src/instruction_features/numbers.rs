@@ -8,19 +8,17 @@ use super::profile::{ProfileTexts, SourceActivity};
 /// What stands for a gap that there is not, in times of the days that are asked about.
 const NO_GAP: f64 = 12.0;
 
-/// Computes the features.
+/// Computes the features of a text that the user has on these days.
 pub(super) fn numbers(
     fitted: &FittedTexts,
     profile: &ProfileTexts,
-    text: u32,
+    (known, days): (&KnownText, &[i64]),
     near: &[(u32, f32)],
 ) -> [f32; TEXT_FEATURES] {
     let unit = fitted.days as f64;
-    let known = &fitted.texts[text as usize];
     let none = SourceActivity::default();
     let activity = profile.sources.get(known.source).unwrap_or(&none);
     let all = Series::of(&activity.days, unit);
-    let days = profile.days.get(&text).map_or(&[][..], |days| &**days);
     let series = Series::of(days, unit);
     let gaps = Gaps::of(days, unit);
     let of_all = Gaps::of(&activity.days, unit);

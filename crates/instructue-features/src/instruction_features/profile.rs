@@ -43,9 +43,13 @@ impl ProfileTexts {
 
     /// The days with any of these known texts; a horizon has `horizon` days.
     pub fn had(&self, texts: &[u32], horizon: i64) -> HadDays {
+        HadDays::of(self.days_of_any(texts).into_iter(), horizon)
+    }
+
+    /// The days with any of some known texts.
+    pub(super) fn days_of_any(&self, texts: &[u32]) -> BTreeSet<i64> {
         let days = texts.iter().filter_map(|text| self.days.get(text));
-        let days: BTreeSet<i64> = days.flatten().copied().collect();
-        HadDays::of(days.into_iter(), horizon)
+        days.flatten().copied().collect()
     }
 
     /// The days with an event of a source.

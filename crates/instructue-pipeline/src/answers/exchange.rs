@@ -2,7 +2,8 @@
 //! and what it says of test users.
 //!
 //! It reads `labelled.parquet` (question, date, number, label, features) and `tested.parquet`
-//! (question, user, features), and writes `lightgbm.parquet` (method, question, user, score).
+//! (question, user, features), and writes `lightgbm.parquet` (method, question, user, score). What
+//! is true of test users (`truth.parquet`: question, user, label, never) is for other programs.
 //! Dates count back from 0, the newest time of training; numbers are places in one order of the
 //! labelled users, the same for all questions: who has 50 labels has those of the first 50.
 
@@ -20,7 +21,7 @@ use instructue_schema::Timestamp;
 
 use super::asked::Asked;
 use super::forecast_run::ForecastRun;
-use super::labelled::{Labelled, named_text};
+use super::labelled::{Labelled, named_texts};
 use crate::columns;
 use crate::error::{Error, Result};
 use crate::parquet_file::ParquetFile;
@@ -32,16 +33,19 @@ const DATES: usize = 3;
 
 /// Writes what the baseline reads, unless it has answered already.
 pub(crate) fn write_labelled(run: &ForecastRun<'_>, asked: &Asked, dir: &Path) -> Result<()> {
+    instructue_fs::create_directory(dir)?;
+    write_truth(asked, &dir.join("truth.parquet"))?;
     if dir.join(FOUND).is_file() {
         return Ok(());
     }
-    instructue_fs::create_directory(dir)?;
     let texts = run.scorer.texts();
     let questions = 0..asked.forecasts.len();
-    let named = questions.filter_map(|at| Some((at, named_text(run, asked, at)?)));
-    let named: Vec<(usize, u32)> = named.collect();
-    let features = |users: &[&ProfileTexts], text: u32| -> Result<ArrayRef> {
-        let values = users.iter().flat_map(|user| texts.numbers(user, text));
+    let named = questions.filter_map(|at| Some((at, named_texts(run, asked, at)?)));
+    let named: Vec<(usize, Vec<u32>)> = named.collect();
+    let features = |users: &[&ProfileTexts], named: &[u32]| -> Result<ArrayRef> {
+        let values = users
+            .iter()
+            .flat_map(|user| texts.numbers_of_any(user, named));
         let values = Arc::new(Float32Array::from_iter_values(values));
         let width = TEXT_FEATURES as i32;
         let list = FixedSizeListArray::try_new(item(), width, values, None);
@@ -77,16 +81,16 @@ pub(crate) fn write_labelled(run: &ForecastRun<'_>, asked: &Asked, dir: &Path) -
             .iter()
             .map(|profile| texts.profile(profile));
         let read: Vec<ProfileTexts> = read.collect();
-        for &(at, text) in &named {
-            let (users, labels) = labelled.first(at, usize::MAX);
+        for (at, of_question) in &named {
+            let (users, labels) = labelled.first(*at, usize::MAX);
             let of: Vec<&ProfileTexts> = users.iter().map(|user| &read[*user]).collect();
             let numbers = users.iter().map(|user| *user as i32);
             file.write(vec![
-                name(at, users.len()),
+                name(*at, users.len()),
                 Arc::new(Int32Array::from(vec![date as i32; users.len()])),
                 Arc::new(Int32Array::from_iter_values(numbers)),
                 Arc::new(BooleanArray::from(labels)),
-                features(&of, text)?,
+                features(&of, of_question)?,
             ])?;
         }
     }
@@ -97,15 +101,42 @@ pub(crate) fn write_labelled(run: &ForecastRun<'_>, asked: &Asked, dir: &Path) -
     let mut file = ParquetFile::create(&path, Arc::new(Schema::new(fields)))?;
     let read = asked.profiles.iter().map(|profile| texts.profile(profile));
     let read: Vec<ProfileTexts> = read.collect();
-    for &(at, text) in &named {
+    for (at, of_question) in &named {
         let of: Vec<&ProfileTexts> = read.iter().collect();
         file.write(vec![
-            name(at, read.len()),
+            name(*at, read.len()),
             Arc::new(Int32Array::from_iter_values(0..read.len() as i32)),
-            features(&of, text)?,
+            features(&of, of_question)?,
         ])?;
     }
     file.finish()
+}
+
+/// What is true of the test users that each question is asked of.
+fn write_truth(asked: &Asked, path: &Path) -> Result<()> {
+    let (mut questions, mut users) = (Vec::new(), Vec::new());
+    let (mut labels, mut never) = (Vec::new(), Vec::new());
+    for (at, forecast) in asked.forecasts.iter().enumerate() {
+        let name = forecast.name();
+        let of = asked.study.labels[at].iter().zip(&asked.study.never[at]);
+        for (user, (label, new)) in (0..).zip(of) {
+            if let Some(label) = label {
+                questions.push(name.clone());
+                users.push(user);
+                labels.push(*label);
+                never.push(*new);
+            }
+        }
+    }
+    columns::write(
+        path,
+        vec![
+            ("question", Arc::new(StringArray::from(questions))),
+            ("user", Arc::new(Int32Array::from(users))),
+            ("label", Arc::new(BooleanArray::from(labels))),
+            ("never", Arc::new(BooleanArray::from(never))),
+        ],
+    )
 }
 
 fn item() -> Arc<Field> {

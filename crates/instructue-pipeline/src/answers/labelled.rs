@@ -79,8 +79,12 @@ impl Labelled {
     }
 }
 
-/// The text that a question names, if it is a single one.
-pub(crate) fn named_text(run: &ForecastRun<'_>, asked: &Asked, question: usize) -> Option<u32> {
+/// The texts that a question names, if it names any.
+pub(crate) fn named_texts(
+    run: &ForecastRun<'_>,
+    asked: &Asked,
+    question: usize,
+) -> Option<Vec<u32>> {
     let forecast = &asked.forecasts[question];
     if forecast.family != ForecastFamily::Occurs {
         return None;
@@ -88,7 +92,8 @@ pub(crate) fn named_text(run: &ForecastRun<'_>, asked: &Asked, question: usize) 
     let instruction = forecast.texts(run.data.store.schema(), None)?.instruction;
     let query = run.scorer.texts().instruction(&DataText::new(instruction));
     match query.about {
-        About::OneOf(shares) if shares.len() == 1 => Some(shares[0].0),
+        About::OneOf(shares) if shares.len() == 1 => Some(vec![shares[0].0]),
+        About::AnyOf(texts) => Some(texts),
         _ => None,
     }
 }
@@ -96,7 +101,7 @@ pub(crate) fn named_text(run: &ForecastRun<'_>, asked: &Asked, question: usize) 
 /// For each number of labels, what logistic regressions of each question's own say of test
 /// users, learned from training users at the newest time of training: on the features of what the
 /// question names, and on the same beside the answer score, whose answers for test users are in
-/// `found`. Questions that name no single text are left out.
+/// `found`. Questions that name no text are left out.
 pub(super) fn with_labels(
     run: &ForecastRun<'_>,
     asked: &Asked,
@@ -110,10 +115,10 @@ pub(super) fn with_labels(
     };
     let (learned, tested) = (read(&labelled.profiles), read(&asked.profiles));
     let everyone: Vec<usize> = (0..tested.len()).collect();
-    let features = |of: &[ProfileTexts], users: &[usize], text: u32| {
+    let features = |of: &[ProfileTexts], users: &[usize], named: &[u32]| {
         let rows = users
             .iter()
-            .flat_map(|user| texts.numbers(&of[*user], text));
+            .flat_map(|user| texts.numbers_of_any(&of[*user], named));
         Matrix::new(users.len(), TEXT_FEATURES, rows.collect()).expect("as many features each")
     };
     let chosen = |at: usize, count: usize| {
@@ -124,11 +129,11 @@ pub(super) fn with_labels(
         enough.then_some((of, labels))
     };
     let alone = |at: usize, count: usize| {
-        let text = named_text(run, asked, at)?;
+        let named = named_texts(run, asked, at)?;
         let (of, labels) = chosen(at, count)?;
-        let x = features(&learned, &of, text);
+        let x = features(&learned, &of, &named);
         let fit = LogisticRegression::fit(&x, &labels, PENALTY).ok()?;
-        let found = fit.scores(&features(&tested, &everyone, text)).ok()?;
+        let found = fit.scores(&features(&tested, &everyone, &named)).ok()?;
         Some(found.into_iter().map(|score| score as f32).collect())
     };
     let mut methods: Vec<ForecastScores> = LABELS
@@ -143,15 +148,15 @@ pub(super) fn with_labels(
         let worded = asked.worded(run, wording);
         let learned_scores = run.scorer.scores(&labelled.profiles, &worded.instructions);
         let beside = |at: usize, count: usize| {
-            let (text, place) = (named_text(run, asked, at)?, worded.find(at)?);
+            let (named, place) = (named_texts(run, asked, at)?, worded.find(at)?);
             let (of, labels) = chosen(at, count)?;
             let known = of
                 .iter()
                 .map(|user| log_odds(learned_scores.row(*user)[place]));
-            let x = features(&learned, &of, text);
+            let x = features(&learned, &of, &named);
             let known: Vec<f64> = known.collect();
             let fit = LogisticRegression::fit_beside(&x, &labels, &known, STRONG).ok()?;
-            let added = fit.scores(&features(&tested, &everyone, text)).ok()?;
+            let added = fit.scores(&features(&tested, &everyone, &named)).ok()?;
             let each = score.scores[at].iter().zip(added);
             Some(
                 each.map(|(p, added)| (log_odds(*p) + added) as f32)

@@ -18,7 +18,7 @@ pub(crate) use asked::Asked;
 pub(crate) use evaluate::{ask, summarise};
 pub(crate) use exchange::{read_found, write_labelled};
 pub(crate) use forecast_run::ForecastRun;
-pub(crate) use labelled::{Labelled, named_text};
+pub(crate) use labelled::{Labelled, named_texts};
 pub use open::{answers_dir, open_answers, score_user};
 pub(crate) use run::AnswerRun;
 pub use run::{ANSWERS_DIR, FORECASTS_FILE, learn_answers};

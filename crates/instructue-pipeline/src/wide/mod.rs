@@ -30,6 +30,9 @@ use pool::{FoldAnswers, pool};
 
 pub use declare::{WideData, WideSuite};
 
+/// What the baseline reads; with another one what it made is made again.
+const EXCHANGE_FORMAT: u32 = 2;
+
 /// Runs the baseline on a directory of labelled users.
 pub type RunForecasts<'a> = dyn FnMut(&Path) -> Result<()> + 'a;
 
@@ -207,7 +210,7 @@ impl Fold<'_> {
         // Other questions or another configuration have another place.
         let names: Vec<&str> = asked.study.items.iter().map(|item| &*item.name).collect();
         let of = format!(
-            "{} {} {}",
+            "{EXCHANGE_FORMAT} {} {} {}",
             ingested.store.fingerprint(),
             config.to_toml(),
             names.join("\n")

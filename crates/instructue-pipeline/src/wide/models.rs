@@ -5,7 +5,7 @@ use instructue_metrics::CrossValidation;
 use instructue_schema::{Matrix, Progress, UserVectors, seed};
 use rayon::prelude::*;
 
-use crate::answers::{Asked, ForecastRun, Labelled, named_text};
+use crate::answers::{Asked, ForecastRun, Labelled, named_texts};
 use crate::error::{Error, Result};
 use crate::run::TrainedRun;
 use crate::store_embedder::StoreEmbedder;
@@ -29,7 +29,7 @@ pub(super) fn model_methods(
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Vec<ForecastScores>> {
     let (data, items) = (&run.data, &asked.study.items);
-    let fits = |at: &usize| !items[*at].seen_value && named_text(run, asked, *at).is_some();
+    let fits = |at: &usize| !items[*at].seen_value && named_texts(run, asked, *at).is_some();
     let mut chosen: Vec<usize> = (0..items.len()).filter(fits).collect();
     chosen.sort_by_key(|at| seed::derive(data.userqa.seed, &items[*at].name, &[]));
     chosen.truncate(most);

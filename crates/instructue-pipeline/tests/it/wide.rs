@@ -53,7 +53,7 @@ fetch = "fetch it"
 
 fn people(data: &Path) {
     let people = GenerateConfig {
-        users: 300,
+        users: 600,
         events_per_user: 50.0,
         ..GenerateConfig::default()
     };
