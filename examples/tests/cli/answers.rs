@@ -61,10 +61,34 @@ fn answers_are_scored_beside_vectors() {
     assert_eq!(scores.len(), 300);
     assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)));
     assert!(scores.iter().any(|score| *score != scores[0]));
+    // For a vector store: users, and the question beside them.
+    let store = at("store.parquet");
+    let vectors = [
+        "--model",
+        &out,
+        "--data",
+        &data,
+        "--vectors",
+        "answers",
+        "--out",
+        &store,
+    ];
+    let printed = good(&run("embed_users", &[&vectors, &QUESTION[..]].concat()));
+    assert!(printed.contains("store.questions.parquet"), "{printed}");
+    assert!(dir.path().join("store.questions.parquet").is_file());
+    let scored = [&vectors[..], &["--scores"], &QUESTION[..]].concat();
+    bad(
+        &run("embed_users", &scored),
+        &["--vectors answers", "--scores"],
+    );
     let first = &ids(dir.path().join("data").as_path())[0];
     let ask = ["--model", &out, "--data", &data, "--user", first];
     let told = good(&run("ask_user", &[&ask, &QUESTION[..]].concat()));
     assert!(told.contains("probability of a yes: 0."), "{told}");
+    assert!(
+        told.contains("buy coffee in the next 30 days.") && told.contains(", this user will "),
+        "{told}"
+    );
 }
 
 #[test]

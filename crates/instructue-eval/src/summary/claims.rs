@@ -4,7 +4,7 @@ use crate::methods::{
     AVERAGE, Arm, CLEAN, COLES, LIGHTGBM, LIGHTGBM_WITH_OURS, TEXT, TEXT_CONTRAST, TEXT_INSTRUCTED,
     TUNED, TUNED_PROTOTYPES,
 };
-use crate::results::{AudienceResult, Claim, FewShotResult, NoiseResult};
+use crate::results::{AudienceResult, Claim, FewShotResult};
 use crate::summary::table::Table;
 use instructue_metrics::{Draws, Interval};
 
@@ -14,7 +14,6 @@ const MATCHED: &str = Arm::Matched.id();
 pub(crate) fn claims(
     table: &Table,
     confidence: f64,
-    noise: &[NoiseResult],
     few_shot: &[FewShotResult],
     audience: &[AudienceResult],
 ) -> Vec<Claim> {
@@ -57,7 +56,6 @@ pub(crate) fn claims(
         (MATCHED, Arm::Empty.id()),
         |found| found.point >= 0.01 && found.low > 0.0,
     ));
-    out.push(wrong(table));
     out.push(ahead(
         table,
         (
@@ -67,7 +65,6 @@ pub(crate) fn claims(
         (Arm::Reworded.id(), MATCHED),
         |found| found.point.abs() <= 0.003,
     ));
-    out.push(foreign(noise));
     for (name, how) in [
         (TUNED, "read by a probe"),
         (TUNED_PROTOTYPES, "by prototypes alone"),
@@ -122,54 +119,6 @@ fn ahead(
         met: Some(met(&found)),
         value: Some(found),
         tasks: Some((better, table.tasks.len())),
-    }
-}
-
-fn wrong(table: (&Table, f64)) -> Claim {
-    let target = "lower on at least 80 % of the tasks";
-    let all = table.0.tasks.len();
-    let mut claim = ahead(
-        table,
-        ("a wrong instruction is worse than the matching one", target),
-        (MATCHED, Arm::Wrong.id()),
-        |_| false,
-    );
-    if let Some((better, _)) = claim.tasks {
-        claim.met = Some(better as f64 >= 0.8 * all as f64);
-    }
-    claim
-}
-
-/// The drop at 30 % replaced events beside that of LightGBM.
-fn foreign(noise: &[NoiseResult]) -> Claim {
-    let claim = "replaced events harm less";
-    let target = "at 30 % replaced events, a drop at most half that of LightGBM on counts";
-    let drop = |name: &str| {
-        let of = noise
-            .iter()
-            .find(|one| one.method == name && one.kind == "foreign")?;
-        let point = of
-            .points
-            .iter()
-            .find(|point| (point.share - 0.3).abs() < 1e-9)?;
-        Some(point.drop)
-    };
-    let (Some(ours), Some(theirs)) = (drop(MATCHED), drop(LIGHTGBM)) else {
-        return not_measured(claim, target);
-    };
-    let empty = drop(Arm::Empty.id()).map_or(String::new(), |drop| {
-        format!("; without an instruction {:.3}", drop.point)
-    });
-    Claim {
-        claim: claim.into(),
-        target: target.into(),
-        found: format!(
-            "drop {:.3} beside {:.3} of LightGBM{empty}",
-            ours.point, theirs.point
-        ),
-        value: Some(ours),
-        tasks: None,
-        met: Some(ours.point <= 0.5 * theirs.point),
     }
 }
 

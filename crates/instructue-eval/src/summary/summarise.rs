@@ -48,7 +48,7 @@ pub fn summarise(study: &Study<'_>, folds: &[FoldResult], extras: &Extras) -> Re
     let few_shot = uses::few_shot(found)?;
     let audience = uses::audience(found)?;
     let claims = match extras.claims {
-        true => claims(&table, confidence, &noise, &few_shot, &audience),
+        true => claims(&table, confidence, &few_shot, &audience),
         false => Vec::new(),
     };
     let first = folds.first().cloned().unwrap_or_default();

@@ -53,8 +53,8 @@ fetch = "fetch it"
 
 fn people(data: &Path) {
     let people = GenerateConfig {
-        users: 600,
-        events_per_user: 50.0,
+        users: 450,
+        events_per_user: 35.0,
         ..GenerateConfig::default()
     };
     generate(&people, data, &mut |_| {}).unwrap();
