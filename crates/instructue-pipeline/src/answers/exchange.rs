@@ -12,10 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Int32Array, StringArray,
+    ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int32Array,
+    StringArray,
 };
 use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Schema};
-use instructue_eval::ForecastScores;
+use instructue_eval::{ForecastScores, Wording};
 use instructue_features::{ProfileTexts, TEXT_FEATURES};
 use instructue_schema::Timestamp;
 
@@ -150,24 +151,61 @@ fn dates(run: &ForecastRun<'_>) -> Vec<Timestamp> {
     times.iter().rev().step_by(step).copied().collect()
 }
 
+/// Keeps what methods said, in the baseline's format.
+pub(crate) fn write_scores(asked: &Asked, methods: &[ForecastScores], path: &Path) -> Result<()> {
+    let (mut names, mut questions) = (Vec::new(), Vec::new());
+    let (mut users, mut scores) = (Vec::new(), Vec::new());
+    for method in methods {
+        for (forecast, of_question) in asked.forecasts.iter().zip(&method.scores) {
+            let name = forecast.name();
+            for (user, score) in (0..).zip(of_question) {
+                names.push(&*method.method.name);
+                questions.push(name.clone());
+                users.push(user);
+                scores.push(f64::from(*score));
+            }
+        }
+    }
+    columns::write(
+        path,
+        vec![
+            ("method", columns::texts(&names)),
+            ("question", Arc::new(StringArray::from(questions))),
+            ("user", Arc::new(Int32Array::from(users))),
+            ("score", Arc::new(Float64Array::from(scores))),
+        ],
+    )
+}
+
 /// What the baseline said; none if it was not run.
 ///
 /// # Errors
 /// Another file than it writes.
 pub(crate) fn read_found(asked: &Asked, dir: &Path) -> Result<Vec<ForecastScores>> {
-    let path = dir.join(FOUND);
-    let Some(batches) = columns::read(&path)? else {
-        return Ok(Vec::new());
+    Ok(read_scores(asked, &dir.join(FOUND), None)?.unwrap_or_default())
+}
+
+/// What methods said that read a wording, or none, from a file; `None` where there is no file.
+///
+/// # Errors
+/// A file of something else.
+pub(crate) fn read_scores(
+    asked: &Asked,
+    path: &Path,
+    wording: Option<Wording>,
+) -> Result<Option<Vec<ForecastScores>>> {
+    let Some(batches) = columns::read(path)? else {
+        return Ok(None);
     };
     let places = asked.forecasts.iter().zip(0usize..);
     let places: HashMap<String, usize> = places.map(|(one, at)| (one.name(), at)).collect();
     let users = asked.profiles.len();
     let mut found: BTreeMap<String, Vec<Vec<f32>>> = BTreeMap::new();
     for batch in &batches {
-        let text = |name| columns::column(batch, &path, name, &DataType::Utf8);
+        let text = |name| columns::column(batch, path, name, &DataType::Utf8);
         let (method, question) = (text("method")?, text("question")?);
-        let user = columns::column(batch, &path, "user", &DataType::Int32)?;
-        let score = columns::column(batch, &path, "score", &DataType::Float64)?;
+        let user = columns::column(batch, path, "user", &DataType::Int32)?;
+        let score = columns::column(batch, path, "score", &DataType::Float64)?;
         let (method, question) = (method.as_string::<i32>(), question.as_string::<i32>());
         let (user, score) = (
             user.as_primitive::<Int32Type>(),
@@ -203,12 +241,10 @@ pub(crate) fn read_found(asked: &Asked, dir: &Path) -> Result<Vec<ForecastScores
             ));
         }
     }
-    let each = found.into_iter();
-    Ok(each
-        .map(|(method, scores)| {
-            asked.scores((&method, None), &|at| {
-                Some(scores[at].clone()).filter(|found| !found.is_empty())
-            })
+    let each = found.into_iter().map(|(method, scores)| {
+        asked.scores((&method, wording), &|at| {
+            Some(scores[at].clone()).filter(|found| !found.is_empty())
         })
-        .collect())
+    });
+    Ok(Some(each.collect()))
 }

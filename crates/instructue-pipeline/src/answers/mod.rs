@@ -16,7 +16,7 @@ mod wordings;
 
 pub(crate) use asked::Asked;
 pub(crate) use evaluate::{ask, summarise};
-pub(crate) use exchange::{read_found, write_labelled};
+pub(crate) use exchange::{read_found, read_scores, write_labelled, write_scores};
 pub(crate) use forecast_run::ForecastRun;
 pub(crate) use labelled::{Labelled, named_texts};
 pub use open::{answers_dir, open_answers, score_user};

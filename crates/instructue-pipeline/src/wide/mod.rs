@@ -16,7 +16,9 @@ use instructue_fs::read_text;
 use instructue_schema::{Progress, seed};
 use instructue_trainer::{Claim, RUN};
 
-use crate::answers::{AnswerRun, Wordings, ask, read_found, summarise, write_labelled};
+use crate::answers::{
+    AnswerRun, Wordings, ask, read_found, read_scores, summarise, write_labelled, write_scores,
+};
 use crate::compute::Compute;
 use crate::config::{RunConfig, userqa_config};
 use crate::error::{Error, Result};
@@ -234,9 +236,15 @@ impl Fold<'_> {
             let model = train_run(ingested, &claim, config, run.compute, same, watch)?;
             watch.progress(Progress::Stage { name: "measuring" });
             let most = self.data.model_questions;
-            let mut all = model_methods(&forecasts, &asked, &model, most, &mut |step| {
-                watch.progress(step);
-            })?;
+            let kept = format!("model-{}-{most}.parquet", model.model.digest()?);
+            let kept = exchange.join(kept);
+            if !kept.is_file() {
+                let told = &mut |step| watch.progress(step);
+                let found = model_methods(&forecasts, &asked, &model, most, told)?;
+                write_scores(&asked, &found, &kept)?;
+            }
+            let found = read_scores(&asked, &kept, Some(Wording::Exact))?;
+            let mut all = found.unwrap_or_default();
             all.extend(
                 methods
                     .iter()
