@@ -59,7 +59,8 @@ def main():
     seen = {one["item"]["name"]: one["item"]["seen_value"] for one in result["forecasts"]["questions"]}
     found = {part: [] for part in PARTS}
     for fold in sorted((suite / name).glob("fold-*")):
-        directory = next(fold.glob("labels-*"))
+        # Each configuration has a place of its own: the newest one.
+        directory = max(fold.glob("labels-*/truth.parquet"), key=lambda path: path.stat().st_mtime).parent
         labelled = pl.read_parquet(directory / "labelled.parquet")
         labelled = labelled.filter(pl.col("question").is_in([q for q, is_seen in seen.items() if is_seen]))
         labelled = labelled.sample(min(len(labelled), 150_000), seed=0)

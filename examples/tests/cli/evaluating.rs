@@ -12,6 +12,8 @@ data = "data"
 folds = 2
 run_folds = 1
 resamples = 20
+[run.answers]
+rows = 2000
 [run.model]
 vocabulary = 300
 slots = 4

@@ -18,6 +18,8 @@ use crate::options::EvaluateOptions;
 const BINS: usize = 15;
 /// The first users that lift looks at.
 const SHARES: [f64; 3] = [0.01, 0.05, 0.1];
+/// The share of the questions of groups that a method must answer to be said how it ranks them.
+const RANKED: f64 = 0.95;
 /// Users of each answer that a question needs among those who are looked at.
 const MIN_PER_CLASS: usize = 3;
 
@@ -251,6 +253,14 @@ fn of_subset(one: &PerQuestion, subset: ForecastSubset) -> &[Option<Draws>] {
 /// Lift, calibration and the ranking within users.
 fn quality(study: &ForecastStudy, method: &ForecastScores) -> ForecastQuality {
     let mut lifts = [const { Vec::new() }; 3];
+    // Who answers some questions only has fewer to rank.
+    let known = study.items.iter().zip(&method.scores);
+    let known = known.filter(|(item, _)| item.seen_family && item.group.is_some());
+    let answered = known
+        .clone()
+        .filter(|(_, scores)| !scores.is_empty())
+        .count();
+    let ranks = answered as f64 >= RANKED * known.count() as f64;
     let (mut probabilities, mut truths) = (Vec::new(), Vec::new());
     let mut right: Vec<RightAnswers> = Vec::new();
     /// Scores and labels.
@@ -281,7 +291,7 @@ fn quality(study: &ForecastStudy, method: &ForecastScores) -> ForecastQuality {
             probabilities.extend(&own);
             truths.extend(&truth);
         }
-        if let Some(group) = &item.group {
+        if let Some(group) = item.group.as_ref().filter(|_| ranks) {
             for (user, label, score) in asked {
                 let (scores, labels) = by_user.entry((group, user)).or_default();
                 scores.push(score);

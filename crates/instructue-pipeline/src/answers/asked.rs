@@ -6,6 +6,7 @@ use instructue_schema::{DataText, UserRef};
 use instructue_userqa::{
     Forecast, ForecastFacts, ForecastFamily, ForecastPlan, PlannedForecast, Split, split_of,
 };
+use rayon::prelude::*;
 
 use super::forecast_run::{ForecastRun, MOST_USERS};
 use crate::error::Result;
@@ -97,8 +98,6 @@ impl Asked {
         (name, wording): (&str, Option<Wording>),
         of: &(dyn Fn(usize) -> Option<Vec<f32>> + Sync),
     ) -> ForecastScores {
-        use rayon::prelude::*;
-
         let questions = (0..self.forecasts.len()).into_par_iter();
         ForecastScores {
             method: ForecastMethod {

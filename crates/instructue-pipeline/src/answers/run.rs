@@ -134,6 +134,23 @@ impl AnswerRun<'_> {
             }))
     }
 
+    /// The scorer in the run's directory, learned from all values if there is none yet; `None`
+    /// where the data are too little.
+    pub fn scorer(&self, watch: &mut dyn FnMut(Progress)) -> Result<Option<AnswerScorer>> {
+        let dir = self.claim.directory().join(ANSWERS_DIR);
+        if dir.is_dir() {
+            return Ok(Some(AnswerScorer::load(&dir, WordVectors::shared())?));
+        }
+        let profiles = self.profiles()?;
+        let (data, end) = (self.data(&profiles), self.ingested.end);
+        let learner = Learner::fit(data, self.triples, end, WordVectors::shared(), watch)?;
+        let scorer = learner.learn(All, end, watch)?;
+        if let Some(scorer) = &scorer {
+            scorer.save(&dir)?;
+        }
+        Ok(scorer)
+    }
+
     fn data<'a>(&'a self, profiles: &'a ProfileBuilder) -> AnswerData<'a> {
         AnswerData {
             store: &self.ingested.store,

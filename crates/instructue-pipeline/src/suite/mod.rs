@@ -212,8 +212,7 @@ impl Models<'_> {
                 userqa: &run.userqa,
                 config: &config,
             };
-            let learned = learner.learn(&mut |step| watch.progress(step))?;
-            run.answers = learned.map(|learned| learned.scorer);
+            run.answers = learner.scorer(&mut |step| watch.progress(step))?;
         }
         Ok(run)
     }

@@ -18,6 +18,8 @@ folds = 3
 run_folds = 1
 resamples = 40
 
+[run.answers]
+rows = 2000
 [run.model]
 vocabulary = 300
 slots = 6

@@ -24,6 +24,8 @@ folds = 2
 resamples = 40
 marketing = ["plays_games"]
 
+[run.answers]
+rows = 2000
 [run.model]
 vocabulary = 300
 slots = 6

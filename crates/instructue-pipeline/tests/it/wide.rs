@@ -43,7 +43,7 @@ name = "people"
 path = "people"
 models = 1
 model_questions = 2
-run = { size = "tiny", answers = { rows = 4000 }, train = { steps = 2 }, privacy = { min_users = 5 } }
+run = { size = "tiny", answers = { rows = 2000 }, train = { steps = 2 }, privacy = { min_users = 5 } }
 
 [[data]]
 name = "elsewhere"
@@ -53,8 +53,8 @@ fetch = "fetch it"
 
 fn people(data: &Path) {
     let people = GenerateConfig {
-        users: 450,
-        events_per_user: 35.0,
+        users: 600,
+        events_per_user: 50.0,
         ..GenerateConfig::default()
     };
     generate(&people, data, &mut |_| {}).unwrap();
