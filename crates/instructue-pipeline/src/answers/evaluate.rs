@@ -11,8 +11,7 @@ use super::asked::Asked;
 use super::forecast_run::{ForecastRun, MOST_USERS};
 use super::labelled::{LABELS, labels_alone, labels_beside, with_labels};
 use super::unlabelled::{
-    ACTIVITY, COSINE, COUNT, COUNT_FOREIGN, SCORE, SCORE_FOREIGN, WRONG, WRONG_IN_GROUP,
-    without_labels,
+    ACTIVITY, COSINE, COUNT, COUNT_ADDED, SCORE, SCORE_ADDED, WRONG, WRONG_IN_GROUP, without_labels,
 };
 use crate::error::Result;
 
@@ -75,8 +74,8 @@ pub(crate) fn summarise(
     for other in [Wording::Plain, Wording::Far] {
         pairs.push(pair(SCORE, Some(other), SCORE, exact));
     }
-    pairs.push(pair(SCORE, exact, SCORE_FOREIGN, exact));
-    pairs.push(pair(COUNT, exact, COUNT_FOREIGN, exact));
+    pairs.push(pair(SCORE, exact, SCORE_ADDED, exact));
+    pairs.push(pair(COUNT, exact, COUNT_ADDED, exact));
     let options = EvaluateOptions {
         seed,
         resamples: RESAMPLES,

@@ -19,17 +19,17 @@ pub(super) const WRONG_IN_GROUP: &str = "wrong within the field";
 pub(super) const COSINE: &str = "cosine";
 /// Decayed events of what the question means.
 pub(super) const COUNT: &str = "count";
-/// The answer score from histories with foreign events.
-pub(super) const SCORE_FOREIGN: &str = "answer score, foreign events";
+/// The answer score from histories with added events of another user.
+pub(super) const SCORE_ADDED: &str = "answer score, added events";
 /// The count, likewise.
-pub(super) const COUNT_FOREIGN: &str = "count, foreign events";
+pub(super) const COUNT_ADDED: &str = "count, added events";
 /// Decayed events of what the question means, and then how popular it is.
 pub(super) const COUNT_THEN_POPULARITY: &str = "count, then popularity";
 /// Decayed events of the whole source.
 pub(super) const ACTIVITY: &str = "activity";
 
-/// Foreign events per own one.
-const FOREIGN: f64 = 0.5;
+/// Added events of another user per own one.
+const ADDED: f64 = 0.5;
 
 /// What is said without any label.
 pub(super) fn without_labels(run: &ForecastRun<'_>, asked: &Asked) -> Vec<ForecastScores> {
@@ -41,7 +41,7 @@ pub(super) fn without_labels(run: &ForecastRun<'_>, asked: &Asked) -> Vec<Foreca
             methods.extend(of_wording(run, asked, (&worded, wording), &counted));
         }
     }
-    methods.extend(among_foreign_events(run, asked));
+    methods.extend(among_added_events(run, asked));
     let schema = run.data.store.schema();
     let activity = |at: usize| {
         let (source, _) = schema.source(&asked.forecasts[at].source)?;
@@ -111,12 +111,12 @@ fn other(
 }
 
 /// The score and the count, from histories with half as many events of somebody else in them.
-fn among_foreign_events(run: &ForecastRun<'_>, asked: &Asked) -> Vec<ForecastScores> {
+fn among_added_events(run: &ForecastRun<'_>, asked: &Asked) -> Vec<ForecastScores> {
     let count = asked.profiles.len();
     let mixed: Vec<Profile> = (0..count)
         .map(|user| {
             let other = &asked.profiles[(user + 1) % count];
-            with_foreign(&asked.profiles[user], other, run.data.userqa.seed)
+            with_added(&asked.profiles[user], other, run.data.userqa.seed)
         })
         .collect();
     let worded = asked.worded(run, Wording::Exact);
@@ -130,13 +130,13 @@ fn among_foreign_events(run: &ForecastRun<'_>, asked: &Asked) -> Vec<ForecastSco
         Some(counted.iter().map(|user| user.of(&query.about)).collect())
     };
     vec![
-        asked.scores((SCORE_FOREIGN, wording), &score),
-        asked.scores((COUNT_FOREIGN, wording), &count),
+        asked.scores((SCORE_ADDED, wording), &score),
+        asked.scores((COUNT_ADDED, wording), &count),
     ]
 }
 
-/// A profile with events of another user, [`FOREIGN`] for each of its own.
-fn with_foreign(profile: &Profile, other: &Profile, run_seed: u64) -> Profile {
+/// A profile with events of another user, [`ADDED`] for each of its own.
+fn with_added(profile: &Profile, other: &Profile, run_seed: u64) -> Profile {
     let mut out = profile.clone();
     let sources = out.sources.iter_mut().zip(&other.sources);
     for (source, (own, others)) in sources.enumerate() {
@@ -144,16 +144,16 @@ fn with_foreign(profile: &Profile, other: &Profile, run_seed: u64) -> Profile {
             continue;
         };
         // Each of an event's days is one that happened.
-        let mut foreign: Vec<(usize, f32)> = Vec::new();
+        let mut added: Vec<(usize, f32)> = Vec::new();
         for (event, one) in others.iter().enumerate() {
-            foreign.extend(one.days.iter().map(|day| (event, *day)));
+            added.extend(one.days.iter().map(|day| (event, *day)));
         }
         let key = instructue_schema::user_key(&profile.user);
-        let mut drawn = seed::rng(run_seed, "foreign events", &[key, source as u64]);
-        seed::shuffle(&mut foreign, &mut drawn);
+        let mut drawn = seed::rng(run_seed, "added events", &[key, source as u64]);
+        seed::shuffle(&mut added, &mut drawn);
         let days: usize = own.iter().map(|event| event.days.len()).sum();
-        foreign.truncate((FOREIGN * days as f64).round() as usize);
-        own.extend(foreign.into_iter().map(|(event, day)| {
+        added.truncate((ADDED * days as f64).round() as usize);
+        own.extend(added.into_iter().map(|(event, day)| {
             let mut event = others[event].clone();
             event.days = Arc::from([day]);
             event
