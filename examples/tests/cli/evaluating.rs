@@ -79,3 +79,33 @@ fn what_is_wrong_with_a_suite_is_named() {
     let arguments = [&*suite, "--out", &out, "--python", "no-such-python"];
     bad(&run("evaluate_suite", &arguments), &["no-such-python"]);
 }
+
+const WIDE: &str = r#"
+name = "wide"
+title = "Questions"
+folds = 2
+[[data]]
+name = "people"
+path = "people"
+fetch = "fetch them"
+"#;
+
+#[test]
+fn a_wide_suite_says_which_data_are_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("wide.toml");
+    fs::write(&path, WIDE).unwrap();
+    let suite = path.to_string_lossy().into_owned();
+    let out = dir.path().join("out").to_string_lossy().into_owned();
+    let arguments = [&*suite, "--out", &out];
+    bad(
+        &run("evaluate_suite", &arguments),
+        &["`wide`", "at least one data set"],
+    );
+    bad(
+        &run("evaluate_suite", &[&suite, "--variants"]),
+        &["--variants"],
+    );
+    fs::write(&path, WIDE.replace("folds = 2", "folds = 0")).unwrap();
+    bad(&run("evaluate_suite", &arguments), &["wide.toml", "folds"]);
+}
