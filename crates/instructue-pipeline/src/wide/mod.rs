@@ -11,7 +11,9 @@ mod pool;
 
 use std::path::Path;
 
-use instructue_eval::{Evaluation, ForecastMethod, ForecastScores, Wording, write_report};
+use instructue_eval::{
+    Evaluation, FoldSize, ForecastMethod, ForecastScores, Wording, write_report,
+};
 use instructue_fs::read_text;
 use instructue_schema::{Progress, seed};
 use instructue_trainer::{Claim, RUN};
@@ -123,10 +125,11 @@ fn of_data(
         folds.push(found);
         of_models.extend(model);
     }
-    let mut results = vec![written(suite, data, run, (&folds, &data.name))?];
+    let users = ingested.store.users() as usize;
+    let mut results = vec![written(suite, data, run, (&folds, &data.name, users))?];
     if !of_models.is_empty() {
         let name = format!("{}-models", data.name);
-        results.push(written(suite, data, run, (&of_models, &name))?);
+        results.push(written(suite, data, run, (&of_models, &name, users))?);
     }
     Ok(results)
 }
@@ -136,7 +139,7 @@ fn written(
     suite: &WideSuite,
     data: &WideData,
     run: &WideRun<'_>,
-    (folds, name): (&[FoldAnswers], &str),
+    (folds, name, users): (&[FoldAnswers], &str, usize),
 ) -> Result<WideResult> {
     let (study, methods) = pool(folds);
     let mut evaluation = Evaluation {
@@ -149,6 +152,13 @@ fn written(
         )?),
         ..Evaluation::default()
     };
+    evaluation.folds = folds
+        .iter()
+        .map(|fold| FoldSize {
+            train: users - fold.study.users(),
+            test: fold.study.users(),
+        })
+        .collect();
     evaluation.facts = vec![
         ("users tested".into(), study.users().to_string()),
         ("questions".into(), study.items.len().to_string()),
