@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use instructue::model::{SoftPrompt, VectorKind};
 use instructue::pipeline::{
-    EmbedRequest, Watch, check_embed_out, embed_answers, embed_users, open_answers,
+    AnswerVectorsRequest, EmbedRequest, Watch, check_embed_out, embed_answers, embed_users,
+    open_answers,
 };
 use instructue_examples::{Console, Opened, Users, finish, instruction, parse, say};
 
@@ -124,10 +125,14 @@ fn answers(
         return Err("--vectors answers: expected neither --tuned nor --scores beside it".into());
     }
     let scorer = arguments.users.scorer(opened)?;
-    let asked = (opened.reference, &arguments.instruction[..]);
+    let request = AnswerVectorsRequest {
+        reference: opened.reference,
+        instructions: arguments.instruction.clone(),
+        allow_empty: arguments.allow_empty,
+    };
     let store = &opened.ingested.store;
     let out = &arguments.out;
-    let written = embed_answers(&scorer, store, asked, out, &mut |stage| {
+    let written = embed_answers(&scorer, store, &request, out, &mut |stage| {
         console.progress(stage);
     })?;
     console.done();

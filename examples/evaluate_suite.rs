@@ -69,9 +69,7 @@ fn facts() -> Vec<(String, String)> {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    // A suite of data sets is a wide one.
-    let text = std::fs::read_to_string(&arguments.suite).unwrap_or_default();
-    if text.lines().any(|line| line.trim() == "[[data]]") {
+    if WideSuite::is_one(&arguments.suite) {
         return run_wide(arguments);
     }
     let suite = Suite::load(&arguments.suite)?;

@@ -124,7 +124,9 @@ def main():
             sys.exit(f"{directory / file}: expected a Parquet file, found nothing")
     questions = pl.scan_parquet(directory / "tested.parquet").select("question").unique().collect()
     questions = sorted(questions["question"].to_list())
-    tables = []
+    # A frame of none, in case that nothing can be learned.
+    schema = {"user": pl.Int32, "score": pl.Float64, "method": pl.String, "question": pl.String}
+    tables = [pl.DataFrame(schema=schema)]
     # A fork of a process with threads may hang, and polars has some.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), context, initializer=load, initargs=(directory,)) as pool:

@@ -44,7 +44,7 @@ pub use bootstrap::{
 pub use cross_validation::{Criterion, CrossValidation, GridPoint, stratified_folds};
 pub use curves::{Calibration, CalibrationBin, Decile, Deciles, gain_curve, ks_curve};
 pub use error::{Error, Result};
-pub use logistic::{LogisticRegression, log_loss, standardisation};
+pub use logistic::{LogisticRegression, log_loss, log_odds, standardisation};
 pub use lookalike::look_alike;
 pub use map::Map2d;
 pub use ranking::Candidates;

@@ -172,6 +172,12 @@ impl LogisticRegression {
     }
 }
 
+/// The log-odds of a probability; of a certain one those of a millionth.
+pub fn log_odds(probability: f32) -> f64 {
+    let p = f64::from(probability).clamp(1e-6, 1.0 - 1e-6);
+    (p / (1.0 - p)).ln()
+}
+
 /// Mean over examples of −log p(label), from log-odds; NaN without examples.
 pub fn log_loss(scores: &[f64], labels: &[bool]) -> f64 {
     let sum: f64 = scores

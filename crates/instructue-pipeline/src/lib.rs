@@ -32,8 +32,8 @@ pub mod wide;
 mod windows;
 
 pub use answers::{
-    ANSWERS_DIR, AnswerVectors, FORECASTS_FILE, ValueWording, WORDINGS_FILE, Wordings, answers_dir,
-    embed_answers, learn_answers, open_answers, score_user, statement,
+    ANSWERS_DIR, AnswerVectors, AnswerVectorsRequest, FORECASTS_FILE, ValueWording, WORDINGS_FILE,
+    Wordings, answers_dir, embed_answers, learn_answers, open_answers, score_user, statement,
 };
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use cache::{EVENTS_DIR, keep_events};

@@ -1,6 +1,24 @@
 //! What a misspelt key or name may have meant.
 
-use instructue_schema::TomlFault;
+use std::path::Path;
+
+use instructue_schema::{TomlFault, parse_toml};
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
+/// Reads a TOML file.
+///
+/// # Errors
+/// Names the file, the line, what is expected and what was found.
+pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = instructue_fs::read_text(path)?;
+    parse_toml(&text).map_err(|fault| Error::Config {
+        path: path.into(),
+        line: Some(fault.line),
+        message: shorten(&fault),
+    })
+}
 
 /// What is wrong with a TOML text: an unknown field is shortened to the name that was
 /// probably meant.

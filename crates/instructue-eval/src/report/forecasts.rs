@@ -7,7 +7,7 @@ use plotly::{Plot, Scatter};
 
 use crate::forecast::{ForecastResult, ForecastSubset};
 use crate::report::html::{digits, escape, head, or_dash, section, signed, table, text, value};
-use crate::report::plots::{COLOURS, axis, curve_layout, dotted, errors, figure, layout};
+use crate::report::plots::{self, COLOURS, axis, curve_layout, dotted, errors, figure};
 use crate::results::Evaluation;
 
 pub(super) fn sections(evaluation: &Evaluation) -> Markup {
@@ -87,13 +87,7 @@ fn unseen_values(found: &ForecastResult) -> Markup {
             .marker(marker)
             .error_x(errors(rows.iter().map(|(_, auc)| auc), COLOURS[0])),
     );
-    let names = rows.iter().rev().map(|(name, _)| escape(name)).collect();
-    let y = axis("")
-        .tick_values((0..rows.len()).map(|at| at as f64).collect())
-        .tick_text(names)
-        .range(vec![-0.6, rows.len() as f64 - 0.4])
-        .show_grid(false);
-    plot.set_layout(layout(axis("mean AUC"), y));
+    plot.set_layout(plots::rows(rows.iter().map(|(name, _)| &**name)));
     figure(plot, "unseen-values", 110 + 22 * rows.len())
 }
 

@@ -6,7 +6,7 @@ use plotly::{Bar, Plot, Scatter};
 
 use crate::methods::MethodKind;
 use crate::report::html::escape;
-use crate::report::plots::{COLOURS, axis, curve_layout, dotted, errors, figure, layout};
+use crate::report::plots::{self, COLOURS, axis, curve_layout, dotted, errors, figure, layout};
 use crate::results::{Curves, Evaluation, TaskResult};
 use instructue_metrics::Interval;
 
@@ -45,13 +45,7 @@ pub(super) fn means(evaluation: &Evaluation) -> Markup {
                 .error_x(errors(of.iter().map(|(_, auc)| auc), colour)),
         );
     }
-    let names = rows.iter().rev().map(|row| escape(row.0)).collect();
-    let y = axis("")
-        .tick_values((0..rows.len()).map(|at| at as f64).collect())
-        .tick_text(names)
-        .range(vec![-0.6, rows.len() as f64 - 0.4])
-        .show_grid(false);
-    plot.set_layout(layout(axis("mean AUC"), y));
+    plot.set_layout(plots::rows(rows.iter().map(|row| row.0)));
     figure(plot, "means", 110 + 30 * rows.len())
 }
 

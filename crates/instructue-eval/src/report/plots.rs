@@ -66,6 +66,18 @@ pub(super) fn figure(mut plot: Plot, id: &str, height: usize) -> Markup {
     html! { div style={ "height:" (height) "px" } { (figure) } }
 }
 
+/// A mean AUC across and one row per name, the first at the top: what belongs to it is drawn at
+/// the number of names below it.
+pub(super) fn rows<'a>(names: impl DoubleEndedIterator<Item = &'a str>) -> Layout {
+    let names: Vec<String> = names.rev().map(escape).collect();
+    let y = axis("")
+        .tick_values((0..names.len()).map(|at| at as f64).collect())
+        .range(vec![-0.6, names.len() as f64 - 0.4])
+        .tick_text(names)
+        .show_grid(false);
+    layout(axis("mean AUC"), y)
+}
+
 /// A line that curves are seen against.
 pub(super) fn dotted(plot: &mut Plot, from: (f64, f64), to: (f64, f64)) {
     plot.add_trace(

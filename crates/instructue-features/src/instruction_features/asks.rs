@@ -53,8 +53,8 @@ impl HadDays {
 
 impl Asks {
     /// Reads it from the words of an instruction, and which of the words say so: these name no
-    /// event. English only.
-    pub(super) fn read(words: &[String]) -> (Self, Vec<bool>) {
+    /// event. Words that are part of a `name` say nothing else. English only.
+    pub(super) fn read(words: &[String], name: &[bool]) -> (Self, Vec<bool>) {
         let mut said = vec![false; words.len()];
         let mut asks = None;
         for (cue, pattern) in cues::all() {
@@ -62,6 +62,9 @@ impl Asks {
                 let Some(found) = cues::at(pattern, &words[at..]) else {
                     continue;
                 };
+                if name[at..at + found.words].contains(&true) {
+                    continue;
+                }
                 said[at..at + found.words].fill(true);
                 asks = asks.or(Some(match cue {
                     Cue::Not => Self::Not,
@@ -118,6 +121,10 @@ fn at_most(rate: f64, most: usize) -> f64 {
     for n in 1..=most {
         term *= rate / n as f64;
         sum += term;
+        // Whoever asks for a billion days needs no billion terms.
+        if n as f64 > rate && term < 1e-18 {
+            break;
+        }
     }
     sum.min(1.0)
 }
@@ -129,7 +136,7 @@ mod tests {
 
     fn read(text: &str) -> (Asks, String) {
         let words: Vec<String> = words(text).collect();
-        let (asks, said) = Asks::read(&words);
+        let (asks, said) = Asks::read(&words, &vec![false; words.len()]);
         let rest = words.iter().zip(said).filter(|(_, said)| !said);
         let rest: Vec<&str> = rest.map(|(word, _)| word.as_str()).collect();
         (asks, rest.join(" "))
@@ -198,6 +205,8 @@ mod tests {
             of(Asks::DaysOfWeek(2), had),
             1.0 - (-2.0f64 / 7.0).exp()
         ));
+        // However many days are asked for, the answer comes at once.
+        assert!(near(of(Asks::Days(u32::MAX), had), 0.0));
         // Certain events have no infinite rate.
         assert!(Asks::More.probability(1.0, had).is_finite());
     }

@@ -91,7 +91,7 @@ impl KnownTexts {
     /// What an instruction asks.
     pub fn instruction(&self, instruction: &DataText) -> InstructionQuery {
         let words: Vec<String> = words(instruction.as_str()).collect();
-        let (asks, said) = Asks::read(&words);
+        let (asks, said) = Asks::read(&words, &self.names.within(&words));
         let unsaid = words.into_iter().zip(said).filter(|(_, said)| !said);
         let words: Vec<String> = unsaid.map(|(word, _)| word).collect();
         // "Will this user … in the next 30 days" is in every question and asks for nothing.

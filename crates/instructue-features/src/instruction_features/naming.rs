@@ -42,6 +42,20 @@ impl Names {
         }
     }
 
+    /// Which words stand in a part's name of several words: in "lower body" nothing is lower than
+    /// before.
+    pub fn within(&self, words: &[String]) -> Vec<bool> {
+        let mut within = vec![false; words.len()];
+        for length in 2..=words.len().min(self.longest) {
+            for (at, run) in words.windows(length).enumerate() {
+                if self.texts.contains_key(run) {
+                    within[at..at + length].fill(true);
+                }
+            }
+        }
+        within
+    }
+
     /// The texts with a part whose words stand in an instruction, one after the other, and are
     /// most of what it asks about, by the words that tell something: "deli meat" names no
     /// department of meat. Of several such parts the longest ones, since "frozen pizza" names no pizza. A

@@ -43,7 +43,13 @@ impl ProfileTexts {
 
     /// The days with any of these known texts; a horizon has `horizon` days.
     pub fn had(&self, texts: &[u32], horizon: i64) -> HadDays {
-        HadDays::of(self.days_of_any(texts).into_iter(), horizon)
+        match texts {
+            [text] => {
+                let days = self.days.get(text).map_or(&[][..], |days| days);
+                HadDays::of(days.iter().copied(), horizon)
+            }
+            _ => HadDays::of(self.days_of_any(texts).into_iter(), horizon),
+        }
     }
 
     /// The days with any of some known texts.

@@ -100,6 +100,20 @@ fn an_instruction_may_name_a_source() {
 }
 
 #[test]
+fn words_of_a_name_ask_for_nothing() {
+    let mut counts = TextCounts::new(1, 30);
+    for user in 0..4 {
+        counts.add(&profile(user, &[("sport | LOWER BODY", &[3.0, 40.5])]));
+    }
+    let fitted = counts.finish(&children(), std::iter::empty());
+    let known = KnownTexts::new(fitted, WordVectors::shared());
+    let asks = |text: &str| known.instruction(&DataText::new(text)).asks;
+    assert_eq!(asks("Will this user do lower body next week?"), Asks::Comes);
+    assert_eq!(asks("Will this user stop lower body?"), Asks::Stops);
+    assert_eq!(asks("Will the number be lower?"), Asks::Fewer);
+}
+
+#[test]
 fn what_is_asked_is_no_part_of_what_is_named() {
     let known = known(1);
     let text = DataText::new("Will this user no longer buy crisps in the next 30 days?");

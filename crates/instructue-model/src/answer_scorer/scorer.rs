@@ -6,7 +6,7 @@ use std::sync::Arc;
 use instructue_features::{
     About, InstructionQuery, KnownTexts, Profile, ProfileBuilder, ProfileTexts, TEXT_FEATURES,
 };
-use instructue_metrics::{LogisticRegression, standardisation};
+use instructue_metrics::{LogisticRegression, log_odds, standardisation};
 use instructue_schema::{DataText, Matrix};
 use rayon::prelude::*;
 
@@ -174,10 +174,8 @@ impl AnswerScorer {
         let texts: Vec<DataText> = instructions.iter().map(text).collect();
         let scores = self.scores(profiles, &texts);
         let of = |at: usize| {
-            let odds = (0..profiles.len()).map(|user| {
-                let p = scores.row(user)[at].clamp(1e-6, 1.0 - 1e-6);
-                (p / (1.0 - p)).ln()
-            });
+            let users = 0..profiles.len();
+            let odds = users.map(|user| log_odds(scores.row(user)[at]) as f32);
             Matrix::new(profiles.len(), Self::WIDTH, odds.collect()).expect("a row for each")
         };
         (0..instructions.len()).map(of).collect()
@@ -274,13 +272,9 @@ impl AnswerScorer {
 
     /// The log-odds that a text comes.
     pub fn logit(&self, profile: &ProfileTexts, text: u32) -> f64 {
-        self.log_odds(&self.texts.numbers(profile, text))
-    }
-
-    /// The log-odds that a text with these features comes.
-    fn log_odds(&self, features: &[f32; TEXT_FEATURES]) -> f64 {
         let LogisticRegression { mean, scale, .. } = &*self.reader;
-        let inputs = bounded(mean, scale, features).into_iter();
+        let features = self.texts.numbers(profile, text);
+        let inputs = bounded(mean, scale, &features).into_iter();
         let weighted = inputs
             .zip(&self.reader.weights)
             .map(|(x, w)| f64::from(x) * w);

@@ -2,7 +2,7 @@
 
 use instructue_eval::{ForecastScores, Wording};
 use instructue_features::{About, Profile, ProfileTexts, TEXT_FEATURES};
-use instructue_metrics::LogisticRegression;
+use instructue_metrics::{LogisticRegression, log_odds};
 use instructue_schema::{DataText, Matrix, Timestamp, UserRef, seed};
 use instructue_userqa::{ForecastFacts, ForecastFamily};
 
@@ -169,9 +169,4 @@ pub(super) fn with_labels(
         }
     }
     Ok(methods)
-}
-
-fn log_odds(p: f32) -> f64 {
-    let p = f64::from(p).clamp(1e-6, 1.0 - 1e-6);
-    (p / (1.0 - p)).ln()
 }

@@ -138,6 +138,11 @@ impl<'a> Learner<'a> {
 }
 
 impl Learner<'_> {
+    /// The newest time of training.
+    pub fn newest(&self) -> Timestamp {
+        self.data.newest()
+    }
+
     /// What was known of texts at a time of training, or at the end.
     fn known_at(&self, time: Timestamp) -> &KnownTexts {
         let mut then = self.then.iter();

@@ -23,5 +23,5 @@ pub use open::{answers_dir, open_answers, score_user};
 pub(crate) use run::AnswerRun;
 pub use run::{ANSWERS_DIR, FORECASTS_FILE, learn_answers};
 pub use statement::statement;
-pub use vectors::{AnswerVectors, embed_answers};
+pub use vectors::{AnswerVectors, AnswerVectorsRequest, embed_answers};
 pub use wordings::{ValueWording, WORDINGS_FILE, Wordings};

@@ -75,12 +75,9 @@ pub(crate) struct AnswerRun<'a> {
     pub config: &'a RunConfig,
 }
 
-/// What was learned.
+/// What was learned to be measured: without half of the values.
 pub(crate) struct LearnedAnswers {
-    /// From all values.
-    pub scorer: AnswerScorer,
-    /// Without half of them: what is measured.
-    pub measured: AnswerScorer,
+    measured: AnswerScorer,
     profiles: ProfileBuilder,
     reference: Timestamp,
 }
@@ -94,7 +91,12 @@ impl AnswerRun<'_> {
     ) -> Result<Option<(AnswerScorer, ForecastResult)>> {
         let dir = self.claim.directory().join(ANSWERS_DIR);
         check_scorer_dir(&dir)?;
-        let Some(learned) = self.learn(watch)? else {
+        let profiles = self.profiles()?;
+        let learner = self.learner(&profiles, watch)?;
+        let measured = self.measured(&learner, watch)?;
+        let scorer = learner.learn(All, self.ingested.end, watch)?;
+        drop(learner);
+        let Some(((measured, reference), scorer)) = measured.zip(scorer) else {
             remove_directory(&dir)?;
             remove_file(&self.claim.directory().join(FORECASTS_FILE))?;
             watch(Progress::note(
@@ -102,36 +104,28 @@ impl AnswerRun<'_> {
             ));
             return Ok(None);
         };
+        let learned = LearnedAnswers {
+            measured,
+            profiles,
+            reference,
+        };
         let forecasts = evaluate_forecasts(&self.forecasts(&learned), watch)?;
-        learned.scorer.save(&dir)?;
+        scorer.save(&dir)?;
         save_json(&self.claim.directory().join(FORECASTS_FILE), &forecasts)?;
-        Ok(Some((learned.scorer, forecasts)))
+        Ok(Some((scorer, forecasts)))
     }
 
-    /// Learns from all values, and without half of them; `None` where the data are too little.
+    /// Learns without half of the values, to be measured; `None` where the data are too little.
     pub fn learn(&self, watch: &mut dyn FnMut(Progress)) -> Result<Option<LearnedAnswers>> {
         let profiles = self.profiles()?;
-        let data = self.data(&profiles);
-        let end = self.ingested.end;
-        let learner = Learner::fit(data, self.triples, end, WordVectors::shared(), watch)?;
-        // Where the data end there, nothing follows to ask about: then the newest time of
-        // training, of users that were not learned from.
-        let days = self.userqa.horizon_days;
-        let last = self.ingested.store.time_range().map(|(_, last)| last);
-        let reference = match last.is_some_and(|last| end.plus_days(days - 1) <= last) {
-            true => end,
-            false => data.newest(),
-        };
-        let measured = learner.learn(Half, reference, watch)?;
-        let scorer = learner.learn(All, end, watch)?;
-        Ok(measured
-            .zip(scorer)
-            .map(|(measured, scorer)| LearnedAnswers {
-                scorer,
-                measured,
-                profiles,
-                reference,
-            }))
+        let learner = self.learner(&profiles, watch)?;
+        let measured = self.measured(&learner, watch)?;
+        drop(learner);
+        Ok(measured.map(|(measured, reference)| LearnedAnswers {
+            measured,
+            profiles,
+            reference,
+        }))
     }
 
     /// The scorer in the run's directory, learned from all values if there is none yet; `None`
@@ -142,13 +136,39 @@ impl AnswerRun<'_> {
             return Ok(Some(AnswerScorer::load(&dir, WordVectors::shared())?));
         }
         let profiles = self.profiles()?;
-        let (data, end) = (self.data(&profiles), self.ingested.end);
-        let learner = Learner::fit(data, self.triples, end, WordVectors::shared(), watch)?;
-        let scorer = learner.learn(All, end, watch)?;
+        let learner = self.learner(&profiles, watch)?;
+        let scorer = learner.learn(All, self.ingested.end, watch)?;
         if let Some(scorer) = &scorer {
             scorer.save(&dir)?;
         }
         Ok(scorer)
+    }
+
+    fn learner<'a>(
+        &'a self,
+        profiles: &'a ProfileBuilder,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Learner<'a>> {
+        let (data, end) = (self.data(profiles), self.ingested.end);
+        Learner::fit(data, self.triples, end, WordVectors::shared(), watch)
+    }
+
+    /// What has learned without half of the values, and the time from which it is asked.
+    fn measured(
+        &self,
+        learner: &Learner<'_>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Option<(AnswerScorer, Timestamp)>> {
+        // Where the data end there, nothing follows to ask about: then the newest time of
+        // training, of users that were not learned from.
+        let (end, days) = (self.ingested.end, self.userqa.horizon_days);
+        let last = self.ingested.store.time_range().map(|(_, last)| last);
+        let reference = match last.is_some_and(|last| end.plus_days(days - 1) <= last) {
+            true => end,
+            false => learner.newest(),
+        };
+        let measured = learner.learn(Half, reference, watch)?;
+        Ok(measured.map(|measured| (measured, reference)))
     }
 
     fn data<'a>(&'a self, profiles: &'a ProfileBuilder) -> AnswerData<'a> {

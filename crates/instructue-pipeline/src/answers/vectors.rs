@@ -13,6 +13,18 @@ use crate::embed::{check_embed_out, check_instruction, content};
 use crate::error::{Error, Result};
 use crate::id_type::IdType;
 use crate::parquet_file::ParquetFile;
+use crate::windows::{empty_users, tell_empty};
+
+/// Whom to write, and which questions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerVectorsRequest {
+    /// Only events before this time are seen.
+    pub reference: Timestamp,
+    /// The questions.
+    pub instructions: Vec<String>,
+    /// Write though most users have no event in the windows before the reference time.
+    pub allow_empty: bool,
+}
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,32 +39,41 @@ pub struct AnswerVectors {
     pub width: usize,
 }
 
-/// Writes all users of `store` as they are before `reference`, and beside them questions, in the
-/// space of answers: who has the greatest cosine with a question is likeliest to answer yes.
-/// Questions go to a file of their own, `NAME.questions.parquet` beside `NAME.parquet`.
+/// Writes all users of `store` as they are before the reference time, and beside them questions, in
+/// the space of answers: who has the greatest cosine with a question is likeliest to answer yes.
+/// Questions go to a file of their own, `NAME.questions.parquet` beside `NAME.parquet`; one of an
+/// earlier space is gone before the users' file appears.
 ///
 /// # Errors
-/// A scorer without a space, an empty or overlong instruction, an unreadable store, a place
-/// where something else lies, or a disk that does not take the files.
+/// A scorer without a space, an empty or overlong instruction, a reference time before which most
+/// users have no event, an unreadable store, a place where something else lies, or a disk that
+/// does not take the files.
 pub fn embed_answers(
     scorer: &AnswerScorer,
     store: &UserStore,
-    (reference, instructions): (Timestamp, &[String]),
+    request: &AnswerVectorsRequest,
     out: &Path,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<AnswerVectors> {
+    let AnswerVectorsRequest {
+        reference,
+        instructions,
+        allow_empty,
+    } = request;
+    let reference = *reference;
     instructions
         .iter()
         .try_for_each(|text| check_instruction(text))?;
-    let questions = (!instructions.is_empty()).then(|| out.with_extension("questions.parquet"));
-    for path in [Some(out), questions.as_deref()].into_iter().flatten() {
-        check_embed_out(path)?;
-    }
+    let beside = out.with_extension("questions.parquet");
+    check_embed_out(out)?;
+    check_embed_out(&beside)?;
     let width = scorer.space().width();
     if width == 0 {
         let expected = "one with a space of answers (answers.width above 0)";
         return Err(Error::argument("answer scorer", expected, "one without"));
     }
+    let empty = empty_users(store, &[reference])?.iter().sum();
+    tell_empty(empty, store.users(), reference, *allow_empty, watch)?;
     watch(Progress::Stage {
         name: "embedding users",
     });
@@ -73,7 +94,9 @@ pub fn embed_answers(
             total: store.users(),
         });
     }
+    instructue_fs::remove_file(&beside)?;
     file.finish()?;
+    let questions = (!instructions.is_empty()).then_some(beside);
     if let Some(path) = &questions {
         let text = Field::new("instruction", DataType::Utf8, false);
         let mut file = ParquetFile::create(path, schema(text, width))?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use instructue_eval::{LookalikeOptions, NoiseKind};
 use instructue_schema::seed;
-use instructue_schema::{Schema, SourceKind, parse_toml, printable, toml_fault};
+use instructue_schema::{Schema, SourceKind, printable, toml_fault};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{RunConfig, merge};
@@ -219,12 +219,7 @@ impl Suite {
     /// # Errors
     /// Names the file, the key, what is expected and what was found.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = instructue_fs::read_text(path)?;
-        let mut suite: Self = parse_toml(&text).map_err(|fault| Error::Config {
-            path: path.into(),
-            line: Some(fault.line),
-            message: suggest::shorten(&fault),
-        })?;
+        let mut suite: Self = suggest::read_toml(path)?;
         suite.path = path.into();
         suite.check()?;
         Ok(suite)

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use instructue_schema::limits::{self, OutOfRange, numbers, texts};
-use instructue_schema::{parse_toml, paths, toml_fault};
+use instructue_schema::{paths, toml_fault};
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
@@ -82,17 +82,20 @@ fn forty() -> usize {
 }
 
 impl WideSuite {
+    /// Whether a file declares a wide suite: one with a list of data sets. A file that does not
+    /// read declares none; who loads it says why.
+    pub fn is_one(path: &Path) -> bool {
+        let text = instructue_fs::read_text(path).unwrap_or_default();
+        let table: Option<toml::Table> = text.parse().ok();
+        table.is_some_and(|table| table.get("data").is_some_and(toml::Value::is_array))
+    }
+
     /// Reads a suite.
     ///
     /// # Errors
     /// Names the file, the key, what is expected and what was found.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = instructue_fs::read_text(path)?;
-        let mut suite: Self = parse_toml(&text).map_err(|fault| Error::Config {
-            path: path.into(),
-            line: Some(fault.line),
-            message: suggest::shorten(&fault),
-        })?;
+        let mut suite: Self = suggest::read_toml(path)?;
         suite.path = path.into();
         suite.check().map_err(|out| out.in_file(path.display()))?;
         for data in &suite.data {
@@ -116,6 +119,9 @@ impl WideSuite {
         }
         for (at, data) in self.data.iter().enumerate() {
             texts::word("data.name", &data.name)?;
+            if let Some(fetch) = &data.fetch {
+                texts::line("data.fetch", fetch)?;
+            }
             if self.data[..at].iter().any(|other| other.name == data.name) {
                 let found = data.name.clone();
                 return Err(OutOfRange::new("data.name", "a name of its own", found));

@@ -9,7 +9,8 @@ use instructue_features::{TextVectors, WordVectors};
 use instructue_generate::{GenerateConfig, generate};
 use instructue_model::{AnswerScorer, AnswerSpace};
 use instructue_pipeline::{
-    ANSWERS_DIR, RunConfig, embed_answers, learn_answers, open_answers, score_user,
+    ANSWERS_DIR, AnswerVectorsRequest, RunConfig, embed_answers, learn_answers, open_answers,
+    score_user,
 };
 use instructue_schema::DataText;
 use instructue_store::{UserStore, open_parquet};
@@ -89,8 +90,14 @@ fn answers_are_learned_measured_and_saved() {
 
     // In the space of answers users and questions are vectors; files of them are the same.
     let vectors = dir.path().join("vectors.parquet");
-    let asked = [questions[0].as_str().to_owned()];
-    let written = embed_answers(&loaded, &store, (reference, &asked), &vectors, &mut |_| {});
+    let request = |instructions| AnswerVectorsRequest {
+        reference,
+        instructions,
+        allow_empty: false,
+    };
+    let asked = request(vec![questions[0].as_str().to_owned()]);
+    let unasked = request(Vec::new());
+    let written = embed_answers(&loaded, &store, &asked, &vectors, &mut |_| {});
     let written = written.unwrap();
     assert_eq!(written.count, store.users());
     assert!(written.width > 2);
@@ -107,12 +114,22 @@ fn answers_are_learned_measured_and_saved() {
     let users = loaded.user_vectors(&profiles);
     assert_eq!(column(&vectors)[..users.values.len()], users.values);
     let question = loaded.question_vectors(&questions[..1]);
-    assert_eq!(column(&written.questions.unwrap()), question.values);
-    let unsaid = embed_answers(&loaded, &store, (reference, &[]), &vectors, &mut |_| {});
+    let beside = written.questions.unwrap();
+    assert_eq!(column(&beside), question.values);
+    let early = AnswerVectorsRequest {
+        reference: store.time_range().unwrap().0,
+        ..unasked.clone()
+    };
+    let error = embed_answers(&loaded, &store, &early, &vectors, &mut |_| {});
+    assert!(error.unwrap_err().to_string().contains("no event"));
+    assert!(beside.is_file(), "what failed took nothing away");
+    // Questions of an earlier space do not stay beside other users.
+    let unsaid = embed_answers(&loaded, &store, &unasked, &vectors, &mut |_| {});
     assert_eq!(unsaid.unwrap().questions, None);
+    assert!(!beside.exists());
     let other = dir.path().join("other.parquet");
     std::fs::write(&other, "notes").unwrap();
-    let error = embed_answers(&loaded, &store, (reference, &[]), &other, &mut |_| {});
+    let error = embed_answers(&loaded, &store, &unasked, &other, &mut |_| {});
     assert!(error.unwrap_err().to_string().contains("another file"));
     let flat = AnswerScorer::new(
         loaded.profiles().clone(),
@@ -121,7 +138,7 @@ fn answers_are_learned_measured_and_saved() {
         AnswerSpace::default(),
     );
     let flat = flat.unwrap();
-    let error = embed_answers(&flat, &store, (reference, &[]), &vectors, &mut |_| {});
+    let error = embed_answers(&flat, &store, &unasked, &vectors, &mut |_| {});
     assert!(error.unwrap_err().to_string().contains("answers.width"));
 
     // Of other vectors it would answer something else.

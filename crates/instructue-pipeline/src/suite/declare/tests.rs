@@ -2,6 +2,8 @@
 
 use instructue_schema::limits::trials::try_numbers;
 
+use instructue_schema::parse_toml;
+
 use super::*;
 
 const TEXT: &str = r#"
