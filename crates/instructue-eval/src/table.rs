@@ -83,6 +83,9 @@ impl Evaluation {
             row.extend(Arm::ALL.map(|arm| value(task.score(arm))));
             rows.push(row);
         }
+        if rows.len() == 1 {
+            return Vec::new();
+        }
         let mut row = head(&["mean", ""]);
         row.extend(Arm::ALL.map(|arm| value(self.mean(arm))));
         rows.push(row);
@@ -105,6 +108,9 @@ impl Evaluation {
             let mut row = vec![task.name.clone()];
             row.extend(of.map(|found| or_dash(found.map(|found| difference(&found.auc)))));
             rows.push(row);
+        }
+        if rows.len() == 1 {
+            return Vec::new();
         }
         let of = pairs.iter();
         let of = of.map(|((left, right), _)| self.mean_difference(left, right));

@@ -121,7 +121,7 @@ pub use error::{Error, Result};
 pub use event_features::{event_feature_names, event_feature_width};
 pub use instruction_features::{
     About, Asks, Children, FittedTexts, HadDays, InstructionQuery, KnownText, KnownTexts,
-    ProfileTexts, TEXT_FEATURES, TextCounts, TextVectors, WordVectors, text_feature_names,
+    ProfileTexts, TEXT_FEATURES, TextCounts, TextVectors, WordVectors, text_feature_names, unit,
 };
 pub use lexical_matches::{LEXICAL_FEATURES, LexicalMatches, LexicalQuery, ProfileWords};
 pub use pack::{Layout, ProfileTokenizer, ProfileTokens, Row, Segment, Slot, SourceTokens};

@@ -116,7 +116,7 @@ mod source_shape;
 mod tables;
 mod vectors;
 
-pub use answer_scorer::{AnswerScorer, AnswerSpace, ScorerRow, check_scorer_dir};
+pub use answer_scorer::{AnswerScorer, AnswerSpace, SavedScorer, ScorerRow, check_scorer_dir};
 pub use config::{EventEncoderConfig, ModelConfig, Size};
 pub use decoding::Decoding;
 pub use error::{Error, Result};

@@ -16,7 +16,7 @@ use instructue_trainer::{
 };
 use instructue_userqa::{Split, UserQa, UserQaConfig};
 
-use crate::answers::{ANSWERS_DIR, AnswerRun, FORECASTS_FILE, Wordings};
+use crate::answers::{ANSWERS_DIR, AnswerRun, FORECASTS_FILE, Wordings, text_vectors};
 use crate::cache::{keep_events, settle_events};
 use crate::compute::Compute;
 use crate::config::{RunConfig, userqa_config};
@@ -74,6 +74,8 @@ pub fn train_userqa(
     // First, so that a wrong path or file does not cost an earlier run's model.
     let (schema, _) = declared(data)?;
     let wordings = Wordings::load(data, &schema)?;
+    let encoder = config.answers.encoder.as_deref();
+    let vectors = text_vectors(encoder, &mut |s| watch.progress(s))?;
     let claim = Claim::take(out, RUN)?;
     let ingested = ingest(data, &out.join("store"), &mut |s| watch.progress(s))?;
     // Resamples of the test users are held in memory, which is asked before training.
@@ -88,6 +90,7 @@ pub fn train_userqa(
     let run = train_run(&ingested, &claim, config, compute, resume, watch)?;
     let answers = AnswerRun {
         wordings: &wordings,
+        vectors: &vectors,
         claim: &claim,
         ingested: &ingested,
         triples: &run.triples,

@@ -17,6 +17,10 @@ use crate::error::Result;
 pub struct ScorerConfig {
     /// Whether answers are scored at all.
     pub enabled: bool,
+    /// What texts are compared by: a sentence encoder, a directory or a hub id. Default: a table
+    /// of English word vectors that comes with the project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<String>,
     /// Users at a time with a text that are learned from, about.
     pub rows: usize,
     /// Penalty of the reader's weights.
@@ -29,6 +33,7 @@ impl Default for ScorerConfig {
     fn default() -> Self {
         Self {
             enabled: true,
+            encoder: None,
             rows: 100_000,
             l2: 1.0,
             width: 128,

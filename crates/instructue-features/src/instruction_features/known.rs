@@ -68,9 +68,9 @@ impl KnownTexts {
         &self.fitted
     }
 
-    /// The digest of the vectors that texts are compared by.
-    pub fn vectors(&self) -> String {
-        self.vectors.digest()
+    /// The vectors that texts are compared by.
+    pub fn vectors(&self) -> &dyn TextVectors {
+        &*self.vectors
     }
 
     /// The number of known texts.

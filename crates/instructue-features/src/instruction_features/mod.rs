@@ -37,5 +37,5 @@ pub use known::KnownTexts;
 pub use names::{TEXT_FEATURES, text_feature_names};
 pub use profile::ProfileTexts;
 pub use query::{About, InstructionQuery};
-pub use vectors::TextVectors;
+pub use vectors::{TextVectors, unit};
 pub use word_vectors::WordVectors;

@@ -7,10 +7,16 @@ pub trait TextVectors: Send + Sync + std::fmt::Debug {
 
     /// Differs from that of any other vectors: what was learned with some fits no others.
     fn digest(&self) -> String;
+
+    /// The name of the encoder that they are of, by which it is found again; `None` for vectors
+    /// that come with the project.
+    fn encoder(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A vector at length 1; zeros stay zeros.
-pub(super) fn unit(mut vector: Vec<f32>) -> Vec<f32> {
+pub fn unit(mut vector: Vec<f32>) -> Vec<f32> {
     let length = dot(&vector, &vector).sqrt();
     if length > 0.0 {
         vector.iter_mut().for_each(|value| *value /= length);

@@ -1,6 +1,6 @@
 //! The directory of an answer scorer.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use instructue_features::{FittedTexts, KnownTexts, ProfileBuilder, TextVectors};
@@ -29,6 +29,9 @@ struct Manifest {
 struct Scorer {
     /// The digest of the vectors that texts were compared by.
     vectors: String,
+    /// The encoder that they are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    encoder: Option<String>,
     profiles: ProfileBuilder,
     texts: FittedTexts,
     reader: LogisticRegression,
@@ -58,7 +61,8 @@ impl AnswerScorer {
         check_scorer_dir(dir)?;
         let new = NewDirectory::create(dir)?;
         let scorer = Scorer {
-            vectors: self.texts().vectors(),
+            vectors: self.texts().vectors().digest(),
+            encoder: self.texts().vectors().encoder().map(str::to_owned),
             profiles: self.profiles().clone(),
             texts: self.texts().fitted().clone(),
             reader: self.reader().clone(),
@@ -76,8 +80,24 @@ impl AnswerScorer {
     /// Reads the scorer of `dir`; `vectors` are the ones that it was fitted with.
     ///
     /// # Errors
-    /// When there is none, it is of other vectors, or a file is not what the manifest or its format says.
+    /// As [`SavedScorer::open`] and [`SavedScorer::with`].
     pub fn load(dir: &Path, vectors: Arc<dyn TextVectors>) -> Result<Self> {
+        SavedScorer::open(dir)?.with(vectors)
+    }
+}
+
+/// What was read of a scorer's directory, before the vectors that it compares texts by are there.
+pub struct SavedScorer {
+    path: PathBuf,
+    scorer: Scorer,
+}
+
+impl SavedScorer {
+    /// Reads the scorer of `dir`.
+    ///
+    /// # Errors
+    /// When there is none, or a file is not what the manifest or its format says.
+    pub fn open(dir: &Path) -> Result<Self> {
         recover(dir);
         let path = dir.join(MANIFEST);
         if !path.is_file() {
@@ -87,10 +107,6 @@ impl AnswerScorer {
                 found: "no answer scorer".into(),
             });
         }
-        let wrong = |path: &Path, message: String| Error::Format {
-            path: path.into(),
-            message,
-        };
         let manifest: Manifest = read_sealed(&path, "the manifest of an answer scorer")?;
         if manifest.format != FORMAT {
             let message = format!("expected format {FORMAT}, found {}", manifest.format);
@@ -99,17 +115,39 @@ impl AnswerScorer {
         let path = manifest.files.path(dir, SCORER)?;
         let scorer: Scorer = serde_json::from_str(&read_text(&path)?)
             .map_err(|error| wrong(&path, error.to_string()))?;
-        let (own, found) = (vectors.digest(), &scorer.vectors);
-        if *found != own {
-            let message = format!("expected a scorer of the word vectors {own}, found {found}");
-            return Err(wrong(&path, message));
-        }
         if !scorer.texts.is_sound() || !is_sound(&scorer.reader) {
             let message = "expected finite numbers, scales above 0, and company among the texts";
             return Err(wrong(&path, message.into()));
         }
+        Ok(Self { path, scorer })
+    }
+
+    /// The name of the encoder whose vectors it compares texts by; `None` for vectors that come
+    /// with the project.
+    pub fn encoder(&self) -> Option<&str> {
+        self.scorer.encoder.as_deref()
+    }
+
+    /// The scorer with the vectors that it was fitted with.
+    ///
+    /// # Errors
+    /// Other vectors, or parts that do not fit each other.
+    pub fn with(self, vectors: Arc<dyn TextVectors>) -> Result<AnswerScorer> {
+        let Self { path, scorer } = self;
+        let (own, found) = (vectors.digest(), &scorer.vectors);
+        if *found != own {
+            let message = format!("expected a scorer of the text vectors {own}, found {found}");
+            return Err(wrong(&path, message));
+        }
         let texts = KnownTexts::new(scorer.texts, vectors);
-        Self::new(scorer.profiles, texts, scorer.reader, scorer.space)
+        AnswerScorer::new(scorer.profiles, texts, scorer.reader, scorer.space)
+    }
+}
+
+fn wrong(path: &Path, message: String) -> Error {
+    Error::Format {
+        path: path.into(),
+        message,
     }
 }
 

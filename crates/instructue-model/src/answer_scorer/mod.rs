@@ -18,6 +18,6 @@ mod file;
 mod scorer;
 mod space;
 
-pub use file::check_scorer_dir;
+pub use file::{SavedScorer, check_scorer_dir};
 pub use scorer::{AnswerScorer, ScorerRow};
 pub use space::AnswerSpace;

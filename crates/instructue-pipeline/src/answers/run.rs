@@ -1,9 +1,10 @@
 //! The answer scores of a run: learned, measured, saved.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use instructue_eval::{ForecastResult, save_json};
-use instructue_features::{ProfileBuilder, WordVectors};
+use instructue_features::{ProfileBuilder, TextVectors};
 use instructue_fs::{remove_directory, remove_file};
 use instructue_model::{AnswerScorer, check_scorer_dir};
 use instructue_schema::{Progress, Timestamp};
@@ -14,6 +15,8 @@ use super::evaluate::evaluate_forecasts;
 use super::forecast_run::ForecastRun;
 use super::learn::Learned::{All, Half};
 use super::learn::{AnswerData, Learner};
+use super::open::load_answers;
+use super::text_vectors::text_vectors;
 use super::wordings::Wordings;
 use crate::config::{RunConfig, userqa_config};
 use crate::error::{Error, Result};
@@ -40,6 +43,7 @@ pub fn learn_answers(
     // First, so that a wrong file does not cost what it took to get to it.
     let (schema, _) = declared(data)?;
     let wordings = Wordings::load(data, &schema)?;
+    let vectors = text_vectors(config.answers.encoder.as_deref(), watch)?;
     let claim = Claim::take(out, RUN)?;
     check_scorer_dir(&out.join(ANSWERS_DIR))?;
     let ingested = ingest(data, &out.join("store"), watch)?;
@@ -49,6 +53,7 @@ pub fn learn_answers(
     let triples = userqa(&ingested.store, &qa, &out.join("userqa"), watch)?;
     let run = AnswerRun {
         wordings: &wordings,
+        vectors: &vectors,
         claim: &claim,
         ingested: &ingested,
         triples: &triples,
@@ -68,6 +73,7 @@ pub fn learn_answers(
 /// What a run has when answer scores are to be learned.
 pub(crate) struct AnswerRun<'a> {
     pub wordings: &'a Wordings,
+    pub vectors: &'a Arc<dyn TextVectors>,
     pub claim: &'a Claim,
     pub ingested: &'a Ingested,
     pub triples: &'a UserQa,
@@ -133,7 +139,7 @@ impl AnswerRun<'_> {
     pub fn scorer(&self, watch: &mut dyn FnMut(Progress)) -> Result<Option<AnswerScorer>> {
         let dir = self.claim.directory().join(ANSWERS_DIR);
         if dir.is_dir() {
-            return Ok(Some(AnswerScorer::load(&dir, WordVectors::shared())?));
+            return Ok(Some(load_answers(&dir)?));
         }
         let profiles = self.profiles()?;
         let learner = self.learner(&profiles, watch)?;
@@ -150,7 +156,8 @@ impl AnswerRun<'_> {
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Learner<'a>> {
         let (data, end) = (self.data(profiles), self.ingested.end);
-        Learner::fit(data, self.triples, end, WordVectors::shared(), watch)
+        let vectors = Arc::clone(self.vectors);
+        Learner::fit(data, self.triples, end, vectors, watch)
     }
 
     /// What has learned without half of the values, and the time from which it is asked.

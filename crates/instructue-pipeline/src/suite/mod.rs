@@ -32,7 +32,7 @@ use instructue_fs::read_text;
 use instructue_store::UserStore;
 use instructue_trainer::{Claim, RUN};
 
-use crate::answers::{AnswerRun, Wordings};
+use crate::answers::{AnswerRun, Wordings, text_vectors};
 use crate::compute::Compute;
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
@@ -204,8 +204,10 @@ impl Models<'_> {
         let same = saved.is_ok_and(|text| text == config.to_toml());
         let mut run = train_run(ingested, &claim, &config, self.compute, same, watch)?;
         if config.answers.enabled {
+            let encoder = config.answers.encoder.as_deref();
             let learner = AnswerRun {
                 wordings: &Wordings::default(),
+                vectors: &text_vectors(encoder, &mut |s| watch.progress(s))?,
                 claim: &claim,
                 ingested,
                 triples: &run.triples,

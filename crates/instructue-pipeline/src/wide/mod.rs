@@ -10,16 +10,19 @@ mod models;
 mod pool;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use instructue_eval::{
     Evaluation, FoldSize, ForecastMethod, ForecastScores, Wording, write_report,
 };
+use instructue_features::TextVectors;
 use instructue_fs::read_text;
 use instructue_schema::{Progress, seed};
 use instructue_trainer::{Claim, RUN};
 
 use crate::answers::{
-    AnswerRun, Wordings, ask, read_found, read_scores, summarise, write_labelled, write_scores,
+    AnswerRun, Wordings, ask, read_found, read_scores, summarise, text_vectors, write_labelled,
+    write_scores,
 };
 use crate::compute::Compute;
 use crate::config::{RunConfig, userqa_config};
@@ -109,6 +112,8 @@ fn of_data(
         watch.progress(step)
     })?;
     let wordings = Wordings::load(&directory, ingested.store.schema())?;
+    let encoder = suite.config(data, 0)?.answers.encoder;
+    let vectors = text_vectors(encoder.as_deref(), &mut |s| watch.progress(s))?;
     let (mut folds, mut of_models) = (Vec::new(), Vec::new());
     for fold in 0..suite.folds_run() {
         watch.progress(Progress::note(format!("{}: fold {}", data.name, fold + 1)));
@@ -117,6 +122,7 @@ fn of_data(
             data,
             ingested: &ingested,
             wordings: &wordings,
+            vectors: &vectors,
             config: &config,
             out: &out.join(format!("fold-{fold}")),
             model: fold < data.models,
@@ -182,6 +188,7 @@ struct Fold<'a> {
     data: &'a WideData,
     ingested: &'a Ingested,
     wordings: &'a Wordings,
+    vectors: &'a Arc<dyn TextVectors>,
     config: &'a RunConfig,
     out: &'a Path,
     /// Whether a model is trained.
@@ -206,6 +213,7 @@ impl Fold<'_> {
         let triples = userqa(&ingested.store, &qa, &directory, &mut |s| watch.progress(s))?;
         let answers = AnswerRun {
             wordings: self.wordings,
+            vectors: self.vectors,
             claim: &claim,
             ingested,
             triples: &triples,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::common::{copy, golden};
 use arrow::array::AsArray;
 use arrow::datatypes::Float32Type;
 use instructue_eval::{ForecastMethod, ForecastSubset, Wording};
@@ -145,7 +146,7 @@ fn answers_are_learned_measured_and_saved() {
     let scorers = out.join(ANSWERS_DIR);
     let error = AnswerScorer::load(&scorers, Arc::new(Letters)).unwrap_err();
     assert!(
-        error.to_string().contains("word vectors letters"),
+        error.to_string().contains("text vectors letters"),
         "{error}"
     );
 
@@ -157,6 +158,47 @@ fn answers_are_learned_measured_and_saved() {
     let vectors = Arc::clone(&WordVectors::shared());
     let error = AnswerScorer::load(&out.join(ANSWERS_DIR), vectors).unwrap_err();
     assert!(error.to_string().contains("scorer.json"), "{error}");
+}
+
+#[test]
+fn texts_are_compared_by_an_encoder_that_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    people(200, 60.0, &data);
+    let encoder = dir.path().join("encoder");
+    let sentences = golden("instructue-model/tests/golden/sentences");
+    copy(&sentences.join("model"), &encoder);
+    copy(&sentences.join("mean_normalized"), &encoder);
+    let mut config = RunConfig::default();
+    config.answers.rows = 5_000;
+    config.answers.encoder = Some(encoder.to_str().unwrap().to_owned());
+    config.privacy.min_users = 5;
+    let (scorer, _) = learn_answers(&data, &out, &config, &mut |_| {}).unwrap();
+    let store = UserStore::open(&out.join("store")).unwrap();
+    let reference = store.time_range().unwrap().1;
+    let profile = |scorer: &AnswerScorer| {
+        let shard = store.shard(0).unwrap();
+        let history = shard.histories().next().unwrap();
+        scorer.profiles().build(&history, reference)
+    };
+    let question = [DataText::new(
+        "Will this user order something warm to drink?",
+    )];
+    let loaded = open_answers(&out, &store).unwrap().expect("it was saved");
+    let score = loaded.scores(&[profile(&loaded)], &question);
+    assert_eq!(score, scorer.scores(&[profile(&scorer)], &question));
+
+    // The word vectors read the same scorer as something else, so they do not read it at all.
+    let words = AnswerScorer::load(&out.join(ANSWERS_DIR), WordVectors::shared()).unwrap_err();
+    assert!(words.to_string().contains("text vectors"), "{words}");
+    // An encoder that is gone is named, when a scorer is opened and before one is learned.
+    std::fs::rename(&encoder, dir.path().join("elsewhere")).unwrap();
+    let gone = open_answers(&out, &store).unwrap_err().to_string();
+    assert!(gone.contains("encoder"), "{gone}");
+    let fresh = dir.path().join("fresh");
+    let early = learn_answers(&data, &fresh, &config, &mut |_| {}).unwrap_err();
+    assert!(early.to_string().contains("encoder"), "{early}");
+    assert!(!fresh.exists());
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Whole runs that begin with a decoder and an encoder of others.
 
-use crate::common::compute;
+use crate::common::{compute, copy, golden};
 use burn::tensor::Device;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use instructue_generate::{GenerateConfig, generate};
 use instructue_model::InstructUe;
@@ -20,22 +20,6 @@ struct Silent;
 impl Watch for Silent {
     fn progress(&mut self, _: Progress) {}
     fn training(&mut self, _: Event<'_>) {}
-}
-
-fn golden(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let (from, to) = (entry.unwrap().path(), to.to_path_buf());
-        let to = to.join(from.file_name().unwrap());
-        match from.is_dir() {
-            true => copy(&from, &to),
-            false => drop(fs::copy(&from, &to).unwrap()),
-        }
-    }
 }
 
 /// A few generated users whose texts are short, and both parts.
