@@ -3,11 +3,13 @@ and sentence-transformers.
 
     python scripts/bench/torch_real.py forward --model target/bench/smollm2
 
-Prints JSON lines: `{"seconds": …}` for each repetition, `{"values": […]}` at the end.
+Prints JSON lines: `{"seconds": …}` for each repetition, `{"peak_bytes": …}`, and
+`{"values": […]}` at the end.
 """
 
 import argparse
 import json
+import resource
 import time
 
 START = time.perf_counter()
@@ -130,7 +132,9 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    print(json.dumps({"values": works[args.work](args)}))
+    values = works[args.work](args)
+    print(json.dumps({"peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+    print(json.dumps({"values": values}))
 
 
 if __name__ == "__main__":

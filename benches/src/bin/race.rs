@@ -2,7 +2,9 @@
 //! `scripts/bench/torch_real.py` is the other side, and `cargo xtask race` runs both.
 //!
 //! Each line is `{"seconds": …}` for one repetition or, at the end,
-//! `{"values": […]}`: what was computed, for comparing the two.
+//! `{"values": […]}`: what was computed, for comparing the two. Before that come
+//! `{"peak_bytes": …}`, the most memory that the process held, and of `forward`
+//! `{"products_seconds": …}`, what its matrix products take by themselves.
 #![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::error::Error;
@@ -20,6 +22,7 @@ use instructue::model::SentenceEncoder;
 use instructue::schema::DataText;
 use instructue::trainer::clip_global_norm;
 use instructue_benches::device;
+use instructue_gemm::{MatrixView, multiply};
 
 /// The allocator of the examples.
 #[global_allocator]
@@ -64,6 +67,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         Work::Cold => cold(&arguments, &device)?,
         Work::Encode => encode(&arguments, &device)?,
     };
+    if let Some(bytes) = peak_bytes() {
+        println!("{{\"peak_bytes\": {bytes}}}");
+    }
     let values: Vec<String> = values.iter().map(f32::to_string).collect();
     println!("{{\"values\": [{}]}}", values.join(", "));
     Ok(())
@@ -120,9 +126,70 @@ fn forward(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn E
     let decoder = load(&arguments.model, device)?;
     let rows: Vec<usize> = (0..8).collect();
     let ids = ids(&rows, 0, 512, &decoder);
-    timed(arguments.repetitions, || {
+    let values = timed(arguments.repetitions, || {
         last(states(&decoder, ids.clone()))
-    })
+    })?;
+    let seconds = products_seconds(&decoder, 8 * 512);
+    println!("{{\"products_seconds\": {seconds}}}");
+    Ok(values)
+}
+
+/// Seconds that the products of the decoder's linear maps take by themselves for
+/// so many rows: what no forward pass is quicker than. The lesser of two tries.
+fn products_seconds(decoder: &Decoder, rows: usize) -> f64 {
+    /// Rows at a time: more leave the cache.
+    const ROWS: usize = 1024;
+    let Some(layer) = decoder.layers.first() else {
+        return 0.0;
+    };
+    let (attention, mlp) = (&layer.self_attn, &layer.mlp);
+    let maps = [
+        &attention.q_proj,
+        &attention.k_proj,
+        &attention.v_proj,
+        &attention.o_proj,
+        &mlp.gate_proj,
+        &mlp.up_proj,
+        &mlp.down_proj,
+    ];
+    let numbers = |count: usize| {
+        (0..count)
+            .map(|i| (i % 13) as f32 * 0.1)
+            .collect::<Vec<_>>()
+    };
+    let factors = maps.map(|map| {
+        let [input, output] = map.widths();
+        (
+            input,
+            output,
+            numbers(ROWS * input),
+            numbers(input * output),
+        )
+    });
+    let mut out = Vec::new();
+    let mut all = || {
+        let start = Instant::now();
+        for _ in 0..decoder.layers.len() * rows / ROWS {
+            for (input, output, x, weight) in &factors {
+                out.resize(ROWS * output, 0.0);
+                let x = MatrixView::new(x, [ROWS, *input]);
+                let weight = MatrixView::new(weight, [*input, *output]);
+                multiply(&mut out, x, weight);
+            }
+        }
+        start.elapsed().as_secs_f64()
+    };
+    all().min(all())
+}
+
+/// The most memory that this process held, where the system says so.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(1024 * kibibytes)
 }
 
 fn users(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Error>> {

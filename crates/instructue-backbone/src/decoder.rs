@@ -5,7 +5,7 @@ use burn::nn::{Embedding, Linear};
 use burn::tensor::{Bool, DType, Int, Tensor};
 use instructue_nn::attention::AttentionBias;
 use instructue_nn::initial::Initialiser;
-use instructue_nn::kernels::quick_rows;
+use instructue_nn::kernels::{entries_at_a_time, side_by_side};
 use instructue_nn::lora::LoraMaps;
 use instructue_nn::lora_maps;
 use instructue_nn::norm::RmsNorm;
@@ -126,28 +126,44 @@ impl Decoder {
             positions,
             bias,
         } = input;
-        let rope = self.config.rope();
         let training = inputs.is_autodiff() || self.embed_tokens.weight.val().is_autodiff();
-        if !training
-            && past.is_none()
-            && let Some(slots) = quick_rows(&inputs)
-        {
+        if !training && past.is_none() {
             let [batch, length, _] = inputs.dims();
-            let rows = (slots / length.max(1)).max(1);
-            if rows < batch {
-                let part = |first: usize| {
-                    let count = rows.min(batch - first);
+            let entries = entries_at_a_time(&inputs, [batch, length]);
+            if entries < batch {
+                let part = |part: usize| {
+                    let first = part * entries;
+                    let count = entries.min(batch - first);
                     let bias = bias.tensor().clone().narrow(0, first, count);
                     let input = DecoderInput {
                         inputs: inputs.clone().narrow(0, first, count),
                         positions: positions.clone().narrow(0, first, count),
                         bias: AttentionBias::new(bias),
                     };
-                    self.run(input, None)
+                    self.all(input, None)
                 };
-                return Tensor::cat((0..batch).step_by(rows).map(part).collect(), 0);
+                let device = inputs.device();
+                let parts = side_by_side(&device, batch.div_ceil(entries), part);
+                return Tensor::cat(parts, 0);
             }
         }
+        let input = DecoderInput {
+            inputs,
+            positions,
+            bias,
+        };
+        self.all(input, past)
+    }
+
+    /// [`run`](Self::run), all entries at once.
+    fn all(&self, input: DecoderInput, past: Option<&mut [Past]>) -> Tensor<3> {
+        let DecoderInput {
+            inputs,
+            positions,
+            bias,
+        } = input;
+        let rope = self.config.rope();
+        let training = inputs.is_autodiff() || self.embed_tokens.weight.val().is_autodiff();
         let bias = if training {
             bias
         } else {

@@ -1,5 +1,5 @@
 //! Files as shared read-only memory. One needs it to load large weights without
-//! copying them. It is the only crate of this workspace with unsafe code.
+//! copying them. It is a crate of its own because it has unsafe code.
 //!
 //! A model of two gigabytes whose weights are mapped needs no two gigabytes of
 //! fresh memory before its first vector, and processes that serve the same file

@@ -5,7 +5,7 @@ use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::{Device, Distribution, Tensor};
 
-use crate::kernels::{product_dtype, product_weight};
+use crate::kernels::{product, product_dtype, product_weight};
 
 /// `x·W + b`, the leading axes of `x` taken together as rows.
 ///
@@ -43,12 +43,12 @@ pub fn scores(table: &Tensor<2>, x: Tensor<2>) -> Tensor<2> {
     let dtype = product_dtype(table);
     let x = x.cast(dtype);
     if dtype == table.dtype() {
-        return x.matmul(table.clone().transpose());
+        return product(x, table.clone().transpose());
     }
     let entries = table.dims()[0];
     let parts = (0..entries).step_by(ENTRIES).map(|from| {
         let part = table.clone().narrow(0, from, ENTRIES.min(entries - from));
-        x.clone().matmul(product_weight(part).transpose())
+        product(x.clone(), product_weight(part).transpose())
     });
     Tensor::cat(parts.collect(), 1)
 }
@@ -63,8 +63,18 @@ pub(crate) fn flatten<const D: usize>(x: Tensor<D>) -> Tensor<2> {
 pub(crate) fn linear_rows(layer: &Linear, rows: Tensor<2>) -> Tensor<2> {
     let weight = product_weight(layer.weight.val());
     let dtype = weight.dtype();
-    let bias = layer.bias.as_ref().map(|bias| bias.val().cast(dtype));
-    burn::tensor::module::linear(rows.cast(dtype), weight, bias)
+    add_bias(layer, product(rows.cast(dtype), weight))
+}
+
+/// `y + b`, where the map has a bias.
+pub(crate) fn add_bias(layer: &Linear, y: Tensor<2>) -> Tensor<2> {
+    match &layer.bias {
+        Some(bias) => {
+            let bias = bias.val().cast(y.dtype());
+            y + bias.unsqueeze()
+        }
+        None => y,
+    }
 }
 
 /// A fresh linear map: weights normal with standard deviation `std`, bias zero.

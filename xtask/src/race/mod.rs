@@ -63,6 +63,8 @@ pub struct Options {
 #[serde(untagged)]
 enum Line {
     Time { seconds: f64 },
+    Products { products_seconds: f64 },
+    Peak { peak_bytes: u64 },
     Result { values: Vec<f64> },
 }
 
@@ -72,6 +74,10 @@ struct Side {
     seconds: Vec<f64>,
     /// From starting a process to its end, in `cold`.
     process_seconds: Vec<f64>,
+    /// What the matrix products take by themselves, in `forward` here.
+    products_seconds: Vec<f64>,
+    /// The most memory that a process held.
+    peak_bytes: u64,
     #[serde(skip)]
     values: Vec<f64>,
 }
@@ -86,6 +92,8 @@ struct Race {
     ratio: f64,
     /// The same of whole processes, in `cold`.
     process_ratio: Option<f64>,
+    /// What the matrix products take by themselves, of our time: 1 is the limit.
+    share_of_limit: Option<f64>,
     /// Of what was computed, see [`BOUND`].
     difference: f64,
 }
@@ -256,6 +264,7 @@ fn race(
         work: work.into(),
         ratio: ratio(&reference.seconds, &ours.seconds).ok_or("no repetition was timed")?,
         process_ratio: ratio(&reference.process_seconds, &ours.process_seconds),
+        share_of_limit: ratio(&ours.products_seconds, &ours.seconds),
         difference: difference(&ours.values, &reference.values)?,
         ours,
         reference,
@@ -271,6 +280,8 @@ fn turn(command: &mut Command, side: &mut Side, whole: bool) -> Result<()> {
     for line in String::from_utf8_lossy(&said).lines() {
         match serde_json::from_str(line).map_err(|error| format!("`{line:.80}`: {error}"))? {
             Line::Time { seconds } => side.seconds.push(seconds),
+            Line::Products { products_seconds } => side.products_seconds.push(products_seconds),
+            Line::Peak { peak_bytes } => side.peak_bytes = side.peak_bytes.max(peak_bytes),
             Line::Result { values } => side.values = values,
         }
     }
@@ -319,7 +330,17 @@ fn versions(python: &Path) -> Result<String> {
 }
 
 fn table(races: &[Race]) -> String {
-    let head = ["model", "work", "ours", "reference", "ratio", "difference"];
+    let head = [
+        "model",
+        "work",
+        "ours",
+        "reference",
+        "ratio",
+        "of the limit",
+        "GB",
+        "reference GB",
+        "difference",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     let seconds = |values: &[f64]| {
         let spread = values.iter().copied();
@@ -332,6 +353,7 @@ fn table(races: &[Race]) -> String {
             median(values).unwrap_or(f64::NAN)
         )
     };
+    let gigabytes = |side: &Side| format!("{:.2}", side.peak_bytes as f64 / 1e9);
     for race in races {
         let mut row = |work: String, ours: &[f64], reference: &[f64], ratio: f64| {
             rows.push(vec![
@@ -340,6 +362,10 @@ fn table(races: &[Race]) -> String {
                 seconds(ours),
                 seconds(reference),
                 format!("{ratio:.2}"),
+                race.share_of_limit
+                    .map_or_else(|| "–".into(), |share| format!("{share:.2}")),
+                gigabytes(&race.ours),
+                gigabytes(&race.reference),
                 format!("{:.0e}", race.difference),
             ]);
         };
@@ -392,6 +418,13 @@ mod tests {
         assert_eq!(read(r#"{"seconds": 1.5}"#), Line::Time { seconds: 1.5 });
         let values = vec![1.0, -2e-3];
         assert_eq!(read(r#"{"values": [1, -2e-3]}"#), Line::Result { values });
+        let peak_bytes = 7;
+        assert_eq!(read(r#"{"peak_bytes": 7}"#), Line::Peak { peak_bytes });
+        let products_seconds = 2.5;
+        assert_eq!(
+            read(r#"{"products_seconds": 2.5}"#),
+            Line::Products { products_seconds }
+        );
     }
 
     #[test]

@@ -4,12 +4,14 @@
 use burn::module::Module;
 use burn::prelude::*;
 
+use instructue_nn::kernels::side_by_side;
+
 use super::digest::TextKey;
 use super::store::VectorCache;
 use crate::{Error, TextEncoder};
 
-/// Tokens of one pass, padding included.
-const PASS_TOKENS: usize = 4096;
+/// Tokens of one pass, padding included: as many as stay in a core's cache.
+const PASS_TOKENS: usize = 2048;
 /// Texts are padded to a multiple of so many tokens.
 const PADDED: usize = 8;
 
@@ -86,29 +88,38 @@ impl TextEncoder {
         };
         let mut order: Vec<usize> = (0..places.len()).collect();
         order.sort_by_key(length);
-        let mut values = vec![0.0; places.len() * width];
         let same_length = order.chunk_by(|a, b| length(a) == length(b));
         let passes = same_length.flat_map(|numbers| {
             let padded = length(&numbers[0]);
             let count = (PASS_TOKENS / padded.max(1)).max(1);
             numbers.chunks(count).map(move |pass| (padded, pass))
         });
-        for (padded, pass) in passes {
-            let chosen = pass.iter().map(|&i| texts[places[i]].as_ref());
-            // A single text stands there twice: products of one row have kernels of
-            // their own, which add in another order.
-            let chosen: Vec<&[u32]> = chosen.cycle().take(pass.len().max(2)).collect();
+        let passes: Vec<(usize, &[usize], Vec<&[u32]>)> = passes
+            .map(|(padded, pass)| {
+                let chosen = pass.iter().map(|&i| texts[places[i]].as_ref());
+                // A single text stands there twice: products of one row have kernels of
+                // their own, which add in another order.
+                (
+                    padded,
+                    pass,
+                    chosen.cycle().take(pass.len().max(2)).collect(),
+                )
+            })
+            .collect();
+        let done = side_by_side(&device, passes.len(), |at| {
+            let (padded, pass, chosen) = &passes[at];
             let batch = encoder
-                .batch_padded(&chosen, padded, &device)
+                .batch_padded(chosen, *padded, &device)
                 .map_err(|error| error.of_text(|text| places[pass[text % pass.len()]]))?;
             let vectors = encoder.forward(batch).into_data_as::<f32>();
-            let vectors = vectors
-                .try_to_vec::<f32>()
-                .map_err(|error| Error::Vectors {
-                    expected: "values of type f32".into(),
-                    found: error.to_string(),
-                })?;
-            for (&number, vector) in pass.iter().zip(vectors.chunks_exact(width)) {
+            vectors.try_to_vec::<f32>().map_err(|error| Error::Vectors {
+                expected: "values of type f32".into(),
+                found: error.to_string(),
+            })
+        });
+        let mut values = vec![0.0; places.len() * width];
+        for ((_, pass, _), vectors) in passes.iter().zip(done) {
+            for (&number, vector) in pass.iter().zip(vectors?.chunks_exact(width)) {
                 values[number * width..(number + 1) * width].copy_from_slice(vector);
             }
         }

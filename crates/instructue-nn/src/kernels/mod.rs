@@ -13,7 +13,7 @@ mod cpu;
 
 #[cfg(feature = "cpu")]
 use burn::backend::{Dispatch, DispatchDevice};
-use burn::tensor::{DType, Tensor, activation};
+use burn::tensor::{DType, Device, Tensor, activation};
 
 #[cfg(feature = "cpu")]
 use cpu::Kernels;
@@ -27,7 +27,13 @@ pub(crate) fn own_operators<const D: usize>(x: &Tensor<D>) -> bool {
 /// Whether there are operators here for this tensor once it is `f32`.
 #[cfg(feature = "cpu")]
 pub(crate) fn own_device<const D: usize>(x: &Tensor<D>) -> bool {
-    let device = x.device().inner();
+    computes_here(&x.device())
+}
+
+/// Whether the device is the one that there are operators for.
+#[cfg(feature = "cpu")]
+fn computes_here(device: &Device) -> bool {
+    let device = device.clone().inner();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_))
 }
 
@@ -43,14 +49,54 @@ pub(crate) fn own_device<const D: usize>(_: &Tensor<D>) -> bool {
     false
 }
 
-/// How many rows of activations one pass of inference should take at a time on
-/// this tensor's device; `None`: as many as there are.
+/// How many of `batch` entries of `length` rows one pass of inference should
+/// take at a time on this tensor's device; all of them if it does not matter.
 ///
 /// On a CPU every operation on a large batch writes to memory what the next one
 /// reads from there; some rows at a time stay in the cache, and each weight is
-/// still read seldom enough.
-pub fn quick_rows<const D: usize>(x: &Tensor<D>) -> Option<usize> {
-    own_device(x).then_some(1024)
+/// still read seldom enough. Where several threads compute, there are as many
+/// parts, to run [`side_by_side`].
+pub fn entries_at_a_time<const D: usize>(x: &Tensor<D>, [batch, length]: [usize; 2]) -> usize {
+    /// The activations of more rows leave the cache.
+    const MOST: usize = 1024;
+    /// Fewer rows are not worth reading all weights.
+    const FEWEST: usize = 128;
+    if batch == 0 || !own_device(x) {
+        return batch;
+    }
+    let length = length.max(1);
+    let share = batch.div_ceil(threads()).max(FEWEST.div_ceil(length));
+    share.min((MOST / length).max(1)).min(batch)
+}
+
+/// `part` of each of `0..count`, on all threads where the device computes on
+/// threads. Each part is done by one of them for the most part, and none waits
+/// for another after each operation.
+pub fn side_by_side<T: Send>(
+    device: &Device,
+    count: usize,
+    part: impl Fn(usize) -> T + Send + Sync,
+) -> Vec<T> {
+    #[cfg(not(feature = "cpu"))]
+    let _ = device;
+    #[cfg(feature = "cpu")]
+    if count > 1 && threads() > 1 && computes_here(device) {
+        use rayon::prelude::*;
+        return (0..count).into_par_iter().map(part).collect();
+    }
+    (0..count).map(part).collect()
+}
+
+/// How many threads compute.
+#[cfg(feature = "cpu")]
+fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Nothing here computes on threads.
+#[cfg(not(feature = "cpu"))]
+fn threads() -> usize {
+    1
 }
 
 /// Whether elements are of half precision.
@@ -83,6 +129,59 @@ pub(crate) fn product_weight<const D: usize>(weight: Tensor<D>) -> Tensor<D> {
         return Tensor::from_dispatch(Dispatch::widen(weight.into_dispatch()));
     }
     weight
+}
+
+/// `x·w`, whose result is written once where there is an operator for it.
+///
+/// # Shapes
+///
+/// - `x`: `[rows, inner]`, `w`: `[inner, columns]`, of one element type
+/// - result: `[rows, columns]`
+///
+/// # Panics
+///
+/// If the shapes do not fit together.
+pub fn product(x: Tensor<2>, w: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "cpu")]
+    if own_operators(&x) && own_operators(&w) {
+        assert_eq!(x.dims()[1], w.dims()[0], "columns of x and rows of w");
+        let (x, w) = (x.into_dispatch(), w.into_dispatch());
+        return Tensor::from_dispatch(Dispatch::product(x, w));
+    }
+    x.matmul(w)
+}
+
+/// `x·w + scale·(z·a)·b`: a map with low-rank factors. `z` is `x` after dropout, `None` if there
+/// is none. No gradient goes to `w`.
+///
+/// # Shapes
+///
+/// - `x`, `z`: `[rows, inner]`, `w`: `[inner, columns]`, `a`: `[inner, rank]`, `b`: `[rank,
+///   columns]`, of one element type
+/// - result: `[rows, columns]`
+///
+/// # Panics
+///
+/// If the shapes do not fit together.
+pub fn low_rank(
+    x: Tensor<2>,
+    w: Tensor<2>,
+    z: Option<Tensor<2>>,
+    [a, b]: [Tensor<2>; 2],
+    scale: f64,
+) -> Tensor<2> {
+    #[cfg(feature = "cpu")]
+    if [&x, &w, &a, &b].into_iter().all(own_operators) {
+        let same = z.is_none();
+        let z = z.unwrap_or_else(|| x.clone());
+        let [x, w, z, a, b] = [x, w, z, a, b].map(Tensor::into_dispatch);
+        let y = Dispatch::low_rank(x, w, z, a, b, scale as f32, same);
+        return Tensor::from_dispatch(y);
+    }
+    let z = z.unwrap_or_else(|| x.clone());
+    let w = w.detach();
+    // The scale goes where the tensor is narrowest.
+    x.matmul(w) + z.matmul(a).mul_scalar(scale).matmul(b)
 }
 
 /// Attention in blocks of query rows, if there is an operator for these

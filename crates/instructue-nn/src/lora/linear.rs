@@ -4,8 +4,8 @@ use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::{Device, Distribution, Tensor};
 
-use crate::kernels::product_dtype;
-use crate::linear::{flatten, linear_rows};
+use crate::kernels::{low_rank, product_dtype, product_weight};
+use crate::linear::{add_bias, flatten, linear_rows};
 use crate::lora::config::LoraConfig;
 use crate::{Error, Result};
 
@@ -61,7 +61,9 @@ pub struct LoraLinear {
 pub struct LoraInput<const D: usize> {
     dims: [usize; D],
     rows: Tensor<2>,
-    dropped: Option<Tensor<2>>,
+    /// After dropout: `None` before the first map with factors has said, `Some(None)` where
+    /// nothing is dropped.
+    dropped: Option<Option<Tensor<2>>>,
 }
 
 impl LoraLinear {
@@ -111,9 +113,7 @@ impl LoraLinear {
         let dims = x.dims();
         // Here and not in each map: maps that share an input share its copy.
         let rows = flatten(x).cast(product_dtype(&self.linear.weight.val()));
-        let dropped = self
-            .active()
-            .map(|lora| drop_out(&lora.dropout, rows.clone()));
+        let dropped = self.active().map(|lora| drop_out(&lora.dropout, &rows));
         LoraInput {
             dims,
             rows,
@@ -127,16 +127,23 @@ impl LoraLinear {
     ///
     /// If the input was prepared for another width.
     pub fn forward_shared<const D: usize>(&self, input: &LoraInput<D>) -> Tensor<D> {
-        let mut y = linear_rows(&self.linear, input.rows.clone());
-        if let Some(lora) = self.active() {
-            // The map that prepared the input may have no factors itself.
-            let dropped = input.dropped.clone();
-            let x = dropped.unwrap_or_else(|| drop_out(&lora.dropout, input.rows.clone()));
-            // The scale goes where the tensor is narrowest.
-            let dtype = x.dtype();
-            let low = x.matmul(lora.a.val().cast(dtype)).mul_scalar(lora.scale);
-            y = y + low.matmul(lora.b.val().cast(dtype));
-        }
+        let y = match self.active() {
+            None => linear_rows(&self.linear, input.rows.clone()),
+            Some(lora) => {
+                // The map that prepared the input may have no factors itself.
+                let dropped = match &input.dropped {
+                    Some(dropped) => dropped.clone(),
+                    None => drop_out(&lora.dropout, &input.rows),
+                };
+                let weight = product_weight(self.linear.weight.val());
+                let dtype = weight.dtype();
+                let x = input.rows.clone().cast(dtype);
+                let dropped = dropped.map(|x| x.cast(dtype));
+                let factors = [&lora.a, &lora.b].map(|factor| factor.val().cast(dtype));
+                let y = low_rank(x, weight, dropped, factors, lora.scale);
+                add_bias(&self.linear, y)
+            }
+        };
         let mut dims = input.dims;
         dims[D - 1] = y.dims()[1];
         y.reshape(dims)
@@ -203,15 +210,15 @@ impl LoraLinear {
 }
 
 /// What `layer` itself would do, by a cheaper mask: of a uniform draw, scaled
-/// before it meets the graph.
-fn drop_out(layer: &Dropout, x: Tensor<2>) -> Tensor<2> {
+/// before it meets the graph. `None` where it does nothing.
+fn drop_out(layer: &Dropout, x: &Tensor<2>) -> Option<Tensor<2>> {
     let device = x.device();
     if !layer.training.is_enabled() || !device.is_autodiff() || layer.prob == 0.0 {
-        return x;
+        return None;
     }
     let uniform = Tensor::random(x.dims(), Distribution::Uniform(0.0, 1.0), &device.inner());
     // Above 0 becomes 1, the rest, which is above -1, becomes 0.
     let kept = (uniform - layer.prob).ceil();
     let dtype = x.dtype();
-    x * (kept / (1.0 - layer.prob)).cast(dtype)
+    Some(x.clone() * (kept / (1.0 - layer.prob)).cast(dtype))
 }

@@ -3,7 +3,10 @@
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData, activation};
 use instructue_nn::attention::{AttentionBias, MASKED, attend};
-use instructue_nn::kernels::{biased_softmax, gelu, layer_norm, rms_norm, rotate, silu_mul};
+use instructue_nn::kernels::{
+    biased_softmax, entries_at_a_time, gelu, layer_norm, low_rank, product, rms_norm, rotate,
+    side_by_side, silu_mul,
+};
 
 fn graph() -> Device {
     Device::flex().autodiff()
@@ -489,5 +492,97 @@ fn rotation_equals_the_formula() {
                 1e-6,
             );
         }
+    }
+}
+
+/// Compares values and the gradients of all leaves.
+#[track_caller]
+fn same_products(leaves: &[Tensor<2>], found: Tensor<2>, expected: Tensor<2>) {
+    near(found.clone(), expected.clone(), 1e-5);
+    let weights = numbers(expected.dims(), 1.0, 99, &graph());
+    let found = (found * weights.clone()).sum().backward();
+    let expected = (expected * weights).sum().backward();
+    for leaf in leaves {
+        let of = |gradients| leaf.grad(gradients);
+        match (of(&found), of(&expected)) {
+            (Some(found), Some(expected)) => near(found, expected, 1e-5),
+            (found, expected) => assert_eq!(found.is_some(), expected.is_some()),
+        }
+    }
+}
+
+#[test]
+fn products_equal_burns() {
+    let device = graph();
+    for [rows, inner, columns] in [[1, 1, 1], [3, 5, 7], [40, 33, 17], [300, 200, 160]] {
+        let x = numbers([rows, inner], 1.0, 1, &device).require_grad();
+        let w = numbers([inner, columns], 1.0, 2, &device).require_grad();
+        // As they lie, transposed, read backwards, and part of a larger one.
+        let turned = |x: &Tensor<2>| (x.clone().transpose() * 1.0).transpose();
+        let backwards = |x: &Tensor<2>| (x.clone().flip([0, 1]) * 1.0).flip([0, 1]);
+        let wide = |x: &Tensor<2>| {
+            let columns = x.dims()[1];
+            Tensor::cat(vec![x.clone(), x.clone()], 1).narrow(1, columns, columns)
+        };
+        let views: [&dyn Fn(&Tensor<2>) -> Tensor<2>; 4] =
+            [&|x| x.clone(), &turned, &backwards, &wide];
+        for left in views {
+            for right in views {
+                let found = product(left(&x), right(&w));
+                same_products(&[x.clone(), w.clone()], found, x.clone().matmul(w.clone()));
+            }
+        }
+        // Where one factor is a constant, only the other gets a gradient.
+        let frozen = w.clone().detach();
+        let found = product(x.clone(), frozen.clone());
+        same_products(&[x.clone(), w.clone()], found, x.clone().matmul(frozen));
+        let found = product(x.clone().inner(), w.clone().inner());
+        near(found, x.inner().matmul(w.inner()), 1e-5);
+    }
+}
+
+#[test]
+fn low_rank_factors_equal_their_formula() {
+    let device = graph();
+    let [rows, inner, columns, rank] = [23, 40, 31, 4];
+    let x = numbers([rows, inner], 1.0, 1, &device).require_grad();
+    let w = numbers([inner, columns], 1.0, 2, &device);
+    let a = numbers([inner, rank], 1.0, 3, &device).require_grad();
+    let b = numbers([rank, columns], 1.0, 4, &device).require_grad();
+    let mask = numbers([rows, inner], 1.0, 5, &device);
+    let formula = |z: Tensor<2>| {
+        let low = z.matmul(a.clone()) * 0.7;
+        x.clone().matmul(w.clone()) + low.matmul(b.clone())
+    };
+    for dropped in [false, true] {
+        let z = dropped.then(|| x.clone() * mask.clone());
+        let factors = [a.clone(), b.clone()];
+        let found = low_rank(x.clone(), w.clone(), z.clone(), factors, 0.7);
+        let expected = formula(z.unwrap_or_else(|| x.clone()));
+        same_products(&[x.clone(), a.clone(), b.clone()], found, expected);
+    }
+    let inner = low_rank(
+        x.clone().inner(),
+        w.clone().inner(),
+        None,
+        [a.clone().inner(), b.clone().inner()],
+        0.7,
+    );
+    near(inner, formula(x.clone()).inner(), 1e-5);
+}
+
+#[test]
+fn parts_keep_their_order_and_are_large_enough() {
+    let device = Device::flex();
+    for count in [0, 1, 2, 7] {
+        let found = side_by_side(&device, count, |part| 2 * part);
+        assert_eq!(found, (0..count).map(|part| 2 * part).collect::<Vec<_>>());
+    }
+    let x = Tensor::<2>::zeros([1, 1], &device);
+    for [batch, length] in [[0, 5], [1, 4000], [3, 10], [8, 512], [100, 20], [5000, 1]] {
+        let entries = entries_at_a_time(&x, [batch, length]);
+        assert!(entries <= batch, "{entries} of {batch}");
+        let rows = entries * length;
+        assert!(entries == batch || entries == 1 || (128..=1024).contains(&rows));
     }
 }

@@ -12,14 +12,14 @@ use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
-use burn::backend::flex::{FlexTensor, Layout};
-use burn::backend::ops::FloatTensorOps;
-use burn::tensor::{DType, Shape};
+use burn::backend::flex::FlexTensor;
+use burn::tensor::Shape;
+use instructue_gemm::{MatrixView, add_product, multiply};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::math::LANES;
-use super::rows::{dense, simd, tensor};
+use super::rows::{dense, forwards, simd, tensor};
 use super::softmax::{Again, Softmax, SoftmaxGrad};
 use crate::mask::MASKED;
 
@@ -64,6 +64,7 @@ impl Inputs {
     /// The shapes fit together, and neither keys nor queries are empty.
     pub fn new(q: FlexTensor, k: FlexTensor, v: FlexTensor, bias: FlexTensor) -> Self {
         let bias = dense(bias);
+        let [q, k, v] = [q, k, v].map(forwards);
         let [batch, heads, queries, width] = q.layout().shape().dims();
         let [_, kv, keys, width_v] = v.layout().shape().dims();
         let [_, _, bias_rows, _] = bias.layout().shape().dims();
@@ -177,12 +178,25 @@ impl Plan {
     }
 
     /// The products of queries and keys of one block of one head, `[rows,
-    /// window]`.
-    fn scores(&self, inputs: &Inputs, head: &Head, rows: &Range<usize>) -> FlexTensor {
+    /// window]`, in the room that there is for them.
+    fn scores<'a>(
+        &self,
+        inputs: &Inputs,
+        head: &Head,
+        rows: &Range<usize>,
+        room: &'a mut [f32],
+    ) -> &'a mut [f32] {
         let window = &self.windows(head.entry)[rows.start / self.block];
         let q = view(&inputs.q, head.entry, head.q, rows);
         let k = view(&inputs.k, head.entry, head.kv, window);
-        Flex::float_matmul(q, transposed(k))
+        let scores = &mut room[..rows.len() * window.len()];
+        multiply(scores, q, k.transposed());
+        scores
+    }
+
+    /// Room for the scores of a block.
+    fn room(&self) -> Vec<f32> {
+        vec![0.0; self.block.min(self.queries) * self.keys]
     }
 }
 
@@ -210,26 +224,24 @@ pub fn forward(inputs: &Inputs) -> (FlexTensor, Vec<[f32; 2]>) {
             let head = Head { entry, q, kv };
             let out = out.chunks_mut(plan.block * plan.width_v);
             let stats = stats.chunks_mut(plan.block);
+            let mut room = plan.room();
             for ((block, rows), (out, stats)) in plan.blocks().zip(out.zip(stats)) {
                 let window = &plan.windows(entry)[block];
-                let mut weights = plan.scores(inputs, &head, &rows);
+                let weights = plan.scores(inputs, &head, &rows, &mut room);
                 simd(Softmax {
-                    rows: weights.storage_mut(),
+                    rows: &mut *weights,
                     keys: window.len(),
                     scale: plan.scale,
                     stats: Some(&mut *stats),
                     bias: |i| &plan.bias(bias, entry, rows.start + i)[window.clone()],
                 });
                 let v = view(&inputs.v, entry, kv, window);
-                let sums = Flex::float_matmul(weights, v);
+                let weights = MatrixView::new(weights, [rows.len(), window.len()]);
+                multiply(out, weights, v);
                 // The factor meets the output, which is narrower than the
                 // weights.
-                let sums = sums.storage::<f32>().chunks_exact(plan.width_v);
-                let rows = out.chunks_exact_mut(plan.width_v);
-                for ((out, sums), [_, factor]) in rows.zip(sums).zip(stats) {
-                    for (out, sum) in out.iter_mut().zip(sums) {
-                        *out = sum * *factor;
-                    }
+                for (out, [_, factor]) in out.chunks_exact_mut(plan.width_v).zip(stats) {
+                    out.iter_mut().for_each(|sum| *sum *= *factor);
                 }
             }
         });
@@ -237,8 +249,8 @@ pub fn forward(inputs: &Inputs) -> (FlexTensor, Vec<[f32; 2]>) {
 }
 
 /// The gradients of q, k and v.
-fn backward(inputs: &Inputs, stats: &[[f32; 2]], grad: &FlexTensor) -> [FlexTensor; 3] {
-    let plan = &inputs.plan;
+fn backward(inputs: &Inputs, stats: &[[f32; 2]], grad: FlexTensor) -> [FlexTensor; 3] {
+    let (plan, grad) = (&inputs.plan, &forwards(grad));
     let group = plan.heads / plan.kv;
     let shape_q = [plan.batch, plan.heads, plan.queries, plan.width];
     let shape_k = [plan.batch, plan.kv, plan.keys, plan.width];
@@ -253,6 +265,7 @@ fn backward(inputs: &Inputs, stats: &[[f32; 2]], grad: &FlexTensor) -> [FlexTens
         .enumerate()
         .for_each(|(i, ((of_q, of_k), of_v))| {
             let (entry, kv) = (i / plan.kv, i % plan.kv);
+            let (mut room, mut room_of_grad) = (plan.room(), plan.room());
             let heads = of_q.chunks_mut(plan.queries * plan.width).enumerate();
             for (member, of_q) in heads {
                 let q = kv * group + member;
@@ -260,32 +273,35 @@ fn backward(inputs: &Inputs, stats: &[[f32; 2]], grad: &FlexTensor) -> [FlexTens
                 let of_q = of_q.chunks_mut(plan.block * plan.width);
                 for ((block, rows), of_q) in plan.blocks().zip(of_q) {
                     let window = &plan.windows(entry)[block];
-                    let mut weights = plan.scores(inputs, &head, &rows);
+                    let weights = plan.scores(inputs, &head, &rows, &mut room);
                     let first = (entry * plan.heads + q) * plan.queries + rows.start;
                     simd(Again {
-                        rows: weights.storage_mut(),
+                        rows: &mut *weights,
                         keys: window.len(),
                         scale: plan.scale,
                         stats: &stats[first..][..rows.len()],
                         bias: |i| &plan.bias(bias, entry, rows.start + i)[window.clone()],
                     });
                     let grad = view(grad, entry, q, &rows);
-                    let v = transposed(view(&inputs.v, entry, kv, window));
-                    let mut of_scores = Flex::float_matmul(grad.clone(), v);
+                    let v = view(&inputs.v, entry, kv, window);
+                    let of_scores = &mut room_of_grad[..weights.len()];
+                    multiply(of_scores, grad, v.transposed());
                     simd(SoftmaxGrad {
-                        weights: weights.storage(),
-                        grad: of_scores.storage_mut(),
+                        weights: &*weights,
+                        grad: &mut *of_scores,
                         keys: window.len(),
                         scale: plan.scale,
                     });
-                    let part = Flex::float_matmul(transposed(weights), grad);
-                    add(of_v, window.start * plan.width_v, &part);
-                    let k = view(&inputs.k, entry, kv, window);
-                    let part = Flex::float_matmul(of_scores.clone(), k);
-                    of_q.copy_from_slice(part.storage());
+                    let shape = [rows.len(), window.len()];
+                    let weights = MatrixView::new(weights, shape);
+                    let of_v =
+                        &mut of_v[window.start * plan.width_v..][..window.len() * plan.width_v];
+                    add_product(of_v, weights.transposed(), grad, 1.0);
+                    let of_scores = MatrixView::new(of_scores, shape);
+                    multiply(of_q, of_scores, view(&inputs.k, entry, kv, window));
                     let q = view(&inputs.q, entry, q, &rows);
-                    let part = Flex::float_matmul(transposed(of_scores), q);
-                    add(of_k, window.start * plan.width, &part);
+                    let of_k = &mut of_k[window.start * plan.width..][..window.len() * plan.width];
+                    add_product(of_k, of_scores.transposed(), q, 1.0);
                 }
             }
         });
@@ -296,32 +312,16 @@ fn backward(inputs: &Inputs, stats: &[[f32; 2]], grad: &FlexTensor) -> [FlexTens
     ]
 }
 
-fn add(total: &mut [f32], start: usize, part: &FlexTensor) {
-    let part = part.storage::<f32>();
-    for (total, part) in total[start..].iter_mut().zip(part) {
-        *total += part;
-    }
-}
-
-/// Some rows of one head as a matrix, nothing copied.
-fn view(x: &FlexTensor, entry: usize, head: usize, rows: &Range<usize>) -> FlexTensor {
+/// Some rows of one head as a matrix, nothing copied. The tensor is read
+/// [forwards].
+fn view<'a>(x: &'a FlexTensor, entry: usize, head: usize, rows: &Range<usize>) -> MatrixView<'a> {
     let layout = x.layout();
-    let width = layout.shape()[3];
-    let strides = layout.strides();
-    let moved = [entry, head, rows.start]
-        .iter()
-        .zip(strides)
-        .map(|(&at, stride)| at as isize * stride)
-        .sum::<isize>();
-    let offset = layout.start_offset().wrapping_add_signed(moved);
-    let shape = Shape::new([rows.len(), width]);
-    let layout = Layout::new(shape, strides[2..].to_vec(), offset);
-    FlexTensor::from_arc(x.data_arc(), layout, DType::F32)
-}
-
-fn transposed(x: FlexTensor) -> FlexTensor {
-    let layout = x.layout().transpose(0, 1);
-    x.with_layout(layout)
+    let strides: [usize; 4] = std::array::from_fn(|axis| layout.strides()[axis].unsigned_abs());
+    let [of_entry, of_head, of_row, of_column] = strides;
+    let first = entry * of_entry + head * of_head + rows.start * of_row;
+    let values = &x.storage::<f32>()[layout.start_offset() + first..];
+    let shape = [rows.len(), layout.shape()[3]];
+    MatrixView::strided(values, shape, [of_row, of_column])
 }
 
 /// The node in the graph; holds the inputs.
@@ -333,7 +333,7 @@ impl Backward<Flex, 3> for Node {
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let (inputs, stats) = &ops.state;
-        let gradients = backward(inputs, stats, &grads.consume::<Flex>(&ops.node));
+        let gradients = backward(inputs, stats, grads.consume::<Flex>(&ops.node));
         for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
             if let Some(parent) = parent {
                 grads.register::<Flex>(parent.id, gradient);

@@ -9,6 +9,7 @@ mod attention;
 mod gelu;
 mod math;
 mod norm;
+mod product;
 mod rotate;
 mod rows;
 mod silu_mul;
@@ -40,6 +41,16 @@ pub(super) trait Kernels: Backend {
         sin: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
     fn widen(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn low_rank(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        z: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        scale: f32,
+        same: bool,
+    ) -> FloatTensor<Self>;
 }
 
 impl Kernels for Flex {
@@ -87,6 +98,22 @@ impl Kernels for Flex {
 
     fn widen(x: FloatTensor<Self>) -> FloatTensor<Self> {
         widen::forward(x)
+    }
+
+    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
+        product::forward(&x, &w)
+    }
+
+    fn low_rank(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        z: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        scale: f32,
+        _: bool,
+    ) -> FloatTensor<Self> {
+        product::low_rank_forward([&x, &w, &z, &a, &b], scale).0
     }
 }
 
@@ -203,8 +230,55 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
     }
+
     /// No gradient goes through it.
     fn widen(x: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::from_inner(widen::forward(x.into_primitive()))
+    }
+
+    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (of_x, of_w) = (x.is_tracked(), w.is_tracked());
+        let (x, x_node) = x.into_parts();
+        let (w, w_node) = w.into_parts();
+        let y = product::forward(&x, &w);
+        let node = product::Node.prepare::<C>([x_node, w_node]);
+        match node.compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish([of_w.then_some(x), of_x.then_some(w)], y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    /// No gradient goes to `w`. If `z` is `x`, its gradient goes to `x`.
+    fn low_rank(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        z: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        scale: f32,
+        same: bool,
+    ) -> FloatTensor<Self> {
+        let (x, x_node) = x.into_parts();
+        let (z, z_node) = z.into_parts();
+        let (a, a_node) = a.into_parts();
+        let (b, b_node) = b.into_parts();
+        let w = w.into_primitive();
+        let (y, low) = product::low_rank_forward([&x, &w, &z, &a, &b], scale);
+        let node = product::LowRankNode.prepare::<C>([x_node, z_node, a_node, b_node]);
+        match node.compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let state = product::LowRank {
+                    w,
+                    z,
+                    a,
+                    b,
+                    low,
+                    scale,
+                    same,
+                };
+                prep.finish(state, y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
     }
 }

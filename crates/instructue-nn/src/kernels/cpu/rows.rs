@@ -82,6 +82,14 @@ pub fn dense(x: FlexTensor) -> FlexTensor {
     x.to_contiguous()
 }
 
+/// With no axis that is read backwards; a copy only when there is one.
+pub fn forwards(x: FlexTensor) -> FlexTensor {
+    match x.layout().strides().iter().all(|stride| *stride >= 0) {
+        true => x,
+        false => x.to_contiguous(),
+    }
+}
+
 /// A tensor of these values.
 pub fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
