@@ -15,6 +15,16 @@ const PASS_TOKENS: usize = 2048;
 /// Texts are padded to a multiple of so many tokens.
 const PADDED: usize = 8;
 
+/// Texts that are encoded together.
+struct Pass<'a> {
+    /// What they are padded to.
+    padded: usize,
+    /// Their numbers among those that are encoded.
+    numbers: &'a [usize],
+    /// Their ids.
+    texts: Vec<&'a [u32]>,
+}
+
 impl TextEncoder {
     /// [`TextEncoder::forward`] for texts that may be known: those that are not are
     /// encoded in passes of similar length. No gradient reaches the encoder; for a
@@ -94,23 +104,24 @@ impl TextEncoder {
             let count = (PASS_TOKENS / padded.max(1)).max(1);
             numbers.chunks(count).map(move |pass| (padded, pass))
         });
-        let passes: Vec<(usize, &[usize], Vec<&[u32]>)> = passes
-            .map(|(padded, pass)| {
-                let chosen = pass.iter().map(|&i| texts[places[i]].as_ref());
+        let passes: Vec<Pass<'_>> = passes
+            .map(|(padded, numbers)| {
+                let chosen = numbers.iter().map(|&i| texts[places[i]].as_ref());
                 // A single text stands there twice: products of one row have kernels of
                 // their own, which add in another order.
-                (
+                Pass {
                     padded,
-                    pass,
-                    chosen.cycle().take(pass.len().max(2)).collect(),
-                )
+                    numbers,
+                    texts: chosen.cycle().take(numbers.len().max(2)).collect(),
+                }
             })
             .collect();
         let done = side_by_side(&device, passes.len(), |at| {
-            let (padded, pass, chosen) = &passes[at];
+            let pass = &passes[at];
+            let number = |text: usize| pass.numbers[text % pass.numbers.len()];
             let batch = encoder
-                .batch_padded(chosen, *padded, &device)
-                .map_err(|error| error.of_text(|text| places[pass[text % pass.len()]]))?;
+                .batch_padded(&pass.texts, pass.padded, &device)
+                .map_err(|error| error.of_text(|text| places[number(text)]))?;
             let vectors = encoder.forward(batch).into_data_as::<f32>();
             vectors.try_to_vec::<f32>().map_err(|error| Error::Vectors {
                 expected: "values of type f32".into(),
@@ -118,8 +129,9 @@ impl TextEncoder {
             })
         });
         let mut values = vec![0.0; places.len() * width];
-        for ((_, pass, _), vectors) in passes.iter().zip(done) {
-            for (&number, vector) in pass.iter().zip(vectors?.chunks_exact(width)) {
+        for (pass, vectors) in passes.iter().zip(done) {
+            let vectors = vectors?;
+            for (&number, vector) in pass.numbers.iter().zip(vectors.chunks_exact(width)) {
                 values[number * width..(number + 1) * width].copy_from_slice(vector);
             }
         }

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use instructue_model::{AnswerScorer, SavedScorer};
+use instructue_model::AnswerScorer;
 use instructue_schema::{DataText, Timestamp};
 use instructue_store::UserStore;
 
 use super::run::ANSWERS_DIR;
-use super::text_vectors::text_vectors;
+use super::text_vectors::load_answers;
 use crate::ask::profile_of;
 use crate::embed::check_instruction;
 use crate::error::{Error, Result};
@@ -40,14 +40,6 @@ pub fn open_answers(path: &Path, store: &UserStore) -> Result<Option<AnswerScore
             found.second,
         )),
     }
-}
-
-/// The scorer of a directory, with the vectors that it was learned with. An encoder is found by
-/// the name that learning knew it by.
-pub(crate) fn load_answers(dir: &Path) -> Result<AnswerScorer> {
-    let saved = SavedScorer::open(dir)?;
-    let vectors = text_vectors(saved.encoder(), &mut |_| {})?;
-    Ok(saved.with(vectors)?)
 }
 
 /// The probability that a question about one user is answered yes.

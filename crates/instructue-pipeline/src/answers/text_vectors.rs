@@ -1,4 +1,4 @@
-//! What answer scores compare texts by.
+//! What answer scores compare texts by, and scorers opened with it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use instructue_encoders::cache::CacheConfig;
 use instructue_features::{TextVectors, WordVectors, unit};
-use instructue_model::SentenceEncoder;
+use instructue_model::{AnswerScorer, SavedScorer, SentenceEncoder};
 use instructue_schema::{DataText, Progress};
 
 use crate::error::Result;
@@ -26,6 +26,14 @@ pub(crate) fn text_vectors(
     };
     let dir = hub::resolve(name, &HubOptions::from_env(), watch)?;
     Ok(Arc::new(SentenceVectors::open(name, &dir)?))
+}
+
+/// The scorer of a directory, with the vectors that it was learned with. An encoder is found by
+/// the name that learning knew it by.
+pub(crate) fn load_answers(dir: &Path) -> Result<AnswerScorer> {
+    let saved = SavedScorer::open(dir)?;
+    let vectors = text_vectors(saved.encoder(), &mut |_| {})?;
+    Ok(saved.with(vectors)?)
 }
 
 /// The vectors of a frozen sentence encoder. Each text is encoded once.
