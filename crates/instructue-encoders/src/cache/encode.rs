@@ -12,6 +12,9 @@ use crate::{Error, TextEncoder};
 
 /// Tokens of one pass, padding included: as many as stay in a core's cache.
 const PASS_TOKENS: usize = 2048;
+/// Passes whose vectors are held beside all others, so that a million texts do not take memory
+/// twice.
+const PASSES: usize = 64;
 /// Texts are padded to a multiple of so many tokens.
 const PADDED: usize = 8;
 
@@ -116,8 +119,7 @@ impl TextEncoder {
                 }
             })
             .collect();
-        let done = side_by_side(&device, passes.len(), |at| {
-            let pass = &passes[at];
+        let encoded = |pass: &Pass<'_>| {
             let number = |text: usize| pass.numbers[text % pass.numbers.len()];
             let batch = encoder
                 .batch_padded(&pass.texts, pass.padded, &device)
@@ -127,12 +129,15 @@ impl TextEncoder {
                 expected: "values of type f32".into(),
                 found: error.to_string(),
             })
-        });
+        };
         let mut values = vec![0.0; places.len() * width];
-        for (pass, vectors) in passes.iter().zip(done) {
-            let vectors = vectors?;
-            for (&number, vector) in pass.numbers.iter().zip(vectors.chunks_exact(width)) {
-                values[number * width..(number + 1) * width].copy_from_slice(vector);
+        for passes in passes.chunks(PASSES) {
+            let done = side_by_side(&device, passes.len(), |at| encoded(&passes[at]));
+            for (pass, vectors) in passes.iter().zip(done) {
+                let vectors = vectors?;
+                for (&number, vector) in pass.numbers.iter().zip(vectors.chunks_exact(width)) {
+                    values[number * width..(number + 1) * width].copy_from_slice(vector);
+                }
             }
         }
         Ok(values)

@@ -48,6 +48,8 @@ impl SentenceVectors {
         // A few thousand short texts: no device is worth the way to it.
         let encoder =
             SentenceEncoder::open(dir, None, &CacheConfig::default(), &Device::default())?;
+        // Weights that give no numbers are said here, where there is somebody to hear it.
+        encoder.encode(&[DataText::new("a text")])?;
         Ok(Self {
             name: name.into(),
             encoder,
