@@ -55,6 +55,29 @@ impl<'a> StoreEmbedder<'a> {
         Ok(out)
     }
 
+    /// [`InstructUe::answer_log_likelihoods`] of users: `[users, asked]`.
+    ///
+    /// # Errors
+    /// An unreadable store, an empty instruction or answer.
+    pub fn answer_log_likelihoods(
+        &self,
+        users: &[UserRef],
+        reference: Timestamp,
+        asked: &[(Option<DataText>, DataText)],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Matrix, BoxError> {
+        let mut out = Matrix::zeros(users.len(), asked.len());
+        self.in_chunks(users, reference, progress, |chunk, _, profiles| {
+            let found = self.model.answer_log_likelihoods(profiles, asked)?;
+            for (place, &user) in chunk.iter().enumerate() {
+                let row = &mut out.values[user * asked.len()..][..asked.len()];
+                row.copy_from_slice(found.row(place));
+            }
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
     /// Profiles as the model reads them, in the order of `users`; each shard is read once.
     ///
     /// # Errors

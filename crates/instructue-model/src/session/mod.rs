@@ -9,6 +9,7 @@ mod embed;
 mod event_cache;
 mod event_caching;
 mod instruct_ue;
+mod likelihood;
 mod profile_cache;
 mod replicas;
 mod source_gradients;

@@ -27,8 +27,13 @@ fn ids(model: &InstructUe, profiles: &[Profile], options: AnswerOptions) -> Vec<
     answer.collect()
 }
 
-/// The next token by a pass over profile, instruction and all of `answer`.
-fn next(model: &InstructUe, profile: &Profile, question: Option<&DataText>, answer: &[u32]) -> u32 {
+/// The logits of the next token by a pass over profile, instruction and all of `answer`.
+fn next_logits(
+    model: &InstructUe,
+    profile: &Profile,
+    question: Option<&DataText>,
+    answer: &[u32],
+) -> Vec<f32> {
     let preprocessor = model.preprocessor();
     let tokenizer = preprocessor.tokenizer();
     let mut segment = segment(preprocessor, profile, question, None);
@@ -41,10 +46,17 @@ fn next(model: &InstructUe, profile: &Profile, question: Option<&DataText>, answ
     let [targets, vocabulary] = logits.dims();
     assert_eq!(targets, answer.len() + 1);
     let last = logits.narrow(0, targets - 1, 1).into_data();
-    let last: Vec<f32> = last.try_to_vec().unwrap();
+    assert!(vocabulary >= tokenizer.vocab_size());
+    last.try_to_vec().unwrap()
+}
+
+/// The likeliest token of these that an answer may hold.
+fn next(model: &InstructUe, profile: &Profile, question: Option<&DataText>, answer: &[u32]) -> u32 {
+    let last = next_logits(model, profile, question, answer);
+    let tokenizer = model.preprocessor().tokenizer();
     let reserved = tokenizer.reserved_ids();
     let open =
-        (0..vocabulary as u32).filter(|id| *id == tokenizer.end_id() || !reserved.contains(id));
+        (0..last.len() as u32).filter(|id| *id == tokenizer.end_id() || !reserved.contains(id));
     open.max_by(|a, b| last[*a as usize].total_cmp(&last[*b as usize]))
         .unwrap()
 }
@@ -192,4 +204,43 @@ fn wrong_questions_are_refused() {
     let other = model.clone().with_adapter_id("another");
     let error = other.answer(&cache, 0, None, options).unwrap_err();
     assert!(error.to_string().contains("adapter"), "{error}");
+}
+
+/// Many answers in a row, many rows in a pass: each is as likely as token by token alone.
+#[test]
+fn likelihoods_are_those_of_passes_token_by_token() {
+    let model = model(&shard(), &Device::default()).with_replicas(2);
+    let profiles = profiles(&model, &shard());
+    let other = DataText::new("Does this user travel?");
+    let mut asked: Vec<(Option<DataText>, DataText)> = Vec::new();
+    for question in [Some(question()), None, Some(other)] {
+        for answer in ["yes", "no, never", "dog food and pets"] {
+            asked.push((question.clone(), DataText::new(answer)));
+        }
+    }
+    // More than stand in one row.
+    let many: Vec<_> = asked.iter().cycle().take(40).cloned().collect();
+    let found = model.answer_log_likelihoods(&profiles, &many).unwrap();
+    assert_eq!((found.rows, found.columns), (profiles.len(), 40));
+    let tokenizer = model.preprocessor().tokenizer();
+    for (user, profile) in profiles.iter().enumerate().take(3) {
+        for (at, (question, answer)) in many.iter().enumerate() {
+            let mut ids = tokenizer.encode(answer);
+            ids.push(tokenizer.end_id());
+            let mut sum = 0.0;
+            for (place, &id) in ids.iter().enumerate() {
+                let logits = next_logits(&model, profile, question.as_ref(), &ids[..place]);
+                let all: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
+                sum += f64::from(logits[id as usize]) - all.ln();
+            }
+            let (expected, found) = (sum / ids.len() as f64, f64::from(found.row(user)[at]));
+            assert!(
+                (expected - found).abs() < 1e-4,
+                "user {user}, {at}: {found} for {expected}"
+            );
+        }
+    }
+    let empty = [(Some(question()), DataText::new(""))];
+    let error = model.answer_log_likelihoods(&profiles, &empty).unwrap_err();
+    assert!(error.to_string().contains("answer"), "{error}");
 }

@@ -32,13 +32,18 @@ use crate::names::CONFIG_FILE;
 use crate::prepare::{Ingested, ingest, references, userqa};
 use crate::run::train_run;
 use crate::watch::Watch;
-use models::{TEXTS, UNTRAINED, VECTOR, VECTOR_ALONE, model_methods};
+use models::{
+    GENERAL, LIKELIHOOD, TEXTS, TWO_TOWERS, UNTRAINED, VECTOR, VECTOR_ALONE, model_methods,
+};
 use pool::{FoldAnswers, pool};
 
 pub use declare::{WideData, WideSuite};
 
 /// What the baseline reads; with another one what it made is made again.
 const EXCHANGE_FORMAT: u32 = 2;
+
+/// What models are asked in; with another one they are asked again.
+const MODEL_FORMAT: u32 = 2;
 
 /// Runs the baseline on a directory of labelled users.
 pub type RunForecasts<'a> = dyn FnMut(&Path) -> Result<()> + 'a;
@@ -254,7 +259,10 @@ impl Fold<'_> {
             let model = train_run(ingested, &claim, config, run.compute, same, watch)?;
             watch.progress(Progress::Stage { name: "measuring" });
             let most = self.data.model_questions;
-            let kept = format!("model-{}-{most}.parquet", model.model.digest()?);
+            let kept = format!(
+                "model-{MODEL_FORMAT}-{}-{most}.parquet",
+                model.model.digest()?
+            );
             let kept = exchange.join(kept);
             if !kept.is_file() {
                 let told = &mut |step| watch.progress(step);
@@ -295,6 +303,9 @@ fn model_pairs(methods: &[ForecastScores]) -> Vec<(ForecastMethod, ForecastMetho
         (VECTOR, VECTOR_ALONE),
         (VECTOR_ALONE, UNTRAINED),
         (VECTOR, TEXTS),
+        (VECTOR_ALONE, GENERAL),
+        (TEXTS, TWO_TOWERS),
+        (TEXTS, LIKELIHOOD),
     ];
     let both = pairs.into_iter().filter_map(|(left, right)| {
         Some((find(left)?.method.clone(), find(right)?.method.clone()))

@@ -2,7 +2,7 @@
 
 use instructue_eval::{Embedder, ForecastScores, Wording};
 use instructue_metrics::CrossValidation;
-use instructue_schema::{Matrix, Progress, UserVectors, seed};
+use instructue_schema::{DataText, Matrix, Progress, UserVectors, seed};
 use rayon::prelude::*;
 
 use crate::answers::{Asked, ForecastRun, Labelled, named_texts};
@@ -18,6 +18,13 @@ pub(super) const VECTOR_ALONE: &str = "vector without answers, probe";
 pub(super) const UNTRAINED: &str = "vector before training, probe";
 /// The cosine with a yes in words, minus that with a no.
 pub(super) const TEXTS: &str = "vector, cosine with the answers' texts";
+
+/// The same of the vector without an instruction: two towers, one for users and one for texts.
+pub(super) const TWO_TOWERS: &str = "vector without an instruction, cosine with the answers' texts";
+/// A probe on the vector without an instruction and without answers.
+pub(super) const GENERAL: &str = "vector without an instruction, probe";
+/// How much likelier a yes in words is than a no, to the next-token head.
+pub(super) const LIKELIHOOD: &str = "likelihood of a yes beside a no";
 
 /// Asks a model some questions whose value learning never named: `most` of them. Probes are
 /// learned from all labels at the newest time of training.
@@ -40,10 +47,10 @@ pub(super) fn model_methods(
         .map(|at| asked.forecasts[*at].texts(schema, None));
     let texts = texts.map(|texts| texts.expect("its text was named"));
     let texts: Vec<_> = texts.collect();
-    let instructions: Vec<Option<String>> = texts
-        .iter()
-        .map(|texts| Some(texts.instruction.clone()))
-        .collect();
+    // The last are the vectors without an instruction.
+    let asked_for = texts.iter().map(|texts| Some(texts.instruction.clone()));
+    let instructions: Vec<Option<String>> = asked_for.chain([None]).collect();
+    let general = texts.len();
     let labelled = Labelled::at(run, asked, data.newest())?;
     let mut embed = |model: &StoreEmbedder<'_>| -> Result<[Vec<UserVectors>; 2]> {
         let users = (&labelled.users, data.newest());
@@ -63,8 +70,7 @@ pub(super) fn model_methods(
         each.collect::<Vec<_>>()
     });
     let place = |at: usize| chosen.binary_search(&at).ok();
-    let probed = |[learned, tested]: &[Vec<UserVectors>; 2], at: usize| {
-        let place = place(at)?;
+    let probed = |[learned, tested]: &[Vec<UserVectors>; 2], at: usize, place: usize| {
         let (of, labels) = labelled.first(at, usize::MAX);
         let (x, second) = learned[place].readable().ok()?;
         let cross_validation = CrossValidation {
@@ -87,9 +93,9 @@ pub(super) fn model_methods(
         .flat_map(|texts| [texts.yes.clone(), texts.no.clone()])
         .collect();
     let both = trained.embed_texts(&both).map_err(failed)?;
-    let near = |at: usize| {
+    let near = |at: usize, vectors: usize| {
         let place = place(at)?;
-        let units = &with_answers[1][place].unit;
+        let units = &with_answers[1][vectors].unit;
         let of = |user: usize| {
             let dot = |text: usize| -> f32 {
                 let pairs = units.row(user).iter().zip(both.row(text));
@@ -99,19 +105,42 @@ pub(super) fn model_methods(
         };
         Some((0..units.rows).map(of).collect::<Vec<f32>>())
     };
+    let said = texts.iter().flat_map(|texts| {
+        [&texts.yes, &texts.no].map(|answer| {
+            let instruction = DataText::new(texts.instruction.as_str());
+            (Some(instruction), DataText::new(answer.as_str()))
+        })
+    });
+    let said: Vec<_> = said.collect();
+    let likely = trained
+        .answer_log_likelihoods(&asked.users, run.reference, &said, watch)
+        .map_err(failed)?;
+    let likelier = |at: usize| {
+        let place = place(at)?;
+        let of = |user: usize| likely.row(user)[2 * place] - likely.row(user)[2 * place + 1];
+        Some((0..likely.rows).map(of).collect::<Vec<f32>>())
+    };
     let exact = Some(Wording::Exact);
     let scores = |name: &str, of: &(dyn Fn(usize) -> Option<Vec<f32>> + Sync)| {
         asked.scores((name, exact), of)
     };
     let probes = [
-        (VECTOR, &with_answers),
-        (VECTOR_ALONE, &without),
-        (UNTRAINED, &before),
+        (VECTOR, &with_answers, None),
+        (VECTOR_ALONE, &without, None),
+        (UNTRAINED, &before, None),
+        (GENERAL, &without, Some(general)),
     ];
     let probes = probes.into_par_iter();
-    let probes = probes.map(|(name, vectors)| scores(name, &|at| probed(vectors, at)));
+    let probes = probes.map(|(name, vectors, fixed)| {
+        scores(name, &|at| {
+            let place = place(at)?;
+            probed(vectors, at, fixed.unwrap_or(place))
+        })
+    });
     let mut methods: Vec<ForecastScores> = probes.collect();
-    methods.push(scores(TEXTS, &near));
+    methods.push(scores(TEXTS, &|at| near(at, place(at)?)));
+    methods.push(scores(TWO_TOWERS, &|at| near(at, general)));
+    methods.push(scores(LIKELIHOOD, &likelier));
     Ok(methods)
 }
 
