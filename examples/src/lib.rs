@@ -15,8 +15,6 @@ pub use say::{one_line, print_line, print_piece, print_table, tell};
 pub use users::{Opened, Users};
 pub use watch::{Console, finish};
 
-/// The allocator of the programs. Every operation allocates and frees large tensors. The system's
-/// allocator returns them to the kernel each time, and faulting them in again costs a third of a
-/// training step; this one keeps them.
+/// Keeps the memory that one operation frees for the next.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: instructue_alloc::KeepingAllocator = instructue_alloc::KeepingAllocator;

@@ -26,7 +26,7 @@ use instructue_gemm::{MatrixView, multiply};
 
 /// The allocator of the examples.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: instructue_alloc::KeepingAllocator = instructue_alloc::KeepingAllocator;
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Work {

@@ -248,9 +248,7 @@ fn race(
     for _ in 0..options.turns {
         let mut command = Command::new(program);
         common(&mut command);
-        command
-            .env("RAYON_NUM_THREADS", &threads)
-            .env("MIMALLOC_PURGE_DELAY", "-1");
+        command.env("RAYON_NUM_THREADS", &threads);
         turn(&mut command, &mut ours, work == "cold")?;
         let mut command = Command::new(python);
         command.arg("scripts/bench/torch_real.py");
