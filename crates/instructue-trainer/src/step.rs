@@ -11,6 +11,9 @@ use crate::config::TrainConfig;
 use crate::error::{Error, Result};
 use crate::objective::{Losses, Objective, PassOutput, StepVectors};
 
+/// Slots of texts, answers that is, that are read together.
+const TEXT_SLOTS: usize = 512;
+
 /// Rows laid out for one pass, with the keys by which losses tell users and answers apart.
 #[derive(Debug, Clone)]
 struct Pack {
@@ -97,6 +100,23 @@ struct Pass {
     shares: Vec<Option<Tensor<1>>>,
 }
 
+/// Vectors of texts, and the row of each among them. Texts of like lengths are read together, so
+/// that little of what is computed is padding.
+fn text_vectors(model: &InstructUe, texts: &[Vec<u32>]) -> (Tensor<2>, Vec<i64>) {
+    let lengths: Vec<usize> = texts.iter().map(Vec::len).collect();
+    let groups = token_budget_batches(&lengths, TEXT_SLOTS, usize::MAX, 0);
+    let mut places = vec![0; texts.len()];
+    for (place, &text) in (0..).zip(groups.iter().flatten()) {
+        places[text] = place;
+    }
+    let vectors = groups.iter().map(|group| {
+        let group: Vec<Vec<u32>> = group.iter().map(|&text| texts[text].clone()).collect();
+        let input = TextInput::new(&group, model.device());
+        model.network().text_vectors(&input)
+    });
+    (Tensor::cat(vectors.collect(), 0), places)
+}
+
 /// Runs one pass. Without `shares` no objective is asked for its share.
 fn forward(
     model: &InstructUe,
@@ -108,21 +128,20 @@ fn forward(
     let input = model.upload(&pack.batch);
     let output = network.forward(&input);
     let device = output.users.device();
-    let texts = network.text_vectors(&TextInput::new(&pack.batch.answers, model.device()));
-    let index: Vec<i64> = pack
-        .batch
-        .answer_of
-        .iter()
-        .map(|answer| i64::from(answer.unwrap_or(0)))
-        .collect();
-    let count = index.len();
-    let index = Tensor::<1, Int>::from_data(TensorData::new(index, [count]), &device);
+    let (texts, places) = text_vectors(model, &pack.batch.answers);
+    let select = |texts: Tensor<2>, which: &mut dyn Iterator<Item = usize>| {
+        let places: Vec<i64> = which.map(|text| places[text]).collect();
+        let count = places.len();
+        let places = Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &device);
+        texts.select(0, places)
+    };
     let own = pack.batch.own_answers;
     let extra = pack.extra_negative_keys.len();
+    let mut answers = pack.batch.answer_of.iter().flatten().map(|&at| at as usize);
     let vectors = Vectors {
         users: output.users,
-        extra_negatives: (extra > 0).then(|| texts.clone().narrow(0, own, extra)),
-        answers: texts.select(0, index),
+        extra_negatives: (extra > 0).then(|| select(texts.clone(), &mut (own..own + extra))),
+        answers: select(texts, &mut answers),
     };
     let shares = match shares {
         true => {
