@@ -10,7 +10,7 @@ use instructue_nn::lora::LoraMaps;
 use instructue_nn::lora_maps;
 use instructue_nn::norm::RmsNorm;
 
-use crate::attention::Places;
+use crate::attention::{Places, Queries, bias_of};
 use crate::cache::past::Past;
 use crate::config::DecoderConfig;
 use crate::layer::DecoderLayer;
@@ -42,6 +42,14 @@ impl DecoderInput {
             bias: AttentionBias::causal(tokens),
         }
     }
+}
+
+/// What the last layer reads.
+struct BeforeLast<'a> {
+    /// The residual stream, `[batch, length, hidden]`.
+    x: Tensor<3>,
+    places: Places,
+    past: Option<&'a mut Past>,
 }
 
 /// A decoder-only language model.
@@ -116,71 +124,125 @@ impl Decoder {
     ///
     /// If the shapes of the input do not fit together or to the configuration.
     pub fn forward(&self, input: DecoderInput) -> Tensor<3> {
-        self.run(input, None)
+        self.run(input, None, None)
     }
 
-    /// [`forward`](Self::forward), after a past that each layer has one of.
-    pub(crate) fn run(&self, input: DecoderInput, past: Option<&mut [Past]>) -> Tensor<3> {
-        let DecoderInput {
-            inputs,
-            positions,
-            bias,
-        } = input;
-        let training = inputs.is_autodiff() || self.embed_tokens.weight.val().is_autodiff();
-        if !training && past.is_none() {
-            let [batch, length, _] = inputs.dims();
-            let entries = entries_at_a_time(&inputs, [batch, length]);
+    /// The states of [`forward`](Self::forward) at chosen slots. The last layer computes keys and
+    /// values of all, and everything else of these alone: of a model of few layers that is a
+    /// quarter of the work.
+    ///
+    /// # Shapes
+    ///
+    /// - `slots`: `[batch, chosen]`, places in each row, in any order and more than once
+    /// - result: `[batch, chosen, hidden]`
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward), or if there is no slot.
+    pub fn forward_at(&self, input: DecoderInput, slots: Tensor<2, Int>) -> Tensor<3> {
+        self.run(input, Some(slots), None)
+    }
+
+    /// States at `slots`, or all of them, after a past that each layer has one of.
+    pub(crate) fn run(
+        &self,
+        input: DecoderInput,
+        slots: Option<Tensor<2, Int>>,
+        past: Option<&mut [Past]>,
+    ) -> Tensor<3> {
+        let [batch, length, _] = input.inputs.dims();
+        if !self.training(&input) && past.is_none() {
+            let entries = entries_at_a_time(&input.inputs, [batch, length]);
             if entries < batch {
                 let part = |part: usize| {
                     let first = part * entries;
                     let count = entries.min(batch - first);
-                    let bias = bias.tensor().clone().narrow(0, first, count);
+                    let bias = input.bias.tensor().clone().narrow(0, first, count);
+                    let slots = slots.clone().map(|slots| slots.narrow(0, first, count));
                     let input = DecoderInput {
-                        inputs: inputs.clone().narrow(0, first, count),
-                        positions: positions.clone().narrow(0, first, count),
+                        inputs: input.inputs.clone().narrow(0, first, count),
+                        positions: input.positions.clone().narrow(0, first, count),
                         bias: AttentionBias::new(bias),
                     };
-                    self.all(input, None)
+                    self.all(input, slots, None)
                 };
-                let device = inputs.device();
+                let device = input.inputs.device();
                 let parts = side_by_side(&device, batch.div_ceil(entries), part);
                 return Tensor::cat(parts, 0);
             }
         }
-        let input = DecoderInput {
-            inputs,
-            positions,
-            bias,
-        };
-        self.all(input, past)
+        self.all(input, slots, past)
     }
 
     /// [`run`](Self::run), all entries at once.
-    fn all(&self, input: DecoderInput, past: Option<&mut [Past]>) -> Tensor<3> {
-        let DecoderInput {
-            inputs,
-            positions,
-            bias,
-        } = input;
-        let rope = self.config.rope();
-        let training = inputs.is_autodiff() || self.embed_tokens.weight.val().is_autodiff();
-        let bias = if training {
-            bias
-        } else {
-            bias.grouped(self.config.group())
-        };
+    fn all(
+        &self,
+        input: DecoderInput,
+        slots: Option<Tensor<2, Int>>,
+        past: Option<&mut [Past]>,
+    ) -> Tensor<3> {
+        let queries = slots.map(|slots| self.queries(&input, slots));
+        let (layer, mut before) = self.until_last(input, past);
+        let x = layer.forward(
+            before.x,
+            &before.places,
+            queries.as_ref(),
+            before.past.take(),
+        );
+        self.norm.forward(x)
+    }
+
+    /// Adds keys and values to the past of each layer. What the last layer would say is not
+    /// computed.
+    pub(crate) fn keep(&self, input: DecoderInput, past: &mut [Past]) {
+        let (layer, before) = self.until_last(input, Some(past));
+        let past = before.past.expect("every layer has one");
+        layer.keep(before.x, &before.places, past);
+    }
+
+    /// The last layer, and what it reads.
+    fn until_last<'a>(
+        &self,
+        input: DecoderInput,
+        past: Option<&'a mut [Past]>,
+    ) -> (&DecoderLayer, BeforeLast<'a>) {
+        let bias = self.grouped(&input, input.bias.clone());
         let places = Places {
-            rope: rope.tables(positions, DType::F32),
-            bias: bias.tensor().clone(),
+            rope: self.config.rope().tables(input.positions, DType::F32),
+            bias,
         };
         // The residual stream is f32: sums of many layers are what rounding
         // hurts, and what f16 overflows.
-        let mut x = inputs.cast(DType::F32);
+        let mut x = input.inputs.cast(DType::F32);
         let mut past = past.into_iter().flatten();
-        for layer in &self.layers {
-            x = layer.forward(x, &places, past.next());
+        let (last, layers) = self.layers.split_last().expect("a decoder has layers");
+        for layer in layers {
+            x = layer.forward(x, &places, None, past.next());
         }
-        self.norm.forward(x)
+        let past = past.next();
+        (last, BeforeLast { x, places, past })
+    }
+
+    /// What the last layer needs to ask at `slots` alone.
+    fn queries(&self, input: &DecoderInput, slots: Tensor<2, Int>) -> Queries {
+        let [_, length, _] = input.inputs.dims();
+        let positions = input.positions.clone().gather(1, slots.clone());
+        let rope = self.config.rope().tables(positions, DType::F32);
+        let bias = self.grouped(input, bias_of(&input.bias, slots.clone()));
+        Queries::new(slots, length, rope, bias)
+    }
+
+    /// A bias as the attention wants it.
+    fn grouped(&self, input: &DecoderInput, bias: AttentionBias) -> Tensor<4> {
+        let bias = match self.training(input) {
+            true => bias,
+            false => bias.grouped(self.config.group()),
+        };
+        bias.tensor().clone()
+    }
+
+    fn training(&self, input: &DecoderInput) -> bool {
+        input.inputs.is_autodiff() || self.embed_tokens.weight.val().is_autodiff()
     }
 
     /// Scores over the vocabulary of chosen hidden states, as `f32`.

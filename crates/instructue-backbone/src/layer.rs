@@ -7,7 +7,7 @@ use instructue_nn::initial::Initialiser;
 use instructue_nn::lora_maps;
 use instructue_nn::norm::RmsNorm;
 
-use crate::attention::{Attention, Places};
+use crate::attention::{Attention, Places, Queries};
 use crate::cache::past::Past;
 use crate::config::DecoderConfig;
 use crate::mlp::Mlp;
@@ -40,17 +40,30 @@ impl DecoderLayer {
 
     /// # Shapes
     ///
-    /// - `x` and the result: `[batch, length, hidden]`, `f32`
+    /// - `x`: `[batch, length, hidden]`, `f32`
+    /// - result: as `x`, of the slots that ask where there are `queries`
     pub(crate) fn forward(
         &self,
         x: Tensor<3>,
         places: &Places,
+        queries: Option<&Queries>,
         past: Option<&mut Past>,
     ) -> Tensor<3> {
         let dtype = x.dtype();
         let y = self.input_layernorm.forward(x.clone());
-        let x = x + self.self_attn.forward(y, places, past).cast(dtype);
+        let y = self.self_attn.forward(y, places, queries, past);
+        let x = match queries {
+            Some(queries) => queries.of(x),
+            None => x,
+        };
+        let x = x + y.cast(dtype);
         let y = self.post_attention_layernorm.forward(x.clone());
         x + self.mlp.forward(y).cast(dtype)
+    }
+
+    /// Adds this layer's keys and values to a past. What the layer would say is not computed.
+    pub(crate) fn keep(&self, x: Tensor<3>, places: &Places, past: &mut Past) {
+        let y = self.input_layernorm.forward(x);
+        self.self_attn.keep(y, places, past);
     }
 }

@@ -12,7 +12,7 @@
 pub(crate) mod past;
 mod slots;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use instructue_nn::attention::AttentionBias;
 
 use crate::decoder::{Decoder, DecoderInput};
@@ -188,12 +188,30 @@ impl Decoder {
     ///
     /// As [`append`](Self::append).
     pub fn prefill(&self, chunk: Chunk) -> (KvCache, Tensor<3>) {
-        let mut cache = KvCache {
-            layers: vec![Past::default(); self.layers.len()],
-            slots: Slots::new(chunk.inputs.dims()[0]),
-        };
+        let mut cache = self.empty_cache(&chunk);
         let states = self.append(&mut cache, chunk);
         (cache, states)
+    }
+
+    /// [`prefill`](Self::prefill) for the cache alone, without what only the states need.
+    ///
+    /// # Panics
+    ///
+    /// As [`append`](Self::append).
+    pub fn prefill_cache(&self, chunk: Chunk) -> KvCache {
+        let mut cache = self.empty_cache(&chunk);
+        let packed = packed(&cache, chunk);
+        let input = self.input(&mut cache, packed);
+        self.keep(input, &mut cache.layers);
+        cache
+    }
+
+    /// A cache that has read nothing, with a row for each lane of a chunk.
+    fn empty_cache(&self, chunk: &Chunk) -> KvCache {
+        KvCache {
+            layers: vec![Past::default(); self.layers.len()],
+            slots: Slots::new(chunk.inputs.dims()[0]),
+        }
     }
 
     /// Reads what follows: as many slots for each lane, causal within the chunk.
@@ -211,18 +229,9 @@ impl Decoder {
     /// If the chunk has another number of lanes than the cache, no slot, or
     /// another width; if the cache is another decoder's.
     pub fn append(&self, cache: &mut KvCache, chunk: Chunk) -> Tensor<3> {
-        let [lanes, length, hidden] = chunk.inputs.dims();
-        let (rows, of_row) = (cache.rows(), cache.lanes());
-        assert_eq!(lanes, rows * of_row, "a chunk for each lane of the cache");
-        let tokens = chunk.tokens.unwrap_or_else(|| vec![true; lanes * length]);
-        assert_eq!(tokens.len(), lanes * length, "a mark for each slot");
-        let lane_of = |(slot, token): (usize, bool)| token.then_some(slot / length % of_row);
-        let packed = PackedChunk {
-            inputs: chunk.inputs.reshape([rows, of_row * length, hidden]),
-            lanes: tokens.into_iter().enumerate().map(lane_of).collect(),
-        };
-        self.append_packed(cache, packed)
-            .reshape([lanes, length, hidden])
+        let shape = chunk.inputs.dims();
+        let packed = packed(cache, chunk);
+        self.append_packed(cache, packed).reshape(shape)
     }
 
     /// As [`append`](Self::append), with lanes of different lengths side by
@@ -237,6 +246,33 @@ impl Decoder {
     /// If the chunk has another number of rows than the cache, a lane that is
     /// not there, no slot, or another width; if the cache is another decoder's.
     pub fn append_packed(&self, cache: &mut KvCache, chunk: PackedChunk) -> Tensor<3> {
+        let input = self.input(cache, chunk);
+        self.run(input, None, Some(&mut cache.layers))
+    }
+
+    /// The states of [`append_packed`](Self::append_packed) at chosen slots of the chunk, as
+    /// [`forward_at`](Self::forward_at) gives them. All slots are added to the cache.
+    ///
+    /// # Shapes
+    ///
+    /// - `slots`: `[rows, chosen]`, places in each row of the chunk
+    /// - result: `[rows, chosen, hidden]`
+    ///
+    /// # Panics
+    ///
+    /// As [`append_packed`](Self::append_packed), or if there is no slot.
+    pub fn append_packed_at(
+        &self,
+        cache: &mut KvCache,
+        chunk: PackedChunk,
+        slots: Tensor<2, Int>,
+    ) -> Tensor<3> {
+        let input = self.input(cache, chunk);
+        self.run(input, Some(slots), Some(&mut cache.layers))
+    }
+
+    /// What a pass over a chunk reads; its slots are in the cache's books after it.
+    fn input(&self, cache: &mut KvCache, chunk: PackedChunk) -> DecoderInput {
         let [rows, added, _] = chunk.inputs.dims();
         assert_eq!(rows, cache.rows(), "a chunk for each row of the cache");
         assert!(added > 0, "a chunk with slots");
@@ -250,11 +286,24 @@ impl Decoder {
         let what = cache.slots.add(&chunk.lanes);
         let positions = TensorData::new(what.positions, [rows, added]);
         let shape = [rows, added, cache.slots.width];
-        let input = DecoderInput {
+        DecoderInput {
             inputs: chunk.inputs,
             positions: Tensor::from_data(positions, &device),
             bias: AttentionBias::from_host(what.allowed, shape, &device).expect(SIZED),
-        };
-        self.run(input, Some(&mut cache.layers))
+        }
+    }
+}
+
+/// A chunk with the lanes of each row side by side.
+fn packed(cache: &KvCache, chunk: Chunk) -> PackedChunk {
+    let [lanes, length, hidden] = chunk.inputs.dims();
+    let (rows, of_row) = (cache.rows(), cache.lanes());
+    assert_eq!(lanes, rows * of_row, "a chunk for each lane of the cache");
+    let tokens = chunk.tokens.unwrap_or_else(|| vec![true; lanes * length]);
+    assert_eq!(tokens.len(), lanes * length, "a mark for each slot");
+    let lane_of = |(slot, token): (usize, bool)| token.then_some(slot / length % of_row);
+    PackedChunk {
+        inputs: chunk.inputs.reshape([rows, of_row * length, hidden]),
+        lanes: tokens.into_iter().enumerate().map(lane_of).collect(),
     }
 }

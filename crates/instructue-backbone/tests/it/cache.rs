@@ -2,7 +2,7 @@
 //! chunks, the padding and the number of continuations.
 
 use crate::common::{CASES, distance, load, mask, normal, values};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use instructue_backbone::{Chunk, Decoder, DecoderInput, KvCache, PackedChunk};
 
 const WIDTH: usize = 32;
@@ -379,4 +379,33 @@ fn a_cache_of_a_deeper_decoder_is_refused() {
     config.num_hidden_layers = 1;
     let shallow = config.init(None, &device).unwrap();
     shallow.append(&mut cache, Chunk::new(normal([1, 1, WIDTH], &device)));
+}
+
+/// A cache that was read without states, and states at some slots of what follows, are those of
+/// passes that compute everything.
+#[test]
+fn what_nobody_asks_for_changes_nothing() {
+    let device = device();
+    for case in CASES {
+        let decoder = load(case, None, &device);
+        let beginning = Chunk::new(normal([2, 7, WIDTH], &device));
+        let marks = (0..14).map(|slot| slot != 8).collect();
+        let beginning = beginning.with_tokens(marks);
+        let (mut all, _) = decoder.prefill(beginning.clone());
+        let mut some = decoder.prefill_cache(beginning);
+        assert_eq!((some.lengths(), some.bytes()), (all.lengths(), all.bytes()));
+        // Again, so that what was added is read, too.
+        for round in 0..2 {
+            let packed = PackedChunk {
+                inputs: normal([2, 5, WIDTH], &device),
+                lanes: vec![Some(0); 10],
+            };
+            let slots = Tensor::<2, Int>::from_data([[4, 1], [0, 3]], &device);
+            let found = decoder.append_packed_at(&mut some, packed.clone(), slots.clone());
+            let index = slots.unsqueeze_dim::<3>(2).expand([2, 2, WIDTH]);
+            let expected = decoder.append_packed(&mut all, packed).gather(1, index);
+            let d = distance(&values(found), &values(expected));
+            assert!(d <= BOUND, "{case}, round {round}: {d}");
+        }
+    }
 }

@@ -1,11 +1,11 @@
 //! What must hold whatever the weights: causality, independence of padding and
 //! batch, and LoRA that starts as nothing.
 
-use crate::common::{distance, ids, load, mask, normal, small, values};
+use crate::common::{CASES, distance, ids, load, mask, normal, small, values};
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use instructue_backbone::{AttentionBias, DecoderInput, LoraConfig};
-use instructue_nn::lora::set_dropout;
+use instructue_nn::lora::{LoraLinear, set_dropout};
 
 const T: bool = true;
 const F: bool = false;
@@ -56,6 +56,62 @@ fn rows_of_a_large_batch_are_those_of_small_ones() {
         let alone = states(&alone, 0, first, count);
         let apart = distance(&alone, &states(&all, row, first, count));
         assert!(apart <= 1e-5, "row {row} differs by {apart}");
+    }
+}
+
+/// Asking the last layer at some slots alone changes neither their states nor any gradient.
+#[test]
+fn states_at_chosen_slots_are_those_of_all() {
+    let device = Device::default();
+    for case in CASES {
+        let decoder = load(case, None, &device.clone().autodiff());
+        let rows = [[F, F, T, T, T, T], [T, T, T, T, T, F], [T, T, T, T, T, T]];
+        let tokens: Vec<&[bool]> = rows.iter().map(|row| &row[..]).collect();
+        let places = [[5, 2, 5], [0, 4, 3], [1, 5, 0]];
+        let device = device.clone().autodiff();
+        let inputs = normal([3, 6, 32], &device).detach();
+        let weights = normal([3, 3, 32], &device).detach();
+        let slots = Tensor::<2, Int>::from_data(places, &device);
+        let run = |at: bool| {
+            let inputs = inputs.clone().require_grad();
+            let input = DecoderInput::causal(inputs.clone(), mask(&tokens, &device));
+            let states = if at {
+                decoder.forward_at(input, slots.clone())
+            } else {
+                let all = decoder.forward(input);
+                let index = slots.clone().unsqueeze_dim::<3>(2).expand([3, 3, 32]);
+                all.gather(1, index)
+            };
+            let gradients = (states.clone() * weights.clone()).sum().backward();
+            let of = |gradient: Option<Tensor<2>>| values(gradient.unwrap());
+            let layer = decoder.layers.last().unwrap();
+            let of_weight = |map: &LoraLinear| of(map.linear.weight.val().grad(&gradients));
+            [
+                values(states),
+                values(inputs.grad(&gradients).unwrap()),
+                of_weight(&layer.self_attn.q_proj),
+                of_weight(&layer.self_attn.k_proj),
+                of_weight(&layer.mlp.down_proj),
+            ]
+        };
+        for (found, expected) in run(true).into_iter().zip(run(false)) {
+            let d = distance(&found, &expected);
+            assert!(d <= 2e-5, "{case}: {d}");
+        }
+        // Without a graph, where a large batch is taken in parts.
+        let decoder = load(case, None, &Device::default());
+        let device = Device::default();
+        let tokens = vec![vec![true; 300]; 8];
+        let tokens: Vec<&[bool]> = tokens.iter().map(Vec::as_slice).collect();
+        let inputs = normal([8, 300, 32], &device);
+        let input = DecoderInput::causal(inputs, mask(&tokens, &device));
+        let places: Vec<i64> = (0..16).map(|at| 299 - 17 * at).collect();
+        let slots = Tensor::<2, Int>::from_data(TensorData::new(places, [8, 2]), &device);
+        let found = values(decoder.forward_at(input.clone(), slots.clone()));
+        let index = slots.unsqueeze_dim::<3>(2).expand([8, 2, 32]);
+        let expected = values(decoder.forward(input).gather(1, index));
+        let d = distance(&found, &expected);
+        assert!(d <= 1e-5, "{case}: {d} without a graph");
     }
 }
 

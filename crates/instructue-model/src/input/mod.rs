@@ -21,4 +21,4 @@ pub(crate) use events::lookup_bias;
 pub(crate) use order::{Part, Reserved, parts};
 pub(crate) use sources::text_order;
 pub(crate) use table::lexical_input;
-pub(crate) use tensors::ints;
+pub(crate) use tensors::{ints, ints2};

@@ -22,10 +22,12 @@ pub struct NetworkInput {
     pub positions: Tensor<2, Int>,
     /// `[rows, 1, length, length]`
     pub bias: AttentionBias,
-    /// `[segments]`: flat slots of `<USER>`.
-    pub user_slots: Tensor<1, Int>,
-    /// `[targets]`: flat slots that predict answer tokens.
-    pub target_slots: Option<Tensor<1, Int>>,
+    /// `[rows, asked]`: the slots of each row whose states are read.
+    pub state_slots: Tensor<2, Int>,
+    /// `[segments]`: where those of `<USER>` are among them, flat.
+    pub users: Tensor<1, Int>,
+    /// `[targets]`: where those that predict answer tokens are among them, flat.
+    pub predicting: Option<Tensor<1, Int>>,
     /// `[targets]`: the tokens to predict.
     pub targets: Option<Tensor<1, Int>>,
 }
@@ -57,10 +59,10 @@ impl NetworkInput {
                 allowed.extend((0..length).map(|key| batch.may_attend(row, query, key)));
             }
         }
-        let flat = |row: usize, slot: usize| (row * length + slot) as i64;
-        let users = batch.users.iter().map(|u| flat(u.row, u.slot)).collect();
+        let asked = AskedSlots::of(batch);
+        let users = batch.users.iter().map(|u| asked.place(u.row, u.slot));
         let has_targets = !batch.targets.is_empty();
-        let target_slots: Vec<i64> = batch.targets.iter().map(|t| flat(t.row, t.slot)).collect();
+        let predicting = batch.targets.iter().map(|t| asked.place(t.row, t.slot));
         let targets: Vec<i64> = batch.targets.iter().map(|t| i64::from(t.token)).collect();
         Self {
             table,
@@ -71,10 +73,52 @@ impl NetworkInput {
                 device,
             ),
             bias: AttentionBias::from_host(allowed, [rows, length, length], device).expect(SIZED),
-            user_slots: ints(users, device),
-            target_slots: has_targets.then(|| ints(target_slots, device)),
+            state_slots: ints2(asked.padded(), [rows, asked.width], device),
+            users: ints(users.collect(), device),
+            predicting: has_targets.then(|| ints(predicting.collect(), device)),
             targets: has_targets.then(|| ints(targets, device)),
         }
+    }
+}
+
+/// The slots of each row whose states are read.
+struct AskedSlots {
+    /// Ascending.
+    of_rows: Vec<Vec<usize>>,
+    /// The most of a row.
+    width: usize,
+}
+
+impl AskedSlots {
+    fn of(batch: &Batch) -> Self {
+        let mut of_rows = vec![Vec::new(); batch.rows];
+        let users = batch.users.iter().map(|user| (user.row, user.slot));
+        let targets = batch.targets.iter().map(|target| (target.row, target.slot));
+        for (row, slot) in users.chain(targets) {
+            of_rows[row].push(slot);
+        }
+        for slots in &mut of_rows {
+            slots.sort_unstable();
+            slots.dedup();
+        }
+        let width = of_rows.iter().map(Vec::len).max().unwrap_or(0);
+        Self { of_rows, width }
+    }
+
+    /// Where a slot stands among all.
+    fn place(&self, row: usize, slot: usize) -> i64 {
+        let of_row = self.of_rows[row].binary_search(&slot);
+        (row * self.width + of_row.expect("it is asked for")) as i64
+    }
+
+    /// As many of each row: those of which there are fewer end with their last once more.
+    fn padded(&self) -> Vec<i64> {
+        let each = self.of_rows.iter().flat_map(|slots| {
+            let last = slots.last().expect("a row has a segment");
+            let missing = self.width - slots.len();
+            slots.iter().chain(std::iter::repeat_n(last, missing))
+        });
+        each.map(|&slot| slot as i64).collect()
     }
 }
 

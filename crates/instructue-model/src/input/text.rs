@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Int, Tensor};
 use instructue_nn::attention::AttentionBias;
 
-use super::tensors::{SIZED, ints, ints2};
+use super::tensors::{SIZED, ints2};
 
 /// Texts for the answer side.
 #[derive(Debug, Clone)]
@@ -14,8 +14,8 @@ pub struct TextInput {
     pub positions: Tensor<2, Int>,
     /// `[n, 1, length, length]`
     pub bias: AttentionBias,
-    /// `[n]`: flat position of each text's last token.
-    pub last: Tensor<1, Int>,
+    /// `[n, 1]`: the place of each text's last token.
+    pub last: Tensor<2, Int>,
 }
 
 impl TextInput {
@@ -36,7 +36,7 @@ impl TextInput {
             for (slot, &id) in text.iter().enumerate() {
                 ids[row * length + slot] = i64::from(id);
             }
-            last.push((row * length + text.len() - 1) as i64);
+            last.push(text.len() as i64 - 1);
         }
         let positions: Vec<i64> = (0..rows).flat_map(|_| 0..length as i64).collect();
         let lengths: Vec<usize> = texts.iter().map(Vec::len).collect();
@@ -49,7 +49,7 @@ impl TextInput {
             positions: ints2(positions, [rows, length], device),
             bias: AttentionBias::from_host(allowed.collect(), [rows, length, length], device)
                 .expect(SIZED),
-            last: ints(last, device),
+            last: ints2(last, [rows, 1], device),
         }
     }
 }

@@ -33,13 +33,13 @@ impl Network {
         of_source: &mut OfSource<'_>,
     ) -> NetworkOutput {
         let hidden = self.hidden(input, of_source);
-        let [rows, length, width] = hidden.dims();
-        let flat = hidden.reshape([rows * length, width]);
-        let states = flat.clone().select(0, input.user_slots.clone());
+        let [rows, asked, width] = hidden.dims();
+        let flat = hidden.reshape([rows * asked, width]);
+        let states = flat.clone().select(0, input.users.clone());
         let logits = input
-            .target_slots
+            .predicting
             .clone()
-            .map(|slots| self.backbone.logits(flat.select(0, slots)));
+            .map(|places| self.backbone.logits(flat.select(0, places)));
         NetworkOutput {
             users: self.head.forward(states.clone()),
             states,
@@ -47,7 +47,7 @@ impl Network {
         }
     }
 
-    /// The decoder's states of all slots, `[rows, length, hidden]`.
+    /// The decoder's states that are read, `[rows, asked, hidden]`.
     fn hidden(&self, input: &NetworkInput, of_source: &mut OfSource<'_>) -> Tensor<3> {
         let table = self.input_table(&input.table, of_source);
         let slots = table.of_slots(&input.table);
@@ -60,11 +60,13 @@ impl Network {
             }),
             _ => slots,
         };
-        self.backbone.forward(DecoderInput {
+        let input_of_decoder = DecoderInput {
             inputs,
             positions: input.positions.clone(),
             bias: input.bias.clone(),
-        })
+        };
+        let slots = input.state_slots.clone();
+        self.backbone.forward_at(input_of_decoder, slots)
     }
 
     /// The unit vectors of texts (answers, audience descriptions): the state of
@@ -75,15 +77,14 @@ impl Network {
     /// `texts`: `[n, length]` → `[n, d]`
     pub fn text_vectors(&self, texts: &TextInput) -> Tensor<2> {
         let embedded = self.backbone.embed(texts.ids.clone());
-        let [rows, length, width] = embedded.dims();
-        let hidden = self.backbone.forward(DecoderInput {
+        let input = DecoderInput {
             inputs: embedded,
             positions: texts.positions.clone(),
             bias: texts.bias.clone(),
-        });
-        let last = hidden
-            .reshape([rows * length, width])
-            .select(0, texts.last.clone());
+        };
+        let last = self.backbone.forward_at(input, texts.last.clone());
+        let [rows, _, width] = last.dims();
+        let last = last.reshape([rows, width]);
         self.head.forward(last)
     }
 }

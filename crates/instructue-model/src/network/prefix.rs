@@ -10,7 +10,7 @@ use instructue_features::Slot;
 
 use super::forward::NetworkOutput;
 use super::module::Network;
-use crate::input::{PrefixInput, ints, lexical_input, lookup_bias};
+use crate::input::{PrefixInput, ints, ints2, lexical_input, lookup_bias};
 use crate::lookup::LookupTable;
 
 /// Profiles as the network keeps them, one row each.
@@ -146,7 +146,7 @@ impl Network {
         let table = self.input_table(&input.table, &mut |_, vectors, _| vectors);
         // Only tokens of instructions look up events, so none does here.
         let chunk = Chunk::new(table.of_slots(&input.table)).with_tokens(input.used);
-        let (cache, _) = self.backbone.prefill(chunk);
+        let cache = self.backbone.prefill_cache(chunk);
         let events = match (&self.lookup, table.events, input.events) {
             (Some(lookup), Some((words, tokens)), Some(events)) => Some(Events {
                 table: lookup.prepare(words, tokens, events.keys, input.table.rows),
@@ -162,9 +162,11 @@ impl Network {
     }
 
     /// Appends the same slots to each row of a prefix; `lanes` holds each
-    /// slot's lane. The decoder's states, `[rows, slots, hidden]`.
+    /// slot's lane. The decoder's states of the slots that are asked for.
     ///
     /// # Shapes
+    /// - `asked`: places among `slots`, at least one
+    /// - result: `[rows, asked, hidden]`
     /// - `lexical_matches`: `[rows, <USER> slots, numbers]`, flat; of no account where the
     ///   network has none
     ///
@@ -176,10 +178,11 @@ impl Network {
         prefix: &mut Prefix,
         slots: &[Slot],
         lanes: &[usize],
+        asked: &[usize],
         lexical_matches: &[f32],
     ) -> Tensor<3> {
         let pieces: Vec<Piece> = slots.iter().map(Piece::from).collect();
-        self.extend_by(prefix, &pieces, lanes, lexical_matches, None)
+        self.extend_by(prefix, (&pieces, lanes), asked, lexical_matches, None)
     }
 
     /// The inputs at the `<USER>` slots of each row, `[rows · slots, hidden]`.
@@ -202,8 +205,8 @@ impl Network {
     fn extend_by(
         &self,
         prefix: &mut Prefix,
-        pieces: &[Piece],
-        lanes: &[usize],
+        (pieces, lanes): (&[Piece], &[usize]),
+        asked: &[usize],
         lexical_matches: &[f32],
         learned: Option<Tensor<2>>,
     ) -> Tensor<3> {
@@ -254,7 +257,11 @@ impl Network {
             inputs,
             lanes: lanes.repeat(rows),
         };
-        self.backbone.append_packed(&mut prefix.cache, chunk)
+        let asked: Vec<i64> = asked.iter().map(|&slot| slot as i64).collect();
+        let each = [rows, asked.len()];
+        let asked = ints2(asked.repeat(rows), each, &device);
+        self.backbone
+            .append_packed_at(&mut prefix.cache, chunk, asked)
     }
 
     /// Each row of a prefix under each instruction, in one pass: states and
@@ -280,13 +287,9 @@ impl Network {
             slots.extend_from_slice(&instruction.slots);
             lane_of.resize(slots.len(), lane);
         }
-        let states = self.extend(&mut lanes, &slots, &lane_of, lexical_matches);
-        let [rows, length, width] = states.dims();
-        let places = (0..rows).flat_map(|row| users.iter().map(move |user| row * length + user));
-        let places = places.map(|place| place as i64).collect();
-        let states = states
-            .reshape([rows * length, width])
-            .select(0, ints(places, &prefix.users.device()));
+        let states = self.extend(&mut lanes, &slots, &lane_of, &users, lexical_matches);
+        let [rows, asked, width] = states.dims();
+        let states = states.reshape([rows * asked, width]);
         NetworkOutput {
             users: self.head.forward(states.clone()),
             states,
@@ -318,9 +321,11 @@ impl Network {
         let mut prefix = prefix.clone();
         let lanes = vec![0; pieces.len()];
         let learned = (count > 0).then_some(learned);
-        let states = self.extend_by(&mut prefix, &pieces, &lanes, lexical_matches, learned);
+        let user = [before + count];
+        let pieces = (&pieces[..], &lanes[..]);
+        let states = self.extend_by(&mut prefix, pieces, &user, lexical_matches, learned);
         let [rows, _, width] = states.dims();
-        let states = states.narrow(1, before + count, 1).reshape([rows, width]);
+        let states = states.reshape([rows, width]);
         NetworkOutput {
             users: self.head.forward(states.clone()),
             states,

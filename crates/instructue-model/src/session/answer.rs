@@ -111,13 +111,14 @@ impl Answer {
             &mut self.prefix,
             &slots,
             &vec![0; slots.len()],
+            &[slots.len() - 1],
             &self.lexical_matches,
         );
         if slots.contains(&Slot::User) && self.bottleneck {
             self.prefix.look_from_last(0);
         }
-        let [_, length, width] = states.dims();
-        let last = states.narrow(1, length - 1, 1).reshape([1, width]);
+        let [_, _, width] = states.dims();
+        let last = states.reshape([1, width]);
         let mut scores = to_host(self.network.backbone().logits(last));
         // Reserved ids are no text, and a table may have more rows than the
         // tokenizer has ids.

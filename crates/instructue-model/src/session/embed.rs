@@ -60,7 +60,7 @@ impl InstructUe {
         let extra: usize = slots.sum();
         let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
         let batches = token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0);
-        let passes = self.replicas().map(batches, |_, batch| {
+        let passes = self.replicas().queue(batches, |batch| {
             let output = self.forward(&packed(
                 layout,
                 &batch,

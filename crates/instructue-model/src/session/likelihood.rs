@@ -58,7 +58,7 @@ impl InstructUe {
         let lengths: Vec<usize> = lengths.collect();
         let model = self.frozen();
         let batches = token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0);
-        let passes = self.replicas().map(batches, |_, batch| {
+        let passes = self.replicas().queue(batches, |batch| {
             let packed = batch.iter().map(|&row| {
                 let (profile, group) = &rows[row];
                 let segments = group.clone().map(|number| Segment {

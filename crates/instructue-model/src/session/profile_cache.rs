@@ -1,5 +1,7 @@
 //! One user, many instructions: the profile is read once, into a [`ProfileCache`].
 
+use std::ops::Range;
+
 use burn::tensor::Device;
 use instructue_features::{Batch, Profile, ProfileTokens, token_budget_batches};
 use instructue_nn::Precision;
@@ -100,7 +102,11 @@ impl InstructUe {
         let model = self.frozen();
         let mut tokenizer = self.preprocessor().profile_tokenizer();
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
-        let parts = model.read_parts(&tokens, model.prefix_batches(&tokens));
+        let parts = self
+            .replicas()
+            .queue(model.prefix_batches(&tokens), |batch| {
+                model.read_part(&tokens, batch)
+            });
         Ok(ProfileCache {
             keys,
             model: self.digest()?.into(),
@@ -123,25 +129,23 @@ impl InstructUe {
         token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0)
     }
 
-    /// Reads batches of profiles; of a frozen model.
-    fn read_parts(&self, tokens: &[ProfileTokens], batches: Vec<Vec<usize>>) -> Vec<Part> {
-        self.replicas().map(batches, |_, profiles| {
-            let rows: Vec<_> = profiles.iter().map(|&p| tokens[p].clone()).collect();
-            let batch = Batch::of_profiles(self.preprocessor().layout(), &rows);
-            let mut input = PrefixInput::new(
-                &batch,
-                self.preprocessor().normalisers(),
-                self.model().extras(),
-                self.device(),
-            );
-            self.recall(&batch, &mut input.table);
-            let prefix = self.network().prefix(input);
-            Part { profiles, prefix }
-        })
+    /// Reads profiles in one pass; of a frozen model.
+    fn read_part(&self, tokens: &[ProfileTokens], profiles: Vec<usize>) -> Part {
+        let rows: Vec<_> = profiles.iter().map(|&p| tokens[p].clone()).collect();
+        let batch = Batch::of_profiles(self.preprocessor().layout(), &rows);
+        let mut input = PrefixInput::new(
+            &batch,
+            self.preprocessor().normalisers(),
+            self.model().extras(),
+            self.device(),
+        );
+        self.recall(&batch, &mut input.table);
+        let prefix = self.network().prefix(input);
+        Part { profiles, prefix }
     }
 
     /// Both vectors of profiles under each of `questions`: each profile is read once,
-    /// and as few are held at a time as keep the workers busy.
+    /// and each worker holds one pass's at a time.
     pub(crate) fn embed_once_read(
         &self,
         tokens: &[ProfileTokens],
@@ -151,9 +155,20 @@ impl InstructUe {
     ) {
         let model = self.frozen();
         let instructions = model.model().instructions(questions);
-        for batches in model.prefix_batches(tokens).chunks(self.replicas().count()) {
-            let parts = model.read_parts(tokens, batches.to_vec());
-            model.instruct_parts(&parts, &instructions, lexical_matches, out);
+        let parts = self
+            .replicas()
+            .queue(model.prefix_batches(tokens), |batch| {
+                let part = model.read_part(tokens, batch);
+                let groups = groups(&part.prefix, &instructions).into_iter();
+                let found = groups
+                    .map(|group| model.instruct_part(&part, &instructions, group, lexical_matches));
+                let found: Vec<_> = found.collect();
+                (part.profiles, found)
+            });
+        for (profiles, found) in parts {
+            for found in found {
+                found.copy(&profiles, out);
+            }
         }
     }
 
@@ -169,22 +184,32 @@ impl InstructUe {
             let groups = groups(&part.prefix, instructions).into_iter();
             groups.map(move |group| (part, group))
         });
-        let passes = self.replicas().map(passes.collect(), |_, (part, group)| {
-            let lexical_matches = lexical_matches.gather(&part.profiles, group.clone());
-            let instructions = &instructions[group.clone()];
-            let output = self
-                .network()
-                .instruct(&part.prefix, instructions, &lexical_matches);
-            (part, group, to_host(output.users), to_host(output.states))
+        let passes = self.replicas().queue(passes.collect(), |(part, group)| {
+            let found = self.instruct_part(part, instructions, group, lexical_matches);
+            (part, found)
         });
-        for (part, group, units, states) in passes {
-            for (place, &profile) in part.profiles.iter().enumerate() {
-                for (segment, number) in group.clone().enumerate() {
-                    let from = place * group.len() + segment;
-                    copy_row(&mut out[number].unit, profile, &units, from);
-                    copy_row(&mut out[number].state, profile, &states, from);
-                }
-            }
+        for (part, found) in passes {
+            found.copy(&part.profiles, out);
+        }
+    }
+
+    /// One pass over profiles that were read, under some of the instructions.
+    fn instruct_part(
+        &self,
+        part: &Part,
+        instructions: &[Instruction],
+        group: Range<usize>,
+        lexical_matches: &LexicalTable,
+    ) -> Instructed {
+        let lexical_matches = lexical_matches.gather(&part.profiles, group.clone());
+        let instructions = &instructions[group.clone()];
+        let output = self
+            .network()
+            .instruct(&part.prefix, instructions, &lexical_matches);
+        Instructed {
+            group,
+            units: to_host(output.users),
+            states: to_host(output.states),
         }
     }
 
@@ -244,9 +269,30 @@ impl InstructUe {
     }
 }
 
+/// Vectors of one pass's profiles under some of the instructions: all of the first profile,
+/// then of the second.
+struct Instructed {
+    group: Range<usize>,
+    units: Vec<f32>,
+    states: Vec<f32>,
+}
+
+impl Instructed {
+    /// Puts them at the places of the pass's profiles.
+    fn copy(&self, profiles: &[usize], out: &mut [UserVectors]) {
+        for (place, &profile) in profiles.iter().enumerate() {
+            for (segment, number) in self.group.clone().enumerate() {
+                let from = place * self.group.len() + segment;
+                copy_row(&mut out[number].unit, profile, &self.units, from);
+                copy_row(&mut out[number].state, profile, &self.states, from);
+            }
+        }
+    }
+}
+
 /// Cuts instructions into passes: as many as the budget of slots allows, and
 /// not so many that they mostly look past each other.
-fn groups(prefix: &Prefix, instructions: &[Instruction]) -> Vec<std::ops::Range<usize>> {
+fn groups(prefix: &Prefix, instructions: &[Instruction]) -> Vec<Range<usize>> {
     let most = prefix.slots().max(FEW_SLOTS);
     let most = most.min(EMBED_SLOTS / prefix.rows());
     let mut groups = Vec::new();

@@ -1,6 +1,7 @@
 //! Replicas: threads that run whole passes side by side on one machine.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -45,37 +46,62 @@ impl Replicas {
         items: Vec<T>,
         work: impl Fn(usize, T) -> R + Sync,
     ) -> Vec<R> {
+        let (count, total) = (self.count(), items.len());
+        let next: Vec<_> = (0..count).map(AtomicUsize::new).collect();
+        self.run(items, work, |worker| {
+            let item = next[worker].fetch_add(count, Ordering::Relaxed);
+            (item < total).then_some(item)
+        })
+    }
+
+    /// `work` on each of `items`, each by the worker who is free first; the results in the order
+    /// of the items. Items of unlike sizes keep all workers busy to the end.
+    pub fn queue<T: Send, R: Send>(&self, items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+        let (next, total) = (AtomicUsize::new(0), items.len());
+        let work = |_, item| work(item);
+        self.run(items, work, |_| {
+            let item = next.fetch_add(1, Ordering::Relaxed);
+            (item < total).then_some(item)
+        })
+    }
+
+    /// `next` says what a worker does next.
+    fn run<T: Send, R: Send>(
+        &self,
+        items: Vec<T>,
+        work: impl Fn(usize, T) -> R + Sync,
+        next: impl Fn(usize) -> Option<usize> + Sync,
+    ) -> Vec<R> {
         if self.0.is_empty() || items.len() < 2 {
             let items = items.into_iter().enumerate();
             return items.map(|(index, item)| work(index, item)).collect();
         }
-        let mut shares: Vec<Vec<(usize, T)>> = self.0.iter().map(|_| Vec::new()).collect();
-        let (count, total) = (shares.len(), items.len());
-        for (index, item) in items.into_iter().enumerate() {
-            shares[index % count].push((index, item));
-        }
-        let work = &work;
-        let done: Vec<Vec<R>> = std::thread::scope(|scope| {
-            let running: Vec<_> = self
-                .0
-                .iter()
-                .zip(shares)
-                .map(|(pool, share)| {
-                    scope.spawn(move || {
-                        pool.install(|| share.into_iter().map(|(i, item)| work(i, item)).collect())
-                    })
+        let items: Vec<_> = items
+            .into_iter()
+            .map(|item| Mutex::new(Some(item)))
+            .collect();
+        let take = |index: usize| {
+            let mut item = items[index].lock().unwrap_or_else(PoisonError::into_inner);
+            item.take().expect("no other worker has it")
+        };
+        let (work, next, take) = (&work, &next, &take);
+        let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+            let workers = self.0.iter().enumerate();
+            let running: Vec<_> = workers
+                .map(|(worker, pool)| {
+                    let indices = std::iter::from_fn(move || next(worker));
+                    let each = indices.map(move |index| (index, work(index, take(index))));
+                    scope.spawn(move || pool.install(|| each.collect::<Vec<_>>()))
                 })
                 .collect();
-            let joined = running.into_iter().map(|thread| match thread.join() {
+            let joined = running.into_iter().flat_map(|thread| match thread.join() {
                 Ok(results) => results,
                 Err(panic) => std::panic::resume_unwind(panic),
             });
             joined.collect()
         });
-        let mut done: Vec<_> = done.into_iter().map(Vec::into_iter).collect();
-        (0..total)
-            .filter_map(|index| done[index % count].next())
-            .collect()
+        done.sort_unstable_by_key(|(index, _)| *index);
+        done.into_iter().map(|(_, result)| result).collect()
     }
 }
 
@@ -89,6 +115,8 @@ mod tests {
             let workers = Replicas::new(count);
             let doubled = workers.map((0..7).collect(), |index, item: usize| (index, 2 * item));
             assert_eq!(doubled, (0..7).map(|i| (i, 2 * i)).collect::<Vec<_>>());
+            let doubled = workers.queue((0..7).collect(), |item: usize| 2 * item);
+            assert_eq!(doubled, (0..7).map(|i| 2 * i).collect::<Vec<_>>());
             assert_eq!(workers.count(), count.max(1));
         }
         assert!(
@@ -96,6 +124,19 @@ mod tests {
                 .map(Vec::<u8>::new(), |_, item| item)
                 .is_empty()
         );
+    }
+
+    /// One item that lasts until all others are done: they are left to the other worker.
+    #[test]
+    fn who_is_free_goes_on() {
+        let done = AtomicUsize::new(0);
+        Replicas::new(2).queue((0..9).collect(), |item: usize| {
+            while item == 0 && done.load(Ordering::SeqCst) < 8 {
+                std::thread::yield_now();
+            }
+            done.fetch_add(1, Ordering::SeqCst);
+        });
+        assert_eq!(done.into_inner(), 9);
     }
 
     #[test]

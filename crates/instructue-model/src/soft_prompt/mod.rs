@@ -236,16 +236,14 @@ impl InstructUe {
         let instruction = self.model().instructions(&question).remove(0);
         let model = self.frozen();
         let learned = moved(&tuned.weights.tokens, model.device());
-        let passes = self
-            .replicas()
-            .map(cache.parts.iter().collect(), |_, part| {
-                let network = model.network();
-                let lexical_matches = lexical_matches.gather(&part.profiles, 0..1);
-                let learned = learned.clone();
-                let output =
-                    network.instruct_tuned(&part.prefix, &instruction, &lexical_matches, learned);
-                (part, to_host(output.users), to_host(output.states))
-            });
+        let passes = self.replicas().queue(cache.parts.iter().collect(), |part| {
+            let network = model.network();
+            let lexical_matches = lexical_matches.gather(&part.profiles, 0..1);
+            let learned = learned.clone();
+            let output =
+                network.instruct_tuned(&part.prefix, &instruction, &lexical_matches, learned);
+            (part, to_host(output.users), to_host(output.states))
+        });
         let mut out = self
             .model()
             .empty_vectors(&cache.numbers, &lexical_matches)
