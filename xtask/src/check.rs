@@ -26,8 +26,8 @@ pub fn run(options: &Options) -> Result<()> {
     steps.step("documentation", documentation);
     steps.step("feature ndarray", || feature("ndarray"));
     if options.backends {
-        steps.step("feature wgpu", || feature("wgpu"));
-        steps.step("feature cuda", || feature("cuda"));
+        steps.step("feature wgpu", || feature("wgpu,fusion,autotune"));
+        steps.step("feature cuda", || feature("cuda,fusion,autotune"));
     }
     steps.finish()
 }
@@ -44,7 +44,7 @@ fn documentation() -> Result<String> {
     Ok(String::new())
 }
 
-/// The facade with one backend instead of the default one.
+/// The facade with one backend, and what speeds it up, instead of the default one.
 fn feature(name: &str) -> Result<String> {
     let arguments = [
         "check",
