@@ -41,7 +41,7 @@ const READY: u8 = 2;
 
 static STATE: AtomicU8 = AtomicU8::new(NEW);
 
-/// mimalloc that keeps freed memory; see the [crate](crate).
+/// mimalloc that keeps freed memory; see the [crate].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KeepingAllocator;
 
