@@ -56,9 +56,10 @@ fn prepare() {
         }
         return;
     }
-    #[allow(unsafe_code)]
-    // SAFETY: the number is an option's, and no other thread is in mimalloc: all come through
-    // `alloc` below, and wait until the state is READY.
+    #[expect(unsafe_code, reason = "mimalloc's options are set through C")]
+    // SAFETY: the number is an option's. No other thread is in this mimalloc, which is linked
+    // into the program for its allocator: all come through `alloc` and `alloc_zeroed` below, and
+    // wait until the state is READY.
     unsafe {
         if mi_option_get(PURGE_DELAY) == AS_IT_COMES {
             mi_option_set(PURGE_DELAY, NEVER);
@@ -73,7 +74,7 @@ fn ready() {
     }
 }
 
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "an allocator is an unsafe trait")]
 // SAFETY: every promise is mimalloc's, whose results are handed on as they are. Setting an
 // option before them neither allocates nor unwinds.
 unsafe impl GlobalAlloc for KeepingAllocator {

@@ -18,8 +18,8 @@ pub(super) const VECTOR_ALONE: &str = "vector without answers, probe";
 pub(super) const UNTRAINED: &str = "vector before training, probe";
 /// The cosine with a yes in words, minus that with a no.
 pub(super) const TEXTS: &str = "vector, cosine with the answers' texts";
-
-/// The same of the vector without an instruction: two towers, one for users and one for texts.
+/// The same cosines of the vector without an instruction: two towers, one for users and one for
+/// texts.
 pub(super) const TWO_TOWERS: &str = "vector without an instruction, cosine with the answers' texts";
 /// A probe on the vector without an instruction and without answers.
 pub(super) const GENERAL: &str = "vector without an instruction, probe";
