@@ -7,7 +7,7 @@ use burn::tensor::{Bool, Device, Distribution, Int, Tensor, TensorData, activati
 use criterion::{Criterion, criterion_group, criterion_main};
 use instructue::backbone::{AttentionBias, Decoder, DecoderConfig, DecoderInput, ModelType};
 use instructue::nn::attention::attend;
-use instructue::nn::kernels::{low_rank, product, rms_norm, silu_mul};
+use instructue::nn::kernels::{cross_entropy, low_rank, product, rms_norm, silu_mul};
 use instructue_benches::device;
 
 const ROWS: usize = 12;
@@ -18,9 +18,20 @@ const FEED_FORWARD: usize = 256;
 const RANK: usize = 16;
 const HEADS: usize = 4;
 const EPSILON: f64 = 1e-6;
+/// Answers' tokens, over a vocabulary of a pretrained decoder.
+const TARGETS: usize = 256;
+const VOCABULARY: usize = 49_152;
 
 fn normal<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::random(shape, Distribution::Normal(0.0, 0.1), device)
+}
+
+/// A token for each row.
+fn targets(logits: &Tensor<2>) -> Tensor<1, Int> {
+    let ids: Vec<i64> = (0..TARGETS as i64)
+        .map(|row| row * 101 % VOCABULARY as i64)
+        .collect();
+    Tensor::from_data(TensorData::new(ids, [TARGETS]), &logits.device())
 }
 
 /// Times both with and without gradients, which go to all of `inputs`.
@@ -68,6 +79,21 @@ fn operators(criterion: &mut Criterion) {
         },
         |[x, w]| product(x, w),
         |[x, w]| x.matmul(w),
+    );
+    // Logits are doubled first, because in a model nobody else holds them.
+    compare(
+        criterion,
+        "cross_entropy",
+        |device| [normal([TARGETS, VOCABULARY], device)],
+        |[logits]| {
+            let targets = targets(&logits);
+            cross_entropy(logits.mul_scalar(2.0), targets).reshape([TARGETS, 1])
+        },
+        |[logits]| {
+            let targets = targets(&logits).reshape([TARGETS, 1]);
+            let logits = logits.mul_scalar(2.0);
+            activation::log_softmax(logits, 1).gather(1, targets).neg()
+        },
     );
     compare(
         criterion,

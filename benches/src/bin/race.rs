@@ -207,7 +207,8 @@ fn users(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Err
 
 fn cold(arguments: &Arguments, device: &Device) -> Result<Vec<f32>, Box<dyn Error>> {
     let start = Instant::now();
-    let decoder = load(&arguments.model, device)?;
+    let model = &arguments.model;
+    let decoder = DecoderConfig::load(model)?.map_weights(model, None, device)?;
     let states = last(states(&decoder, ids(&[0], 0, 32, &decoder)))?;
     println!("{{\"seconds\": {}}}", start.elapsed().as_secs_f64());
     Ok(states)

@@ -10,6 +10,7 @@ use std::path::Path;
 use burn::tensor::{Device, TensorData};
 use instructue_nn::checkpoint::{Checkpoint, write_safetensors};
 use instructue_nn::initial::{Initialiser, Start};
+use instructue_nn::kernels::contiguous;
 use instructue_nn::lora::LoraConfig;
 use instructue_nn::source::{WeightSource, is_factor, load, tensors};
 
@@ -104,7 +105,32 @@ impl DecoderConfig {
         lora: Option<&LoraConfig>,
         device: &Device,
     ) -> Result<Decoder> {
-        let mut checkpoint = Checkpoint::open(dir)?;
+        self.fill(Checkpoint::open(dir)?, lora, device)
+    }
+
+    /// The same decoder sooner: where the file has the precision asked for, its matrices stay
+    /// mapped as they lie. Products with them are slower, most so of few rows. For a process that
+    /// computes little; [`Decoder::contiguous`] is for one that goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`load_weights`](Self::load_weights).
+    pub fn map_weights(
+        &self,
+        dir: &Path,
+        lora: Option<&LoraConfig>,
+        device: &Device,
+    ) -> Result<Decoder> {
+        self.fill(Checkpoint::open(dir)?.with_views(), lora, device)
+    }
+
+    /// A decoder with all tensors of a checkpoint.
+    fn fill(
+        &self,
+        mut checkpoint: Checkpoint,
+        lora: Option<&LoraConfig>,
+        device: &Device,
+    ) -> Result<Decoder> {
         // A model saved without its head has no prefix.
         let bare = checkpoint.contains("embed_tokens.weight");
         let prefix = if bare { "" } else { MODEL };
@@ -123,6 +149,13 @@ impl DecoderConfig {
 }
 
 impl Decoder {
+    /// With matrices in the order of their products, where
+    /// [`map_weights`](DecoderConfig::map_weights) left them as they lie in the file.
+    #[must_use]
+    pub fn contiguous(self) -> Self {
+        contiguous(self)
+    }
+
     /// The weights without LoRA, by their names in a Hugging Face checkpoint and
     /// in their own types: norms are `f32`. Of a merged decoder the merged ones.
     pub fn save_tensors(&self) -> Vec<(String, TensorData)> {

@@ -9,7 +9,6 @@
 use burn::tensor::{Gradients, Tensor};
 
 use crate::error::Error;
-use crate::surrogate::inner_product;
 
 /// The pass in which a micro-batch runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -284,7 +283,7 @@ impl GradientShare {
                 });
             }
             if let (Some(vectors), Some(gradient)) = (vectors, &self.gradients[side]) {
-                let term = inner_product(vectors, gradient.clone());
+                let term = (vectors * gradient.clone()).sum();
                 sum = Some(match sum {
                     Some(sum) => sum + term,
                     None => term,

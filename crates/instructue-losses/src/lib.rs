@@ -66,7 +66,6 @@ pub mod grad_cache;
 mod next_token;
 mod normalize;
 mod prototype;
-mod surrogate;
 
 pub use contrastive::{
     Contrastive, ContrastiveConfig, ContrastiveInput, ContrastiveOutput, DroppedNegatives,

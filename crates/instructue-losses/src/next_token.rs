@@ -1,8 +1,7 @@
 //! The next-token loss: cross-entropy of an answer's tokens.
 
-use burn::tensor::{FloatDType, IndexingUpdateOp, Int, Tensor};
-
-use crate::surrogate::with_gradient;
+use burn::tensor::{FloatDType, Int, Tensor};
+use instructue_nn::kernels::cross_entropy;
 
 /// The unit that has equal weight in the next-token loss of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,9 +58,8 @@ pub fn next_token_loss(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> 
 /// The sum is not divided by the weights; [`Weighting::weights`] has weights that make it a mean.
 /// Weights are constants and get no gradient.
 ///
-/// The gradient `w_t · (softmax(logits_t) − onehot(target_t))` is computed in closed form along
-/// with the value, so the tape holds one `[tokens, vocabulary]` tensor instead of the four of a
-/// log-softmax.
+/// The gradient `w_t · (softmax(logits_t) − onehot(target_t))` is computed in closed form, so the
+/// tape holds one `[tokens, vocabulary]` tensor ([`cross_entropy`]).
 ///
 /// # Shapes
 /// - `logits`: `[tokens, vocabulary]`
@@ -86,33 +84,6 @@ pub fn weighted_next_token_loss(
         tokens,
         "weights must match rows of logits"
     );
-    if tokens == 0 {
-        return Tensor::zeros([1], &logits.device());
-    }
-    let logits = logits.cast(FloatDType::F32);
-    let values = logits.clone().without_autodiff();
-    let targets = targets.without_autodiff().reshape([tokens, 1]);
-    let weights = weights
-        .without_autodiff()
-        .cast(FloatDType::F32)
-        .reshape([tokens, 1]);
-
-    // The softmax is written out, because each line reuses the buffer of the line before, and
-    // because the value needs the sum, too.
-    let largest = values.clone().max_dim(1);
-    let target_logits = values.clone().gather(1, targets.clone());
-    let exponentials = (values - largest.clone()).exp();
-    let sum = exponentials.clone().sum_dim(1);
-    let losses = largest + sum.clone().log() - target_logits;
-    let value = (losses * weights.clone()).sum();
-    if !logits.is_tracked() {
-        return value;
-    }
-    let gradient = (exponentials * (weights.clone() / sum)).scatter(
-        1,
-        targets,
-        weights.neg(),
-        IndexingUpdateOp::Add,
-    );
-    with_gradient(value, logits, gradient)
+    let losses = cross_entropy(logits.cast(FloatDType::F32), targets);
+    (losses * weights.without_autodiff().cast(FloatDType::F32)).sum()
 }

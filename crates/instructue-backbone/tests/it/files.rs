@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::{CASES, golden, load, small};
-use burn::tensor::{Device, TensorData};
-use instructue_backbone::{DecoderConfig, LoraConfig};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use instructue_backbone::{Decoder, DecoderConfig, DecoderInput, LoraConfig};
 use instructue_nn::checkpoint::{CONFIG, INDEX, WEIGHTS, write_safetensors};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -94,6 +94,40 @@ fn saved_and_loaded_is_bit_for_bit_the_same() {
             assert_eq!(x.as_bytes(), y.as_bytes(), "{case}: {a}");
         }
         assert_eq!(decoder.save_tensors().len(), again.save_tensors().len());
+    }
+}
+
+#[test]
+fn mapped_weights_compute_the_same() {
+    let device = Device::default();
+    for case in CASES {
+        let dir = golden(case);
+        let config = DecoderConfig::load(&dir).unwrap();
+        let states = |decoder: &Decoder| {
+            let ids = Tensor::<2, Int>::from_ints([[3, 1, 4, 1, 5, 9, 2, 6]], &device);
+            let tokens = Tensor::<2, Bool>::from_data([[true; 8]], &device);
+            let input = DecoderInput::causal(decoder.embed(ids), tokens);
+            decoder
+                .forward(input)
+                .into_data()
+                .try_into_vec::<f32>()
+                .unwrap()
+        };
+        let copied = config.load_weights(&dir, None, &device).unwrap();
+        let expected = states(&copied);
+        let mapped = config.map_weights(&dir, None, &device).unwrap();
+        // A product adds up in another order where it reads a matrix the other way.
+        for (found, expected) in states(&mapped).iter().zip(&expected) {
+            assert!(
+                (found - expected).abs() < 1e-5,
+                "{case}: {found} {expected}"
+            );
+        }
+        let saved = |decoder: &Decoder| decoder.save_tensors();
+        assert_eq!(saved(&mapped), saved(&copied), "{case}");
+        let contiguous = mapped.contiguous();
+        assert_eq!(states(&contiguous), expected, "{case}");
+        assert_eq!(saved(&contiguous), saved(&copied), "{case}");
     }
 }
 

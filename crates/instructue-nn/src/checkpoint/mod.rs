@@ -46,6 +46,8 @@ pub struct Checkpoint {
     files: Vec<Shard>,
     entries: BTreeMap<String, Entry>,
     taken: BTreeSet<String>,
+    /// Whether matrices that are wanted transposed stay as they lie.
+    views: bool,
 }
 
 #[derive(Debug)]
@@ -134,7 +136,16 @@ impl Checkpoint {
             files: Vec::new(),
             entries: BTreeMap::new(),
             taken: BTreeSet::new(),
+            views: false,
         }
+    }
+
+    /// Gives matrices that are wanted transposed as views of the file, where it can be mapped and
+    /// has their precision. They are there at once, but each product with one turns it over again.
+    #[must_use]
+    pub fn with_views(mut self) -> Self {
+        self.views = true;
+        self
     }
 
     fn add(&mut self, path: PathBuf) -> Result<()> {
@@ -287,14 +298,18 @@ impl WeightSource for Checkpoint {
             length: entry.info.length,
         };
         self.taken.insert(name.into());
-        // A matrix that is to be transposed is copied: as a view it would be
-        // turned in every product.
-        if let (Some(map), false) = (map, turned)
+        // A matrix that is to be transposed is copied, if views were not asked
+        // for: as a view it would be turned in every product.
+        if let (Some(map), false) = (map, turned && !self.views)
             && let Some(bytes) = reading.in_place(map, precision)?
         {
             let bytes = Bytes::from_shared(bytes, AllocationProperty::File);
             let data = TensorData::from_bytes(bytes, shape, precision.dtype());
-            return Ok(Tensor::from_data(data, (device, precision.dtype())));
+            let stored = Tensor::from_data(data, (device, precision.dtype()));
+            return Ok(match turned {
+                true => stored.transpose(),
+                false => stored,
+            });
         }
         let mut into = match (turned, shape.as_slice()) {
             (true, &[rows, columns]) => Filling::transposed([rows, columns], precision),

@@ -13,7 +13,8 @@ mod cpu;
 
 #[cfg(feature = "cpu")]
 use burn::backend::{Dispatch, DispatchDevice};
-use burn::tensor::{DType, Device, Tensor, activation};
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{DType, Device, IndexingUpdateOp, Int, Tensor, activation};
 
 #[cfg(feature = "cpu")]
 use cpu::Kernels;
@@ -129,6 +130,26 @@ pub(crate) fn product_weight<const D: usize>(weight: Tensor<D>) -> Tensor<D> {
         return Tensor::from_dispatch(Dispatch::widen(weight.into_dispatch()));
     }
     weight
+}
+
+/// A module whose tensors lie row by row in memory. Of a [checkpoint read as
+/// views](crate::checkpoint::Checkpoint::with_views) products are slower than of this one.
+pub fn contiguous<M: Module>(module: M) -> M {
+    struct Copy;
+    impl ModuleMapper for Copy {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|tensor| {
+                #[cfg(feature = "cpu")]
+                if own_device(&tensor) {
+                    let trained = tensor.is_require_grad();
+                    let rows = Dispatch::contiguous(tensor.into_dispatch());
+                    return Tensor::from_dispatch(rows).set_require_grad(trained);
+                }
+                tensor
+            })
+        }
+    }
+    module.map(&mut Copy)
 }
 
 /// `x·w`, whose result is written once where there is an operator for it.
@@ -253,6 +274,59 @@ pub fn biased_softmax(scores: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
     let scores = scores.reshape([batch, heads, query / rows, rows, key])
         + bias.clone().inner().unsqueeze_dim::<5>(2);
     activation::softmax(scores.reshape([batch, heads, query, key]), 3)
+}
+
+/// `−ln softmax(logits)[target]` of each row.
+///
+/// The gradient `softmax(logits) − onehot(target)` is known in closed form, so the graph holds one
+/// `[rows, vocabulary]` tensor instead of the four of a log-softmax.
+///
+/// # Shapes
+///
+/// - `logits`: `[rows, vocabulary]`
+/// - `targets`: `[rows]`, ids below `vocabulary`
+/// - result: `[rows]`
+///
+/// # Panics
+///
+/// If there is not one target per row, or, on a CPU, one is no id.
+pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
+    let [rows, vocabulary] = logits.dims();
+    assert_eq!(targets.dims(), [rows], "a target per row");
+    #[cfg(feature = "cpu")]
+    if rows > 0 && own_operators(&logits) {
+        let ids = targets.into_data().convert::<i64>().try_into_vec::<i64>();
+        let ids = ids.expect("ids").into_iter().map(|id| {
+            let id = usize::try_from(id).ok().filter(|id| *id < vocabulary);
+            id.expect("a target below the size of the vocabulary")
+        });
+        let (logits, ids) = (logits.into_dispatch(), ids.collect());
+        return Tensor::from_dispatch(Dispatch::cross_entropy(logits, ids));
+    }
+    #[cfg(not(feature = "cpu"))]
+    let _ = vocabulary;
+    if rows == 0 {
+        return Tensor::zeros([0], &logits.device());
+    }
+    // The softmax is written out, because each line reuses the buffer of the line before, and
+    // because the value needs the sum, too.
+    let values = logits.clone().without_autodiff();
+    let targets = targets.without_autodiff().reshape([rows, 1]);
+    let largest = values.clone().max_dim(1);
+    let wanted = values.clone().gather(1, targets.clone());
+    let exponentials = (values - largest.clone()).exp();
+    let sum = exponentials.clone().sum_dim(1);
+    let losses = (largest - wanted) + sum.clone().log();
+    if !logits.is_tracked() {
+        return losses.reshape([rows]);
+    }
+    let less = sum.ones_like().neg();
+    let gradient = (exponentials / sum).scatter(1, targets, less, IndexingUpdateOp::Add);
+    // `Σ logits·g` has the gradient g. Its value is subtracted before the losses are added: adding
+    // an exact zero costs no digits.
+    let known = (logits * gradient).sum_dim(1);
+    let zero = known.clone() - known.detach();
+    (zero + losses).reshape([rows])
 }
 
 /// `silu(gate) · up`, with `silu(x) = x / (1 + e⁻ˣ)`: the gated activation of

@@ -6,6 +6,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Flex, backend_extension};
 
 mod attention;
+mod cross_entropy;
 mod gelu;
 mod math;
 mod norm;
@@ -26,6 +27,7 @@ pub(super) trait Kernels: Backend {
         bias: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
     fn biased_softmax(scores: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn cross_entropy(logits: FloatTensor<Self>, targets: Vec<usize>) -> FloatTensor<Self>;
     fn silu_mul(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
     fn gelu(x: FloatTensor<Self>) -> FloatTensor<Self>;
     fn rms_norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, eps: f32) -> FloatTensor<Self>;
@@ -41,6 +43,7 @@ pub(super) trait Kernels: Backend {
         sin: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
     fn widen(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn contiguous(x: FloatTensor<Self>) -> FloatTensor<Self>;
     fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self>;
     fn low_rank(
         x: FloatTensor<Self>,
@@ -65,6 +68,10 @@ impl Kernels for Flex {
 
     fn biased_softmax(scores: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         softmax::forward(scores, bias)
+    }
+
+    fn cross_entropy(logits: FloatTensor<Self>, targets: Vec<usize>) -> FloatTensor<Self> {
+        cross_entropy::forward(logits, targets).0
     }
 
     fn silu_mul(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -98,6 +105,13 @@ impl Kernels for Flex {
 
     fn widen(x: FloatTensor<Self>) -> FloatTensor<Self> {
         widen::forward(x)
+    }
+
+    fn contiguous(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        match x.layout().is_contiguous() {
+            true => x,
+            false => x.to_contiguous(),
+        }
     }
 
     fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -148,6 +162,16 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
         {
             OpsKind::Tracked(prep) => prep.finish(weights.clone(), weights),
             OpsKind::UnTracked(prep) => prep.finish(weights),
+        }
+    }
+
+    fn cross_entropy(logits: FloatTensor<Self>, targets: Vec<usize>) -> FloatTensor<Self> {
+        let (logits, node) = logits.into_parts();
+        let (losses, state) = cross_entropy::forward(logits, targets);
+        let node = cross_entropy::Node.prepare::<C>([node]);
+        match node.compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(state, losses),
+            OpsKind::UnTracked(prep) => prep.finish(losses),
         }
     }
 
@@ -234,6 +258,11 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
     /// No gradient goes through it.
     fn widen(x: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::from_inner(widen::forward(x.into_primitive()))
+    }
+
+    /// No gradient goes through it.
+    fn contiguous(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::from_inner(<Flex as Kernels>::contiguous(x.into_primitive()))
     }
 
     fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {

@@ -93,7 +93,7 @@ impl<'b, B: Fn(usize) -> &'b [f32]> WithSimd for Again<'_, B> {
 /// Turns a row of scores into exponentials below their maximum; gives that and
 /// one over their sum.
 #[inline(always)]
-fn exponentials<S: Simd>(row: &mut [f32], scale: f32, bias: &[f32]) -> [f32; 2] {
+pub fn exponentials<S: Simd>(row: &mut [f32], scale: f32, bias: &[f32]) -> [f32; 2] {
     let (blocks, rest) = row.as_chunks_mut::<LANES>();
     let (bias_blocks, bias_rest) = bias.as_chunks::<LANES>();
     let mut top = [f32::NEG_INFINITY; LANES];
