@@ -11,6 +11,7 @@ mod cache;
 mod columns;
 mod compute;
 mod config;
+mod data_report;
 mod embed;
 mod error;
 mod evaluation;
@@ -42,6 +43,7 @@ pub use config::{
     CacheSettings, EvaluationSettings, ModelSettings, PrivacySettings, Recipe, ReferenceConfig,
     RunConfig, userqa_config,
 };
+pub use data_report::{DataReport, FieldSummary, ShownUser, SourceSummary, check_data};
 pub use embed::{
     EmbedRequest, Embedded, MAX_INSTRUCTION_BYTES, check_embed_out, check_instruction, embed_users,
 };

@@ -72,7 +72,8 @@ mod store;
 pub use error::{Error, Result, RowProblem};
 pub use guard::{check_one_column, open_parquet, panic_becomes_error, read_all};
 pub use ingest::{
-    IngestOptions, UserValue, UserValues, read_user_values, remote_advice, source_files, survey,
+    IngestOptions, UserValue, UserValues, declared_type, read_user_values, remote_advice,
+    source_files, survey,
 };
 pub use report::{IngestReport, LookupReport, SourceReport};
 pub use store::UserStore;

@@ -137,7 +137,7 @@ pub struct CheckpointConfig {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
-            steps: 800,
+            steps: 600,
             batch: BatchConfig::default(),
             loss: LossConfig::default(),
             optimizer: OptimizerConfig::default(),
@@ -153,7 +153,7 @@ impl Default for BatchConfig {
     fn default() -> Self {
         Self {
             users_per_step: 24,
-            instructions_per_user: 4,
+            instructions_per_user: 12,
             families_per_step: 6,
             mixed_families: 0.2,
             extra_negatives: 1,
@@ -171,7 +171,7 @@ impl Default for LossConfig {
         Self {
             next_token_weight: 1.0,
             next_token_warmup: 0.0,
-            contrastive_weight: 1.0,
+            contrastive_weight: 0.3,
             contrastive: ContrastiveConfig::default(),
         }
     }

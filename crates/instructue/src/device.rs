@@ -60,6 +60,16 @@ impl FromStr for DeviceName {
 }
 
 impl DeviceName {
+    /// Whether this build has the backend.
+    pub fn is_built(self) -> bool {
+        match self {
+            Self::Cpu => cfg!(feature = "cpu"),
+            Self::Wgpu => cfg!(feature = "wgpu"),
+            Self::Cuda => cfg!(feature = "cuda"),
+            Self::NdArray => cfg!(feature = "ndarray"),
+        }
+    }
+
     /// The name in `INSTRUCTUE_DEVICE`, or the CPU.
     ///
     /// # Errors

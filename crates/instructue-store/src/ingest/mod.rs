@@ -42,6 +42,7 @@ use self::rows::SourcePass;
 use self::spill::Spill;
 pub use self::survey::survey;
 use self::times::{DayCounts, Near, TimeBounds, now};
+pub use self::types::declared_type;
 pub use self::user_values::{UserValue, UserValues, read_user_values};
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, ShardEntry};

@@ -11,7 +11,7 @@ use super::bad_row::BadValue;
 use crate::error::RowProblem;
 
 /// The type to declare for a file's column of type `found`; `None` if none fits.
-pub(crate) fn declared_type(found: &DataType) -> Option<ColumnType> {
+pub fn declared_type(found: &DataType) -> Option<ColumnType> {
     Some(match plain(found) {
         DataType::Boolean => ColumnType::Bool,
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => ColumnType::Timestamp,

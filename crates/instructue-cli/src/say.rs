@@ -1,6 +1,7 @@
 //! Printing with escaped text, so that no name, id or text of a file can control the terminal.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use instructue::schema::{printable, printable_lines};
 
@@ -16,20 +17,41 @@ macro_rules! say {
     };
 }
 
+/// Whether standard output is read by a machine.
+static MACHINE: AtomicBool = AtomicBool::new(false);
+
+/// Keeps standard output for one JSON object, if it is to be; people's lines go to standard error.
+pub(crate) fn for_machines(yes: bool) {
+    MACHINE.store(yes, Ordering::Relaxed);
+}
+
+/// Where people's lines go.
+fn people() -> Box<dyn Write> {
+    match MACHINE.load(Ordering::Relaxed) {
+        true => Box::new(std::io::stderr()),
+        false => Box::new(std::io::stdout()),
+    }
+}
+
 /// Prints the text of [`say!`].
 pub fn print_line(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", printable(text));
+    let _ = writeln!(people(), "{}", printable(text));
 }
 
 /// Prints a table or another text of several lines to standard output.
 pub fn print_table(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", printable_lines(text));
+    let _ = writeln!(people(), "{}", printable_lines(text));
 }
 
 /// Prints a part of a line to standard output and flushes it.
 pub fn print_piece(text: &str) {
-    let mut out = std::io::stdout();
+    let mut out = people();
     let _ = write!(out, "{}", printable_lines(text)).and_then(|()| out.flush());
+}
+
+/// Prints what a machine reads.
+pub(crate) fn print_json(value: &serde_json::Value) {
+    let _ = writeln!(std::io::stdout(), "{value}");
 }
 
 /// Prints a line to standard error.
