@@ -43,6 +43,7 @@ fn paper() -> RunConfig {
     train.batch.extra_negatives = 0;
     train.batch.instruction_dropout = 0.0;
     train.batch.event_replacement = 0.0;
+    train.loss.contrastive_weight = 1.0;
     train.loss.contrastive = ContrastiveConfig::paper();
     train.optimizer.learning_rate = 2e-4;
     train.schedule.warmup = 0.03;
