@@ -100,6 +100,21 @@ pub(crate) fn guess(tables: &[Looked]) -> Guess {
     }
     unique_names(&mut guess.sources);
     aggregates(&mut guess);
+    // A table that several logs join was remarked on by each.
+    let mut once: Vec<Note> = Vec::new();
+    for note in guess.notes {
+        let taken = guess.sources.iter().any(|source| {
+            let time = source.time_column().map(|time| &time.name);
+            let lookups = source.lookups.iter().map(|lookup| &lookup.file);
+            let place =
+                |file: &String| time.is_some_and(|name| note.place == format!("{file}: {name}"));
+            lookups.chain([&source.file]).any(place)
+        });
+        if !taken && !once.contains(&note) {
+            once.push(note);
+        }
+    }
+    guess.notes = once;
     guess
 }
 
@@ -386,7 +401,7 @@ fn content(
         ColumnType::Text => {
             let few = column.distinct() <= CATEGORY;
             let again = column.counts.is_some() || column.repeats() >= 5.0 || code;
-            match (few && again, kind) {
+            match (few && again && !column.is_list(), kind) {
                 (true, _) => Some(plain(name, ty, ColumnRole::Category)),
                 (false, SourceKind::Events) => Some(plain(name, ty, ColumnRole::Text)),
                 (false, _) => left("too many different texts for a feature of users", true),
@@ -395,63 +410,68 @@ fn content(
     }
 }
 
-/// Chooses what events are called by, and gives the length of such a text: the finest category of
-/// at most 500 values, a coarser one beside it, and texts.
+/// Chooses what events are called by, and gives the length of such a text: two categories of at
+/// most 500 values, the log's own first, and a text. Where equal events are merged, a text of a
+/// joined table would keep them apart.
 fn render(
     source: &mut Source,
     table: &Looked,
     tables: &[Looked],
     keys: &BTreeMap<String, usize>,
 ) -> f64 {
+    /// A column that may be part of the text.
+    struct Candidate {
+        name: String,
+        own: bool,
+        distinct: usize,
+        length: f64,
+    }
     let vector = source
         .columns
         .iter()
         .any(|column| column.role == ColumnRole::Vector);
-    let looked = |name: &str, key: Option<&str>| match key {
-        Some(key) => keys.get(key).and_then(|at| tables[*at].column(name)),
-        None => table.column(name),
-    };
-    let own = source.columns.iter().map(|column| (column, None));
+    let own = source.columns.iter().map(|column| (column, Some(table)));
     let theirs = source.lookups.iter().flat_map(|lookup| {
-        lookup
-            .columns
-            .iter()
-            .map(|column| (column, Some(lookup.key.as_str())))
+        let joined = keys.get(&lookup.key).map(|at| &tables[*at]);
+        lookup.columns.iter().map(move |column| (column, joined))
     });
-    let mut categories = Vec::new();
-    let mut texts = Vec::new();
-    for (column, key) in own.chain(theirs) {
-        let Some(found) = looked(&column.name, key) else {
+    let (mut categories, mut texts) = (Vec::new(), Vec::new());
+    for (column, looked) in own.chain(theirs) {
+        let Some(found) = looked.and_then(|looked| looked.column(&column.name)) else {
             continue;
         };
-        let entry = (found.distinct(), column.name.clone(), found.length());
+        let candidate = Candidate {
+            name: column.name.clone(),
+            own: table.column(&column.name).is_some(),
+            distinct: found.distinct(),
+            length: found.length(),
+        };
         match column.role {
-            ColumnRole::Category => categories.push(entry),
-            // A text of its own is why there is an event; one of a joined table may be a detail.
-            ColumnRole::Text if key.is_none() || found.distinct() <= TITLES => texts.push(entry),
+            ColumnRole::Category => categories.push(candidate),
+            ColumnRole::Text => texts.push(candidate),
             _ => {}
         }
     }
-    categories.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-    let few = categories
-        .iter()
-        .rev()
-        .filter(|(distinct, ..)| *distinct <= RENDERED);
-    let finest = few.clone().next();
-    let mut shown: Vec<(String, f64)> = Vec::new();
-    let mut show = |entry: Option<&(usize, String, f64)>| {
-        shown.extend(entry.map(|(_, name, length)| (name.clone(), *length)));
-    };
-    show(finest);
-    show(
-        few.clone()
-            .find(|(distinct, ..)| finest.is_some_and(|(most, ..)| distinct * 2 <= *most)),
-    );
-    match texts.is_empty() && finest.is_none() {
-        // Only categories of very many values.
-        true => show(categories.first()),
-        false => texts.iter().take(2).for_each(|text| show(Some(text))),
+    // The finest first, the log's own before those of joined tables.
+    categories.sort_by_key(|one| (!one.own, std::cmp::Reverse(one.distinct)));
+    let mut shown: Vec<&Candidate> = Vec::new();
+    for one in categories.iter().filter(|one| one.distinct <= RENDERED) {
+        // Of nested categories the next one says something if it is much coarser.
+        let nested = |finer: &&Candidate| !one.own && one.distinct * 2 > finer.distinct;
+        if shown.len() < 2 && !shown.iter().any(nested) {
+            shown.push(one);
+        }
     }
+    let merged = source.repeats == Repeats::Merge;
+    let text = texts
+        .iter()
+        .find(|one| one.own || (!merged && one.distinct <= TITLES));
+    shown.extend(text);
+    if shown.is_empty() {
+        // Only categories of very many values.
+        shown.extend(categories.first());
+    }
+    let names: Vec<&String> = shown.iter().map(|one| &one.name).collect();
     let all = source.columns.iter_mut();
     let all = all.chain(
         source
@@ -460,10 +480,10 @@ fn render(
             .flat_map(|lookup| &mut lookup.columns),
     );
     for column in all.filter(|c| matches!(c.role, ColumnRole::Category | ColumnRole::Text)) {
-        let rendered = !vector && shown.iter().any(|(name, _)| *name == column.name);
+        let rendered = !vector && names.contains(&&column.name);
         column.render = (!rendered).then_some(false);
     }
-    shown.iter().map(|(_, length)| length + 3.0).sum()
+    shown.iter().map(|one| one.length + 3.0).sum()
 }
 
 /// Features of users, if there are some.

@@ -43,10 +43,11 @@ pub(crate) struct Column {
     full: bool,
     /// Least and greatest of numbers; of times in seconds.
     pub range: Option<(f64, f64)>,
-    /// Texts: characters, those that read as times, those with a digit and no space.
+    /// Texts: characters, those that read as times, those with a digit and no space, and lists.
     characters: u64,
     times: u64,
     opaque: u64,
+    lists: u64,
     /// The counts of each value, where there are few.
     pub counts: Option<BTreeMap<String, u64>>,
 }
@@ -106,6 +107,7 @@ impl Column {
             characters: 0,
             times: 0,
             opaque: 0,
+            lists: 0,
             counts: Some(BTreeMap::new()),
         }
     }
@@ -180,6 +182,7 @@ impl Column {
         self.times += u64::from(looks_like_time(value));
         let digits = value.bytes().any(|byte| byte.is_ascii_digit());
         self.opaque += u64::from(digits && !value.contains(' '));
+        self.lists += u64::from(value.contains(", ") || value.contains('|'));
         self.value(value, || value.into());
     }
 
@@ -245,6 +248,11 @@ impl Column {
         values > 0 && self.times as f64 >= 0.99 * values as f64
     }
 
+    /// Whether many texts are lists of several values.
+    pub fn is_list(&self) -> bool {
+        self.lists as f64 >= 0.3 * (self.seen - self.missing).max(1) as f64
+    }
+
     /// Whether nearly all texts are codes: a digit within, and no space.
     pub fn is_opaque(&self) -> bool {
         let values = self.seen - self.missing;
@@ -308,6 +316,7 @@ mod tests {
         );
         assert!(Column::of("t", &["2024-01-02", "2024-01-02T03:04"]).is_time_text());
         assert!(!Column::of("t", &["2024-01-02", "soon"]).is_time_text());
+        assert!(Column::of("g", &["Action, War", "Drama"]).is_list());
         assert!(Column::of("h", &["a1f3", "77b"]).is_opaque());
         assert!(!Column::of("h", &["product 1", "product 2"]).is_opaque());
     }

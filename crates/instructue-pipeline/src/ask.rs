@@ -178,6 +178,6 @@ pub fn known_answers(run: &Path, most: usize) -> Result<Vec<String>> {
     Ok(answers.into_iter().map(|(answer, _)| answer).collect())
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }

@@ -15,6 +15,7 @@ mod data_report;
 mod embed;
 mod error;
 mod evaluation;
+mod explain;
 pub mod hub;
 mod id_type;
 mod keys;
@@ -24,6 +25,7 @@ mod parquet_file;
 mod prepare;
 mod pretrained;
 mod run;
+mod search;
 mod store_embedder;
 mod suggest;
 pub mod suite;
@@ -48,6 +50,9 @@ pub use embed::{
     EmbedRequest, Embedded, MAX_INSTRUCTION_BYTES, check_embed_out, check_instruction, embed_users,
 };
 pub use error::{Error, Result};
+pub use explain::{
+    Carried, CarriedEvent, CarriedSource, ExplainRequest, Explanation, explain_user,
+};
 pub use keys::annotated_config;
 pub use labels::{Labelled, read_labels};
 pub use names::{EVALUATION_FILE, MODEL_DIR, REPORT_FILE};
@@ -56,6 +61,9 @@ pub use pretrained::{
     Backbone, Encoder, FineTuning, PretrainedParts, PretrainedSettings, SourceEncoderSettings,
 };
 pub use run::{Outcome, model_dir, train_userqa};
+pub use search::{
+    Condition, FoundUser, ScoreKind, Search, SearchQuery, SearchRequest, search_users,
+};
 pub use store_embedder::StoreEmbedder;
 pub use tune::{TuneQuality, TuneRequest, TunedUsers, tune_users};
 pub use watch::Watch;

@@ -137,7 +137,7 @@ pub struct CheckpointConfig {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
-            steps: 600,
+            steps: 400,
             batch: BatchConfig::default(),
             loss: LossConfig::default(),
             optimizer: OptimizerConfig::default(),

@@ -1,4 +1,4 @@
-//! Which sources a user's vector depends on, by the gradient of a direction.
+//! Which sources and events a user's vector depends on, by the gradient of a direction.
 
 use burn::tensor::{Tensor, TensorData};
 use instructue_features::{Profile, token_budget_batches};
@@ -29,6 +29,27 @@ impl InstructUe {
         instruction: Option<&DataText>,
         direction: &[f32],
     ) -> Result<Vec<Vec<f64>>> {
+        let of_events = self.event_gradients(profiles, instruction, direction)?;
+        let sum = |events: Vec<f64>| events.into_iter().sum();
+        let of_user = |sources: Vec<Vec<f64>>| sources.into_iter().map(sum).collect();
+        Ok(of_events.into_iter().map(of_user).collect())
+    }
+
+    /// The same for each event by itself, `‖∂/∂x‖` of its vector.
+    ///
+    /// # Shapes
+    /// - `direction`: `[hidden]`, as wide as the state
+    /// - result: `[profiles][sources][events]`, in the order of the profile; one for a tabular
+    ///   source, none for an event that no slot kept
+    ///
+    /// # Errors
+    /// As [`source_gradients`](Self::source_gradients).
+    pub fn event_gradients(
+        &self,
+        profiles: &[Profile],
+        instruction: Option<&DataText>,
+        direction: &[f32],
+    ) -> Result<Vec<Vec<Vec<f64>>>> {
         let width = self.config().backbone.hidden_size;
         if direction.len() != width {
             return Err(Error::Config {
@@ -48,7 +69,7 @@ impl InstructUe {
         let tokens: Vec<_> = profiles.iter().map(|p| tokenizer.tokenize(p)).collect();
         let lengths: Vec<usize> = tokens.iter().map(|t| t.slots(layout) + extra).collect();
         let sources = model.preprocessor().schema().sources.len();
-        let mut out = vec![vec![0.0; sources]; profiles.len()];
+        let mut out = vec![vec![Vec::new(); sources]; profiles.len()];
         let direction = TensorData::new(direction.to_vec(), [1, width]);
         let direction = Tensor::<2>::from_data(direction, model.device());
         for batch in token_budget_batches(&lengths, EMBED_SLOTS, usize::MAX, 0) {
@@ -75,7 +96,7 @@ impl InstructUe {
                 };
                 let norms = gradient.powi_scalar(2).sum_dim(1).sqrt();
                 for (norm, row) in to_host(norms).into_iter().zip(row_of) {
-                    out[batch[row]][source] += f64::from(norm);
+                    out[batch[row]][source].push(f64::from(norm));
                 }
             }
         }

@@ -61,9 +61,13 @@ fn gradients_are_the_slopes_of_the_vector() {
         .source_gradients(&profiles, Some(&question), &direction())
         .unwrap();
     assert_eq!(found.len(), profiles.len());
+    let of_events = model
+        .event_gradients(&profiles, Some(&question), &direction())
+        .unwrap();
     // User 2 has six payments, two searches and a row of numbers.
     for (source, rows) in [(0, 6), (1, 2), (2, 1)] {
         let mut sum = 0.0;
+        assert_eq!(of_events[2][source].len(), rows);
         for row in 0..rows {
             let slope = |column: usize| {
                 let place = (source, row, column);
@@ -71,7 +75,13 @@ fn gradients_are_the_slopes_of_the_vector() {
                 (up - down) / 2e-2
             };
             let squares = (0..HIDDEN).map(|column| slope(column).powi(2));
-            sum += squares.sum::<f64>().sqrt();
+            let norm = squares.sum::<f64>().sqrt();
+            let exact = of_events[2][source][row];
+            assert!(
+                (exact - norm).abs() < 0.01 * exact,
+                "{source}, event {row}: {exact} {norm}"
+            );
+            sum += norm;
         }
         let exact = found[2][source];
         assert!(exact > 0.0, "{source}");
