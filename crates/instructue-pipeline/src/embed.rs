@@ -119,7 +119,14 @@ pub fn embed_users(
             .collect(),
         None => Vec::new(),
     };
-    let (schema, scores) = arrow_schema(id, &columns, (&instructions, &answers), tuned, width);
+    let reference = request.reference;
+    let about = [
+        (KIND, kind_name(request.kind)),
+        (MODEL, model.digest()?),
+        (REFERENCE, &reference.to_string()),
+    ];
+    let texts = (&*instructions, &*answers);
+    let (schema, scores) = arrow_schema(id, &columns, texts, tuned, width, about);
     let asked: Vec<DataText> = request
         .instructions
         .iter()
@@ -129,7 +136,6 @@ pub fn embed_users(
         path: out.into(),
         message: e.to_string(),
     };
-    let reference = request.reference;
     let empty = empty_users(store, &[reference])?.iter().sum();
     tell_empty(empty, store.users(), reference, request.allow_empty, watch)?;
     let mut file = ParquetFile::create(out, schema)?;
@@ -212,9 +218,18 @@ pub fn embed_users(
 /// The entry of a file's metadata that says what it is, and its value.
 const CONTENT: (&str, &str) = ("instructue.content", "user vectors");
 
+/// Which vectors a file has: `unit`, `state` or `answers`.
+pub(crate) const KIND: &str = "instructue.vectors";
+/// The digest of the model that they are of.
+pub(crate) const MODEL: &str = "instructue.model";
+/// Profiles end here.
+pub(crate) const REFERENCE: &str = "instructue.reference";
+
 /// The metadata of a file of vectors.
-pub(crate) fn content() -> HashMap<String, String> {
-    owned([CONTENT])
+pub(crate) fn content<const N: usize>(about: [(&str, &str); N]) -> HashMap<String, String> {
+    let mut all = owned([CONTENT]);
+    all.extend(owned(about));
+    all
 }
 
 /// Whether a file of vectors may be written to `out`: nothing is there, or an earlier one.
@@ -284,6 +299,14 @@ pub fn check_instruction(text: &str) -> Result<()> {
     Ok(())
 }
 
+/// The name of a kind in a file's metadata.
+fn kind_name(kind: VectorKind) -> &'static str {
+    match kind {
+        VectorKind::Unit => "unit",
+        VectorKind::State => "state",
+    }
+}
+
 /// The file's schema and the names of its scores.
 fn arrow_schema(
     id: Field,
@@ -291,6 +314,7 @@ fn arrow_schema(
     (instructions, answers): (&[Option<String>], &[String]),
     tuned: Option<&SoftPrompt>,
     width: usize,
+    about: [(&str, &str); 3],
 ) -> (Arc<ArrowSchema>, Vec<String>) {
     let mut fields = vec![id];
     let texts = instructions.iter().map(|text| text.as_deref());
@@ -316,7 +340,7 @@ fn arrow_schema(
         let field = Field::new(name, DataType::Float32, false);
         fields.push(field.with_metadata(owned(metadata)));
     }
-    let schema = ArrowSchema::new(fields).with_metadata(content());
+    let schema = ArrowSchema::new(fields).with_metadata(content(about));
     (Arc::new(schema), scores)
 }
 

@@ -62,7 +62,7 @@ pub use pretrained::{
 };
 pub use run::{Outcome, model_dir, train_userqa};
 pub use search::{
-    Condition, FoundUser, ScoreKind, Search, SearchQuery, SearchRequest, search_users,
+    Condition, FoundUser, ScoreKind, Search, SearchQuery, SearchRequest, VectorFile, search_users,
 };
 pub use store_embedder::StoreEmbedder;
 pub use tune::{TuneQuality, TuneRequest, TunedUsers, tune_users};

@@ -122,7 +122,7 @@ impl Command for Search {
 
 /// The ids of a text file: the first field of each line that has one. A first line that is called
 /// `id` is a name.
-fn ids(text: &str) -> Vec<String> {
+pub(super) fn ids(text: &str) -> Vec<String> {
     let first = |line: &str| {
         let field = line.split([',', ';', '\t']).next().unwrap_or_default();
         field.trim().trim_matches('"').to_owned()

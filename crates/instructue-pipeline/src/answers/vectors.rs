@@ -9,7 +9,7 @@ use instructue_model::AnswerScorer;
 use instructue_schema::{DataText, Matrix, Progress, Timestamp};
 use instructue_store::UserStore;
 
-use crate::embed::{check_embed_out, check_instruction, content};
+use crate::embed::{KIND, check_embed_out, check_instruction, content};
 use crate::error::{Error, Result};
 use crate::id_type::IdType;
 use crate::parquet_file::ParquetFile;
@@ -122,7 +122,7 @@ fn item() -> Arc<Field> {
 fn schema(names: Field, width: usize) -> Arc<Schema> {
     let kind = DataType::FixedSizeList(item(), width as i32);
     let fields = vec![names, Field::new("vector", kind, false)];
-    Arc::new(Schema::new(fields).with_metadata(content()))
+    Arc::new(Schema::new(fields).with_metadata(content([(KIND, "answers")])))
 }
 
 fn list(vectors: Matrix, path: &Path) -> Result<ArrayRef> {

@@ -1,6 +1,7 @@
 //! Finding users: an audience by a sentence, and users like those of a list.
 
 mod condition;
+mod vector_file;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub use condition::Condition;
 use condition::Found;
+pub use vector_file::VectorFile;
 
 use crate::embed::{check_instruction, check_schema};
 use crate::error::{Error, Result};
