@@ -207,7 +207,7 @@ fn a_model_is_trained_searched_and_explained() {
     );
     let some = call(
         "search",
-        &[sentence, "--where", "balance>=0", "--where", "contacts<3"],
+        &[sentence, "--where", "balance>=0", "--where", "contacts<60"],
     );
     let left_out = some["found"]["left_out"].as_u64().unwrap();
     assert!(left_out > 0 && left_out < 300, "{left_out}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use instructue_schema::{
     Aggregate, Column, ColumnRole, ColumnType, EventOrder, Lookup, Repeats, Source, SourceKind,
-    TimeUnit,
+    TimeUnit, shown,
 };
 
 use crate::look::{self, Looked};
@@ -57,6 +57,17 @@ pub(crate) fn guess(tables: &[Looked]) -> Guess {
     let lookups: Vec<usize> = (0..tables.len())
         .filter(|at| users[*at].is_none())
         .collect();
+    for table in tables.iter().filter(|table| !table.unnamed.is_empty()) {
+        let names: Vec<String> = table.unnamed.iter().map(|name| shown(name)).collect();
+        guess.notes.push(Note {
+            place: table.table.file.clone(),
+            text: format!(
+                "columns left out, whose names cannot be written: {}",
+                names.join(", ")
+            ),
+            doubt: true,
+        });
+    }
     let mut joined = vec![false; tables.len()];
     let mut features = Vec::new();
     for (at, table) in tables.iter().enumerate() {
@@ -269,7 +280,7 @@ fn events(
     let mut source = Source {
         name: words::source_name(&table.table.stem),
         kind: SourceKind::Events,
-        description: words::phrase(&table.table.stem),
+        description: words::phrase(&table.table.stem, "events"),
         file: table.table.file.clone(),
         window_days: window,
         slots: ((1.5 * each).ceil() as usize).clamp(10, 160),
@@ -526,7 +537,7 @@ fn tabular(table: &Looked, user: &str, notes: &mut Vec<Note>) -> Option<Source> 
     Some(Source {
         name: words::source_name(&table.table.stem),
         kind: SourceKind::Tabular,
-        description: words::phrase(&table.table.stem),
+        description: words::phrase(&table.table.stem, "features"),
         file: table.table.file.clone(),
         window_days: 90,
         slots: 1,

@@ -1,13 +1,14 @@
 //! What the columns of a table hold.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
 use instructue_schema::ColumnType;
-use instructue_store::{declared_type, open_parquet, read_all};
+use instructue_schema::limits::texts;
+use instructue_store::{declared_type, each_batch, open_parquet};
 
 use crate::error::Result;
 use crate::tables::Table;
@@ -24,6 +25,8 @@ const COUNTED: usize = 64;
 pub(crate) struct Looked {
     pub table: Table,
     pub columns: Vec<Column>,
+    /// Columns whose names no schema takes.
+    pub unnamed: BTreeSet<String>,
 }
 
 /// A column that was looked at.
@@ -56,12 +59,16 @@ impl Looked {
     /// Reads a table.
     pub fn read(table: Table) -> Result<Self> {
         let mut left = ROWS;
+        let mut unnamed = BTreeSet::new();
         let mut columns: Vec<Column> = Vec::new();
         for part in &table.parts {
             let builder = open_parquet(part)?;
             let known: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
             for field in builder.schema().fields() {
-                if !known.contains(field.name()) {
+                let named = texts::column("column", field.name()).is_ok();
+                if !named {
+                    unnamed.insert(field.name().clone());
+                } else if !known.contains(field.name()) {
                     columns.push(Column::new(field.name(), field.data_type()));
                 }
             }
@@ -74,16 +81,20 @@ impl Looked {
                 expected: "a Parquet file".into(),
                 found: error.to_string(),
             })?;
-            for batch in read_all(part, reader)? {
+            each_batch(part, reader, |batch| {
                 left -= batch.num_rows();
                 for column in &mut columns {
                     if let Some(values) = batch.column_by_name(&column.name) {
                         column.look(values);
                     }
                 }
-            }
+            })?;
         }
-        Ok(Self { table, columns })
+        Ok(Self {
+            table,
+            columns,
+            unnamed,
+        })
     }
 
     /// The column of this name.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use instructue_eval::format_time;
+use instructue_schema::limits::texts;
 use instructue_schema::{ColumnRole, ColumnType, SECONDS_PER_DAY, Schema, SourceKind, Timestamp};
 use instructue_store::UserStore;
 
@@ -120,7 +121,7 @@ pub(crate) fn tasks_text(
             };
             taken += 1;
             number += 1;
-            let name = words::phrase(&column.name);
+            let name = words::phrase(&column.name, "value");
             let text = format!("a task whose truth it is; say in its words what {positive} means");
             notes.push(Note {
                 place,
@@ -170,6 +171,11 @@ pub(crate) fn tasks_text(
         active.max(1)
     );
     let _ = writeln!(text, "active_source = {}", quoted(&log.name));
+    if number == 1 {
+        // The wrong question of a task is the next one's, and there is none.
+        let wrong = quoted(&format!("At what time of day does this user have {thing}?"));
+        tasks = tasks.replacen("\nlabel = ", &format!("\nwrong = {wrong}\nlabel = "), 1);
+    }
     Ok(Some(text + &tasks))
 }
 
@@ -220,7 +226,7 @@ impl Counted {
     fn chosen(&self) -> Vec<String> {
         let enough = |users: u64| users >= USERS && self.active - users >= USERS;
         let mut values: Vec<(&String, u64)> = self.values.iter().map(|(v, n)| (v, *n)).collect();
-        values.retain(|(_, users)| enough(*users));
+        values.retain(|(value, users)| enough(*users) && texts::line("value", value).is_ok());
         values.sort_by_key(|(value, users)| ((5 * users).abs_diff(self.active), (*value).clone()));
         values
             .into_iter()

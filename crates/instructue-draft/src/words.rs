@@ -149,9 +149,13 @@ pub(crate) fn is_label(name: &str) -> bool {
     has(name, LABELS)
 }
 
-/// A name as words: `coupon_redemptions` is "coupon redemptions".
-pub(crate) fn phrase(name: &str) -> String {
-    words(name).join(" ")
+/// A name as words: `coupon_redemptions` is "coupon redemptions"; `other` where it has none.
+pub(crate) fn phrase(name: &str, other: &str) -> String {
+    let words = words(name);
+    match words.is_empty() {
+        true => other.into(),
+        false => words.join(" "),
+    }
 }
 
 /// A name of a source: lower-case letters, digits and `_`, at most 64.

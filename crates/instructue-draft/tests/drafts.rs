@@ -27,14 +27,16 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
     dir
 }
 
-/// Visits of sixty customers on forty days as comma-separated values.
+/// Visits of sixty customers on forty days as comma-separated values. Every third of them never
+/// comes to the cart.
 fn visits(user: &str, time: &str) -> String {
     let mut text = format!("{user},{time},page,seconds,session_id\n");
     for customer in 0..60 {
         for day in 0..40 {
             if (customer * 7 + day * 3) % 5 < 2 {
                 let (month, date) = (1 + day / 28, 1 + day % 28);
-                let page = ["cart", "search", "main"][(customer + day) % 3];
+                let pages = ["search", "main", "cart"];
+                let page = pages[(customer + day) % if customer % 3 == 0 { 2 } else { 3 }];
                 let session = 1_000 + customer * 40 + day;
                 text += &format!(
                     "c{customer:03},2024-{month:02}-{date:02} 10:00:00,{page},{}.5,{session}\n",
@@ -162,6 +164,20 @@ fn labels_become_tasks_and_no_features() {
 }
 
 #[test]
+fn one_task_has_a_wrong_question_of_its_own() {
+    // Everybody has the one page, so that only the label asks something.
+    let log = visits("customer_id", "visited_at")
+        .replace("search", "main")
+        .replace("cart", "main");
+    let mut labels = String::from("customer_id,label\n");
+    (0..60).for_each(|customer| labels += &format!("c{customer:03},{}\n", customer % 2));
+    let dir = directory(&[("visits.csv", &log), ("labels.csv", &labels)]);
+    let tasks = TaskSet::from_toml(&drafted(dir.path()).tasks.unwrap()).unwrap();
+    assert_eq!(tasks.tasks.len(), 1);
+    assert!(tasks.tasks[0].wrong.is_some());
+}
+
+#[test]
 fn rows_that_do_not_read_are_skipped_and_said() {
     // A customer's id is missing.
     let text = visits("customer_id", "visited_at") + ",2024-01-05 10:00:00,main,1.5,9\n";
@@ -204,15 +220,26 @@ fn a_directory_without_a_log_says_what_is_missing() {
 
 #[test]
 fn names_that_are_no_names_do_not_break_a_draft() {
-    let user = "user \\\" \u{1b}[31m id";
-    let text =
-        visits("user_x", "at").replacen("user_x", &format!("\"{}\"", user.replace('"', "\"\"")), 1);
-    let dir = directory(&[("v.csv", &text)]);
+    let odd = visits("user_x", "at").replacen("session_id", "\"se\u{1b}[31m\"\"ss\"", 1);
+    let odd = odd.replace(",main,", ",\"ma\u{7}in\",");
+    let dir = directory(&[("---.csv", &odd)]);
     let draft = drafted(dir.path());
-    let schema = Schema::from_toml(&draft.schema);
-    assert!(
-        schema.is_ok() || draft.notes.iter().any(|note| note.doubt),
-        "{schema:?}"
+    let schema = Schema::from_toml(&draft.schema).unwrap();
+    assert_eq!(
+        (
+            schema.sources[0].name.as_str(),
+            schema.sources[0].description.as_str()
+        ),
+        ("source", "events")
     );
-    assert!(!draft.schema.contains('\u{1b}'));
+    assert!(
+        draft
+            .notes
+            .iter()
+            .any(|note| note.text.contains("names cannot be written")),
+        "{:?}",
+        draft.notes
+    );
+    let texts = draft.schema + &draft.tasks.unwrap_or_default();
+    assert!(!texts.contains(['\u{1b}', '\u{7}']));
 }

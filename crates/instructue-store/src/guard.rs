@@ -121,11 +121,26 @@ pub fn check_one_column(path: &Path, schema: &Schema, name: &str) -> Result<()> 
 ///
 /// # Errors
 /// [`Error::Corrupt`] with the first row that cannot be decoded.
-pub fn read_all(path: &Path, mut reader: ParquetRecordBatchReader) -> Result<Vec<RecordBatch>> {
-    let (mut batches, mut row) = (Vec::new(), 0);
+pub fn read_all(path: &Path, reader: ParquetRecordBatchReader) -> Result<Vec<RecordBatch>> {
+    let mut batches = Vec::new();
+    each_batch(path, reader, |batch| batches.push(batch))?;
+    Ok(batches)
+}
+
+/// Calls `f` with one batch after another, so that a large file is never in memory as a whole;
+/// errors name `path`.
+///
+/// # Errors
+/// [`Error::Corrupt`] with the first row that cannot be decoded.
+pub fn each_batch(
+    path: &Path,
+    mut reader: ParquetRecordBatchReader,
+    mut f: impl FnMut(RecordBatch),
+) -> Result<()> {
+    let mut row = 0;
     while let Some(batch) = decode(path, row, || reader.next().transpose())? {
         row += batch.num_rows() as u64;
-        batches.push(batch);
+        f(batch);
     }
-    Ok(batches)
+    Ok(())
 }

@@ -70,7 +70,7 @@ mod shard_file;
 mod store;
 
 pub use error::{Error, Result, RowProblem};
-pub use guard::{check_one_column, open_parquet, panic_becomes_error, read_all};
+pub use guard::{check_one_column, each_batch, open_parquet, panic_becomes_error, read_all};
 pub use ingest::{
     IngestOptions, UserValue, UserValues, declared_type, read_user_values, remote_advice,
     source_files, survey,
