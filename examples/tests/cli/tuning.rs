@@ -82,7 +82,7 @@ fn a_soft_prompt_is_applied_to_all_users() {
         "train: 24 users, loss ",
         "validation: 6 users, loss ",
         "AUC",
-        "next: embed_users",
+        "next: cargo run --release --example embed_users --",
     ] {
         assert!(printed.contains(part), "{printed}");
     }

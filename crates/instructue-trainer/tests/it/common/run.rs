@@ -13,9 +13,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use instructue_model::LoraConfig;
 use instructue_model::{InstructUe, ModelConfig, Network, Size, parameters};
 use instructue_trainer::{
-    BatchConfig, CheckpointConfig, Claim, Event, Metrics, Objectives, OptimizerConfig, Phase, RUN,
-    Result, RowSource, Rows, TrainConfig, TrainInput, Trained, ValidationConfig, metrics,
-    objective, train,
+    BatchConfig, CheckpointConfig, Claim, Event, LossConfig, Metrics, Objectives, OptimizerConfig,
+    Phase, RUN, Result, RowSource, Rows, TrainConfig, TrainInput, Trained, ValidationConfig,
+    metrics, objective, train,
 };
 use instructue_userqa::Split;
 use tempfile::TempDir;
@@ -48,6 +48,11 @@ pub fn config() -> TrainConfig {
             ..ValidationConfig::default()
         },
         checkpoint: CheckpointConfig { every: 4, keep: 3 },
+        // Both losses alike, whatever the default is.
+        loss: LossConfig {
+            contrastive_weight: 1.0,
+            ..LossConfig::default()
+        },
         ..TrainConfig::default()
     }
 }
