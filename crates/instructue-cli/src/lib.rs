@@ -12,6 +12,7 @@
 //! | 130 | a signal ended it; training leaves a checkpoint that `--resume` goes on from |
 
 mod arguments;
+mod command;
 pub mod commands;
 #[cfg(feature = "tui")]
 mod dashboard;
@@ -19,15 +20,13 @@ mod say;
 mod users;
 mod watch;
 
-use std::error::Error;
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use serde_json::Value;
 
 pub use arguments::{instruction, parse};
+pub use command::{Command, Outcome, call};
 #[cfg(feature = "tui")]
 pub use dashboard::Dashboard;
 pub use say::{one_line, print_line, print_piece, print_table, tell};
@@ -38,37 +37,9 @@ pub use watch::{Console, finish};
 #[global_allocator]
 static ALLOCATOR: instructue_alloc::KeepingAllocator = instructue_alloc::KeepingAllocator;
 
-/// Whether the process is a runnable example.
-static EXAMPLE: AtomicBool = AtomicBool::new(false);
-
-/// What a command found, for machines; null where there is nothing to say.
-pub type Outcome = Result<Value, Box<dyn Error>>;
-
-/// A command of the program.
-pub trait Command: Parser {
-    /// Its name.
-    const NAME: &'static str;
-    /// The runnable example that is this command, if there is one.
-    const EXAMPLE: Option<&'static str> = None;
-
-    /// Does it.
-    ///
-    /// # Errors
-    /// Anything wrong with arguments, files and data, in one line.
-    fn run(&self) -> Outcome;
-}
-
-/// How a command is called from where this one was.
-pub fn call<C: Command>() -> String {
-    match C::EXAMPLE.filter(|_| EXAMPLE.load(Ordering::Relaxed)) {
-        Some(example) => format!("cargo run --release --example {example} --"),
-        None => format!("instructue {}", C::NAME),
-    }
-}
-
 /// A process that is one command: a runnable example.
 pub fn example<C: Command>(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    EXAMPLE.store(true, Ordering::Relaxed);
+    command::is_example();
     finish(parse::<C>(arguments).and_then(|command| command.run().map(drop)))
 }
 
@@ -128,6 +99,7 @@ impl Commands {
 
 /// The program `instructue` with these arguments, the first being its name.
 pub fn program(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    command::set_line(Program::command);
     finish(parse::<Program>(arguments).and_then(|program| {
         say::for_machines(program.json);
         let found = program.command.run()?;
@@ -138,15 +110,11 @@ pub fn program(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }))
 }
 
-/// The program's command line, for shells and manuals.
-pub(crate) fn command_line() -> clap::Command {
-    Program::command()
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
     fn the_command_line_is_consistent() {
-        super::command_line().debug_assert();
+        use clap::CommandFactory;
+        super::Program::command().debug_assert();
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::exact::Hit;
+use crate::hit::Hit;
 
 /// A hit whose greatest is the worst: a smaller score, of equal scores a later row.
 #[derive(Debug, PartialEq)]

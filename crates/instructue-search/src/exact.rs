@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::best::Best;
 use crate::dots::dots;
+use crate::hit::Hit;
 
 /// Rows of one task where one question is asked.
 const ROWS: usize = 8192;
@@ -14,15 +15,6 @@ const MANY: usize = 4;
 /// Questions and rows of one product: its scores stay in the cache, and it stays on one thread.
 const QUESTIONS: usize = 64;
 const ROWS_OF_PRODUCT: usize = 512;
-
-/// A vector that was found.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Hit {
-    /// Its row in the index.
-    pub row: usize,
-    /// The cosine.
-    pub score: f32,
-}
 
 /// What an index does not take.
 #[derive(Debug, thiserror::Error)]

@@ -19,5 +19,7 @@
 mod best;
 mod dots;
 mod exact;
+mod hit;
 
-pub use exact::{Error, ExactIndex, Hit};
+pub use exact::{Error, ExactIndex};
+pub use hit::Hit;

@@ -52,7 +52,7 @@ impl Command for Init {
             let texts = [Some(&draft.schema), draft.tasks.as_ref()];
             for (file, text) in files.iter().zip(texts) {
                 let Some(text) = text else { continue };
-                instructue::fs::write(file, text.as_bytes())?;
+                instructue::eval::write_atomically(file, text.as_bytes())?;
                 say!("wrote {}", file.display());
             }
         }

@@ -113,7 +113,7 @@ impl Command for Search {
             for user in &found.users {
                 text += &format!("{},{}\n", field(&user.id), user.score);
             }
-            instructue::fs::write(out, text.as_bytes())?;
+            instructue::eval::write_atomically(out, text.as_bytes())?;
             say!("wrote {}: {} users", out.display(), found.users.len());
         }
         Ok(json!({ "reference": request.reference.to_string(), "found": found }))

@@ -4,7 +4,8 @@ use clap::Parser;
 use clap_complete::Shell;
 use serde_json::Value;
 
-use crate::{Command, Outcome, command_line};
+use crate::command::command_line;
+use crate::{Command, Outcome};
 
 /// Prints completions for a shell.
 #[derive(Debug, Parser)]

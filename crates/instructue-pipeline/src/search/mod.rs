@@ -1,6 +1,7 @@
 //! Finding users: an audience by a sentence, and users like those of a list.
 
 mod condition;
+mod found;
 mod vector_file;
 
 use std::cmp::Ordering;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 pub use condition::Condition;
 use condition::Found;
+pub use found::FoundUser;
 pub use vector_file::VectorFile;
 
 use crate::embed::{check_instruction, check_schema};
@@ -52,15 +54,6 @@ pub struct SearchRequest {
     pub conditions: Vec<Condition>,
     /// Whether to search though most users have no event before the reference time.
     pub allow_empty: bool,
-}
-
-/// A user that was found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct FoundUser {
-    /// The id.
-    pub id: String,
-    /// Probability of a yes, or cosine.
-    pub score: f32,
 }
 
 /// What scores are.

@@ -10,7 +10,7 @@ use instructue_schema::{Matrix, shown};
 use instructue_search::ExactIndex;
 use instructue_store::{open_parquet, read_all};
 
-use super::FoundUser;
+use super::found::FoundUser;
 use crate::embed::{KIND, MODEL, REFERENCE};
 use crate::error::{Error, Result};
 
