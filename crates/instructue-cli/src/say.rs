@@ -17,6 +17,8 @@ macro_rules! say {
     };
 }
 
+pub(crate) use say;
+
 /// Whether standard output is read by a machine.
 static MACHINE: AtomicBool = AtomicBool::new(false);
 

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Command, Console, Outcome, Users, instruction, print_piece, say};
+use crate::say::say;
+use crate::{Command, Console, Outcome, Users, instruction, print_piece};
 use clap::Parser;
 use instructue::model::{AnswerOptions, Decoding};
 use instructue::pipeline::{

@@ -8,7 +8,8 @@ use instructue::pipeline::{DataReport, SourceSummary, Watch, check_data};
 use serde_json::json;
 
 use crate::commands::Train;
-use crate::{Command, Console, Outcome, call, say};
+use crate::say::say;
+use crate::{Command, Console, Outcome, call};
 
 /// Reads everything in a data directory, checks it, and says what a model would be told.
 #[derive(Debug, Parser)]

@@ -4,7 +4,8 @@ use clap::Parser;
 use instructue::DeviceName;
 use serde_json::{Value, json};
 
-use crate::{Command, Outcome, say};
+use crate::say::say;
+use crate::{Command, Outcome};
 
 /// Lists the devices, and says which of them this build has.
 #[derive(Debug, Parser)]

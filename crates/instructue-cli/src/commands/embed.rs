@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use crate::{Command, Console, Opened, Outcome, Users, instruction, say};
+use crate::say::say;
+use crate::{Command, Console, Opened, Outcome, Users, instruction};
 use clap::{Parser, ValueEnum};
 use instructue::model::{SoftPrompt, VectorKind};
 use instructue::pipeline::{

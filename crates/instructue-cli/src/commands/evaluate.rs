@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
-use crate::{Command, Console, Outcome, print_table, say};
+use crate::say::say;
+use crate::{Command, Console, Outcome, print_table};
 use clap::Parser;
 use instructue::DeviceName;
 use instructue::pipeline::suite::{RunBaselines, SUITE_REPORT, Suite, SuiteRun, evaluate_suite};

@@ -4,7 +4,8 @@ use clap::Parser;
 use instructue::pipeline::{Carried, ExplainRequest, explain_user, open_answers};
 use serde_json::json;
 
-use crate::{Command, Console, Outcome, Users, instruction, say};
+use crate::say::say;
+use crate::{Command, Console, Outcome, Users, instruction};
 
 /// Says which sources and events carry a user's vector under an instruction.
 #[derive(Debug, Parser)]

@@ -7,7 +7,8 @@
 use std::path::PathBuf;
 
 use crate::commands::Train;
-use crate::{Command, Console, Outcome, call, say};
+use crate::say::say;
+use crate::{Command, Console, Outcome, call};
 use clap::Parser;
 use instructue::generate::{
     GenerateConfig, LABELS_FILE, SCHEMA_FILE, TASKS_FILE, TRUTH_FILE, generate,

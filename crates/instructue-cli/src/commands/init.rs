@@ -8,7 +8,8 @@ use instructue_draft::draft;
 use serde_json::{Value, json};
 
 use crate::commands::{Check, Train};
-use crate::{Command, Console, Outcome, call, say};
+use crate::say::say;
+use crate::{Command, Console, Outcome, call};
 
 /// Looks at the Parquet and CSV files of a directory and drafts its schema.toml and tasks.toml.
 #[derive(Debug, Parser)]

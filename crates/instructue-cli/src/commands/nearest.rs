@@ -8,7 +8,8 @@ use instructue::pipeline::{FoundUser, VectorFile};
 use serde_json::{Value, json};
 
 use super::search::ids;
-use crate::{Command, Outcome, say};
+use crate::say::say;
+use crate::{Command, Outcome};
 
 /// Lists the users of a file of `embed` that are nearest to a list of users, or to questions.
 #[derive(Debug, Parser)]

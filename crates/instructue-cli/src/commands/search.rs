@@ -11,7 +11,8 @@ use instructue::pipeline::{
 use instructue::schema::Timestamp;
 use serde_json::json;
 
-use crate::{Command, Console, Outcome, Users, instruction, say};
+use crate::say::say;
+use crate::{Command, Console, Outcome, Users, instruction};
 
 /// Lists users of whom a sentence is true, or who are like those of a list.
 #[derive(Debug, Parser)]

@@ -6,7 +6,8 @@
 use std::path::PathBuf;
 
 use crate::commands::Embed;
-use crate::{Command, Console, Outcome, call, print_table, say};
+use crate::say::say;
+use crate::{Command, Console, Outcome, call, print_table};
 use clap::Parser;
 use instructue::DeviceName;
 use instructue::model::{Precision, Size};

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use crate::commands::Embed;
-use crate::{Command, Console, Outcome, Users, call, instruction, say};
+use crate::say::say;
+use crate::{Command, Console, Outcome, Users, call, instruction};
 use clap::Parser;
 use instructue::model::SoftPrompt;
 use instructue::pipeline::{TuneQuality, TuneRequest, Watch, tune_users};
