@@ -577,7 +577,7 @@ fn aggregates(guess: &mut Guess) {
     let found: Vec<Aggregate> = logs
         .map(|source| {
             let fields = source.fields();
-            let shown = fields
+            let mut shown = fields
                 .iter()
                 .filter(|f| f.role == ColumnRole::Category && f.rendered);
             Aggregate {
@@ -585,7 +585,7 @@ fn aggregates(guess: &mut Guess) {
                 windows_days: vec![7, 30, 90],
                 // The last is the finest where a joined table has several.
                 group_by: shown
-                    .last()
+                    .next_back()
                     .map(|field| field.name.clone())
                     .into_iter()
                     .collect(),

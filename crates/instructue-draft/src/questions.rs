@@ -205,10 +205,11 @@ fn main_log(store: &UserStore) -> Option<Main> {
     let (source, log) =
         logs.max_by_key(|(at, log)| (rows.get(log.name.as_str()).copied(), Reverse(*at)))?;
     let fields = log.fields().into_iter().enumerate();
-    let shown = fields.filter(|(_, field)| field.role == ColumnRole::Category && field.rendered);
+    let mut shown =
+        fields.filter(|(_, field)| field.role == ColumnRole::Category && field.rendered);
     Some(Main {
         source,
-        field: shown.last().map(|(at, _)| at),
+        field: shown.next_back().map(|(at, _)| at),
     })
 }
 

@@ -68,7 +68,7 @@ fn gradients_are_the_slopes_of_the_vector() {
     for (source, rows) in [(0, 6), (1, 2), (2, 1)] {
         let mut sum = 0.0;
         assert_eq!(of_events[2][source].len(), rows);
-        for row in 0..rows {
+        for (row, &exact) in of_events[2][source].iter().enumerate() {
             let slope = |column: usize| {
                 let place = (source, row, column);
                 let [up, down] = [1e-2, -1e-2].map(|by| moved(&model, &profiles[2], place, by));
@@ -76,7 +76,6 @@ fn gradients_are_the_slopes_of_the_vector() {
             };
             let squares = (0..HIDDEN).map(|column| slope(column).powi(2));
             let norm = squares.sum::<f64>().sqrt();
-            let exact = of_events[2][source][row];
             assert!(
                 (exact - norm).abs() < 0.01 * exact,
                 "{source}, event {row}: {exact} {norm}"
