@@ -65,25 +65,7 @@ const PROGRAM: &str = "INSTRUCTUE_TEST_PROGRAM";
 const ARGUMENTS: &str = "INSTRUCTUE_TEST_ARGUMENTS";
 const SEPARATOR: &str = "\u{1f}";
 
-/// A small configuration. Two steps are enough to write every file.
-const CONFIG: &str = "
-[model]
-vocabulary = 300
-slots = 4
-[references]
-count = 2
-[userqa]
-triples_per_user = 4
-[train]
-steps = 2
-batch = { users_per_step = 4, instructions_per_user = 2 }
-validation = { every = 1, users = 4 }
-checkpoint.every = 1
-[evaluation]
-resamples = 20
-retrieval_queries = 10
-retrieval_instructions = 2
-";
+const CONFIG: &str = include_str!("tiny.toml");
 
 /// The program that [`run`] starts; it is no test of its own.
 #[test]

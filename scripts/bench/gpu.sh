@@ -26,6 +26,13 @@ features() {
     *) echo "$1,fusion,autotune" ;;
     esac
 }
+# Where a feature's programs are built: beside others, so that they are not built again in turn.
+target() {
+    case $1 in
+    cpu) echo target ;;
+    *) echo "target/gpu-$1" ;;
+    esac
+}
 # The name of the device that a feature is for.
 device() {
     case $1 in
@@ -64,7 +71,7 @@ measure() {
 
 for feature in $devices; do
     cargo build --release --workspace --features "instructue-benches/$(features "$feature"),instructue-examples/$(features "$feature")" \
-        --bin decoder_throughput --example train_userqa --target-dir "target/gpu-$feature"
+        --bin decoder_throughput --example train_userqa --target-dir "$(target "$feature")"
 done
 for shape in $shapes; do
     rows=${shape%x*}
@@ -72,7 +79,7 @@ for shape in $shapes; do
     common="--rows $rows --length $length --precision $precision $sizes $peak"
     for feature in $devices; do
         # shellcheck disable=SC2086 # arguments, one for each word
-        measure "$feature $shape" "target/gpu-$feature/release/decoder_throughput" \
+        measure "$feature $shape" "$(target "$feature")/release/decoder_throughput" \
             --device "$(device "$feature")" $common
     done
     if "$python" -c 'import torch' 2>/dev/null; then
@@ -91,7 +98,7 @@ for feature in $devices; do
     name="users $feature"
     echo "$name ..." >&2
     # shellcheck disable=SC2086
-    if timeout "$limit" "target/gpu-$feature/release/examples/train_userqa" --data data/complete-journey \
+    if timeout "$limit" "$(target "$feature")/release/examples/train_userqa" --data data/complete-journey \
         --device "$(device "$feature")" --out "$run/run" $users >"$part.log" 2>&1 || [ -s "$run/run/metrics.jsonl" ]; then
         # The second half of the steps: kernels are compiled and tuned by then.
         rate=$(sed -n 's/.*"phase":"train".*"users_per_second":\([0-9.]*\).*/\1/p' "$run/run/metrics.jsonl" |

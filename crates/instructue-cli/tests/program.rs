@@ -127,25 +127,8 @@ fn shells_and_manuals_know_every_command() {
     assert!(good(&["man", "embed"]).contains("instruction"));
 }
 
-/// A small configuration. Two steps are enough to write every file.
-const CONFIG: &str = "
-[model]
-vocabulary = 300
-slots = 4
-[references]
-count = 2
-[userqa]
-triples_per_user = 4
-[train]
-steps = 2
-batch = { users_per_step = 4, instructions_per_user = 2 }
-validation = { every = 1, users = 4 }
-checkpoint.every = 1
-[evaluation]
-resamples = 20
-retrieval_queries = 10
-retrieval_instructions = 2
-";
+/// A small configuration, that of the examples' tests.
+const CONFIG: &str = include_str!("../../../examples/tests/tiny.toml");
 
 fn json(arguments: &[&str]) -> serde_json::Value {
     serde_json::from_str(&good(arguments)).expect("one object")

@@ -64,7 +64,7 @@ pub(crate) fn tasks_text(
     if (USERS..=counted.active.saturating_sub(USERS)).contains(&counted.without) {
         number += 1;
         tasks += &task(
-            &format!("no_{}_{days}d", log.name),
+            &format!("no_{}_{days}d", short(&log.name)),
             &format!("Will this user have no {thing} in the next {days} days?"),
             &format!("Is this user going to stay without {thing} for {days} days?"),
             &format!("The user has no {thing} in the next {days} days."),
@@ -80,13 +80,7 @@ pub(crate) fn tasks_text(
         let named = format!("{thing} with the {} {value}", field.label);
         number += 1;
         tasks += &task(
-            &format!(
-                "{}_{number}_{days}d",
-                words::source_name(&value)
-                    .chars()
-                    .take(40)
-                    .collect::<String>()
-            ),
+            &format!("{}_{number}_{days}d", short(&value)),
             &format!("Will this user have {named} in the next {days} days?"),
             &format!("Are {named} to be expected of this user within {days} days?"),
             &format!("The user has {named} in the next {days} days."),
@@ -129,13 +123,7 @@ pub(crate) fn tasks_text(
                 doubt: true,
             });
             tasks += &task(
-                &format!(
-                    "{}_{number}",
-                    words::source_name(&column.name)
-                        .chars()
-                        .take(40)
-                        .collect::<String>()
-                ),
+                &format!("{}_{number}", short(&column.name)),
                 &format!("Is the {name} of this user {positive}?"),
                 &format!("Does this user have {positive} as {name}?"),
                 &format!("The {name} of the user is {positive}."),
@@ -177,6 +165,11 @@ pub(crate) fn tasks_text(
         tasks = tasks.replacen("\nlabel = ", &format!("\nwrong = {wrong}\nlabel = "), 1);
     }
     Ok(Some(text + &tasks))
+}
+
+/// The beginning of a name of a task, which has at most 64 characters.
+fn short(text: &str) -> String {
+    words::source_name(text).chars().take(40).collect()
 }
 
 /// One task.

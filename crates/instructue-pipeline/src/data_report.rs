@@ -130,7 +130,7 @@ fn report(store: &UserStore, shown: usize, watch: &mut dyn FnMut(Progress)) -> R
             }
         }
         if number == 0 {
-            let step = (shard.len() / (shown + 1)).max(1);
+            let step = (shard.len() / shown.saturating_add(1)).max(1);
             let chosen = (1..=shown)
                 .map(|nth| nth * step)
                 .filter(|at| *at < shard.len());

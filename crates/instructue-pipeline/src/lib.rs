@@ -36,7 +36,8 @@ mod windows;
 
 pub use answers::{
     ANSWERS_DIR, AnswerVectors, AnswerVectorsRequest, FORECASTS_FILE, ValueWording, WORDINGS_FILE,
-    Wordings, answers_dir, embed_answers, learn_answers, open_answers, score_user, statement,
+    Wordings, answers_dir, embed_answers, learn_answers, open_answers, open_forecasts, score_user,
+    statement,
 };
 pub use ask::{AskRequest, Asked, ask_user, known_answers};
 pub use cache::{EVENTS_DIR, keep_events};

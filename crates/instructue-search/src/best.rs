@@ -1,98 +1,111 @@
-//! The rows of the greatest scores so far.
+//! The best of all that is offered.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::hit::Hit;
+/// An entry whose greatest is the worst: a smaller score, of equal scores a later key.
+#[derive(Debug)]
+struct Worst<K> {
+    score: f32,
+    key: K,
+}
 
-/// A hit whose greatest is the worst: a smaller score, of equal scores a later row.
-#[derive(Debug, PartialEq)]
-struct Worst(Hit);
-
-impl Eq for Worst {}
-
-impl Ord for Worst {
+impl<K: Ord> Ord for Worst<K> {
     fn cmp(&self, other: &Self) -> Ordering {
-        let scores = other.0.score.total_cmp(&self.0.score);
-        scores.then_with(|| self.0.row.cmp(&other.0.row))
+        let scores = other.score.total_cmp(&self.score);
+        scores.then_with(|| self.key.cmp(&other.key))
     }
 }
 
-impl PartialOrd for Worst {
+impl<K: Ord> PartialOrd for Worst<K> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-/// At most so many hits, the best of all that were offered.
-#[derive(Debug)]
-pub(crate) struct Best {
-    most: usize,
-    hits: BinaryHeap<Worst>,
-    /// Scores at or below this are not wanted.
-    bar: f32,
+impl<K: Ord> PartialEq for Worst<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
 }
 
-impl Best {
+impl<K: Ord> Eq for Worst<K> {}
+
+/// At most so many entries, those of the greatest scores of all that were offered; of equal scores
+/// the smallest keys.
+///
+/// ```
+/// use instructue_search::Best;
+///
+/// let mut best = Best::new(2);
+/// for (score, user) in [(0.5, "b"), (0.9, "c"), (0.5, "a"), (0.1, "d")] {
+///     best.push(score, user);
+/// }
+/// assert_eq!(best.sorted(), [(0.9, "c"), (0.5, "a")]);
+/// ```
+#[derive(Debug)]
+pub struct Best<K> {
+    most: usize,
+    entries: BinaryHeap<Worst<K>>,
+}
+
+impl<K: Ord> Best<K> {
+    /// Room for `most` entries.
     pub fn new(most: usize) -> Self {
         Self {
             most,
-            hits: BinaryHeap::with_capacity(most + 1),
-            bar: f32::NEG_INFINITY,
+            entries: BinaryHeap::new(),
         }
     }
 
-    /// Offers the scores of consecutive rows, which come in ascending order.
-    pub fn offer(&mut self, first: usize, scores: &[f32]) {
-        // Most parts of a large index have no row above the bar: the greatest of some scores is
-        // found without branches.
-        const PART: usize = 64;
-        for (part, scores) in scores.chunks(PART).enumerate() {
-            let greatest = scores
-                .iter()
-                .fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a });
-            if self.hits.len() == self.most && greatest <= self.bar {
-                continue;
-            }
-            for (at, &score) in scores.iter().enumerate() {
-                self.push(Hit {
-                    row: first + part * PART + at,
-                    score,
-                });
-            }
-        }
+    /// Whether an entry of this score cannot be among the best, whatever its key.
+    fn refuses(&self, score: f32) -> bool {
+        let worst = self.entries.peek();
+        self.entries.len() >= self.most && worst.is_none_or(|worst| worst.score > score)
     }
 
-    fn push(&mut self, hit: Hit) {
-        if self.hits.len() == self.most && hit.score <= self.bar {
+    /// Offers an entry.
+    pub fn push(&mut self, score: f32, key: K) {
+        if self.refuses(score) {
             return;
         }
-        self.hits.push(Worst(hit));
-        if self.hits.len() > self.most {
-            self.hits.pop();
-        }
-        if self.hits.len() == self.most {
-            self.bar = self
-                .hits
-                .peek()
-                .map_or(f32::NEG_INFINITY, |worst| worst.0.score);
+        self.entries.push(Worst { score, key });
+        if self.entries.len() > self.most {
+            self.entries.pop();
         }
     }
 
-    /// The best of both, of rows that come behind these.
+    /// The best of both.
+    #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
-        let mut others: Vec<Hit> = other.hits.into_iter().map(|worst| worst.0).collect();
-        others.sort_by_key(|hit| hit.row);
-        others.into_iter().for_each(|hit| self.push(hit));
+        other
+            .entries
+            .into_iter()
+            .for_each(|entry| self.push(entry.score, entry.key));
         self
     }
 
     /// The best first.
-    pub fn sorted(self) -> Vec<Hit> {
-        self.hits
-            .into_sorted_vec()
-            .into_iter()
-            .map(|worst| worst.0)
-            .collect()
+    pub fn sorted(self) -> Vec<(f32, K)> {
+        let entries = self.entries.into_sorted_vec().into_iter();
+        entries.map(|entry| (entry.score, entry.key)).collect()
+    }
+}
+
+impl Best<usize> {
+    /// Offers the scores of consecutive rows.
+    pub(crate) fn offer(&mut self, first: usize, scores: &[f32]) {
+        // Most parts of a large index have no row among the best: the greatest of some scores is
+        // found without branches.
+        const PART: usize = 64;
+        for (part, scores) in scores.chunks(PART).enumerate() {
+            let greater = |a: f32, b: &f32| if *b > a { *b } else { a };
+            if self.refuses(scores.iter().fold(f32::NEG_INFINITY, greater)) {
+                continue;
+            }
+            for (at, &score) in scores.iter().enumerate() {
+                self.push(score, first + part * PART + at);
+            }
+        }
     }
 }

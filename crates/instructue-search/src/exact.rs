@@ -52,6 +52,11 @@ impl ExactIndex {
         })
     }
 
+    /// The vectors, of length 1 but for those of length 0.
+    pub fn vectors(&self) -> &Matrix {
+        &self.vectors
+    }
+
     /// The number of vectors.
     pub fn len(&self) -> usize {
         self.vectors.rows
@@ -103,7 +108,7 @@ impl ExactIndex {
             },
         );
         let found = found.map(|(best, _)| best);
-        found.reduce(none, Best::merge).sorted()
+        hits(found.reduce(none, Best::merge))
     }
 
     /// Several questions, by products of matrices.
@@ -134,8 +139,14 @@ impl ExactIndex {
             let pairs = left.into_iter().zip(right);
             pairs.map(|(left, right)| left.merge(right)).collect()
         });
-        merged.into_iter().map(Best::sorted).collect()
+        merged.into_iter().map(hits).collect()
     }
+}
+
+/// What was found, the best first.
+fn hits(best: Best<usize>) -> Vec<Hit> {
+    let found = best.sorted().into_iter();
+    found.map(|(score, row)| Hit { row, score }).collect()
 }
 
 /// Rows of length 1, as they were where their length is 0.

@@ -21,5 +21,6 @@ mod dots;
 mod exact;
 mod hit;
 
+pub use best::Best;
 pub use exact::{Error, ExactIndex};
 pub use hit::Hit;

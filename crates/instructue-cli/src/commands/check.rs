@@ -17,8 +17,8 @@ pub struct Check {
     /// Directory with Parquet files and schema.toml.
     data: PathBuf,
     /// Users whose newest events are shown.
-    #[arg(long, default_value_t = 3)]
-    users: usize,
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(..=1000))]
+    users: u16,
 }
 
 impl Command for Check {
@@ -30,7 +30,7 @@ impl Command for Check {
         // Nobody else can read it, and it goes with the program, also by a signal.
         let aside = NewDirectory::create_private(&aside)?;
         let store = aside.path().join("store");
-        let report = check_data(&self.data, &store, self.users, &mut |stage| {
+        let report = check_data(&self.data, &store, usize::from(self.users), &mut |stage| {
             console.progress(stage)
         })?;
         console.done();

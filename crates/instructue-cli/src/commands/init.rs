@@ -52,7 +52,12 @@ impl Command for Init {
         } else {
             let texts = [Some(&draft.schema), draft.tasks.as_ref()];
             for (file, text) in files.iter().zip(texts) {
-                let Some(text) = text else { continue };
+                let Some(text) = text else {
+                    if file.exists() {
+                        say!("left as it was: {}", file.display());
+                    }
+                    continue;
+                };
                 instructue::eval::write_atomically(file, text.as_bytes())?;
                 say!("wrote {}", file.display());
             }

@@ -36,7 +36,11 @@ impl Command for Nearest {
 
     fn run(&self) -> Outcome {
         let file = VectorFile::read(&self.vectors, self.column.as_deref())?;
-        say!("compared: {} users", file.names().len());
+        let reference = file
+            .reference()
+            .map(|time| format!(", as they were at {time}"));
+        let reference = reference.unwrap_or_default();
+        say!("compared: {} users{reference}", file.names().len());
         if let Some(like) = &self.like {
             let list: BTreeSet<String> =
                 ids(&instructue::fs::read_text(like)?).into_iter().collect();

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use instructue::eval::{ForecastResult, load_json};
 use instructue::pipeline::{
-    Condition, FORECASTS_FILE, ScoreKind, SearchQuery, SearchRequest, Watch, open_answers,
+    Condition, ScoreKind, SearchQuery, SearchRequest, Watch, open_answers, open_forecasts,
     search_users,
 };
 use instructue::schema::Timestamp;
@@ -67,11 +66,7 @@ impl Command for Search {
         request.reference = opened.reference;
         let store = &opened.ingested.store;
         let scorer = open_answers(&self.users.model, store)?;
-        let measured = self.users.model.join(FORECASTS_FILE);
-        let measured: Option<ForecastResult> = match measured.is_file() {
-            true => Some(load_json(&measured)?),
-            false => None,
-        };
+        let measured = open_forecasts(&self.users.model)?;
         let beside = scorer.as_ref().map(|scorer| (scorer, measured.as_ref()));
         let found = search_users(&opened.model, beside, store, &request, &mut |stage| {
             console.progress(stage);

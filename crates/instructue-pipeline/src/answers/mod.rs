@@ -20,7 +20,7 @@ pub(crate) use evaluate::{ask, summarise};
 pub(crate) use exchange::{read_found, read_scores, write_labelled, write_scores};
 pub(crate) use forecast_run::ForecastRun;
 pub(crate) use labelled::{Labelled, named_texts};
-pub use open::{answers_dir, open_answers, score_user};
+pub use open::{answers_dir, open_answers, open_forecasts, score_user};
 pub(crate) use run::AnswerRun;
 pub use run::{ANSWERS_DIR, FORECASTS_FILE, learn_answers};
 pub use statement::statement;

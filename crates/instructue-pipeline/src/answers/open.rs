@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use instructue_eval::{ForecastResult, load_json};
 use instructue_model::AnswerScorer;
 use instructue_schema::{DataText, Timestamp};
 use instructue_store::UserStore;
 
-use super::run::ANSWERS_DIR;
+use super::run::{ANSWERS_DIR, FORECASTS_FILE};
 use super::text_vectors::load_answers;
 use crate::ask::profile_of;
 use crate::embed::check_instruction;
@@ -39,6 +40,19 @@ pub fn open_answers(path: &Path, store: &UserStore) -> Result<Option<AnswerScore
             &format!("{} as in the answer scorer", found.first),
             found.second,
         )),
+    }
+}
+
+/// How well the scorer of a run answered questions that were kept from learning; `None` if that was
+/// not measured.
+///
+/// # Errors
+/// A file that does not read.
+pub fn open_forecasts(path: &Path) -> Result<Option<ForecastResult>> {
+    let file = answers_dir(path).with_file_name(FORECASTS_FILE);
+    match file.is_file() {
+        true => Ok(Some(load_json(&file)?)),
+        false => Ok(None),
     }
 }
 

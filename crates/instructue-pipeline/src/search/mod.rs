@@ -4,13 +4,13 @@ mod condition;
 mod found;
 mod vector_file;
 
-use std::cmp::Ordering;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use instructue_eval::{Embedder, ForecastResult};
 use instructue_metrics::look_alike;
 use instructue_model::{AnswerScorer, InstructUe};
 use instructue_schema::{DataText, Progress, Timestamp, UserId, UserRef, shown};
+use instructue_search::Best;
 use instructue_store::UserStore;
 use serde::Serialize;
 
@@ -216,14 +216,19 @@ pub fn search_users(
             _ => Vec::new(),
         };
         for (user, score) in users.iter().zip(scores) {
-            best.push(score, &shard.users[user.index]);
+            best.push(score, shard.users[user.index].clone());
         }
         watch(Progress::Done {
             done: number as u64 + 1,
             total: store.shards() as u64,
         });
     }
-    search.users = best.sorted();
+    let users = best.sorted().into_iter();
+    let user = |(score, id): (f32, UserId)| FoundUser {
+        id: id.as_str().into(),
+        score,
+    };
+    search.users = users.map(user).collect();
     if let Some((_, measured)) = scorer {
         let sum: f64 = search.users.iter().map(|user| f64::from(user.score)).sum();
         search.expected_precision =
@@ -236,7 +241,7 @@ pub fn search_users(
 /// The users of a list that the data has.
 fn listed(store: &UserStore, users: &[String]) -> Result<Vec<UserRef>> {
     let mut found = BTreeSet::new();
-    let mut by_shard: std::collections::BTreeMap<usize, Vec<UserId>> = Default::default();
+    let mut by_shard: BTreeMap<usize, Vec<UserId>> = BTreeMap::new();
     for id in users.iter().filter_map(|user| UserId::new(user.as_str())) {
         by_shard.entry(store.shard_of(&id)).or_default().push(id);
     }
@@ -265,97 +270,4 @@ fn calibration_error(measured: &ForecastResult) -> Option<f64> {
     of_scores
         .next()
         .map(|calibration| calibration.expected_error)
-}
-
-/// The users of the greatest scores so far.
-struct Best {
-    most: usize,
-    // The worst on top.
-    users: BinaryHeap<Entry>,
-}
-
-#[derive(Debug, PartialEq)]
-struct Entry {
-    score: f32,
-    id: UserId,
-}
-
-impl Eq for Entry {}
-
-impl Ord for Entry {
-    /// Greater is worse: a smaller score, of equal scores a later id.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other
-            .score
-            .total_cmp(&self.score)
-            .then_with(|| self.id.cmp(&other.id))
-    }
-}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Best {
-    fn new(most: usize) -> Self {
-        Self {
-            most,
-            users: BinaryHeap::new(),
-        }
-    }
-
-    fn push(&mut self, score: f32, id: &UserId) {
-        let worst = self.users.peek();
-        if self.users.len() == self.most && worst.is_some_and(|worst| worst.score > score) {
-            return;
-        }
-        self.users.push(Entry {
-            score,
-            id: id.clone(),
-        });
-        if self.users.len() > self.most {
-            self.users.pop();
-        }
-    }
-
-    fn sorted(self) -> Vec<FoundUser> {
-        let users = self.users.into_sorted_vec().into_iter();
-        users
-            .map(|entry| FoundUser {
-                id: entry.id.as_str().into(),
-                score: entry.score,
-            })
-            .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_best_are_kept_in_order() {
-        let mut best = Best::new(3);
-        for (score, id) in [
-            (0.1, "a"),
-            (0.9, "d"),
-            (0.5, "c"),
-            (0.9, "b"),
-            (0.2, "e"),
-            (0.5, "f"),
-        ] {
-            best.push(score, &UserId::new(id).unwrap());
-        }
-        let found: Vec<(String, f32)> = best
-            .sorted()
-            .into_iter()
-            .map(|user| (user.id, user.score))
-            .collect();
-        assert_eq!(
-            found,
-            [("b".into(), 0.9), ("d".into(), 0.9), ("c".into(), 0.5)]
-        );
-    }
 }

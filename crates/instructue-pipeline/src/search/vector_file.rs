@@ -3,15 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type};
 use instructue_schema::{Matrix, shown};
 use instructue_search::ExactIndex;
-use instructue_store::{open_parquet, read_all};
+use instructue_store::{each_batch, open_parquet};
 
 use super::found::FoundUser;
-use crate::embed::{KIND, MODEL, REFERENCE};
+use crate::embed::{KIND, REFERENCE};
 use crate::error::{Error, Result};
 
 /// A column of vectors, with the name of each row: users and their vectors, or instructions and
@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 pub struct VectorFile {
     path: PathBuf,
     names: Vec<String>,
-    vectors: Matrix,
+    index: ExactIndex,
     about: HashMap<String, String>,
 }
 
@@ -65,30 +65,39 @@ impl VectorFile {
             .build()
             .map_err(|error| wrong("a Parquet file", error.to_string()))?;
         let (mut names, mut values, mut width) = (Vec::new(), Vec::new(), 0);
-        for batch in read_all(path, reader)? {
-            let of = |name: &str| batch.column_by_name(name).cloned();
+        let mut take = |batch: &RecordBatch| {
+            let of = |name: &str| batch.column_by_name(name);
             let (Some(ids), Some(lists)) = (of(&name), of(column)) else {
-                continue;
+                return Ok(());
             };
             let row = names.len();
-            let texts = cast(&ids, &DataType::Utf8).map_err(|e| wrong("ids", e.to_string()))?;
-            names.extend(
-                texts
-                    .as_string::<i32>()
-                    .iter()
-                    .map(|id| id.unwrap_or_default().to_owned()),
-            );
+            let missing = |column: &str| {
+                let expected = format!("a value in each row of `{column}`");
+                wrong(&expected, format!("none in a row from {row} on"))
+            };
+            let ids = cast(ids, &DataType::Utf8).map_err(|e| wrong("ids", e.to_string()))?;
+            if ids.null_count() > 0 {
+                return Err(missing(&name));
+            }
+            names.extend(ids.as_string::<i32>().iter().flatten().map(str::to_owned));
             width = lists.as_fixed_size_list().value_length() as usize;
-            values.extend(numbers(&lists).ok_or_else(|| {
-                let expected = format!("a vector in each row of `{column}`");
-                wrong(&expected, format!("a missing value behind row {row}"))
-            })?);
-        }
+            values.extend(numbers(lists).ok_or_else(|| missing(column))?);
+            Ok(())
+        };
+        let mut taken = Ok(());
+        each_batch(path, reader, |batch| {
+            if taken.is_ok() {
+                taken = take(&batch);
+            }
+        })?;
+        taken?;
         let vectors = Matrix::new(names.len(), width, values);
+        let vectors = vectors.map_err(|error| wrong("vectors of numbers", error.to_string()))?;
+        let index = ExactIndex::new(vectors);
         Ok(Self {
             path: path.into(),
             names,
-            vectors: vectors.map_err(|error| wrong("vectors of numbers", error.to_string()))?,
+            index: index.map_err(|error| wrong("vectors of numbers", error.to_string()))?,
             about: schema.metadata().clone(),
         })
     }
@@ -98,9 +107,9 @@ impl VectorFile {
         &self.names
     }
 
-    /// The vectors, a row for each name.
+    /// The vectors, of length 1, a row for each name.
     pub fn vectors(&self) -> &Matrix {
-        &self.vectors
+        self.index.vectors()
     }
 
     /// `unit`, `state` or `answers`; `None` in a file of an earlier version.
@@ -108,10 +117,9 @@ impl VectorFile {
         self.about.get(KIND).map(String::as_str)
     }
 
-    /// The digest of the model that vectors are of, and the reference time.
-    pub fn origin(&self) -> (Option<&str>, Option<&str>) {
-        let about = |key| self.about.get(key).map(String::as_str);
-        (about(MODEL), about(REFERENCE))
+    /// When profiles ended, in words; `None` in a file of an earlier version.
+    pub fn reference(&self) -> Option<&str> {
+        self.about.get(REFERENCE).map(String::as_str)
     }
 
     /// For each of `questions` the rows of the greatest cosines, the best first, without those that
@@ -132,8 +140,8 @@ impl VectorFile {
                 error,
             )
         };
-        let index = ExactIndex::new(self.vectors.clone()).map_err(failed)?;
-        let hits = index
+        let hits = self
+            .index
             .search(questions, top.saturating_add(but.len()))
             .map_err(failed)?;
         let found = hits.into_iter().map(|hits| {
@@ -167,22 +175,15 @@ impl VectorFile {
                 .map_or_else(|| "none".into(), |name| shown(name));
             return Err(Error::argument("list of users", &expected, found));
         }
-        let mut mean = vec![0.0f64; self.vectors.columns];
+        let vectors = self.vectors();
+        let mut mean = vec![0.0; vectors.columns];
         for &row in &rows {
-            let vector = self.vectors.row(row);
-            let square: f64 = vector.iter().map(|value| f64::from(*value).powi(2)).sum();
-            let length = square.sqrt().max(f64::MIN_POSITIVE);
-            mean.iter_mut()
-                .zip(vector)
-                .for_each(|(sum, value)| *sum += f64::from(*value) / length);
+            let values = mean.iter_mut().zip(vectors.row(row));
+            values.for_each(|(sum, value)| *sum += value / rows.len() as f32);
         }
-        let mean = mean
-            .into_iter()
-            .map(|sum| (sum / rows.len() as f64) as f32)
-            .collect();
         let mean = Matrix {
             rows: 1,
-            columns: self.vectors.columns,
+            columns: vectors.columns,
             values: mean,
         };
         Ok((mean, rows.len()))

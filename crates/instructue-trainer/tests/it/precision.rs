@@ -27,7 +27,7 @@ fn factors_learn_in_f32_and_the_rest_stays_bit_for_bit() {
     }
     let dir = tempfile::tempdir().unwrap();
     let config = TrainConfig {
-        steps: 60,
+        steps: 90,
         optimizer: OptimizerConfig {
             learning_rate: 1e-2,
             ..config().optimizer
@@ -60,9 +60,8 @@ fn factors_learn_in_f32_and_the_rest_stays_bit_for_bit() {
     let lines = lines(dir.path());
     let losses: Vec<f64> = of(&lines, Phase::Train).iter().map(|m| m.loss).collect();
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
-    let (first, last) = (mean(&losses[..10]), mean(&losses[50..]));
-    // Roundings to half precision that fall the other way move the last digits of it.
-    assert!(last < 0.85 * first, "{first} and then {last}");
+    let (first, last) = (mean(&losses[..10]), mean(&losses[80..]));
+    assert!(last < 0.8 * first, "{first} and then {last}");
 
     let (before, after) = (tensors(&start), tensors(&trained));
     let mut moved = 0;
