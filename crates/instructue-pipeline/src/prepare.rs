@@ -115,7 +115,7 @@ pub(crate) fn declared(data: &Path) -> Result<(Schema, Option<TaskSet>)> {
     if !path.exists() {
         return Err(Error::argument(
             &path.display().to_string(),
-            "the file that says what files and columns mean (README, \"Your own data\")",
+            "the file that says what files and columns mean (`instructue init` drafts it; README, \"Your own data\")",
             format!("none, beside {}", survey(data)),
         ));
     }

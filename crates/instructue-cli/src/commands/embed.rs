@@ -25,7 +25,7 @@ enum Vectors {
     Answers,
 }
 
-/// Writes id + FixedSizeList<f32> as Parquet.
+/// Writes vectors of all users as Parquet: an id, and a list of numbers for each instruction.
 #[derive(Debug, Parser)]
 pub struct Embed {
     #[command(flatten)]
